@@ -1,0 +1,1 @@
+"""Atoll: a compute cloud that you run yourself."""

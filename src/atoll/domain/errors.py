@@ -1,0 +1,134 @@
+"""The one error tree. A class (and its `code`) per condition; HTTP is decided in each dialect's `wire.py`.
+
+    AtollError
+    ├── Refused                  the request cannot be carried out as it stands
+    │   ├── Malformed            it cannot be read
+    │   ├── Invalid              it can be read, but a field's value is not allowed
+    │   ├── Unauthenticated      no key, or not one of ours
+    │   ├── Forbidden            the key's role may not do this
+    │   ├── NotFound             there is no such thing in this project
+    │   ├── Conflict             the thing's present situation forbids it
+    │   │   ├── AlreadyExists
+    │   │   ├── InUse
+    │   │   ├── Protected
+    │   │   └── KeyReused        an Idempotency-Key came back with another request
+    │   ├── VersionMismatch      the caller's If-Match is no longer true
+    │   ├── NoCapacity           no host can take it; carries why, host by host
+    │   └── RateLimited
+    ├── Lost                     our claim, lease or version was overtaken: read again and repeat
+    └── DriverError              a driver, network or image store could not do it
+        ├── DriverBusy           not now: ask again in `after_s` seconds; not a failure
+        ├── DriverUnavailable    may work later: retry with backoff
+        └── DriverRefused        will never work as asked
+"""
+
+from collections.abc import Sequence
+
+
+class AtollError(Exception):
+    """Base of all errors that Atoll raises on purpose."""
+
+    code = "ERROR"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Refused(AtollError):
+    """`field` names the offending field as a path (`spec.disk_gb`), where there is one."""
+
+    code = "REFUSED"
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Malformed(Refused):
+    code = "MALFORMED"
+
+
+class Invalid(Refused):
+    code = "INVALID"
+
+
+class Unauthenticated(Refused):
+    code = "UNAUTHENTICATED"
+
+
+class Forbidden(Refused):
+    code = "FORBIDDEN"
+
+
+class NotFound(Refused):
+    code = "NOT_FOUND"
+
+
+class Conflict(Refused):
+    code = "CONFLICT"
+
+
+class AlreadyExists(Conflict):
+    code = "ALREADY_EXISTS"
+
+
+class InUse(Conflict):
+    code = "IN_USE"
+
+
+class Protected(Conflict):
+    code = "PROTECTED"
+
+
+class KeyReused(Conflict):
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class VersionMismatch(Refused):
+    code = "VERSION_MISMATCH"
+
+
+class NoCapacity(Refused):
+    """`reasons` holds one sentence a host that was looked at."""
+
+    code = "CAPACITY_EXHAUSTED"
+
+    def __init__(self, message: str, *, reasons: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.reasons = tuple(reasons)
+
+
+class RateLimited(Refused):
+    code = "RATE_LIMITED"
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Lost(AtollError):
+    code = "LOST"
+
+
+class DriverError(AtollError):
+    code = "DRIVER_ERROR"
+
+
+class DriverBusy(DriverError):
+    """Something is on its way; `percent` says how far where that is known."""
+
+    code = "DRIVER_BUSY"
+
+    def __init__(self, message: str, *, after_s: float = 1.0, percent: float | None = None) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+        self.percent = percent
+
+
+class DriverUnavailable(DriverError):
+    code = "DRIVER_UNAVAILABLE"
+
+
+class DriverRefused(DriverError):
+    code = "DRIVER_REFUSED"

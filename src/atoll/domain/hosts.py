@@ -1,0 +1,60 @@
+"""A machine that runs guests, with an agent on it."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class HostState(StrEnum):
+    READY = "ready"
+    SUSPECT = "suspect"
+    LOST = "lost"
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host's driver can do; whoever needs more asks before it acts."""
+
+    driver: str
+    accelerator: str = ""
+    emulated: bool = False
+    guest_log: bool = True
+    starts_at_once: int = 2
+
+
+class Capacity(msgspec.Struct, frozen=True, kw_only=True):
+    vcpus: int
+    memory_mib: int
+    disk_gib: int
+
+
+class Host(msgspec.Struct, frozen=True, kw_only=True):
+    """`vcpus`, `memory_mib` and `disk_gib` are what may be promised (overcommit included),
+    the `…_used` figures what is promised. `epoch` rises when a host is declared lost."""
+
+    id: str
+    name: str
+    region: str
+    node_type: str = "hybrid"
+    state: HostState = HostState.READY
+    enabled: bool = True
+    capabilities: Capabilities
+    vcpus: int
+    memory_mib: int
+    disk_gib: int
+    vcpus_used: int = 0
+    memory_mib_used: int = 0
+    disk_gib_used: int = 0
+    epoch: int = 0
+    version: int = 1
+    created_at_ms: int
+    seen_at_ms: int
+
+
+class Reservation(msgspec.Struct, frozen=True, kw_only=True):
+    """Capacity on a host held for an instance."""
+
+    id: str
+    host_id: str
+    vcpus: int
+    memory_mib: int
+    disk_gib: int

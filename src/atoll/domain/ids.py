@@ -1,0 +1,60 @@
+"""One UUIDv7 per thing, shown as `inst-…` in the native dialect and as a UUID elsewhere.
+
+The native form is a typed prefix and the UUID's 128 bits in Crockford's base32, 26 characters,
+so ids sort by time in every form (RFC 9562 section 5.7; https://www.crockford.com/base32.html).
+Time and randomness come in as arguments: see `ports.Ids`.
+"""
+
+import uuid
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
+LENGTH = 26
+
+INSTANCE = "inst"
+OPERATION = "op"
+HOST = "host"
+IMAGE = "img"
+VOLUME = "vol"
+SSH_KEY = "key"
+PROJECT = "proj"
+API_KEY = "ak"
+VPC = "vpc"
+SUBNET = "subnet"
+SECURITY_GROUP = "sg"
+AUDIT = "audit"
+
+
+def compose(now_ms: int, random_80: int) -> int:
+    """The 128 bits of a UUIDv7 from milliseconds and 80 random bits, of which 74 are used."""
+    random_a = (random_80 >> 62) & 0xFFF
+    random_b = random_80 & ((1 << 62) - 1)
+    return (now_ms << 80) | (0x7 << 76) | (random_a << 64) | (0b10 << 62) | random_b
+
+
+def native(prefix: str, bits: int) -> str:
+    letters = [ALPHABET[(bits >> shift) & 31] for shift in range(125, -1, -5)]
+    return f"{prefix}-{''.join(letters)}"
+
+
+def bits_of(native_id: str) -> int:
+    """The 128 bits of a native id. Raises ValueError where it is not one."""
+    letters = native_id.rpartition("-")[2]
+    if len(letters) != LENGTH:
+        raise ValueError(f"{native_id!r} is not an id")
+    bits = 0
+    for letter in letters:
+        if letter not in VALUES:
+            raise ValueError(f"{native_id!r} is not an id")
+        bits = bits << 5 | VALUES[letter]
+    if bits >> 128:
+        raise ValueError(f"{native_id!r} is not an id")
+    return bits
+
+
+def to_uuid(native_id: str) -> str:
+    return str(uuid.UUID(int=bits_of(native_id)))
+
+
+def from_uuid(prefix: str, text: str) -> str:
+    return native(prefix, uuid.UUID(text).int)

@@ -1,0 +1,58 @@
+"""A read-only disk to start from: a catalogue entry with a source."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class ImageState(StrEnum):
+    """`pending`: listed, and fetched or built when it is first needed."""
+
+    PENDING = "pending"
+    IMPORTING = "importing"
+    AVAILABLE = "available"
+    ERROR = "error"
+    DELETED = "deleted"
+
+
+class SourceKind(StrEnum):
+    RECIPE = "recipe"
+    URL = "url"
+    FILE = "file"
+    UPLOAD = "upload"
+
+
+class ImageSource(msgspec.Struct, frozen=True, kw_only=True):
+    """`location` is a recipe's name, a URL, or a path on the host; `checksum` is
+    `sha256:…` or `sha512:…` of the bytes as they come from there."""
+
+    kind: SourceKind
+    location: str
+    checksum: str | None = None
+
+
+class Image(msgspec.Struct, frozen=True, kw_only=True):
+    """`project_id` is None for the catalogue that every project sees. `alias_of` names another
+    image: whoever asks for this one gets that one."""
+
+    id: str
+    project_id: str | None
+    name: str
+    image_version: str = ""
+    os: str = ""
+    description: str = ""
+    labels: dict[str, str] = {}
+    source: ImageSource
+    alias_of: str | None = None
+    state: ImageState = ImageState.PENDING
+    reason: str = ""
+    disk_gib_min: int = 1
+    memory_mib_min: int = 64
+    size_bytes: int | None = None
+    virtual_size_bytes: int | None = None
+    checksum: str | None = None
+    doing: str | None = None
+    operation_id: str | None = None
+    version: int = 1
+    created_at_ms: int
+    updated_at_ms: int

@@ -1,0 +1,142 @@
+"""A virtual machine as the user sees it; it lives on after its guest stops.
+
+Three facts are kept apart: `goal` is what the user wants, `state` what the host last said, `doing`
+the kind of the operation that is going on. A dialect computes its status word from these three.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from atoll.domain.errors import Conflict, Invalid, Protected
+
+
+class Goal(StrEnum):
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DELETED = "deleted"
+
+
+class InstanceState(StrEnum):
+    CREATING = "creating"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    DELETED = "deleted"
+    ERROR = "error"
+
+
+class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """The wish, with every reference as its author wrote it: an id or a name."""
+
+    plan: str
+    image: str
+    vcpus: int
+    memory_mib: int
+    disk_gib: int
+    region: str
+    vpc: str = ""
+    subnet: str = ""
+    security_groups: tuple[str, ...] = ()
+    ssh_keys: tuple[str, ...] = ()
+    user_data: str = ""
+
+
+class Resolved(msgspec.Struct, frozen=True, kw_only=True):
+    """What the references of a spec meant when it was accepted: ids."""
+
+    image_id: str
+    ssh_key_ids: tuple[str, ...] = ()
+    security_group_ids: tuple[str, ...] = ()
+    vpc_id: str | None = None
+    subnet_id: str | None = None
+    root_volume_id: str
+
+
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    """`boots` counts the power-ons asked for: a host that has seen fewer resets the guest."""
+
+    id: str
+    project_id: str
+    name: str
+    labels: dict[str, str] = {}
+    spec: InstanceSpec
+    resolved: Resolved
+    goal: Goal = Goal.RUNNING
+    state: InstanceState = InstanceState.CREATING
+    reason: str = ""
+    doing: str | None = None
+    operation_id: str | None = None
+    boots: int = 1
+    host_id: str | None = None
+    private_ip: str | None = None
+    public_ip: str | None = None
+    mac: str | None = None
+    protected: bool = False
+    version: int = 1
+    created_at_ms: int
+    updated_at_ms: int
+    running_since_ms: int | None = None
+    ready_at_ms: int | None = None
+    deleted_at_ms: int | None = None
+
+
+MEMORY_MIB_MIN, MEMORY_MIB_MAX = 64, 4 * 1024 * 1024
+VCPUS_MIN, VCPUS_MAX = 1, 512
+DISK_GIB_MIN, DISK_GIB_MAX = 1, 65_536
+USER_DATA_BYTES_MAX = 64 * 1024
+NAME_MAX = 253
+LABELS_MAX = 64
+LABEL_KEY_MAX, LABEL_VALUE_MAX = 63, 255
+
+
+def require_bounds(field: str, value: int, lowest: int, highest: int) -> None:
+    if not lowest <= value <= highest:
+        raise Invalid(f"{field} is {value}, allowed are {lowest} to {highest}", field=field)
+
+
+def require_size(vcpus: int, memory_mib: int, disk_gib: int, *, disk_gib_min: int) -> None:
+    """The bounds of a size. Raises Invalid naming the field in the native dialect's words."""
+    require_bounds("spec.vcpus", vcpus, VCPUS_MIN, VCPUS_MAX)
+    require_bounds("spec.memory_mb", memory_mib, MEMORY_MIB_MIN, MEMORY_MIB_MAX)
+    require_bounds("spec.disk_gb", disk_gib, max(DISK_GIB_MIN, disk_gib_min), DISK_GIB_MAX)
+
+
+def require_labels(labels: dict[str, str]) -> None:
+    if len(labels) > LABELS_MAX:
+        raise Invalid(
+            f"{len(labels)} labels, at most {LABELS_MAX} are allowed", field="metadata.labels"
+        )
+    for key, value in labels.items():
+        if not 1 <= len(key) <= LABEL_KEY_MAX:
+            raise Invalid(
+                f"label key {key[:80]!r}: 1 to {LABEL_KEY_MAX} characters are allowed",
+                field="metadata.labels",
+            )
+        if len(value) > LABEL_VALUE_MAX:
+            raise Invalid(
+                f"label {key!r}: its value may have at most {LABEL_VALUE_MAX} characters",
+                field=f"metadata.labels.{key}",
+            )
+
+
+def require_alive(instance: Instance) -> None:
+    if instance.goal is Goal.DELETED:
+        raise Conflict(f"instance {instance.id} is being deleted or is gone")
+
+
+def require_unprotected(instance: Instance) -> None:
+    if instance.protected:
+        raise Protected(
+            f"instance {instance.id} is protected from deletion: "
+            "set metadata.protected to false first",
+            field="metadata.protected",
+        )
+
+
+def hostname_of(name: str) -> str:
+    """A host name for the guest out of any instance name: letters, digits and hyphens, at most 63.
+
+    RFC 1123 section 2.1. A name that has no such character at all becomes `instance`.
+    """
+    kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
+    return kept.strip("-")[:63].strip("-") or "instance"

@@ -1,0 +1,69 @@
+"""Private networks of a project: a VPC and its subnets; addresses and MACs of an instance."""
+
+import ipaddress
+
+import msgspec
+
+from atoll.domain.errors import Invalid
+
+SUBNET_PREFIX_MIN, SUBNET_PREFIX_MAX = 8, 29
+DEFAULT_SUBNET = ipaddress.IPv4Network("10.128.0.0/9")
+RESERVED_AT_START = 4
+
+
+class Vpc(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    project_id: str
+    name: str
+    cidr: str
+    labels: dict[str, str] = {}
+    version: int = 1
+    created_at_ms: int
+
+
+class Subnet(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    project_id: str
+    name: str
+    vpc_id: str
+    cidr: str
+    labels: dict[str, str] = {}
+    version: int = 1
+    created_at_ms: int
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """An address taken by an instance: the `number`th of its scope, which is a subnet's id,
+    `default:<project>` or `public`. The store holds each (scope, number) once."""
+
+    scope: str
+    number: int
+    instance_id: str
+
+
+def cidr_of(text: str, field: str) -> ipaddress.IPv4Network:
+    """An IPv4 network with no host bits set. Raises Invalid."""
+    try:
+        return ipaddress.IPv4Network(text)
+    except ValueError as error:
+        raise Invalid(f"{field}: {error}; write it as 10.0.0.0/16", field=field) from error
+
+
+def private_cidr_of(text: str, field: str) -> ipaddress.IPv4Network:
+    """The same for a VPC or subnet, whose size and range are bounded. Raises Invalid."""
+    network = cidr_of(text, field)
+    if not SUBNET_PREFIX_MIN <= network.prefixlen <= SUBNET_PREFIX_MAX:
+        raise Invalid(
+            f"{field}: /{network.prefixlen} is not allowed, "
+            f"/{SUBNET_PREFIX_MIN} to /{SUBNET_PREFIX_MAX} are",
+            field=field,
+        )
+    if not network.is_private or network.is_loopback or network.is_link_local:
+        raise Invalid(f"{field}: {network} is not a private range (RFC 1918)", field=field)
+    return network
+
+
+def mac_of(bits: int) -> str:
+    """A MAC out of an instance's random bits; 52:54:00 is the prefix that QEMU's guests use."""
+    low = bits & 0xFFFFFF
+    return f"52:54:00:{low >> 16:02x}:{low >> 8 & 255:02x}:{low & 255:02x}"

@@ -1,0 +1,74 @@
+"""The durable record of carrying out one command. What carries it out is `operations/engine.py`."""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class OperationState(StrEnum):
+    ACCEPTED = "accepted"
+    RUNNING = "running"
+    UNDOING = "undoing"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({OperationState.DONE, OperationState.FAILED, OperationState.CANCELLED})
+RETRYABLE = frozenset({OperationState.FAILED, OperationState.CANCELLED})
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """`claimable_at_ms` is the only column that a claim looks at: when an engine may next take the
+    operation. It is None while the operation waits behind another one on its resource, and after
+    its end; while an engine holds it, it is the end of that engine's lease.
+
+    `epoch` counts the claims: whoever writes with an old epoch has lost its claim. `run` counts
+    the times that it was tried as a whole, `attempt` those of the present step.
+    """
+
+    id: str
+    project_id: str
+    kind: str
+    resource_id: str
+    arguments: dict[str, Any] = {}
+    state: OperationState = OperationState.ACCEPTED
+    run: int = 1
+    step: int = 0
+    steps: int
+    attempt: int = 0
+    message: str = ""
+    percent: float = 0.0
+    error_code: str | None = None
+    error_message: str | None = None
+    cancel_requested: bool = False
+    requested_by: str
+    deadline_ms: int
+    claimable_at_ms: int | None = None
+    engine: str | None = None
+    epoch: int = 0
+    created_at_ms: int
+    queued_at_ms: int
+    started_at_ms: int | None = None
+    ended_at_ms: int | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+
+class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the journal: a step that was done (or undone) once and for all.
+
+    `run` counts the times that the operation was retried as a whole, so a retry writes new lines.
+    """
+
+    operation_id: str
+    run: int
+    index: int
+    direction: str
+    name: str
+    epoch: int
+    attempts: int
+    ended_at_ms: int

@@ -1,0 +1,61 @@
+"""The owner of resources, and the keys that speak for it."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    version: int = 1
+    created_at_ms: int
+
+
+class Role(StrEnum):
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    MEMBER = "member"
+    VIEWER = "viewer"
+    AGENT = "agent"
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """`digest` is the keyed hash of the secret text; the text itself is kept nowhere.
+
+    `limit_class` names a rate limit of `limits.CLASSES`; None means the default of the role."""
+
+    id: str
+    project_id: str
+    name: str
+    role: Role
+    digest: bytes
+    hint: str
+    limit_class: str | None = None
+    expires_at_ms: int | None = None
+    version: int = 1
+    created_at_ms: int
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks, and through what."""
+
+    key_id: str
+    project_id: str
+    role: Role
+    dialect: str
+    request_id: str = ""
+
+
+READ = frozenset({"read"})
+WRITE = READ | {"write"}
+OPERATE = WRITE | {"operate"}
+ADMINISTER = OPERATE | {"administer"}
+
+RIGHTS: dict[Role, frozenset[str]] = {
+    Role.VIEWER: READ,
+    Role.AGENT: WRITE,
+    Role.MEMBER: WRITE,
+    Role.OPERATOR: OPERATE,
+    Role.ADMIN: ADMINISTER,
+}

@@ -1,0 +1,336 @@
+"""The seams: what the layers above ask of store, bus, drivers, networks and clock.
+
+Nothing here is implemented here. Each port has one contract suite in `tests/contract/` that
+every implementation passes.
+"""
+
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from atoll.domain.events import AuditRecord, Event, IdempotencyRecord
+from atoll.domain.hosts import Capabilities, Capacity, Host, Reservation
+from atoll.domain.images import Image
+from atoll.domain.instances import Instance
+from atoll.domain.networks import Subnet, Vpc
+from atoll.domain.operations import Operation, StepRecord
+from atoll.domain.plans import Plan
+from atoll.domain.projects import ApiKey, Project
+from atoll.domain.regions import Region
+from atoll.domain.security_groups import SecurityGroup
+from atoll.domain.ssh_keys import SshKey
+from atoll.messages import (
+    GuestFacts,
+    GuestSpec,
+    ImageFacts,
+    ImageSpec,
+    NicSpec,
+    Reply,
+    Report,
+    Request,
+    VolumeSpec,
+)
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Time. A test's clock jumps; nothing else in the system knows what time it is."""
+
+    def now_ms(self) -> int: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Ids(Protocol):
+    def new(self, prefix: str) -> str: ...
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """What a page shows, in rising order of id. `project_id` None means all projects; `any_of` is
+    an OR of ANDs of (column, allowed values); `after` is the last id of the page before."""
+
+    project_id: str | None = None
+    name: str | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    any_of: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = ()
+    after: str | None = None
+    limit: int = 100
+    descending: bool = False
+
+
+class Rows(Protocol[T]):
+    """The rows of one noun. Reads see what is committed; writes are held back until the
+    transaction's block ends and then happen together, or not at all."""
+
+    async def get(self, thing_id: str) -> T:
+        """Raises NotFound."""
+        ...
+
+    async def find(self, thing_id: str) -> T | None: ...
+
+    async def named(self, project_id: str | None, name: str) -> list[T]:
+        """All things of that name, at most ten."""
+        ...
+
+    async def page(self, wanted: Filter) -> list[T]: ...
+
+    def add(self, thing: T) -> None:
+        """The commit raises AlreadyExists where the id is taken."""
+        ...
+
+    def change(self, thing: T, **changes: Any) -> T:
+        """The same thing with these changes and the next version. The commit raises Lost where
+        somebody else changed it since it was read."""
+        ...
+
+    def remove(self, thing: T) -> None:
+        """The commit raises Lost where somebody else changed or removed it since it was read."""
+        ...
+
+
+class Operations(Protocol):
+    async def get(self, operation_id: str) -> Operation: ...
+
+    async def find(self, operation_id: str) -> Operation | None: ...
+
+    async def page(self, wanted: Filter) -> list[Operation]: ...
+
+    async def live_on(self, resource_id: str) -> list[Operation]:
+        """Those that have not ended, in the order in which they will be carried out."""
+        ...
+
+    async def steps_of(self, operation_id: str) -> list[StepRecord]: ...
+
+    async def next_due_ms(self) -> int | None:
+        """When the earliest claimable operation falls due."""
+        ...
+
+    async def claim(
+        self, engine: str, now_ms: int, lease_until_ms: int, limit: int
+    ) -> list[Operation]:
+        """Takes operations that are due, at once and for this engine alone."""
+        ...
+
+    async def extend(self, engine: str, operation_ids: Sequence[str], until_ms: int) -> None:
+        """Prolongs the leases that this engine still holds."""
+        ...
+
+    async def abandon(self, engine: str, now_ms: int) -> int:
+        """Frees what a dead engine of this name held; says how many. Also heads whose turn was
+        lost are made due again."""
+        ...
+
+    def enqueue(self, operation: Operation, now_ms: int) -> None:
+        """Due at once, or behind the operations that are live on the same resource."""
+        ...
+
+    def advance(self, operation: Operation, **changes: Any) -> Operation:
+        """Writes under the claim. The commit raises Lost where the claim was overtaken."""
+        ...
+
+    def finish(self, operation: Operation, now_ms: int, **changes: Any) -> Operation:
+        """Ends it under the claim and makes the next one on the resource due."""
+        ...
+
+    def cancel(self, operation: Operation, now_ms: int) -> None:
+        """Asks for its end; due at once unless an engine is at it."""
+        ...
+
+    def retry(self, operation: Operation, now_ms: int, **changes: Any) -> Operation:
+        """Makes an ended operation live again, behind those live on its resource."""
+        ...
+
+    def record(self, step: StepRecord) -> None: ...
+
+
+class Hosts(Rows[Host], Protocol):
+    async def reservation(self, instance_id: str) -> Reservation | None: ...
+
+    def reserve(self, reservation: Reservation) -> None:
+        """The commit raises Lost where the host has no room any more."""
+        ...
+
+    def release(self, reservation: Reservation) -> None: ...
+
+
+class Addresses(Protocol):
+    async def find(self, scope: str, instance_id: str) -> int | None: ...
+
+    async def count(self) -> int: ...
+
+    def take(self, scope: str, instance_id: str, first: int, last: int) -> None:
+        """The next number of the scope. The commit raises NoCapacity when it is full."""
+        ...
+
+    def release(self, instance_id: str) -> None: ...
+
+
+class Events(Protocol):
+    async def after(self, project_id: str | None, seq: str, limit: int) -> list[Event]: ...
+
+    async def last(self) -> str: ...
+
+    def add(self, event: Event) -> None: ...
+
+
+class Audit(Protocol):
+    async def page(self, wanted: Filter) -> list[AuditRecord]: ...
+
+    def add(self, record: AuditRecord) -> None: ...
+
+
+class Idempotency(Protocol):
+    async def find(self, key_id: str, key: str) -> IdempotencyRecord | None: ...
+
+    def add(self, record: IdempotencyRecord) -> None:
+        """The commit raises Lost where the same key was used in the meantime."""
+        ...
+
+    def forget(self, before_ms: int) -> None: ...
+
+
+class Transaction(Protocol):
+    """Reads, and the writes that are committed together when its block ends without an error."""
+
+    @property
+    def instances(self) -> Rows[Instance]: ...
+    @property
+    def images(self) -> Rows[Image]: ...
+    @property
+    def plans(self) -> Rows[Plan]: ...
+    @property
+    def regions(self) -> Rows[Region]: ...
+    @property
+    def ssh_keys(self) -> Rows[SshKey]: ...
+    @property
+    def vpcs(self) -> Rows[Vpc]: ...
+    @property
+    def subnets(self) -> Rows[Subnet]: ...
+    @property
+    def security_groups(self) -> Rows[SecurityGroup]: ...
+    @property
+    def projects(self) -> Rows[Project]: ...
+    @property
+    def api_keys(self) -> Rows[ApiKey]: ...
+    @property
+    def operations(self) -> Operations: ...
+    @property
+    def hosts(self) -> Hosts: ...
+    @property
+    def addresses(self) -> Addresses: ...
+    @property
+    def events(self) -> Events: ...
+    @property
+    def audit(self) -> Audit: ...
+    @property
+    def idempotency(self) -> Idempotency: ...
+
+    def discard(self) -> None:
+        """Forgets all writes held back so far (a dry run)."""
+        ...
+
+
+class Watch(Protocol):
+    async def wait(self, timeout_s: float) -> None:
+        """Returns at the next commit on the topic since the last wait, or after the timeout.
+        A hint only: a commit of another process is noticed by the timeout."""
+        ...
+
+
+class Store(Protocol):
+    """The database. `transaction()` commits at the end of its block; `read()` never writes."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
+
+    def read(self) -> Transaction: ...
+
+    def watch(self, topic: str) -> AbstractContextManager["Watch"]:
+        """Tells of commits that touch a topic: the id of an operation or resource, or `events`."""
+        ...
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Bus(Protocol):
+    """Carries requests to the agent of one host, and reports back."""
+
+    async def request(self, host_id: str, request: Request, *, timeout_s: float) -> Reply:
+        """The agent's answer. Raises what the agent raised (a DriverError), and
+        DriverUnavailable where nobody answers in time."""
+        ...
+
+    def serve(
+        self, host_id: str, handler: Callable[[Request], Coroutine[Any, Any, Reply]]
+    ) -> Callable[[], None]:
+        """Answers this host's requests until the returned function is called."""
+        ...
+
+    async def report(self, report: Report) -> None: ...
+
+    def on_report(self, handler: Callable[[Report], Coroutine[Any, Any, None]]) -> None: ...
+
+
+class Driver(Protocol):
+    """One kind of hypervisor on one host. Every verb may be repeated at any time, is given the
+    whole wish, returns facts, and raises only DriverError."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def open(self, on_change: Callable[[GuestFacts], None]) -> None:
+        """Takes up what an earlier process left, then calls `on_change` whenever a guest
+        changes by itself."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go. Guests run on."""
+        ...
+
+    async def capacity(self) -> Capacity: ...
+
+    async def ensure_image(self, image: ImageSpec) -> ImageFacts:
+        """Raises DriverBusy, with the percentage, while it is being fetched or built."""
+        ...
+
+    async def remove_image(self, image_id: str) -> None: ...
+
+    async def ensure_volume(self, volume: VolumeSpec) -> None: ...
+
+    async def remove_volume(self, volume_id: str) -> None: ...
+
+    async def ensure_running(self, guest: GuestSpec) -> GuestFacts:
+        """Raises DriverBusy while the host has enough guests starting already."""
+        ...
+
+    async def ensure_stopped(self, guest_id: str, graceful_s: float) -> GuestFacts: ...
+
+    async def remove(self, guest_id: str) -> None:
+        """The guest and all that is its own, but no volume."""
+        ...
+
+    async def inspect(self, guest_id: str) -> GuestFacts | None: ...
+
+    async def list(self) -> Sequence[GuestFacts]: ...
+
+    async def read_log(self, guest_id: str, bytes_max: int) -> bytes: ...
+
+
+class PortWiring(msgspec.Struct, frozen=True, kw_only=True):
+    """How a guest's NIC is connected: the value of QEMU's `-netdev`, without its id. `ports` maps
+    each open guest port, as `tcp/22`, to where it is reached: `127.16.0.5:22`."""
+
+    netdev: str
+    ports: dict[str, str] = {}
+
+
+class Network(Protocol):
+    """Connects guests of one host. Repeatable, like a driver."""
+
+    async def ensure_port(self, guest_id: str, nic: NicSpec) -> PortWiring: ...
+
+    async def remove_port(self, guest_id: str) -> None: ...

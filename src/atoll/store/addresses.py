@@ -1,0 +1,86 @@
+"""Addresses, each taken once: the next number of a scope, and gaps when its end is reached."""
+
+import sqlalchemy as sa
+
+from atoll.domain.errors import NoCapacity
+from atoll.store import tables
+from atoll.store.sql import Write, bind
+from atoll.store.unit import Unit
+
+address = tables.addresses.c
+
+
+class AddressRows:
+    """`ports.Addresses`."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+
+    async def find(self, scope: str, instance_id: str) -> int | None:
+        query = self.unit.statements.get("addresses.find", lambda: sa.select(address.number).where(
+            address.scope == bind("scope", address.scope),
+            address.instance_id == bind("instance_id", address.instance_id),
+        ))  # fmt: skip
+        rows = await self.unit.fetch(query, {"scope": scope, "instance_id": instance_id})
+        return int(rows[0][0]) if rows else None
+
+    async def count(self) -> int:
+        query = self.unit.statements.get(
+            "addresses.count", lambda: sa.select(sa.func.count()).select_from(tables.addresses)
+        )
+        return int((await self.unit.fetch(query, {}))[0][0])
+
+    def take(self, scope: str, instance_id: str, first: int, last: int) -> None:
+        query = self.unit.statements.get("addresses.take", take_statement)
+        values = {"scope": scope, "instance_id": instance_id, "first": first, "last": last}
+        self.unit.write(
+            Write(
+                query,
+                query.place(values),
+                missing=lambda: NoCapacity(f"no address is left in {scope}"),
+                lock=scope,
+            )
+        )
+
+    def release(self, instance_id: str) -> None:
+        query = self.unit.statements.get("addresses.release", lambda: tables.addresses.delete()
+            .where(address.instance_id == bind("instance_id", address.instance_id)))  # fmt: skip
+        self.unit.write(Write(query, query.place({"instance_id": instance_id})))
+
+
+def take_statement() -> sa.ClauseElement:
+    """One more than the highest, which the index answers at once. At the end of the range it
+    looks for the lowest gap. No row at all means that the range is full."""
+    scope = bind("scope", address.scope)
+    first, last = bind("first", address.number), bind("last", address.number)
+    highest = (
+        sa.select(sa.func.max(address.number)).where(address.scope == scope).scalar_subquery()
+    )
+    beside = tables.addresses.alias("beside")
+    gap = (
+        sa.select(sa.func.min(address.number) + 1)
+        .where(address.scope == scope, address.number < last)
+        .where(
+            ~sa.exists().where(beside.c.scope == scope, beside.c.number == address.number + 1)
+        )
+        .scalar_subquery()
+    )
+    lowest = (
+        sa.select(sa.func.min(address.number)).where(address.scope == scope).scalar_subquery()
+    )
+    number = sa.case(
+        (sa.func.coalesce(highest, first - 1) < last, sa.func.coalesce(highest + 1, first)),
+        (lowest > first, first),
+        else_=gap,
+    )
+    chosen = sa.select(
+        scope.label("scope"),
+        number.label("number"),
+        bind("instance_id", address.instance_id).label("instance_id"),
+    ).subquery("chosen")
+    return tables.addresses.insert().from_select(
+        ["scope", "number", "instance_id"],
+        sa.select(chosen.c.scope, chosen.c.number, chosen.c.instance_id).where(
+            chosen.c.number.is_not(None)
+        ),
+    )

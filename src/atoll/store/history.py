@@ -1,0 +1,130 @@
+"""What happened: events in the order in which readers see them, audit, first answers."""
+
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from atoll.domain.errors import Invalid, Lost
+from atoll.domain.events import AuditRecord, Event, IdempotencyRecord
+from atoll.store import tables
+from atoll.store.rows import Mapping, NounRows, encode_json
+from atoll.store.sql import Write, bind
+from atoll.store.unit import Unit
+
+AUDIT = Mapping(AuditRecord, tables.audit, "audit record")
+ANSWERS = Mapping(IdempotencyRecord, tables.idempotency, "first answer")
+event = tables.events.c
+EVENT_COLUMNS = (
+    event.project_id, event.kind, event.resource_id, event.operation_id, event.data, event.at_ms,
+)  # fmt: skip
+EVENTS_TOPIC = "events"
+POSTGRES_XID = sa.literal_column("pg_current_xact_id()::text::bigint")
+POSTGRES_OLDEST = sa.literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+
+
+class EventRows:
+    """`ports.Events`. A position is `<transaction>.<number>`; SQLite's transaction is 0."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+        self._postgres = unit.statements.dialect.name == "postgresql"
+
+    async def after(self, project_id: str | None, seq: str, limit: int) -> list[Event]:
+        key = ("events.after", project_id is None)
+        query = self.unit.statements.get(key, lambda: self._after(project_id is None))
+        xid, number = position_of(seq)
+        values = {"project_id": project_id, "xid": xid, "seq": number, "limit": limit}
+        rows = await self.unit.fetch(query, values)
+        return [event_of(row) for row in rows]
+
+    async def last(self) -> str:
+        def build() -> sa.Select[Any]:
+            query = sa.select(event.xid, event.seq)
+            if self._postgres:
+                query = query.where(event.xid < POSTGRES_OLDEST)
+            return query.order_by(event.xid.desc(), event.seq.desc()).limit(1)
+
+        rows = await self.unit.fetch(self.unit.statements.get("events.last", build), {})
+        return f"{rows[0][0]}.{rows[0][1]}" if rows else "0.0"
+
+    def add(self, added: Event) -> None:
+        columns = [*EVENT_COLUMNS]
+        query = self.unit.statements.get("events.add", lambda: tables.events.insert().values(
+            {c.name: bind(c.name, c) for c in columns}
+            | {"xid": POSTGRES_XID if self._postgres else sa.literal_column("0")}
+        ))  # fmt: skip
+        values = {c.name: getattr(added, c.name) for c in columns}
+        values["data"] = encode_json(added.data)
+        self.unit.write(Write(query, query.place(values), topic=EVENTS_TOPIC))
+
+    def _after(self, everywhere: bool) -> sa.Select[Any]:
+        beyond = sa.tuple_(event.xid, event.seq) > sa.tuple_(
+            bind("xid", event.xid), bind("seq", event.seq)
+        )
+        query = sa.select(event.xid, event.seq, *EVENT_COLUMNS).where(beyond)
+        if not everywhere:
+            query = query.where(event.project_id == bind("project_id", event.project_id))
+        if self._postgres:
+            query = query.where(event.xid < POSTGRES_OLDEST)
+        return query.order_by(event.xid, event.seq).limit(
+            sa.bindparam("limit", type_=sa.Integer())
+        )
+
+
+def position_of(seq: str) -> tuple[int, int]:
+    """Raises Invalid where it is none."""
+    xid, _, number = seq.partition(".")
+    if not (xid.isdecimal() and number.isdecimal() and len(xid) < 19 and len(number) < 19):
+        raise Invalid(
+            "after is not the id of an event: it has the form 0.17, or now", field="after"
+        )
+    return int(xid), int(number)
+
+
+def event_of(row: Any) -> Event:
+    xid, number, project_id, kind, resource_id, operation_id, data, at_ms = row
+    return Event(
+        seq=f"{xid}.{number}", project_id=project_id, kind=kind, resource_id=resource_id,
+        operation_id=operation_id, data=msgspec.json.decode(data), at_ms=at_ms,
+    )  # fmt: skip
+
+
+class AuditRows(NounRows[AuditRecord]):
+    """`ports.Audit`."""
+
+    def __init__(self, unit: Unit) -> None:
+        super().__init__(unit, AUDIT)
+
+
+class AnswerRows:
+    """`ports.Idempotency`."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+
+    async def find(self, key_id: str, key: str) -> IdempotencyRecord | None:
+        answer = tables.idempotency.c
+        query = self.unit.statements.get("answers.find", lambda: sa.select(*ANSWERS.columns).where(
+            answer.key_id == bind("key_id", answer.key_id), answer.key == bind("key", answer.key)
+        ))  # fmt: skip
+        rows = await self.unit.fetch(query, {"key_id": key_id, "key": key})
+        return ANSWERS.thing(rows[0]) if rows else None
+
+    def add(self, record: IdempotencyRecord) -> None:
+        query = self.unit.statements.get("answers.add", lambda: tables.idempotency.insert())
+        self.unit.write(
+            Write(
+                query,
+                query.place(ANSWERS.values(record)),
+                duplicate=lambda: Lost("the same Idempotency-Key was used at the same time"),
+            )
+        )
+
+    def forget(self, before_ms: int) -> None:
+        column = tables.idempotency.c.at_ms
+        query = self.unit.statements.get(
+            "answers.forget",
+            lambda: tables.idempotency.delete().where(column < bind("before", column)),
+        )
+        self.unit.write(Write(query, query.place({"before": before_ms})))

@@ -1,0 +1,86 @@
+"""The queries that only hosts have: capacity that is promised and given back."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from atoll.domain.errors import Lost
+from atoll.domain.hosts import Host, Reservation
+from atoll.store import tables
+from atoll.store.rows import Mapping, NounRows
+from atoll.store.sql import Write, bind
+from atoll.store.unit import Unit
+
+HOSTS = Mapping(Host, tables.hosts, "host")
+RESERVATIONS = Mapping(Reservation, tables.reservations, "reservation")
+SIZES = ("vcpus", "memory_mib", "disk_gib")
+
+
+class HostRows(NounRows[Host]):
+    """`ports.Hosts`. What is used changes without a new version: many do it at once."""
+
+    def __init__(self, unit: Unit) -> None:
+        super().__init__(unit, HOSTS)
+
+    async def reservation(self, instance_id: str) -> Reservation | None:
+        column = tables.reservations.c.id
+        query = self._query(
+            "reservation",
+            lambda: sa.select(*RESERVATIONS.columns).where(column == bind("id", column)),
+        )
+        rows = await self.unit.fetch(query, {"id": instance_id})
+        return RESERVATIONS.thing(rows[0]) if rows else None
+
+    def reserve(self, reservation: Reservation) -> None:
+        self._use(reservation, "reserve", +1)
+        query = self._query("reservation.add", lambda: tables.reservations.insert())
+        self.unit.write(
+            Write(
+                query,
+                query.place(RESERVATIONS.values(reservation)),
+                duplicate=lambda: Lost(f"{reservation.id} has its place already"),
+            )
+        )
+
+    def release(self, reservation: Reservation) -> None:
+        column = tables.reservations.c.id
+        query = self._query(
+            "reservation.remove",
+            lambda: tables.reservations.delete().where(column == bind("id", column)),
+        )
+        self.unit.write(
+            Write(
+                query,
+                query.place({"id": reservation.id}),
+                missing=lambda: Lost(f"{reservation.id} gave up its place already"),
+            )
+        )
+        self._use(reservation, "release", -1)
+
+    def change(self, thing: Host, **changes: Any) -> Host:
+        if {f"{size}_used" for size in SIZES} & set(changes):
+            raise AssertionError("what is used changes by reserve and release alone")
+        return super().change(thing, **changes)
+
+    def _use(self, reservation: Reservation, key: str, sign: int) -> None:
+        def build() -> sa.ClauseElement:
+            host = tables.hosts.c
+            statement = tables.hosts.update().where(host.id == bind("of_host", host.id))
+            changes = {}
+            for size in SIZES:
+                used = host[f"{size}_used"]
+                wanted = bind(size, used)
+                changes[used.name] = used + wanted if sign > 0 else used - wanted
+                if sign > 0:
+                    statement = statement.where(used + wanted <= host[size])
+            if sign > 0:
+                statement = statement.where(host.enabled.is_(sa.true()))
+            return statement.values(changes)
+
+        query = self._query(key, build)
+        values = {size: getattr(reservation, size) for size in SIZES}
+        values["of_host"] = reservation.host_id
+        missing = None
+        if sign > 0:
+            missing = lambda: Lost(f"host {reservation.host_id} has no room any more")  # noqa: E731
+        self.unit.write(Write(query, query.place(values), missing=missing))

@@ -1,0 +1,21 @@
+"""Brings a database's schema up to date, by Alembic. Forward only."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+SCRIPTS = Path(__file__).parent / "migrations"
+# Any number, the same in every Atoll: two that start at once migrate one after the other.
+POSTGRES_LOCK = 4_702_111
+
+
+def upgrade(url: str) -> None:
+    """`sqlite:///…` or `postgresql://…`."""
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    if url.startswith("postgresql://"):
+        url = url.replace("postgresql://", "postgresql+asyncpg://", 1)
+    config.attributes["url"] = sa.make_url(url)
+    command.upgrade(config, "head")

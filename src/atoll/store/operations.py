@@ -1,0 +1,236 @@
+"""The queries that only operations have: the queue of a resource, claims, the journal."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from atoll.domain.errors import Lost
+from atoll.domain.operations import Operation, OperationState, StepRecord
+from atoll.store import tables
+from atoll.store.rows import Mapping, NounRows
+from atoll.store.sql import Write, bind
+from atoll.store.unit import Unit
+
+OPERATIONS = Mapping(Operation, tables.operations, "operation")
+STEPS = Mapping(StepRecord, tables.operation_steps, "step")
+LIVE_MAX = 100
+op = tables.operations.c
+# The engine writes whole rows under its claim, but never over a cancel that came meanwhile.
+ADVANCED = [n for n in OPERATIONS.names if n not in {"id", "cancel_requested"}]
+
+
+class OperationRows(NounRows[Operation]):
+    """`ports.Operations`."""
+
+    def __init__(self, unit: Unit) -> None:
+        super().__init__(unit, OPERATIONS)
+
+    async def live_on(self, resource_id: str) -> list[Operation]:
+        query = self._query("live", lambda: sa.select(*OPERATIONS.columns)
+            .where(op.resource_id == bind("resource_id", op.resource_id), op.ended_at_ms.is_(None))
+            .order_by(op.queued_at_ms, op.id).limit(LIVE_MAX))  # fmt: skip
+        rows = await self.unit.fetch(query, {"resource_id": resource_id})
+        return [OPERATIONS.thing(row) for row in rows]
+
+    async def steps_of(self, operation_id: str) -> list[StepRecord]:
+        step = tables.operation_steps.c
+        query = self._query("steps", lambda: sa.select(*STEPS.columns)
+            .where(step.operation_id == bind("id", step.operation_id))
+            .order_by(step.run, step.ended_at_ms, step.direction, step.index))  # fmt: skip
+        return [STEPS.thing(row) for row in await self.unit.fetch(query, {"id": operation_id})]
+
+    async def next_due_ms(self) -> int | None:
+        query = self._query("next", lambda: sa.select(op.claimable_at_ms)
+            .where(op.claimable_at_ms.is_not(None))
+            .order_by(op.claimable_at_ms).limit(1))  # fmt: skip
+        rows = await self.unit.fetch(query, {})
+        return int(rows[0][0]) if rows else None
+
+    async def claim(
+        self, engine: str, now_ms: int, lease_until_ms: int, limit: int
+    ) -> list[Operation]:
+        query = self._query("claim", claim_statement)
+        values = {"engine": engine, "now": now_ms, "lease": lease_until_ms, "limit": limit}
+        rows = await self.unit.database.commit([Write(query, query.place(values))])
+        return sorted((OPERATIONS.thing(row) for row in rows), key=lambda o: o.id)
+
+    async def extend(self, engine: str, operation_ids: Sequence[str], until_ms: int) -> None:
+        query = self._query("extend", lambda: tables.operations.update()
+            .where(op.id == bind("of_id", op.id), op.engine == bind("of_engine", op.engine))
+            .values(claimable_at_ms=bind("until", op.claimable_at_ms)))  # fmt: skip
+        writes = [
+            Write(query, query.place({"of_id": i, "of_engine": engine, "until": until_ms}))
+            for i in operation_ids
+        ]
+        await self.unit.database.commit(writes)
+
+    async def abandon(self, engine: str, now_ms: int) -> int:
+        freed = self._query("abandon", lambda: tables.operations.update()
+            .where(op.engine == bind("of_engine", op.engine), op.ended_at_ms.is_(None))
+            .values(claimable_at_ms=bind("now", op.claimable_at_ms), engine=sa.null())
+            .returning(op.id))  # fmt: skip
+        values = {"of_engine": engine, "now": now_ms}
+        rows = await self.unit.database.commit([Write(freed, freed.place(values))])
+        heads = self._query("heads", lost_heads_statement)
+        await self.unit.database.commit([Write(heads, heads.place({"now": now_ms}))])
+        return len(rows)
+
+    def enqueue(self, operation: Operation, now_ms: int) -> None:
+        query = self._query("enqueue", lambda: tables.operations.insert().values(
+            {n: bind(n, op[n]) for n in OPERATIONS.names if n != "claimable_at_ms"}
+            | {"claimable_at_ms": due_unless_behind("resource_id", "id")}
+        ))  # fmt: skip
+        values = OPERATIONS.values(operation) | {"now": now_ms}
+        self._change(query, values, operation)
+
+    def advance(self, operation: Operation, **changes: Any) -> Operation:
+        changed = msgspec.structs.replace(operation, **changes)
+        query = self._query("advance", lambda: tables.operations.update()
+            .where(op.id == bind("of_id", op.id), op.epoch == bind("of_epoch", op.epoch))
+            .where(op.ended_at_ms.is_(None))
+            .values({n: bind(n, op[n]) for n in ADVANCED}))  # fmt: skip
+        values = OPERATIONS.values(changed)
+        values |= {"of_id": operation.id, "of_epoch": operation.epoch}
+        self._change(query, values, operation, claimed=True)
+        return changed
+
+    def finish(self, operation: Operation, now_ms: int, **changes: Any) -> Operation:
+        ended = self.advance(
+            operation, claimable_at_ms=None, engine=None, ended_at_ms=now_ms, **changes
+        )
+        query = self._query("promote", promote_statement)
+        values = {"now": now_ms, "of_resource": operation.resource_id}
+        self._change(query, values, operation)
+        return ended
+
+    def cancel(self, operation: Operation, now_ms: int) -> None:
+        query = self._query("cancel", lambda: tables.operations.update()
+            .where(op.id == bind("of_id", op.id), op.ended_at_ms.is_(None))
+            .values(
+                cancel_requested=sa.true(),
+                claimable_at_ms=sa.case(
+                    (sa.and_(op.claimable_at_ms.is_not(None), op.engine.is_(None)),
+                     bind("now", op.claimable_at_ms)),
+                    else_=op.claimable_at_ms,
+                ),
+            ))  # fmt: skip
+        self._change(query, {"of_id": operation.id, "now": now_ms}, operation, claimed=True)
+
+    def retry(self, operation: Operation, now_ms: int, **changes: Any) -> Operation:
+        again = msgspec.structs.replace(
+            operation, state=OperationState.ACCEPTED, run=operation.run + 1, step=0, attempt=0,
+            message="", percent=0.0, error_code=None, error_message=None, cancel_requested=False,
+            queued_at_ms=now_ms, started_at_ms=None, ended_at_ms=None, **changes,
+        )  # fmt: skip
+        names = [n for n in OPERATIONS.names if n not in {"id", "claimable_at_ms"}]
+        query = self._query("retry", lambda: tables.operations.update()
+            .where(op.id == bind("of_id", op.id), op.ended_at_ms.is_not(None))
+            .values({n: bind(n, op[n]) for n in names}
+                    | {"claimable_at_ms": due_unless_behind("resource_id", "of_id")}))  # fmt: skip
+        values = OPERATIONS.values(again) | {"of_id": operation.id, "now": now_ms}
+        self._change(query, values, operation, claimed=True)
+        return again
+
+    def record(self, step: StepRecord) -> None:
+        query = self._query("record", lambda: tables.operation_steps.insert())
+        self.unit.write(
+            Write(
+                query,
+                query.place(STEPS.values(step)),
+                duplicate=lambda: Lost(f"step {step.index} of {step.operation_id} was done before"),
+            )
+        )
+
+    def _change(
+        self, query: Any, values: dict[str, Any], operation: Operation, *, claimed: bool = False
+    ) -> None:
+        missing = (lambda: Lost(f"the claim of {operation.id} was overtaken")) if claimed else None
+        self.unit.write(
+            Write(
+                query,
+                query.place(values),
+                missing=missing,
+                topic=operation.id,
+                lock=operation.resource_id,
+            )
+        )
+
+
+def due_unless_behind(resource_name: str, own_name: str) -> sa.ColumnElement[Any]:
+    """Now, or NULL where another operation on the resource has not ended."""
+    other = tables.operations.alias("other")
+    behind = sa.exists().where(
+        other.c.resource_id == bind(resource_name, op.resource_id),
+        other.c.ended_at_ms.is_(None),
+        other.c.id != bind(own_name, op.id),
+    )
+    return sa.case((behind, sa.null()), else_=bind("now", op.claimable_at_ms))
+
+
+def claim_statement() -> sa.ClauseElement:
+    """One indexed predicate. The repeated condition makes two engines that picked the same row
+    take it once: the second finds it claimed."""
+    due = op.claimable_at_ms <= bind("now", op.claimable_at_ms)
+    picked = (
+        sa.select(op.id)
+        .where(due)
+        .order_by(op.claimable_at_ms)
+        .limit(sa.bindparam("limit", type_=sa.Integer()))
+        .with_for_update(skip_locked=True)
+    )
+    running = sa.case(
+        (op.state == OperationState.ACCEPTED.value, OperationState.RUNNING.value), else_=op.state
+    )
+    return (
+        tables.operations.update()
+        .where(op.id.in_(picked.scalar_subquery()), due)
+        .values(
+            engine=bind("engine", op.engine),
+            epoch=op.epoch + 1,
+            claimable_at_ms=bind("lease", op.claimable_at_ms),
+            started_at_ms=sa.func.coalesce(op.started_at_ms, bind("now", op.started_at_ms)),
+            state=running,
+        )
+        .returning(*OPERATIONS.columns)
+    )
+
+
+def promote_statement() -> sa.ClauseElement:
+    """Makes the head of a resource's queue due, if there is one that is not."""
+    head = (
+        sa.select(op.id)
+        .where(op.resource_id == bind("of_resource", op.resource_id), op.ended_at_ms.is_(None))
+        .order_by(op.queued_at_ms, op.id)
+        .limit(1)
+    )
+    return (
+        tables.operations.update()
+        .where(op.id == head.scalar_subquery(), op.claimable_at_ms.is_(None))
+        .values(claimable_at_ms=bind("now", op.claimable_at_ms))
+    )
+
+
+def lost_heads_statement() -> sa.ClauseElement:
+    """Makes due what waits behind nothing. It should never find any; nothing may be stuck."""
+    ahead = tables.operations.alias("ahead")
+    behind = sa.exists().where(
+        ahead.c.resource_id == op.resource_id,
+        ahead.c.ended_at_ms.is_(None),
+        ahead.c.claimable_at_ms.is_not(None),
+    )
+    first = tables.operations.alias("first")
+    is_first = ~sa.exists().where(
+        first.c.resource_id == op.resource_id,
+        first.c.ended_at_ms.is_(None),
+        sa.or_(
+            first.c.queued_at_ms < op.queued_at_ms,
+            sa.and_(first.c.queued_at_ms == op.queued_at_ms, first.c.id < op.id),
+        ),
+    )
+    return (
+        tables.operations.update()
+        .where(op.ended_at_ms.is_(None), op.claimable_at_ms.is_(None), ~behind, is_first)
+        .values(claimable_at_ms=bind("now", op.claimable_at_ms))
+    )

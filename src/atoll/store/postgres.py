@@ -1,0 +1,81 @@
+"""PostgreSQL through an asyncpg pool. Several control planes may share one database.
+
+Each commit is one transaction at READ COMMITTED; what must not interleave (the queue of a resource,
+the next address of a scope) is held by an advisory lock that ends with the transaction.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import asyncpg
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+
+from atoll.store import migrate
+from atoll.store.sql import Query, Statements, Write
+from atoll.store.transaction import SqlTransaction, committed
+from atoll.store.unit import TopicWatch, Watchers
+
+POOL_MAX = 16
+RESTART_WAITS_S = (0.1, 0.5, 1.0, 2.0)
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+
+
+class PostgresStore:
+    """`ports.Store` on a database named by a URL, `postgresql://user@host:port/name`."""
+
+    def __init__(self, url: str) -> None:
+        self.statements = Statements(PGDialect_asyncpg())
+        self._url = url
+        self._watchers = Watchers()
+
+    async def open(self) -> None:
+        await asyncio.to_thread(migrate.upgrade, self._url)
+        self._pool = await asyncpg.create_pool(self._url, min_size=2, max_size=POOL_MAX)
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    def transaction(self) -> AbstractAsyncContextManager[SqlTransaction]:
+        return committed(self)
+
+    def read(self) -> SqlTransaction:
+        return SqlTransaction(self)
+
+    def watch(self, topic: str) -> TopicWatch:
+        return self._watchers.add(topic)
+
+    async def fetch(self, query: Query, values: Mapping[str, Any]) -> Sequence[Any]:
+        placed = query.place(values)
+        for wait_s in RESTART_WAITS_S:
+            try:
+                rows: Sequence[Any] = await self._pool.fetch(query.text, *placed)
+                return rows
+            except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError):
+                await asyncio.sleep(wait_s)
+        rows = await self._pool.fetch(query.text, *placed)
+        return rows
+
+    async def commit(self, writes: Sequence[Write]) -> Sequence[Any]:
+        rows: Sequence[Any] = ()
+        async with self._pool.acquire() as connection, connection.transaction():
+            for lock in sorted({w.lock for w in writes if w.lock is not None}):
+                await connection.execute(LOCK, lock)
+            for write in writes:
+                rows = await run(connection, write)
+        self._watchers.notify(writes)
+        return rows
+
+
+async def run(connection: Any, write: Write) -> Sequence[Any]:
+    try:
+        statement = await connection.prepare(write.query.text)
+        rows: Sequence[Any] = await statement.fetch(*write.values)
+    except asyncpg.UniqueViolationError as error:
+        if write.duplicate is None:
+            raise
+        raise write.duplicate() from error
+    if write.missing is not None and statement.get_statusmsg().endswith(" 0"):
+        raise write.missing()
+    return rows

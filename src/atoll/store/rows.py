@@ -1,0 +1,251 @@
+"""What every noun has: its struct as a row and back, reads, and writes that are held back.
+
+A field of a struct is the column of the same name. Texts, numbers and bytes go through as they
+are; enums are their words; anything else is a JSON document.
+"""
+
+import types
+import typing
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+
+from atoll.domain.errors import AlreadyExists, Lost, NotFound
+from atoll.ports import Filter
+from atoll.store import tables
+from atoll.store.sql import Query, Write, bind
+from atoll.store.unit import Unit
+
+T = TypeVar("T", bound=msgspec.Struct)
+PLAIN = (str, int, float, bytes)
+SAME_NAME_MAX = 10
+encode_json = msgspec.json.Encoder().encode
+
+
+class Mapping(Generic[T]):
+    """A struct and its table. Codecs are found once, from the struct's type hints."""
+
+    def __init__(self, struct: type[T], table: sa.Table, singular: str) -> None:
+        self.struct = struct
+        self.table = table
+        self.singular = singular
+        hints = typing.get_type_hints(struct)
+        names = [name for name in struct.__struct_fields__ if name in table.c]
+        self.names = tuple(names)
+        self.columns = [table.c[name] for name in names]
+        self.encoders = {n: e for n in names if (e := encoder_of(hints[n])) is not None}
+        self.decoders = [(i, d) for i, n in enumerate(names) if (d := decoder_of(hints[n]))]
+        self.has_labels = "labels" in names
+        self.has_project = "project_id" in names
+
+    def values(self, thing: T) -> dict[str, Any]:
+        values = {name: getattr(thing, name) for name in self.names}
+        for name, encode in self.encoders.items():
+            if values[name] is not None:
+                values[name] = encode(values[name])
+        return values
+
+    def thing(self, row: Any) -> T:
+        cells = list(row)
+        for index, decode in self.decoders:
+            if cells[index] is not None:
+                cells[index] = decode(cells[index])
+        return self.struct(**dict(zip(self.names, cells, strict=True)))
+
+
+def bare(hint: Any) -> Any:
+    """The type without `| None`."""
+    if isinstance(hint, types.UnionType):
+        return next(a for a in typing.get_args(hint) if a is not type(None))
+    return hint
+
+
+def encoder_of(hint: Any) -> Callable[[Any], Any] | None:
+    kind = bare(hint)
+    if isinstance(kind, type) and issubclass(kind, PLAIN):
+        return None
+    return encode_json
+
+
+def decoder_of(hint: Any) -> Callable[[Any], Any] | None:
+    kind = bare(hint)
+    if isinstance(kind, type):
+        if issubclass(kind, Enum):
+            return {member.value: member for member in kind}.__getitem__
+        if kind is bool:
+            return bool
+        if issubclass(kind, PLAIN):
+            return None
+    return msgspec.json.Decoder(kind).decode
+
+
+class NounRows(Generic[T]):
+    """The rows of one noun within one transaction: `ports.Rows`."""
+
+    def __init__(self, unit: Unit, mapping: Mapping[T]) -> None:
+        self.unit = unit
+        self.mapping = mapping
+
+    async def get(self, thing_id: str) -> T:
+        found = await self.find(thing_id)
+        if found is None:
+            raise NotFound(f"{self.mapping.singular} not found: {thing_id}")
+        return found
+
+    async def find(self, thing_id: str) -> T | None:
+        table = self.mapping.table
+        query = self._query(
+            "find", lambda: sa.select(*self.mapping.columns).where(table.c.id == bind("id", table.c.id))
+        )
+        rows = await self.unit.fetch(query, {"id": thing_id})
+        return self.mapping.thing(rows[0]) if rows else None
+
+    async def named(self, project_id: str | None, name: str) -> list[T]:
+        return await self.page(Filter(project_id=project_id, name=name, limit=SAME_NAME_MAX))
+
+    async def page(self, wanted: Filter) -> list[T]:
+        shape = tuple(tuple((c, len(v)) for c, v in every) for every in wanted.any_of)
+        key = (
+            "page",
+            wanted.project_id is None,
+            wanted.name is None,
+            len(wanted.labels),
+            shape,
+            wanted.after is None,
+            wanted.descending,
+        )
+        query = self._query(key, lambda: page_of(self.mapping, wanted))
+        rows = await self.unit.fetch(query, page_values(wanted))
+        return [self.mapping.thing(row) for row in rows]
+
+    def add(self, thing: T) -> None:
+        query = self._query("add", lambda: self.mapping.table.insert())
+        values = self.mapping.values(thing)
+        singular, thing_id = self.mapping.singular, values["id"]
+        self._write(
+            query,
+            values,
+            duplicate=lambda: AlreadyExists(f"{singular} already exists: {thing_id}"),
+        )
+        if self.mapping.has_labels:
+            self._add_labels(thing)
+
+    def change(self, thing: T, **changes: Any) -> T:
+        version = thing.version  # type: ignore[attr-defined]
+        changed = msgspec.structs.replace(thing, version=version + 1, **changes)
+        table = self.mapping.table
+        query = self._query(
+            "change",
+            lambda: table.update()
+            .where(table.c.id == bind("of_id", table.c.id))
+            .where(table.c.version == bind("of_version", table.c.version))
+            .values({n: bind(n, table.c[n]) for n in self.mapping.names if n != "id"}),
+        )
+        values = self.mapping.values(changed)
+        values["of_id"], values["of_version"] = values["id"], version
+        self._write(query, values, missing=self._lost(values["id"]))
+        if "labels" in changes and self.mapping.has_labels:
+            self._drop_labels(values["id"])
+            self._add_labels(changed)
+        return changed
+
+    def remove(self, thing: T) -> None:
+        table = self.mapping.table
+        query = self._query(
+            "remove",
+            lambda: table.delete()
+            .where(table.c.id == bind("id", table.c.id))
+            .where(table.c.version == bind("version", table.c.version)),
+        )
+        values = self.mapping.values(thing)
+        self._write(query, values, missing=self._lost(values["id"]))
+        if self.mapping.has_labels:
+            self._drop_labels(values["id"])
+
+    def _add_labels(self, thing: T) -> None:
+        query = self.unit.statements.get("labels.add", lambda: tables.labels.insert())
+        thing_id = thing.id  # type: ignore[attr-defined]
+        for key, value in thing.labels.items():  # type: ignore[attr-defined]
+            row = {"key": key, "value": value, "resource_id": thing_id}
+            self.unit.write(Write(query, query.place(row)))
+
+    def _drop_labels(self, thing_id: str) -> None:
+        column = tables.labels.c.resource_id
+        query = self.unit.statements.get(
+            "labels.drop", lambda: tables.labels.delete().where(column == bind("id", column))
+        )
+        self.unit.write(Write(query, query.place({"id": thing_id})))
+
+    def _lost(self, thing_id: str) -> Callable[[], Lost]:
+        singular = self.mapping.singular
+        return lambda: Lost(f"{singular} {thing_id} was changed by somebody else meanwhile")
+
+    def _query(self, key: Any, build: Callable[[], sa.ClauseElement]) -> Query:
+        return self.unit.statements.get((self.mapping.table.name, key), build)
+
+    def _write(self, query: Query, values: dict[str, Any], **problems: Any) -> None:
+        self.unit.write(Write(query, query.place(values), topic=values["id"], **problems))
+
+
+def page_of(mapping: Mapping[Any], wanted: Filter) -> sa.Select[Any]:
+    """One page in order of id. Each label is a join on its own index; the cursor is repeated on
+    the label's column, or PostgreSQL merges its whole index."""
+    table = mapping.table
+    query = sa.select(*mapping.columns)
+    after = bind("after", table.c.id)
+    for place in range(len(wanted.labels)):
+        label = tables.labels.alias(f"l{place}")
+        query = query.join(label, label.c.resource_id == table.c.id).where(
+            label.c.key == bind(f"key_{place}", label.c.key),
+            label.c.value == bind(f"value_{place}", label.c.value),
+        )
+        if wanted.after is not None:
+            beyond = label.c.resource_id
+            query = query.where(beyond < after if wanted.descending else beyond > after)
+    if wanted.project_id is not None:
+        query = query.where(table.c.project_id == bind("project_id", table.c.project_id))
+    if wanted.name is not None:
+        query = query.where(table.c.name == bind("name", table.c.name))
+    if wanted.any_of:
+        query = query.where(sa.or_(*[every_of(table, i, e) for i, e in enumerate(wanted.any_of)]))
+    elif "deleted_at_ms" in table.c:
+        query = query.where(table.c.deleted_at_ms.is_(None))
+    if wanted.after is not None:
+        query = query.where(table.c.id < after if wanted.descending else table.c.id > after)
+    order = table.c.id.desc() if wanted.descending else table.c.id
+    return query.order_by(order).limit(sa.bindparam("limit", type_=sa.Integer()))
+
+
+def every_of(
+    table: sa.Table, place: int, clause: tuple[tuple[str, tuple[str, ...]], ...]
+) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        *[
+            sa.or_(
+                *[
+                    table.c[column] == bind(f"any_{place}_{column}_{i}", table.c[column])
+                    for i in range(len(values))
+                ]
+            )
+            for column, values in clause
+        ]
+    )
+
+
+def page_values(wanted: Filter) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "project_id": wanted.project_id,
+        "name": wanted.name,
+        "after": wanted.after,
+        "limit": wanted.limit,
+    }
+    for place, (key, value) in enumerate(wanted.labels):
+        values[f"key_{place}"], values[f"value_{place}"] = key, value
+    for place, clause in enumerate(wanted.any_of):
+        for column, allowed in clause:
+            for i, word in enumerate(allowed):
+                values[f"any_{place}_{column}_{i}"] = word
+    return values

@@ -1,0 +1,339 @@
+"""The schema. Times are milliseconds; documents are JSON bytes, passed through unchanged."""
+
+import sqlalchemy as sa
+
+METADATA = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Column = sa.Column
+Text = sa.Text
+Integer = sa.BigInteger
+Real = sa.Float
+Flag = sa.Boolean
+Document = sa.LargeBinary
+
+
+def text(name: str) -> sa.Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def text_or_null(name: str) -> sa.Column[str]:
+    return Column(name, Text)
+
+
+def integer(name: str) -> sa.Column[int]:
+    return Column(name, Integer, nullable=False)
+
+
+def integer_or_null(name: str) -> sa.Column[int]:
+    return Column(name, Integer)
+
+
+def flag(name: str) -> sa.Column[bool]:
+    return Column(name, Flag, nullable=False)
+
+
+def document(name: str) -> sa.Column[bytes]:
+    return Column(name, Document, nullable=False)
+
+
+def document_or_null(name: str) -> sa.Column[bytes]:
+    return Column(name, Document)
+
+
+def key() -> sa.Column[str]:
+    return Column("id", Text, primary_key=True)
+
+
+def owned(name: str, *columns: sa.Column[object] | sa.Column[int] | sa.Column[bytes]) -> sa.Table:
+    """A noun that a project owns, with a name and labels."""
+    return sa.Table(
+        name,
+        METADATA,
+        key(),
+        text("project_id"),
+        text("name"),
+        document("labels"),
+        *columns,
+        integer("version"),
+        integer("created_at_ms"),
+        sa.Index(None, "project_id", "name"),
+    )
+
+
+instances = sa.Table(
+    "instances",
+    METADATA,
+    key(),
+    text("project_id"),
+    text("name"),
+    document("labels"),
+    document("spec"),
+    document("resolved"),
+    text("goal"),
+    text("state"),
+    text("reason"),
+    text_or_null("doing"),
+    text_or_null("operation_id"),
+    integer("boots"),
+    text_or_null("host_id"),
+    text_or_null("private_ip"),
+    text_or_null("public_ip"),
+    text_or_null("mac"),
+    flag("protected"),
+    integer("version"),
+    integer("created_at_ms"),
+    integer("updated_at_ms"),
+    integer_or_null("running_since_ms"),
+    integer_or_null("ready_at_ms"),
+    integer_or_null("deleted_at_ms"),
+    sa.Index(None, "project_id", "state", "id"),
+    sa.Index(None, "project_id", "name"),
+    sa.Index(None, "host_id"),
+)
+# A page of all live instances walks this index in order and stops at its limit.
+sa.Index(
+    "ix_instances_live",
+    instances.c.project_id,
+    instances.c.id,
+    sqlite_where=sa.text("deleted_at_ms IS NULL"),
+    postgresql_where=sa.text("deleted_at_ms IS NULL"),
+)
+
+images = sa.Table(
+    "images",
+    METADATA,
+    key(),
+    text_or_null("project_id"),
+    text("name"),
+    text("image_version"),
+    text("os"),
+    text("description"),
+    document("labels"),
+    document("source"),
+    text_or_null("alias_of"),
+    text("state"),
+    text("reason"),
+    integer("disk_gib_min"),
+    integer("memory_mib_min"),
+    integer_or_null("size_bytes"),
+    integer_or_null("virtual_size_bytes"),
+    text_or_null("checksum"),
+    text_or_null("doing"),
+    text_or_null("operation_id"),
+    integer("version"),
+    integer("created_at_ms"),
+    integer("updated_at_ms"),
+    sa.Index(None, "project_id", "name"),
+)
+
+plans = sa.Table(
+    "plans",
+    METADATA,
+    key(),
+    integer("vcpus"),
+    integer("memory_mib"),
+    integer("disk_gib"),
+    text("description"),
+    integer("version"),
+)
+
+regions = sa.Table("regions", METADATA, key(), text("description"), integer("version"))
+
+projects = sa.Table(
+    "projects",
+    METADATA,
+    key(),
+    text("name"),
+    integer("version"),
+    integer("created_at_ms"),
+    sa.Index(None, "name", unique=True),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    METADATA,
+    key(),
+    text("project_id"),
+    text("name"),
+    text("role"),
+    document("digest"),
+    text("hint"),
+    text_or_null("limit_class"),
+    integer_or_null("expires_at_ms"),
+    integer("version"),
+    integer("created_at_ms"),
+    sa.Index(None, "digest", unique=True),
+    sa.Index(None, "project_id", "name"),
+)
+
+ssh_keys = owned("ssh_keys", text("public_key"), text("fingerprint"))
+vpcs = owned("vpcs", text("cidr"))
+subnets = owned("subnets", text("vpc_id"), text("cidr"))
+security_groups = owned("security_groups", document("rules"))
+
+labels = sa.Table(
+    "labels",
+    METADATA,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("resource_id", Text, primary_key=True),
+    sa.Index(None, "resource_id"),
+)
+
+hosts = sa.Table(
+    "hosts",
+    METADATA,
+    key(),
+    text("name"),
+    text("region"),
+    text("node_type"),
+    text("state"),
+    flag("enabled"),
+    document("capabilities"),
+    integer("vcpus"),
+    integer("memory_mib"),
+    integer("disk_gib"),
+    integer("vcpus_used"),
+    integer("memory_mib_used"),
+    integer("disk_gib_used"),
+    integer("epoch"),
+    integer("version"),
+    integer("created_at_ms"),
+    integer("seen_at_ms"),
+    sa.Index(None, "name", unique=True),
+)
+
+reservations = sa.Table(
+    "reservations",
+    METADATA,
+    key(),
+    text("host_id"),
+    integer("vcpus"),
+    integer("memory_mib"),
+    integer("disk_gib"),
+)
+
+addresses = sa.Table(
+    "addresses",
+    METADATA,
+    Column("scope", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    text("instance_id"),
+    sa.Index(None, "instance_id", "scope", unique=True),
+)
+
+operations = sa.Table(
+    "operations",
+    METADATA,
+    key(),
+    text("project_id"),
+    text("kind"),
+    text("resource_id"),
+    document("arguments"),
+    text("state"),
+    integer("run"),
+    integer("step"),
+    integer("steps"),
+    integer("attempt"),
+    text("message"),
+    Column("percent", Real, nullable=False),
+    text_or_null("error_code"),
+    text_or_null("error_message"),
+    flag("cancel_requested"),
+    text("requested_by"),
+    integer("deadline_ms"),
+    integer_or_null("claimable_at_ms"),
+    text_or_null("engine"),
+    integer("epoch"),
+    integer("created_at_ms"),
+    integer("queued_at_ms"),
+    integer_or_null("started_at_ms"),
+    integer_or_null("ended_at_ms"),
+    sa.Index(None, "project_id", "id"),
+    sa.Index(None, "resource_id", "id"),
+)
+# What a claim looks at, and nothing else.
+sa.Index(
+    "ix_operations_due",
+    operations.c.claimable_at_ms,
+    sqlite_where=sa.text("claimable_at_ms IS NOT NULL"),
+    postgresql_where=sa.text("claimable_at_ms IS NOT NULL"),
+)
+# The queue of a resource: those that have not ended.
+sa.Index(
+    "ix_operations_live",
+    operations.c.resource_id,
+    operations.c.queued_at_ms,
+    operations.c.id,
+    sqlite_where=sa.text("ended_at_ms IS NULL"),
+    postgresql_where=sa.text("ended_at_ms IS NULL"),
+)
+
+operation_steps = sa.Table(
+    "operation_steps",
+    METADATA,
+    Column("operation_id", Text, primary_key=True),
+    Column("run", Integer, primary_key=True),
+    Column("direction", Text, primary_key=True),
+    Column("index", Integer, primary_key=True),
+    text("name"),
+    integer("epoch"),
+    integer("attempts"),
+    integer("ended_at_ms"),
+)
+
+# `xid` is the PostgreSQL transaction that wrote the event: readers show an event only when every
+# older transaction has ended, so that none appears behind a cursor. SQLite has one writer: 0.
+events = sa.Table(
+    "events",
+    METADATA,
+    Column(
+        "seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True,
+        autoincrement=True,
+    ),
+    integer("xid"),
+    text("project_id"),
+    text("kind"),
+    text("resource_id"),
+    text_or_null("operation_id"),
+    document("data"),
+    integer("at_ms"),
+    sa.Index(None, "xid", "seq"),
+    sa.Index(None, "project_id", "xid", "seq"),
+    sqlite_autoincrement=True,
+)
+
+audit = sa.Table(
+    "audit",
+    METADATA,
+    key(),
+    text("project_id"),
+    text("key_id"),
+    text("dialect"),
+    text("request_id"),
+    text("action"),
+    text("resource_id"),
+    text_or_null("operation_id"),
+    document_or_null("before"),
+    document_or_null("after"),
+    integer("at_ms"),
+    sa.Index(None, "project_id", "id"),
+)
+
+idempotency = sa.Table(
+    "idempotency",
+    METADATA,
+    Column("key_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    document("fingerprint"),
+    integer("status"),
+    document("body"),
+    integer("at_ms"),
+    sa.Index(None, "at_ms"),
+)

@@ -1,0 +1,73 @@
+"""A PostgreSQL server of the tests' own: a data directory, a free port on the loopback."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from itertools import count
+from pathlib import Path
+
+# initdb refuses to run as root; Debian's package makes this user.
+SERVER_USER = "postgres"
+
+
+def find_programs() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if found:
+        return found[-1].parent
+    initdb = shutil.which("initdb")
+    return Path(initdb).parent if initdb else None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class PostgresServer:
+    def __init__(self, programs: Path, directory: Path) -> None:
+        self._programs = programs
+        self._data = directory / "data"
+        self.port = free_port()
+        self._numbers = count(1)
+
+    def start(self) -> None:
+        self._data.mkdir()
+        if os.geteuid() == 0:
+            for part in [self._data, *self._data.parents[:3]]:
+                if part.stat().st_uid == 0 and part != Path("/tmp"):
+                    part.chmod(part.stat().st_mode | 0o011)
+            shutil.chown(self._data, SERVER_USER)
+        self._data.chmod(0o700)
+        self._run("initdb", "-D", self._data, "-A", "trust", "-U", "atoll", "--no-sync")
+        options = (
+            f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' "
+            "-c fsync=off -c max_connections=200"
+        )
+        log = self._data / "server.log"
+        self._run("pg_ctl", "-D", self._data, "-w", "-o", options, "-l", log, "start")
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "-D", self._data, "-m", "immediate", "stop")
+
+    def restart(self) -> None:
+        self._run("pg_ctl", "-D", self._data, "-m", "fast", "-w", "restart")
+
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        name = f"test_{next(self._numbers)}"
+
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "atoll", name)
+        return f"postgresql://atoll@127.0.0.1:{self.port}/{name}"
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        user = None
+        if os.geteuid() == 0:
+            user = pwd.getpwnam(SERVER_USER).pw_uid
+        subprocess.run(
+            [self._programs / program, *arguments],
+            check=True, user=user, cwd="/", stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
