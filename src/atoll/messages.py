@@ -83,13 +83,17 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GuestFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """`ready`: the guest has said that its first boot is over. `boots` as far as it came."""
+    """`ready`: the guest has said that its first boot is over. `boots` as far as it came.
+    `crashed`: it ended neither by its own shutdown nor because we asked for it. `ports` maps each
+    open guest port, as `tcp/22`, to where it is reached: `127.16.0.5:22`."""
 
     id: str
     power: Power
     boots: int
     ready: bool = False
+    crashed: bool = False
     reason: str = ""
+    ports: dict[str, str] = {}
 
 
 class EnsureImage(msgspec.Struct, frozen=True, kw_only=True, tag=True):

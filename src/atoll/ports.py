@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from atoll.domain.events import AuditRecord, Event, IdempotencyRecord
+from atoll.domain.faults import Fault
 from atoll.domain.hosts import Capabilities, Capacity, Host, Reservation
 from atoll.domain.images import Image
 from atoll.domain.instances import Instance
@@ -334,3 +335,15 @@ class Network(Protocol):
     async def ensure_port(self, guest_id: str, nic: NicSpec) -> PortWiring: ...
 
     async def remove_port(self, guest_id: str) -> None: ...
+
+
+class Faults(Protocol):
+    """The simulator's plan of what shall go wrong."""
+
+    def add(self, fault: Fault) -> None:
+        """Raises DriverRefused where there are too many."""
+        ...
+
+    def list(self) -> list[Fault]: ...
+
+    def remove(self, fault_id: str | None = None) -> None: ...

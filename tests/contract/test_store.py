@@ -246,9 +246,7 @@ async def test_the_last_slot_of_a_host_is_given_to_one(store: Store) -> None:
         tx.hosts.add(host)
 
     async def reserve(number: int) -> bool:
-        slot = Reservation(
-            id=f"inst-{number}", host_id=host.id, vcpus=1, memory_mib=1, disk_gib=1
-        )
+        slot = Reservation(id=f"inst-{number}", host_id=host.id, vcpus=1, memory_mib=1, disk_gib=1)
         try:
             async with store.transaction() as tx:
                 tx.hosts.reserve(slot)

@@ -1,25 +1,26 @@
-"""The one error tree. A class (and its `code`) per condition; HTTP is decided in each dialect's `wire.py`.
+"""The one error tree: a class, and its `code`, per condition. HTTP is decided in `wire.py`.
 
-    AtollError
-    ├── Refused                  the request cannot be carried out as it stands
-    │   ├── Malformed            it cannot be read
-    │   ├── Invalid              it can be read, but a field's value is not allowed
-    │   ├── Unauthenticated      no key, or not one of ours
-    │   ├── Forbidden            the key's role may not do this
-    │   ├── NotFound             there is no such thing in this project
-    │   ├── Conflict             the thing's present situation forbids it
-    │   │   ├── AlreadyExists
-    │   │   ├── InUse
-    │   │   ├── Protected
-    │   │   └── KeyReused        an Idempotency-Key came back with another request
-    │   ├── VersionMismatch      the caller's If-Match is no longer true
-    │   ├── NoCapacity           no host can take it; carries why, host by host
-    │   └── RateLimited
-    ├── Lost                     our claim, lease or version was overtaken: read again and repeat
-    └── DriverError              a driver, network or image store could not do it
-        ├── DriverBusy           not now: ask again in `after_s` seconds; not a failure
-        ├── DriverUnavailable    may work later: retry with backoff
-        └── DriverRefused        will never work as asked
+AtollError
+├── Refused                  the request cannot be carried out as it stands
+│   ├── Malformed            it cannot be read
+│   ├── Invalid              it can be read, but a field's value is not allowed
+│   ├── Unauthenticated      no key, or not one of ours
+│   ├── Forbidden            the key's role may not do this
+│   ├── NotFound             there is no such thing in this project
+│   ├── Conflict             the thing's present situation forbids it
+│   │   ├── AlreadyExists
+│   │   ├── InUse
+│   │   ├── Protected
+│   │   └── KeyReused        an Idempotency-Key came back with another request
+│   ├── VersionMismatch      the caller's If-Match is no longer true
+│   ├── NoCapacity           no host can take it; carries why, host by host
+│   └── RateLimited
+├── StoreUnavailable         the database does not answer, or cannot write
+├── Lost                     our claim, lease or version was overtaken: read again and repeat
+└── DriverError              a driver, network or image store could not do it
+    ├── DriverBusy           not now: ask again in `after_s` seconds; not a failure
+    ├── DriverUnavailable    may work later: retry with backoff
+    └── DriverRefused        will never work as asked
 """
 
 from collections.abc import Sequence
@@ -105,6 +106,10 @@ class RateLimited(Refused):
     def __init__(self, message: str, *, retry_after_s: int) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class StoreUnavailable(AtollError):
+    code = "STORE_UNAVAILABLE"
 
 
 class Lost(AtollError):

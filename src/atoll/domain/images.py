@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+CATALOGUE = "catalogue"
+
 
 class ImageState(StrEnum):
     """`pending`: listed, and fetched or built when it is first needed."""
@@ -32,11 +34,11 @@ class ImageSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):
-    """`project_id` is None for the catalogue that every project sees. `alias_of` names another
-    image: whoever asks for this one gets that one."""
+    """`project_id` is `CATALOGUE` for what every project sees. `alias_of` names another image:
+    whoever asks for this one gets that one."""
 
     id: str
-    project_id: str | None
+    project_id: str
     name: str
     image_version: str = ""
     os: str = ""

@@ -53,7 +53,8 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
-    """`boots` counts the power-ons asked for: a host that has seen fewer resets the guest."""
+    """`boots` counts the power-ons asked for: a host that has seen fewer resets the guest. `ports`
+    says where the open ports are reached from outside, as `{"tcp/22": "127.16.0.5:22"}`."""
 
     id: str
     project_id: str
@@ -71,6 +72,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     private_ip: str | None = None
     public_ip: str | None = None
     mac: str | None = None
+    ports: dict[str, str] = {}
     protected: bool = False
     version: int = 1
     created_at_ms: int

@@ -53,21 +53,15 @@ def take_statement() -> sa.ClauseElement:
     looks for the lowest gap. No row at all means that the range is full."""
     scope = bind("scope", address.scope)
     first, last = bind("first", address.number), bind("last", address.number)
-    highest = (
-        sa.select(sa.func.max(address.number)).where(address.scope == scope).scalar_subquery()
-    )
+    highest = sa.select(sa.func.max(address.number)).where(address.scope == scope).scalar_subquery()
     beside = tables.addresses.alias("beside")
     gap = (
         sa.select(sa.func.min(address.number) + 1)
         .where(address.scope == scope, address.number < last)
-        .where(
-            ~sa.exists().where(beside.c.scope == scope, beside.c.number == address.number + 1)
-        )
+        .where(~sa.exists().where(beside.c.scope == scope, beside.c.number == address.number + 1))
         .scalar_subquery()
     )
-    lowest = (
-        sa.select(sa.func.min(address.number)).where(address.scope == scope).scalar_subquery()
-    )
+    lowest = sa.select(sa.func.min(address.number)).where(address.scope == scope).scalar_subquery()
     number = sa.case(
         (sa.func.coalesce(highest, first - 1) < last, sa.func.coalesce(highest + 1, first)),
         (lowest > first, first),

@@ -19,8 +19,10 @@ EVENT_COLUMNS = (
     event.project_id, event.kind, event.resource_id, event.operation_id, event.data, event.at_ms,
 )  # fmt: skip
 EVENTS_TOPIC = "events"
-POSTGRES_XID = sa.literal_column("pg_current_xact_id()::text::bigint")
-POSTGRES_OLDEST = sa.literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+POSTGRES_XID: sa.ColumnElement[int] = sa.literal_column("pg_current_xact_id()::text::bigint")
+POSTGRES_OLDEST: sa.ColumnElement[int] = sa.literal_column(
+    "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+)
 
 
 class EventRows:
@@ -67,9 +69,7 @@ class EventRows:
             query = query.where(event.project_id == bind("project_id", event.project_id))
         if self._postgres:
             query = query.where(event.xid < POSTGRES_OLDEST)
-        return query.order_by(event.xid, event.seq).limit(
-            sa.bindparam("limit", type_=sa.Integer())
-        )
+        return query.order_by(event.xid, event.seq).limit(sa.bindparam("limit", type_=sa.Integer()))
 
 
 def position_of(seq: str) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
+from atoll.domain.errors import StoreUnavailable
 from atoll.store import migrate
 from atoll.store.sql import Query, Statements, Write
 from atoll.store.transaction import SqlTransaction, committed
@@ -19,6 +20,13 @@ from atoll.store.unit import TopicWatch, Watchers
 
 POOL_MAX = 16
 RESTART_WAITS_S = (0.1, 0.5, 1.0, 2.0)
+GONE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+    OSError,
+)
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 
@@ -26,7 +34,7 @@ class PostgresStore:
     """`ports.Store` on a database named by a URL, `postgresql://user@host:port/name`."""
 
     def __init__(self, url: str) -> None:
-        self.statements = Statements(PGDialect_asyncpg())
+        self.statements = Statements(PGDialect_asyncpg())  # type: ignore[no-untyped-call]
         self._url = url
         self._watchers = Watchers()
 
@@ -48,22 +56,29 @@ class PostgresStore:
 
     async def fetch(self, query: Query, values: Mapping[str, Any]) -> Sequence[Any]:
         placed = query.place(values)
-        for wait_s in RESTART_WAITS_S:
+        for wait_s in (*RESTART_WAITS_S, None):
             try:
                 rows: Sequence[Any] = await self._pool.fetch(query.text, *placed)
-                return rows
-            except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError):
+            except GONE as error:
+                if wait_s is None:
+                    raise StoreUnavailable(f"the database does not answer: {error}") from error
                 await asyncio.sleep(wait_s)
-        rows = await self._pool.fetch(query.text, *placed)
-        return rows
+            else:
+                return rows
+        raise AssertionError("the last round answers or raises")
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[Any]:
+        """A commit that is cut off is not repeated here: whether it happened is not known, and
+        whoever asked reads again."""
         rows: Sequence[Any] = ()
-        async with self._pool.acquire() as connection, connection.transaction():
-            for lock in sorted({w.lock for w in writes if w.lock is not None}):
-                await connection.execute(LOCK, lock)
-            for write in writes:
-                rows = await run(connection, write)
+        try:
+            async with self._pool.acquire() as connection, connection.transaction():
+                for lock in sorted({w.lock for w in writes if w.lock is not None}):
+                    await connection.execute(LOCK, lock)
+                for write in writes:
+                    rows = await run(connection, write)
+        except GONE as error:
+            raise StoreUnavailable(f"the database does not answer: {error}") from error
         self._watchers.notify(writes)
         return rows
 

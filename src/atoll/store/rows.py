@@ -98,7 +98,8 @@ class NounRows(Generic[T]):
     async def find(self, thing_id: str) -> T | None:
         table = self.mapping.table
         query = self._query(
-            "find", lambda: sa.select(*self.mapping.columns).where(table.c.id == bind("id", table.c.id))
+            "find",
+            lambda: sa.select(*self.mapping.columns).where(table.c.id == bind("id", table.c.id)),
         )
         rows = await self.unit.fetch(query, {"id": thing_id})
         return self.mapping.thing(rows[0]) if rows else None
@@ -139,10 +140,12 @@ class NounRows(Generic[T]):
         table = self.mapping.table
         query = self._query(
             "change",
-            lambda: table.update()
-            .where(table.c.id == bind("of_id", table.c.id))
-            .where(table.c.version == bind("of_version", table.c.version))
-            .values({n: bind(n, table.c[n]) for n in self.mapping.names if n != "id"}),
+            lambda: (
+                table.update()
+                .where(table.c.id == bind("of_id", table.c.id))
+                .where(table.c.version == bind("of_version", table.c.version))
+                .values({n: bind(n, table.c[n]) for n in self.mapping.names if n != "id"})
+            ),
         )
         values = self.mapping.values(changed)
         values["of_id"], values["of_version"] = values["id"], version
@@ -156,9 +159,11 @@ class NounRows(Generic[T]):
         table = self.mapping.table
         query = self._query(
             "remove",
-            lambda: table.delete()
-            .where(table.c.id == bind("id", table.c.id))
-            .where(table.c.version == bind("version", table.c.version)),
+            lambda: (
+                table.delete()
+                .where(table.c.id == bind("id", table.c.id))
+                .where(table.c.version == bind("version", table.c.version))
+            ),
         )
         values = self.mapping.values(thing)
         self._write(query, values, missing=self._lost(values["id"]))

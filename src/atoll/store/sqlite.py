@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from atoll.domain.errors import AtollError
+from atoll.domain.errors import AtollError, StoreUnavailable
 from atoll.store import migrate
 from atoll.store.sql import Query, Statements, Write
 from atoll.store.transaction import SqlTransaction, committed
@@ -67,7 +67,10 @@ class SqliteStore:
         return self._watchers.add(topic)
 
     async def fetch(self, query: Query, values: Mapping[str, Any]) -> Sequence[Any]:
-        return self._reader.execute(query.text, query.place(values)).fetchall()
+        try:
+            return self._reader.execute(query.text, query.place(values)).fetchall()
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailable(f"the database cannot be read: {error}") from error
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[Any]:
         done = self._loop.create_future()
@@ -121,14 +124,21 @@ def commit_group(connection: sqlite3.Connection, group: Sequence[Job]) -> list[A
                 results.append(run(connection, job.writes))
             except (AtollError, sqlite3.Error) as error:
                 connection.execute("ROLLBACK TO job")
-                results.append(error)
+                results.append(unavailable(error))
             connection.execute("RELEASE job")
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        return [error] * len(group)
+        return [unavailable(error)] * len(group)
     return results
+
+
+def unavailable(error: Exception) -> Exception:
+    """What a full or broken disk says. Anything else is a mistake of ours and stays as it is."""
+    if isinstance(error, sqlite3.OperationalError):
+        return StoreUnavailable(f"the database cannot write: {error}")
+    return error
 
 
 def run(connection: sqlite3.Connection, writes: Sequence[Write]) -> Sequence[Any]:

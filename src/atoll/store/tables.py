@@ -1,5 +1,7 @@
 """The schema. Times are milliseconds; documents are JSON bytes, passed through unchanged."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 METADATA = sa.MetaData(
@@ -50,7 +52,7 @@ def key() -> sa.Column[str]:
     return Column("id", Text, primary_key=True)
 
 
-def owned(name: str, *columns: sa.Column[object] | sa.Column[int] | sa.Column[bytes]) -> sa.Table:
+def owned(name: str, *columns: sa.Column[Any]) -> sa.Table:
     """A noun that a project owns, with a name and labels."""
     return sa.Table(
         name,
@@ -85,6 +87,7 @@ instances = sa.Table(
     text_or_null("private_ip"),
     text_or_null("public_ip"),
     text_or_null("mac"),
+    document("ports"),
     flag("protected"),
     integer("version"),
     integer("created_at_ms"),
@@ -109,7 +112,7 @@ images = sa.Table(
     "images",
     METADATA,
     key(),
-    text_or_null("project_id"),
+    text("project_id"),
     text("name"),
     text("image_version"),
     text("os"),
@@ -294,7 +297,9 @@ events = sa.Table(
     "events",
     METADATA,
     Column(
-        "seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True,
+        "seq",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
         autoincrement=True,
     ),
     integer("xid"),

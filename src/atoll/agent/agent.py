@@ -1,0 +1,61 @@
+"""The agent: answers requests for its host by its driver, and reports what happens there."""
+
+import asyncio
+
+import structlog
+
+from atoll.agent.handlers import Handlers
+from atoll.messages import GuestFacts, GuestReport, HostReport
+from atoll.ports import Bus, Clock, Driver
+
+log = structlog.get_logger()
+HEARTBEAT_S = 5.0
+
+
+class Agent:
+    """One host's agent. `host_id` is stable: the same host keeps it across restarts."""
+
+    def __init__(
+        self, host_id: str, name: str, region: str, driver: Driver, bus: Bus, clock: Clock
+    ) -> None:
+        self.host_id = host_id
+        self.name = name
+        self._region = region
+        self._driver = driver
+        self._bus = bus
+        self._clock = clock
+        self._changed: asyncio.Queue[GuestFacts] = asyncio.Queue()
+
+    async def start(self) -> None:
+        """Takes up what the driver has, tells the control plane, then answers requests."""
+        await self._driver.open(self._changed.put_nowait)
+        guests = tuple(await self._driver.list())
+        await self._bus.report(await self._report(guests))
+        self._stop_serving = self._bus.serve(self.host_id, Handlers(self._driver).answer)
+
+    async def run(self) -> None:
+        """Reports changes and heartbeats until it is cancelled. Guests run on after that."""
+        beating = asyncio.create_task(self._beat())
+        try:
+            while True:
+                facts = await self._changed.get()
+                await self._bus.report(GuestReport(host_id=self.host_id, guest=facts))
+        finally:
+            beating.cancel()
+            self._stop_serving()
+            await self._driver.close()
+
+    async def _beat(self) -> None:
+        while True:
+            await self._clock.sleep(HEARTBEAT_S)
+            await self._bus.report(await self._report(None))
+
+    async def _report(self, guests: tuple[GuestFacts, ...] | None) -> HostReport:
+        return HostReport(
+            host_id=self.host_id,
+            name=self.name,
+            region=self._region,
+            capabilities=self._driver.capabilities,
+            capacity=await self._driver.capacity(),
+            guests=guests,
+        )

@@ -1,0 +1,80 @@
+"""One port, every face: hands each request to the dialect whose prefix its path has."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import msgspec
+
+from atoll.api.http import Refusal, answer
+
+# ASGI as its specification has it; the framework types only half of it.
+Scope = Any
+Receive = Callable[[], Coroutine[Any, Any, Any]]
+Send = Callable[[Any], Coroutine[Any, Any, None]]
+Asgi = Callable[[Scope, Any, Any], Coroutine[Any, Any, None]]
+Start = Callable[[], Coroutine[Any, Any, None]]
+JSON = b"application/json"
+HTML = b"text/html; charset=utf-8"
+
+
+class Front:
+    """`pages` are fixed bodies by path: documents and their pages. `is_ready` says whether the
+    cloud behind it serves."""
+
+    def __init__(
+        self,
+        faces: Sequence[tuple[str, Asgi]],
+        pages: dict[str, tuple[bytes, bytes]],
+        is_ready: Callable[[], bool],
+        start: Start,
+        stop: Start,
+    ) -> None:
+        self._faces = [(prefix, f"{prefix}/", app) for prefix, app in faces]
+        self._pages = pages
+        self._is_ready = is_ready
+        self._start = start
+        self._stop = stop
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        path = scope["path"]
+        scope.setdefault("state", {})
+        for prefix, below, app in self._faces:
+            if path.startswith(below) or path == prefix:
+                await app(scope, receive, send)
+                return
+        if scope["type"] == "http":
+            await self._page(path, send)
+
+    async def _page(self, path: str, send: Send) -> None:
+        if path == "/healthz":
+            await answer(Refusal(200, b'{"status":"ok"}'), send)
+        elif path == "/readyz":
+            ready = self._is_ready()
+            body = b'{"status":"ready"}' if ready else b'{"status":"starting"}'
+            await answer(Refusal(200 if ready else 503, body), send)
+        elif path in self._pages:
+            kind, body = self._pages[path]
+            headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": body, "more_body": False})
+        else:
+            text = {"error": f"there is nothing at {path}: see /docs", "code": "NOT_FOUND"}
+            await answer(Refusal(404, msgspec.json.encode(text)), send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                try:
+                    await self._start()
+                except Exception as error:
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    raise
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self._stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return

@@ -1,0 +1,198 @@
+"""What every dialect needs of HTTP, once: who calls, what is charged, which headers go back.
+
+A `Guard` stands in front of one dialect's application. It never reads a body.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from litestar import Request, Response
+from litestar.datastructures import State
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
+
+from atoll.api.limits import Limiter, Standing
+from atoll.domain.errors import Invalid, RateLimited, Refused, Unauthenticated
+from atoll.domain.projects import Caller
+from atoll.ports import Clock, Ids
+from atoll.service.desk import Once
+from atoll.service.projects import Keys
+
+log = structlog.get_logger()
+
+IDEMPOTENCY_KEY_MAX = 255
+REQUEST_ID_MAX = 128
+BODY_BYTES_MAX = 1024 * 1024
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer of the guard, in the dialect's words."""
+
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Face:
+    """What a dialect tells its guard. `secret_of` finds the key's text in the headers; `is_public`
+    needs no key; `is_free` is not charged."""
+
+    name: str
+    prefix: str
+    app: ASGIApp
+    secret_of: Callable[[Headers], str | None]
+    refuse: Callable[[Refused], Refusal]
+    is_public: Callable[[str, str], bool]
+    is_free: Callable[[str, str], bool]
+
+
+class Guard:
+    """Finds the caller, charges the key, and adds the headers that go with every answer."""
+
+    def __init__(
+        self, face: Face, keys: Keys, limiter: Limiter, clock: Clock, new_ids: Ids
+    ) -> None:
+        self._face = face
+        self._keys = keys
+        self._limiter = limiter
+        self._clock = clock
+        self._ids = new_ids
+
+    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        headers: Headers = scope["headers"]
+        request_id = self._request_id(headers)
+        added = [(b"x-request-id", request_id.encode())]
+
+        async def send_more(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *added]
+            await send(message)
+
+        try:
+            caller, standing = await self._admit(scope, headers, request_id)
+        except Refused as refused:
+            if isinstance(refused, RateLimited):
+                added += [(b"retry-after", str(refused.retry_after_s).encode())]
+            await answer(self._face.refuse(refused), send_more)
+            return
+        if standing is not None:
+            added += limit_headers(standing)
+        if standing is not None and standing.retry_after_s:
+            added += [(b"retry-after", str(standing.retry_after_s).encode())]
+            limited = RateLimited(
+                f"rate limit of {standing.limit} requests a minute exceeded: "
+                f"try again in {standing.retry_after_s} s",
+                retry_after_s=standing.retry_after_s,
+            )
+            await answer(self._face.refuse(limited), send_more)
+            return
+        scope["state"]["caller"] = caller
+        await self._face.app(scope, receive, send_more)
+
+    async def _admit(
+        self, scope: HTTPScope, headers: Headers, request_id: str
+    ) -> tuple[Caller | None, Standing | None]:
+        method, path = scope["method"], scope["path"]
+        if self._face.is_public(method, path):
+            return None, None
+        text = self._face.secret_of(headers)
+        if not text:
+            raise Unauthenticated("an API key is needed: send it as X-API-Key")
+        key = await self._keys.find(text)
+        standing = self._limiter.charge(
+            key, self._clock.now_ms(), free=self._face.is_free(method, path)
+        )
+        caller = Caller(
+            key_id=key.id,
+            project_id=key.project_id,
+            role=key.role,
+            dialect=self._face.name,
+            request_id=request_id,
+        )
+        return caller, standing
+
+    def _request_id(self, headers: Headers) -> str:
+        given = header(headers, b"x-request-id") or ""
+        if 1 <= len(given) <= REQUEST_ID_MAX and given.isascii() and given.isprintable():
+            return given
+        return self._ids.new("req")
+
+
+def limit_headers(standing: Standing) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"x-ratelimit-limit", b"%d" % standing.limit),
+        (b"x-ratelimit-remaining", b"%d" % standing.remaining),
+        (b"x-ratelimit-reset", b"%d" % standing.reset_s),
+    ]
+
+
+async def answer(refusal: Refusal, send: Send) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(refusal.body)),
+    ]
+    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+    await send({"type": "http.response.body", "body": refusal.body, "more_body": False})
+
+
+def header(headers: Headers, name: bytes) -> str | None:
+    for key, value in headers:
+        if key == name:
+            return value.decode("latin-1")
+    return None
+
+
+def bearer_or_key(headers: Headers) -> str | None:
+    """`X-API-Key: …` or `Authorization: Bearer …`."""
+    given = header(headers, b"x-api-key")
+    if given:
+        return given.strip()
+    kind, _, text = (header(headers, b"authorization") or "").partition(" ")
+    return text.strip() if kind.lower() == "bearer" else None
+
+
+Call = Request[Any, Any, State]
+
+
+def caller_of(request: Call) -> Caller:
+    caller: Caller = request.scope["state"]["caller"]
+    return caller
+
+
+async def once_of(request: Call) -> Once | None:
+    """The Idempotency-Key, with a hash of method, path, query and body. Raises Invalid."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not (1 <= len(key) <= IDEMPOTENCY_KEY_MAX and key.isascii() and key.isprintable()):
+        raise Invalid(
+            f"Idempotency-Key: 1 to {IDEMPOTENCY_KEY_MAX} printable characters are allowed",
+            field="Idempotency-Key",
+        )
+    digest = hashlib.blake2b(digest_size=32)
+    for part in (request.method, request.scope["path"], request.scope.get("query_string", b"")):
+        digest.update(part if isinstance(part, bytes) else str(part).encode())
+        digest.update(b"\0")
+    digest.update(await request.body())
+    return Once(key=key, fingerprint=digest.digest())
+
+
+def version_of(request: Call) -> int | None:
+    """The version that If-Match names. Raises Invalid."""
+    given = request.headers.get("if-match")
+    if given is None or given.strip() == "*":
+        return None
+    text = given.strip().removeprefix("W/").strip('"')
+    if not text.isdecimal() or len(text) > 18:
+        raise Invalid('If-Match must be a version, as "3"', field="If-Match")
+    return int(text)
+
+
+def json_response(
+    body: bytes, status: int = 200, headers: dict[str, str] | None = None
+) -> Response[bytes]:
+    return Response(body, status_code=status, media_type="application/json", headers=headers)

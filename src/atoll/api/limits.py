@@ -1,0 +1,70 @@
+"""Rate limits of keys: named classes, a burst and a minute each, counted in this process."""
+
+from dataclasses import dataclass
+
+from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from atoll.domain.projects import ApiKey, Role
+
+
+@dataclass(frozen=True)
+class LimitClass:
+    per_minute: int
+    per_second: int
+
+
+CLASSES = {
+    "standard": LimitClass(per_minute=100, per_second=20),
+    "default": LimitClass(per_minute=6_000, per_second=300),
+    "unlimited": LimitClass(per_minute=1_000_000_000, per_second=1_000_000_000),
+}
+UNLIMITED = CLASSES["unlimited"]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a caller is told: `reset_s` is the time, in epoch seconds, of a full allowance."""
+
+    limit: int
+    remaining: int
+    reset_s: int
+    retry_after_s: int = 0
+
+
+class Limiter:
+    def __init__(self) -> None:
+        self._windows = FixedWindowRateLimiter(MemoryStorage())
+        self._items = {
+            name: (RateLimitItemPerMinute(c.per_minute), RateLimitItemPerSecond(c.per_second))
+            for name, c in CLASSES.items()
+        }
+
+    def charge(self, key: ApiKey, now_ms: int, *, free: bool = False) -> Standing:
+        """Counts one request. `retry_after_s` is above 0 where it must not be served."""
+        name = class_of(key)
+        now_s = now_ms // 1000
+        if CLASSES[name] is UNLIMITED:
+            most = UNLIMITED.per_minute
+            return Standing(limit=most, remaining=most, reset_s=now_s + 60)
+        minute, second = self._items[name]
+        passed = free or (
+            self._windows.test(minute, key.id)
+            and self._windows.hit(second, key.id)
+            and self._windows.hit(minute, key.id)
+        )
+        stats = self._windows.get_window_stats(minute, key.id)
+        standing = Standing(
+            limit=minute.amount, remaining=max(0, stats.remaining), reset_s=int(stats.reset_time)
+        )
+        if passed:
+            return standing
+        wait_s = max(1, standing.reset_s - now_s) if stats.remaining <= 0 else 1
+        return Standing(standing.limit, standing.remaining, standing.reset_s, wait_s)
+
+
+def class_of(key: ApiKey) -> str:
+    if key.limit_class in CLASSES:
+        return key.limit_class
+    return "unlimited" if key.role is Role.ADMIN else "default"

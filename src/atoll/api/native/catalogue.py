@@ -1,0 +1,170 @@
+"""`/v1/types` (our plans) and `/v1/regions`."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, delete, get, post
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec import Meta
+
+from atoll.api.http import Call, caller_of, json_response
+from atoll.api.native import named, wire
+from atoll.api.native.wire import Name, Paging, Wire, services_of
+from atoll.domain.commands import CreatePlan
+from atoll.domain.plans import Plan
+from atoll.domain.regions import Region
+from atoll.service import catalogue
+from atoll.service.desk import require
+
+
+class TypeMetadata(Wire, kw_only=True):
+    name: Name
+
+
+class TypeSpec(Wire, kw_only=True):
+    vcpus: Annotated[int, Meta(ge=1, le=512)]
+    memory_mb: Annotated[int, Meta(ge=64, le=4_194_304)]
+    disk_gb: Annotated[int, Meta(ge=1, le=65_536)]
+    description: Annotated[str, Meta(max_length=1000)] = ""
+
+
+class CreateTypeBody(Wire, kw_only=True):
+    metadata: TypeMetadata
+    spec: TypeSpec
+
+
+class TypeOut(msgspec.Struct, kw_only=True):
+    id: str
+    metadata: TypeMetadata
+    spec: TypeSpec
+
+
+class TypeList(msgspec.Struct, kw_only=True):
+    items: list[TypeOut]
+    next: str | None
+
+
+class RegionSpec(Wire, kw_only=True):
+    description: Annotated[str, Meta(max_length=1000)] = ""
+
+
+class CreateRegionBody(Wire, kw_only=True):
+    metadata: TypeMetadata
+    spec: RegionSpec = msgspec.field(default_factory=RegionSpec)
+
+
+class RegionOut(msgspec.Struct, kw_only=True):
+    id: str
+    metadata: TypeMetadata
+    spec: RegionSpec
+
+
+class RegionList(msgspec.Struct, kw_only=True):
+    items: list[RegionOut]
+    next: str | None
+
+
+def show_type(plan: Plan) -> TypeOut:
+    spec = TypeSpec(
+        vcpus=plan.vcpus, memory_mb=plan.memory_mib, disk_gb=plan.disk_gib,
+        description=plan.description,
+    )  # fmt: skip
+    return TypeOut(id=plan.id, metadata=TypeMetadata(name=plan.id), spec=spec)
+
+
+def show_region(region: Region) -> RegionOut:
+    spec = RegionSpec(description=region.description)
+    return RegionOut(id=region.id, metadata=TypeMetadata(name=region.id), spec=spec)
+
+
+def parse_type(body: CreateTypeBody) -> CreatePlan:
+    spec = body.spec
+    return CreatePlan(
+        name=body.metadata.name, vcpus=spec.vcpus, memory_mib=spec.memory_mb,
+        disk_gib=spec.disk_gb, description=spec.description,
+    )  # fmt: skip
+
+
+def everywhere(paging: Paging) -> Paging:
+    """The catalogue belongs to nobody: every project sees all of it."""
+    wanted = msgspec.structs.replace(paging.wanted, project_id=None, name=None)
+    return Paging(wanted=wanted, limit=paging.limit)
+
+
+def by_id(paging: Paging, name: str | None) -> Paging:
+    """Their name is their id."""
+    clause = ((("id", (name,)),),) if name is not None else ()
+    wanted = msgspec.structs.replace(everywhere(paging).wanted, any_of=clause)
+    return Paging(wanted=wanted, limit=paging.limit)
+
+
+class Types(Controller):
+    path = "/types"
+    tags = ("Types",)
+
+    @get("/", operation_id="listTypes", summary="List types",
+         responses=wire.LISTS | wire.shown(TypeList, "one page"))  # fmt: skip
+    async def page(
+        self,
+        request: Call,
+        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        cursor: FromQuery[str | None] = None,
+        name: FromQuery[str | None] = None,
+        order: FromQuery[named.Order | None] = None,
+    ) -> Response[bytes]:
+        paging = by_id(wire.paging_of(request, limit, cursor, order=order), name)
+        return await named.page(request, lambda tx: tx.plans, paging, show_type)
+
+    @get("/{name:str}", operation_id="getType", summary="Get a type",
+         responses=wire.READS | wire.shown(TypeOut, "the type"))  # fmt: skip
+    async def read(self, request: Call, name: FromPath[str]) -> Response[bytes]:
+        require(caller_of(request), "read")
+        plan = await services_of(request).store.read().plans.get(name)
+        return json_response(wire.encode(show_type(plan)))
+
+    @post("/", operation_id="createType", status_code=201, summary="Add a type",
+          responses=wire.WRITES | wire.shown(TypeOut, "added", 201))  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[CreateTypeBody]) -> Response[bytes]:
+        use_case = catalogue.create_plan(parse_type(data))
+        return await wire.mutate(request, use_case, lambda a: show_type(a.thing), 201)
+
+    @delete("/{name:str}", operation_id="deleteType", status_code=204,
+            summary="Delete a type; instances keep their size", responses=wire.WRITES)  # fmt: skip
+    async def remove(self, request: Call, name: FromPath[str]) -> Response[None]:
+        return await named.gone(request, catalogue.delete_plan(name))
+
+
+class Regions(Controller):
+    path = "/regions"
+    tags = ("Regions",)
+
+    @get("/", operation_id="listRegions", summary="List regions",
+         responses=wire.LISTS | wire.shown(RegionList, "one page"))  # fmt: skip
+    async def page(
+        self,
+        request: Call,
+        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        cursor: FromQuery[str | None] = None,
+        name: FromQuery[str | None] = None,
+        order: FromQuery[named.Order | None] = None,
+    ) -> Response[bytes]:
+        paging = by_id(wire.paging_of(request, limit, cursor, order=order), name)
+        return await named.page(request, lambda tx: tx.regions, paging, show_region)
+
+    @get("/{name:str}", operation_id="getRegion", summary="Get a region",
+         responses=wire.READS | wire.shown(RegionOut, "the region"))  # fmt: skip
+    async def read(self, request: Call, name: FromPath[str]) -> Response[bytes]:
+        require(caller_of(request), "read")
+        region = await services_of(request).store.read().regions.get(name)
+        return json_response(wire.encode(show_region(region)))
+
+    @post("/", operation_id="createRegion", status_code=201, summary="Add a region",
+          responses=wire.WRITES | wire.shown(RegionOut, "added", 201))  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[CreateRegionBody]) -> Response[bytes]:
+        use_case = catalogue.create_region(data.metadata.name, data.spec.description)
+        return await wire.mutate(request, use_case, lambda a: show_region(a.thing), 201)
+
+    @delete("/{name:str}", operation_id="deleteRegion", status_code=204,
+            summary="Delete a region", responses=wire.WRITES)  # fmt: skip
+    async def remove(self, request: Call, name: FromPath[str]) -> Response[None]:
+        return await named.gone(request, catalogue.delete_region(name))

@@ -1,0 +1,135 @@
+"""`/v1/events` as server-sent events, and `/v1/audit`."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromQuery, QueryParameter
+from litestar.response import Stream
+
+from atoll.api.http import Call, caller_of
+from atoll.api.native import wire
+from atoll.api.native.wire import services_of
+from atoll.domain.events import AuditRecord, Event
+from atoll.service.bundle import Services
+from atoll.service.desk import require
+
+PAGE = 500
+QUIET_S = 15.0
+NOW = "now"
+FIRST = "0.0"
+
+
+class EventData(msgspec.Struct, kw_only=True):
+    resource_id: str
+    operation_id: str | None
+    at: str
+    data: dict[str, Any]
+
+
+class AuditOut(msgspec.Struct, kw_only=True):
+    id: str
+    key_id: str
+    dialect: str
+    request_id: str
+    action: str
+    resource_id: str
+    operation_id: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    at: str
+
+
+class AuditList(msgspec.Struct, kw_only=True):
+    items: list[AuditOut]
+    next: str | None
+
+
+def show_event(event: Event) -> bytes:
+    """One event in the form of the HTML standard, section 9.2.6."""
+    data = EventData(
+        resource_id=event.resource_id, operation_id=event.operation_id,
+        at=wire.time_text(event.at_ms), data=event.data,
+    )  # fmt: skip
+    head = f"id: {event.seq}\nevent: {event.kind}\ndata: ".encode()
+    return head + wire.encode(data) + b"\n\n"
+
+
+def show_audit(record: AuditRecord) -> AuditOut:
+    return AuditOut(
+        id=record.id, key_id=record.key_id, dialect=record.dialect, request_id=record.request_id,
+        action=record.action, resource_id=record.resource_id, operation_id=record.operation_id,
+        before=record.before, after=record.after, at=wire.time_text(record.at_ms),
+    )  # fmt: skip
+
+
+async def stream(
+    services: Services, project_id: str, position: str, follow: bool
+) -> AsyncIterator[bytes]:
+    """What happened after a position; then, where it is followed, what happens. A comment every
+    few seconds keeps the connection open."""
+    with services.store.watch("events") as watch:
+        quiet_s = 0.0
+        while True:
+            page = await services.store.read().events.after(project_id, position, PAGE)
+            for event in page:
+                position = event.seq
+                yield show_event(event)
+            if len(page) == PAGE:
+                continue
+            if not follow:
+                return
+            quiet_s = 0.0 if page else quiet_s + 1.0
+            if quiet_s >= QUIET_S:
+                quiet_s = 0.0
+                yield b": nothing new\n\n"
+            await watch.wait(1.0)
+
+
+class Events(Controller):
+    tags = ("Events",)
+
+    @get(
+        "/events", operation_id="streamEvents", summary="Follow what happens",
+        responses=wire.READS
+        | {200: ResponseSpec(str, description="events", media_type="text/event-stream")},
+    )  # fmt: skip
+    async def events(
+        self,
+        request: Call,
+        after: FromQuery[str | None] = None,
+        follow: FromQuery[bool] = True,
+    ) -> Stream:
+        services = services_of(request)
+        caller = caller_of(request)
+        require(caller, "read")
+        read = services.store.read().events
+        position = request.headers.get("last-event-id") or after or FIRST
+        if position == NOW:
+            position = await read.last()
+        # The first page is read here, so that a wrong position is answered as an error.
+        await read.after(caller.project_id, position, 1)
+        body = stream(services, caller.project_id, position, follow)
+        headers = {"Cache-Control": "no-store"}
+        return Stream(body, media_type="text/event-stream", headers=headers)
+
+    @get(
+        "/audit", operation_id="listAudit", summary="Who did what",
+        responses=wire.LISTS | wire.shown(AuditList, "one page"),
+    )  # fmt: skip
+    async def audit(
+        self,
+        request: Call,
+        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        cursor: FromQuery[str | None] = None,
+        resource_id: FromQuery[str | None] = None,
+        order: FromQuery[Literal["asc", "desc"] | None] = None,
+    ) -> Response[bytes]:
+        require(caller_of(request), "operate")
+        paging = wire.paging_of(request, limit, cursor, order=order)
+        clause = ((("resource_id", (resource_id,)),),) if resource_id is not None else ()
+        wanted = msgspec.structs.replace(paging.wanted, any_of=clause)
+        found = await services_of(request).store.read().audit.page(wanted)
+        return wire.page_response(found, paging.limit, show_audit, lambda r: r.id)

@@ -1,0 +1,115 @@
+"""`/v1/hosts`."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, get, patch
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+
+from atoll.api.http import Call, caller_of, json_response, version_of
+from atoll.api.native import named, wire
+from atoll.api.native.wire import Wire, services_of
+from atoll.domain.hosts import Host
+from atoll.service import hosts
+from atoll.service.desk import require
+
+
+class HostSpecPatch(Wire, kw_only=True):
+    enabled: bool
+
+
+class PatchHostBody(Wire, kw_only=True):
+    spec: HostSpecPatch
+
+
+class HostMetadata(msgspec.Struct, kw_only=True):
+    name: str
+    created_at: str
+    version: int
+
+
+class HostSpec(msgspec.Struct, kw_only=True):
+    region: str
+    node_type: str
+    enabled: bool
+
+
+class HostStatus(msgspec.Struct, kw_only=True):
+    """Capacity is what may be promised, overcommit included; `…_used` what is promised."""
+
+    state: str
+    seen_at: str
+    driver: str
+    accelerator: str
+    emulated: bool
+    vcpus: int
+    vcpus_used: int
+    memory_mb: int
+    memory_mb_used: int
+    disk_gb: int
+    disk_gb_used: int
+
+
+class HostOut(msgspec.Struct, kw_only=True):
+    id: str
+    metadata: HostMetadata
+    spec: HostSpec
+    status: HostStatus
+
+
+class HostList(msgspec.Struct, kw_only=True):
+    items: list[HostOut]
+    next: str | None
+
+
+def show(host: Host) -> HostOut:
+    can = host.capabilities
+    return HostOut(
+        id=host.id,
+        metadata=HostMetadata(
+            name=host.name, created_at=wire.time_text(host.created_at_ms), version=host.version
+        ),
+        spec=HostSpec(region=host.region, node_type=host.node_type, enabled=host.enabled),
+        status=HostStatus(
+            state=host.state, seen_at=wire.time_text(host.seen_at_ms), driver=can.driver,
+            accelerator=can.accelerator, emulated=can.emulated, vcpus=host.vcpus,
+            vcpus_used=host.vcpus_used, memory_mb=host.memory_mib,
+            memory_mb_used=host.memory_mib_used, disk_gb=host.disk_gib,
+            disk_gb_used=host.disk_gib_used,
+        ),
+    )  # fmt: skip
+
+
+class Hosts(Controller):
+    path = "/hosts"
+    tags = ("Hosts",)
+
+    @get("/", operation_id="listHosts", summary="List hosts",
+         responses=wire.LISTS | wire.shown(HostList, "one page"))  # fmt: skip
+    async def page(
+        self,
+        request: Call,
+        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        cursor: FromQuery[str | None] = None,
+        name: FromQuery[str | None] = None,
+        order: FromQuery[named.Order | None] = None,
+    ) -> Response[bytes]:
+        paging = wire.paging_of(request, limit, cursor, name, order=order)
+        paging.wanted = msgspec.structs.replace(paging.wanted, project_id=None)
+        return await named.page(request, lambda tx: tx.hosts, paging, show)
+
+    @get("/{host_id:str}", operation_id="getHost", summary="Get a host",
+         responses=wire.READS | wire.shown(HostOut, "the host"))  # fmt: skip
+    async def read(self, request: Call, host_id: FromPath[str]) -> Response[bytes]:
+        require(caller_of(request), "read")
+        host = await hosts.get(services_of(request).store.read(), host_id)
+        return json_response(wire.encode(show(host)), headers={"ETag": f'"{host.version}"'})
+
+    @patch("/{host_id:str}", operation_id="updateHost",
+           summary="Enable or disable it for new guests",
+           responses=wire.WRITES | wire.shown(HostOut, "as it now is"))  # fmt: skip
+    async def update(
+        self, request: Call, host_id: FromPath[str], data: JSONBody[PatchHostBody]
+    ) -> Response[bytes]:
+        use_case = hosts.set_enabled(host_id, data.spec.enabled, version_of(request))
+        return await wire.mutate(request, use_case, lambda a: show(a.thing))

@@ -1,0 +1,195 @@
+"""`/v1/images`."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec import UNSET, Meta, UnsetType
+
+from atoll.api.http import Call, caller_of, json_response, version_of
+from atoll.api.native import named, wire
+from atoll.api.native.wire import (
+    ChangedMetadata,
+    Metadata,
+    NewMetadata,
+    OperationRef,
+    Wire,
+    services_of,
+)
+from atoll.domain.commands import CreateImage
+from atoll.domain.images import CATALOGUE, Image, ImageSource, SourceKind
+from atoll.service import images
+from atoll.service.desk import Accepted, require
+
+Words = Annotated[str, Meta(max_length=1000)]
+
+
+class Source(Wire, kw_only=True):
+    """Where the bytes come from. `recipe` and `file` are for operators; `checksum` is
+    `sha256:…` or `sha512:…` of what is found there."""
+
+    kind: SourceKind
+    location: Annotated[str, Meta(min_length=1, max_length=2048)]
+    checksum: Annotated[str, Meta(max_length=140)] | None = None
+
+
+class ImageSpecIn(Wire, kw_only=True):
+    """Either `source` or `alias_of`."""
+
+    source: Source | None = None
+    alias_of: Annotated[str, Meta(max_length=253)] | None = None
+    os: Words = ""
+    version: Words = ""
+    description: Words = ""
+    min_disk_gb: Annotated[int, Meta(ge=1, le=65_536)] = 1
+    min_memory_mb: Annotated[int, Meta(ge=64, le=4_194_304)] = 64
+
+
+class CreateImageBody(Wire, kw_only=True):
+    metadata: NewMetadata
+    spec: ImageSpecIn
+
+
+class ImageSpecPatch(Wire, kw_only=True):
+    """An empty `alias_of` ends the alias."""
+
+    alias_of: Annotated[str, Meta(max_length=253)] | None = None
+
+
+class PatchImageBody(Wire, kw_only=True):
+    metadata: ChangedMetadata | UnsetType = UNSET
+    spec: ImageSpecPatch | UnsetType = UNSET
+
+
+class ImageSpecOut(msgspec.Struct, kw_only=True):
+    os: str
+    version: str
+    description: str
+    source: Source | None
+    alias_of: str
+    min_disk_gb: int
+    min_memory_mb: int
+
+
+class ImageStatus(msgspec.Struct, kw_only=True):
+    """`state`: pending (fetched or built when first needed), importing, available, error."""
+
+    state: str
+    reason: str
+    size_bytes: int | None
+    virtual_size_bytes: int | None
+    checksum: str | None
+    catalogue: bool
+
+
+class ImageOut(msgspec.Struct, kw_only=True):
+    id: str
+    metadata: Metadata
+    spec: ImageSpecOut
+    status: ImageStatus
+    operation_id: str
+
+
+class ImageList(msgspec.Struct, kw_only=True):
+    items: list[ImageOut]
+    next: str | None
+
+
+def parse_create(body: CreateImageBody) -> CreateImage:
+    spec = body.spec
+    source = None
+    if spec.source is not None:
+        source = ImageSource(
+            kind=spec.source.kind, location=spec.source.location, checksum=spec.source.checksum
+        )
+    return CreateImage(
+        name=body.metadata.name, labels=body.metadata.labels, source=source,
+        alias_of=spec.alias_of, os=spec.os, image_version=spec.version,
+        description=spec.description, disk_gib_min=spec.min_disk_gb,
+        memory_mib_min=spec.min_memory_mb,
+    )  # fmt: skip
+
+
+def show(image: Image) -> ImageOut:
+    source = None
+    if image.alias_of is None:
+        given = image.source
+        source = Source(kind=given.kind, location=given.location, checksum=given.checksum)
+    return ImageOut(
+        id=image.id,
+        metadata=named.metadata(image),
+        spec=ImageSpecOut(
+            os=image.os, version=image.image_version, description=image.description,
+            source=source, alias_of=image.alias_of or "", min_disk_gb=image.disk_gib_min,
+            min_memory_mb=image.memory_mib_min,
+        ),
+        status=ImageStatus(
+            state=image.state, reason=image.reason, size_bytes=image.size_bytes,
+            virtual_size_bytes=image.virtual_size_bytes, checksum=image.checksum,
+            catalogue=image.project_id == CATALOGUE,
+        ),
+        operation_id=image.operation_id or "",
+    )  # fmt: skip
+
+
+def show_thing(accepted: Accepted[Image]) -> ImageOut:
+    return show(accepted.thing)
+
+
+class Images(Controller):
+    path = "/images"
+    tags = ("Images",)
+
+    @post("/", operation_id="createImage", status_code=201, summary="Import or alias an image",
+          responses=wire.WRITES | wire.shown(ImageOut, "accepted", 201))  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[CreateImageBody]) -> Response[bytes]:
+        return await wire.mutate(request, images.create(parse_create(data)), show_thing, 201)
+
+    @get("/", operation_id="listImages", summary="List images: the project's and the catalogue's",
+         responses=wire.LISTS | wire.shown(ImageList, "one page"))  # fmt: skip
+    async def page(
+        self,
+        request: Call,
+        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        cursor: FromQuery[str | None] = None,
+        name: FromQuery[str | None] = None,
+        label: FromQuery[list[str] | None] = None,
+        order: FromQuery[named.Order | None] = None,
+    ) -> Response[bytes]:
+        paging = wire.paging_of(request, limit, cursor, name, label, order)
+        mine = (("project_id", (caller_of(request).project_id, CATALOGUE)),)
+        paging.wanted = msgspec.structs.replace(paging.wanted, project_id=None, any_of=(mine,))
+        return await named.page(request, lambda tx: tx.images, paging, show)
+
+    @get("/{image_id:str}", operation_id="getImage", summary="Get an image",
+         responses=wire.READS | wire.shown(ImageOut, "the image"))  # fmt: skip
+    async def read(self, request: Call, image_id: FromPath[str]) -> Response[bytes]:
+        caller = caller_of(request)
+        require(caller, "read")
+        image = await images.get(services_of(request).store.read(), caller, image_id)
+        headers = {"ETag": f'"{image.version}"'}
+        return json_response(wire.encode(show(image)), headers=headers)
+
+    @patch("/{image_id:str}", operation_id="updateImage",
+           summary="Change name or labels, or make it an alias of another",
+           responses=wire.WRITES | wire.shown(ImageOut, "as it now is"))  # fmt: skip
+    async def update(
+        self, request: Call, image_id: FromPath[str], data: JSONBody[PatchImageBody]
+    ) -> Response[bytes]:
+        changed = data.metadata or ChangedMetadata()
+        command = named.parse_update(request, named.PatchBody(metadata=changed))
+        alias_of = data.spec.alias_of if data.spec else None
+        return await wire.mutate(request, images.update(image_id, command, alias_of), show_thing)
+
+    @delete("/{image_id:str}", operation_id="deleteImage", status_code=204,
+            summary="Delete an image that no instance starts from",
+            responses=wire.WRITES)  # fmt: skip
+    async def remove(self, request: Call, image_id: FromPath[str]) -> Response[None]:
+        return await named.gone(request, images.delete(image_id, version_of(request)))
+
+    @post("/{image_id:str}/import", operation_id="importImage", status_code=202,
+          summary="Fetch or build a listed image now",
+          responses=wire.WRITES | wire.shown(OperationRef, "it goes on", 202))  # fmt: skip
+    async def fetch(self, request: Call, image_id: FromPath[str]) -> Response[bytes]:
+        return await wire.mutate(request, images.fetch(image_id), wire.show_operation_ref, 202)

@@ -1,0 +1,422 @@
+"""`/v1/instances`."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec import Meta
+
+from atoll.api.http import Call, caller_of, json_response, version_of
+from atoll.api.native import wire
+from atoll.api.native.wire import Labels, Name, OperationRef, Wire, services_of
+from atoll.domain.commands import CreateInstance, Power, Update
+from atoll.domain.errors import Invalid
+from atoll.domain.instances import Instance
+from atoll.messages import ReadGuestLog
+from atoll.service import instances, preview
+from atoll.service.desk import Accepted
+from atoll.service.operations import waiting_for
+from atoll.service.waiting import until_condition
+
+WAIT_S_MAX = 60
+LOG_BYTES_DEFAULT, LOG_BYTES_MAX = 65_536, 1_048_576
+State = Literal["provisioning", "running", "stopping", "stopped", "terminated"]
+EXAMPLE_SPEC: dict[str, Any] = {
+    "type": "cx31", "image": "ubuntu-22.04", "vcpus": 2, "memory_mb": 4096, "disk_gb": 80,
+    "vpc_id": "vpc-abc123", "subnet_id": "subnet-def456", "security_groups": ["sg-web", "sg-ssh"],
+    "ssh_key_ids": ["key-001"], "user_data": "IyEvYmluL2Jhc2gKYXB0IHVwZGF0ZQ==",
+}  # fmt: skip
+
+
+class InstanceMetadataIn(Wire, kw_only=True):
+    name: Name
+    labels: Labels = {}
+    protected: bool = False
+
+
+class InstanceSpecIn(Wire, kw_only=True):
+    """`type`, `image`, networks, groups and keys are ids or names. `user_data` is base64."""
+
+    type: Name
+    image: Name
+    vcpus: Annotated[int, Meta(ge=1, le=512)] | None = None
+    memory_mb: Annotated[int, Meta(ge=64, le=4_194_304)] | None = None
+    disk_gb: Annotated[int, Meta(ge=1, le=65_536)] | None = None
+    region: str | None = None
+    vpc_id: str | None = None
+    subnet_id: str | None = None
+    security_groups: Annotated[list[str], Meta(max_length=50)] | None = None
+    ssh_key_ids: Annotated[list[str], Meta(max_length=100)] = []
+    user_data: Annotated[str, Meta(max_length=90_000)] = ""
+
+
+class CreateInstanceBody(Wire, kw_only=True):
+    metadata: InstanceMetadataIn
+    spec: InstanceSpecIn
+
+
+class InstanceMetadataPatch(Wire, kw_only=True):
+    name: Name | None = None
+    labels: Labels | None = None
+    protected: bool | None = None
+
+
+class PatchInstanceBody(Wire, kw_only=True):
+    metadata: InstanceMetadataPatch
+
+
+class StopBody(Wire, kw_only=True):
+    """`force` pulls the plug; otherwise the guest has `timeout_seconds` to shut down itself."""
+
+    force: bool = False
+    timeout_seconds: Annotated[int, Meta(ge=0, le=3600)] = 60
+
+
+class InstanceMetadata(msgspec.Struct, kw_only=True):
+    name: str
+    labels: dict[str, str]
+    created_at: str
+    updated_at: str
+    version: int
+    protected: bool
+
+
+class InstanceSpec(msgspec.Struct, kw_only=True):
+    type: str
+    image: str
+    vcpus: int
+    memory_mb: int
+    disk_gb: int
+    region: str
+    vpc_id: str
+    subnet_id: str
+    security_groups: tuple[str, ...]
+    ssh_key_ids: tuple[str, ...]
+    user_data: str
+
+
+class InstanceStatus(msgspec.Struct, kw_only=True):
+    """`state`: provisioning, running, stopping, stopped, terminated. `ready` means that the
+    guest's first boot is over; `reason` says why it is not what was wanted; `ports` where the
+    open ports of the guest are reached, as `{"tcp/22": "127.16.0.5:22"}`."""
+
+    state: str
+    host_id: str
+    private_ip: str
+    public_ip: str
+    ports: dict[str, str]
+    ready: bool
+    ready_at: str | None
+    reason: str
+
+
+class InstanceOut(msgspec.Struct, kw_only=True):
+    id: str
+    metadata: InstanceMetadata
+    spec: InstanceSpec
+    status: InstanceStatus
+    operation_id: str
+
+
+class InstanceList(msgspec.Struct, kw_only=True):
+    items: list[InstanceOut]
+    next: str | None
+
+
+class HostVerdict(msgspec.Struct, kw_only=True):
+    host_id: str
+    host: str
+    fits: bool
+    reason: str
+
+
+class PlanOut(msgspec.Struct, kw_only=True):
+    """What would be done. `undo` is what a failure takes back, in that order."""
+
+    kind: str
+    resource_id: str
+    host_id: str
+    host: str
+    steps: tuple[str, ...]
+    undo: tuple[str, ...]
+    impact: str
+    reverted_by: str
+    hosts: list[HostVerdict]
+
+
+class PlanBody(msgspec.Struct, kw_only=True):
+    plan: PlanOut
+
+
+class Explanation(msgspec.Struct, kw_only=True):
+    state: str
+    goal: str
+    operation_id: str
+    doing: str
+    waiting_for: str
+    reason: str
+    hosts: list[HostVerdict]
+
+
+def parse_create(body: CreateInstanceBody) -> CreateInstance:
+    spec = body.spec
+    groups = None if spec.security_groups is None else tuple(spec.security_groups)
+    return CreateInstance(
+        name=body.metadata.name, labels=body.metadata.labels, plan=spec.type, image=spec.image,
+        region=spec.region or None, vcpus=spec.vcpus, memory_mib=spec.memory_mb,
+        disk_gib=spec.disk_gb, vpc=spec.vpc_id or None, subnet=spec.subnet_id or None,
+        security_groups=groups, ssh_keys=tuple(spec.ssh_key_ids), user_data=spec.user_data,
+        protected=body.metadata.protected,
+    )  # fmt: skip
+
+
+def parse_update(body: PatchInstanceBody, version: int | None) -> Update:
+    given = body.metadata
+    return Update(name=given.name, labels=given.labels, protected=given.protected, version=version)
+
+
+def parse_stop(body: StopBody | None) -> Power:
+    wanted = body or StopBody()
+    return Power(verb="stop", graceful_s=0 if wanted.force else wanted.timeout_seconds)
+
+
+def show(instance: Instance) -> InstanceOut:
+    spec = instance.spec
+    return InstanceOut(
+        id=instance.id,
+        metadata=InstanceMetadata(
+            name=instance.name, labels=instance.labels,
+            created_at=wire.time_text(instance.created_at_ms),
+            updated_at=wire.time_text(instance.updated_at_ms),
+            version=instance.version, protected=instance.protected,
+        ),
+        spec=InstanceSpec(
+            type=spec.plan, image=spec.image, vcpus=spec.vcpus, memory_mb=spec.memory_mib,
+            disk_gb=spec.disk_gib, region=spec.region, vpc_id=spec.vpc, subnet_id=spec.subnet,
+            security_groups=spec.security_groups, ssh_key_ids=spec.ssh_keys,
+            user_data=spec.user_data,
+        ),
+        status=InstanceStatus(
+            state=wire.instance_word(instance), host_id=instance.host_id or "",
+            private_ip=instance.private_ip or "", public_ip=instance.public_ip or "",
+            ports=instance.ports,
+            ready=instance.ready_at_ms is not None, ready_at=wire.time_of(instance.ready_at_ms),
+            reason=instance.reason,
+        ),
+        operation_id=instance.operation_id or "",
+    )  # fmt: skip
+
+
+def show_thing(accepted: Accepted[Instance]) -> InstanceOut:
+    return show(accepted.thing)
+
+
+def show_plan(planned: preview.Preview) -> PlanBody:
+    return PlanBody(
+        plan=PlanOut(
+            kind=planned.kind, resource_id=planned.resource_id, host_id=planned.host_id,
+            host=planned.host, steps=planned.steps, undo=planned.undo, impact=planned.impact,
+            reverted_by=planned.reverted_by, hosts=show_verdicts(planned.hosts),
+        )
+    )  # fmt: skip
+
+
+def show_verdicts(verdicts: Any) -> list[HostVerdict]:
+    return [
+        HostVerdict(host_id=v.host.id, host=v.host.name, fits=not v.reason, reason=v.reason)
+        for v in verdicts
+    ]
+
+
+async def planned(request: Call, use_case: Any) -> Response[bytes]:
+    """The answer to `dry_run=true`."""
+    services = services_of(request)
+    accepted = await services.desk.rehearse(caller_of(request), use_case)
+    plan = await preview.of_instance(services.store.read(), accepted.thing, accepted.operation.kind)
+    return json_response(wire.encode(show_plan(plan)))
+
+
+ACCEPTED = wire.WRITES | wire.shown(OperationRef, "accepted: the operation goes on", 202)
+DRY = wire.shown(PlanBody, "the plan, where dry_run=true was asked for", 200)
+DryRun = FromQuery[bool]
+
+
+class Instances(Controller):
+    path = "/instances"
+    tags = ("Instances",)
+
+    @post(
+        "/", operation_id="createInstance", summary="Create a new instance", status_code=201,
+        responses=wire.WRITES | DRY | wire.shown(InstanceOut, "accepted", 201),
+    )  # fmt: skip
+    async def create(
+        self, request: Call, data: JSONBody[CreateInstanceBody], dry_run: DryRun = False
+    ) -> Response[bytes]:
+        use_case = instances.create(parse_create(data))
+        if dry_run:
+            return await planned(request, use_case)
+        return await wire.mutate(request, use_case, show_thing, 201)
+
+    @get(
+        "/", operation_id="listInstances", summary="List all instances",
+        responses=wire.LISTS | wire.shown(InstanceList, "one page"),
+    )  # fmt: skip
+    async def page(
+        self,
+        request: Call,
+        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        cursor: FromQuery[str | None] = None,
+        name: FromQuery[str | None] = None,
+        label: FromQuery[list[str] | None] = None,
+        states: Annotated[list[State] | None, QueryParameter(name="state")] = None,
+        order: FromQuery[Literal["asc", "desc"] | None] = None,
+    ) -> Response[bytes]:
+        paging = wire.paging_of(request, limit, cursor, name, label, order)
+        words = set(states or ())
+        clauses = tuple(c for word in sorted(words) for c in wire.INSTANCE_CLAUSES[word])
+        wanted = msgspec.structs.replace(paging.wanted, any_of=clauses)
+        found = await services_of(request).store.read().instances.page(wanted)
+        return wire.page_response(
+            found, paging.limit, show, lambda i: i.id,
+            keep=None if not words else lambda i: wire.instance_word(i) in words,
+        )  # fmt: skip
+
+    @get(
+        "/{instance_id:str}", operation_id="getInstance", summary="Get instance details",
+        responses=wire.READS | wire.shown(InstanceOut, "the instance"),
+    )  # fmt: skip
+    async def read(
+        self,
+        request: Call,
+        instance_id: FromPath[str],
+        wait: Annotated[float | None, QueryParameter(ge=0, le=WAIT_S_MAX)] = None,
+        until: FromQuery[Literal["running", "ready"] | None] = None,
+    ) -> Response[bytes]:
+        services = services_of(request)
+        caller = caller_of(request)
+        if until is not None and wait is None:
+            raise Invalid("until needs wait: for how many seconds?", field="wait")
+        instance = await instances.get(services.store.read(), caller, instance_id)
+        if wait:
+            instance = await until_condition(
+                services.store, services.clock, instance.id, until or "ready", wait
+            )
+        headers = {"ETag": f'"{instance.version}"'}
+        return json_response(wire.encode(show(instance)), headers=headers)
+
+    @patch(
+        "/{instance_id:str}", operation_id="updateInstance",
+        summary="Change name, labels or protection",
+        responses=wire.WRITES | wire.shown(InstanceOut, "as it now is"),
+    )  # fmt: skip
+    async def update(
+        self, request: Call, instance_id: FromPath[str], data: JSONBody[PatchInstanceBody]
+    ) -> Response[bytes]:
+        command = parse_update(data, version_of(request))
+        return await wire.mutate(request, instances.update(instance_id, command), show_thing)
+
+    @delete(
+        "/{instance_id:str}", operation_id="deleteInstance", summary="Delete an instance",
+        status_code=202, responses=ACCEPTED | DRY,
+    )  # fmt: skip
+    async def remove(
+        self, request: Call, instance_id: FromPath[str], dry_run: DryRun = False
+    ) -> Response[bytes]:
+        use_case = instances.delete(instance_id, version_of(request))
+        if dry_run:
+            return await planned(request, use_case)
+        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
+
+    @post(
+        "/{instance_id:str}/stop", operation_id="stopInstance", summary="Stop an instance",
+        status_code=202, responses=ACCEPTED | DRY,
+    )  # fmt: skip
+    async def stop(
+        self,
+        request: Call,
+        instance_id: FromPath[str],
+        data: JSONBody[StopBody | None] = None,
+        dry_run: DryRun = False,
+    ) -> Response[bytes]:
+        return await power(request, instance_id, parse_stop(data), dry_run)
+
+    @post(
+        "/{instance_id:str}/start", operation_id="startInstance", summary="Start an instance",
+        status_code=202, responses=ACCEPTED | DRY,
+    )  # fmt: skip
+    async def start(
+        self, request: Call, instance_id: FromPath[str], dry_run: DryRun = False
+    ) -> Response[bytes]:
+        return await power(request, instance_id, Power(verb="start"), dry_run)
+
+    @post(
+        "/{instance_id:str}/reboot", operation_id="rebootInstance",
+        summary="Shut the guest down and start it again", status_code=202,
+        responses=ACCEPTED | DRY,
+    )  # fmt: skip
+    async def reboot(
+        self, request: Call, instance_id: FromPath[str], dry_run: DryRun = False
+    ) -> Response[bytes]:
+        return await power(request, instance_id, Power(verb="reboot"), dry_run)
+
+    @post(
+        "/{instance_id:str}/reset", operation_id="resetInstance",
+        summary="Press the reset button", status_code=202, responses=ACCEPTED | DRY,
+    )  # fmt: skip
+    async def reset(
+        self, request: Call, instance_id: FromPath[str], dry_run: DryRun = False
+    ) -> Response[bytes]:
+        return await power(request, instance_id, Power(verb="reset"), dry_run)
+
+    @get(
+        "/{instance_id:str}/log", operation_id="getInstanceLog", media_type="text/plain",
+        summary="The end of the serial console",
+        responses=wire.READS
+        | {200: ResponseSpec(str, description="text", media_type="text/plain")},
+    )  # fmt: skip
+    async def log(
+        self,
+        request: Call,
+        instance_id: FromPath[str],
+        bytes_: Annotated[
+            int, QueryParameter(name="bytes", ge=1, le=LOG_BYTES_MAX)
+        ] = LOG_BYTES_DEFAULT,
+    ) -> Response[bytes]:
+        services = services_of(request)
+        instance = await instances.get(services.store.read(), caller_of(request), instance_id)
+        text: Any = b""
+        if instance.host_id is not None:
+            wanted = ReadGuestLog(guest_id=instance.id, bytes_max=bytes_)
+            text = await services.bus.request(instance.host_id, wanted, timeout_s=10)
+        return Response(text, media_type="text/plain; charset=utf-8")
+
+    @get(
+        "/{instance_id:str}/explain", operation_id="explainInstance",
+        summary="What it is waiting for, and what was said of each host",
+        responses=wire.READS | wire.shown(Explanation, "the explanation"),
+    )  # fmt: skip
+    async def explain(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
+        tx = services_of(request).store.read()
+        instance = await instances.get(tx, caller_of(request), instance_id)
+        return json_response(wire.encode(await explanation(tx, instance)))
+
+
+async def power(request: Call, instance_id: str, command: Power, dry_run: bool) -> Response[bytes]:
+    use_case = instances.power(instance_id, command)
+    if dry_run:
+        return await planned(request, use_case)
+    return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
+
+
+async def explanation(tx: Any, instance: Instance) -> Explanation:
+    waiting = ""
+    for operation in await tx.operations.live_on(instance.id):
+        waiting = waiting or await waiting_for(tx, operation)
+    return Explanation(
+        state=wire.instance_word(instance), goal=instance.goal,
+        operation_id=instance.operation_id or "", doing=instance.doing or "",
+        waiting_for=waiting, reason=instance.reason,
+        hosts=show_verdicts(await preview.hosts_for(tx, instance)),
+    )  # fmt: skip

@@ -1,0 +1,61 @@
+"""What keys, networks, groups and images have in common in this dialect."""
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+from litestar import Response
+
+from atoll.api.http import Call, caller_of, json_response, once_of, version_of
+from atoll.api.native import wire
+from atoll.api.native.wire import ChangedMetadata, Metadata, Paging, Wire, services_of
+from atoll.domain.commands import Update
+from atoll.ports import Rows, Transaction
+from atoll.service import references
+from atoll.service.desk import Answer, UseCase, require
+
+T = TypeVar("T", bound=Any)
+RowsOf = Callable[[Transaction], Rows[T]]
+Order = Literal["asc", "desc"]
+
+
+class PatchBody(Wire, kw_only=True):
+    metadata: ChangedMetadata
+
+
+def metadata(thing: Any) -> Metadata:
+    return Metadata(
+        name=thing.name, labels=thing.labels, created_at=wire.time_text(thing.created_at_ms),
+        version=thing.version,
+    )  # fmt: skip
+
+
+def parse_update(request: Call, body: PatchBody) -> Update:
+    given = body.metadata
+    return Update(name=given.name, labels=given.labels, version=version_of(request))
+
+
+async def page(
+    request: Call, rows_of: RowsOf[T], paging: Paging, show: Callable[[T], Any]
+) -> Response[bytes]:
+    require(caller_of(request), "read")
+    found = await rows_of(services_of(request).store.read()).page(paging.wanted)
+    return wire.page_response(found, paging.limit, show, lambda thing: str(thing.id))
+
+
+async def read(
+    request: Call, rows_of: RowsOf[T], reference: str, noun: str, show: Callable[[T], Any]
+) -> Response[bytes]:
+    caller = caller_of(request)
+    require(caller, "read")
+    rows = rows_of(services_of(request).store.read())
+    thing = await references.get(rows, caller.project_id, reference, noun)
+    return json_response(wire.encode(show(thing)), headers={"ETag": f'"{thing.version}"'})
+
+
+async def gone(request: Call, use_case: UseCase[Any]) -> Response[None]:
+    """204: done at once, nothing left to say."""
+    desk = services_of(request).desk
+    render = lambda _: Answer(status=204, body=b"")  # noqa: E731
+    answer = await desk.carry_out(caller_of(request), use_case, render, await once_of(request))
+    headers = {"Idempotent-Replay": "true"} if answer.replayed else None
+    return Response(None, status_code=204, headers=headers)

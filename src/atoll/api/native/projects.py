@@ -1,0 +1,175 @@
+"""`/v1/projects` and `/v1/api-keys`."""
+
+import datetime
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, delete, get, post
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+
+from atoll.api.http import Call, caller_of
+from atoll.api.limits import CLASSES
+from atoll.api.native import named, wire
+from atoll.api.native.wire import Name, Wire, services_of
+from atoll.domain.commands import CreateApiKey
+from atoll.domain.projects import ApiKey, Project, Role
+from atoll.service import projects
+from atoll.service.desk import Accepted, require
+
+
+class OnlyName(Wire, kw_only=True):
+    name: Name
+
+
+class ProjectBody(Wire, kw_only=True):
+    metadata: OnlyName
+
+
+class ApiKeySpec(Wire, kw_only=True):
+    """`project` is an id or name, the caller's own if left out. `limit_class` names a rate limit:
+    standard, default or unlimited."""
+
+    role: Role
+    project: str | None = None
+    limit_class: str | None = None
+    expires_at: datetime.datetime | None = None
+
+
+class CreateApiKeyBody(Wire, kw_only=True):
+    metadata: OnlyName
+    spec: ApiKeySpec
+
+
+class KeptMetadata(msgspec.Struct, kw_only=True):
+    name: str
+    created_at: str
+    version: int
+
+
+class ProjectOut(msgspec.Struct, kw_only=True):
+    id: str
+    metadata: KeptMetadata
+
+
+class ProjectList(msgspec.Struct, kw_only=True):
+    items: list[ProjectOut]
+    next: str | None
+
+
+class ApiKeySpecOut(msgspec.Struct, kw_only=True):
+    role: str
+    project_id: str
+    limit_class: str
+    expires_at: str | None
+
+
+class ApiKeyStatus(msgspec.Struct, kw_only=True):
+    """`key` is the key's text. It is shown once, when the key is made, and kept nowhere."""
+
+    hint: str
+    key: str | None = None
+
+
+class ApiKeyOut(msgspec.Struct, kw_only=True):
+    id: str
+    metadata: KeptMetadata
+    spec: ApiKeySpecOut
+    status: ApiKeyStatus
+
+
+class ApiKeyList(msgspec.Struct, kw_only=True):
+    items: list[ApiKeyOut]
+    next: str | None
+
+
+def kept(thing: Project | ApiKey) -> KeptMetadata:
+    return KeptMetadata(
+        name=thing.name, created_at=wire.time_text(thing.created_at_ms), version=thing.version
+    )
+
+
+def show_project(project: Project) -> ProjectOut:
+    return ProjectOut(id=project.id, metadata=kept(project))
+
+
+def show_key(key: ApiKey, text: str | None = None) -> ApiKeyOut:
+    return ApiKeyOut(
+        id=key.id, metadata=kept(key),
+        spec=ApiKeySpecOut(
+            role=key.role, project_id=key.project_id, limit_class=key.limit_class or "",
+            expires_at=wire.time_of(key.expires_at_ms),
+        ),
+        status=ApiKeyStatus(hint=key.hint, key=text),
+    )  # fmt: skip
+
+
+def parse_key(body: CreateApiKeyBody) -> CreateApiKey:
+    spec = body.spec
+    expires = None if spec.expires_at is None else int(spec.expires_at.timestamp() * 1000)
+    return CreateApiKey(
+        name=body.metadata.name, role=spec.role, project=spec.project,
+        limit_class=spec.limit_class, expires_at_ms=expires,
+    )  # fmt: skip
+
+
+class Projects(Controller):
+    path = "/projects"
+    tags = ("Projects and keys",)
+
+    @get("/", operation_id="listProjects", summary="List projects",
+         responses=wire.LISTS | wire.shown(ProjectList, "one page"))  # fmt: skip
+    async def page(
+        self,
+        request: Call,
+        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        cursor: FromQuery[str | None] = None,
+        name: FromQuery[str | None] = None,
+        order: FromQuery[named.Order | None] = None,
+    ) -> Response[bytes]:
+        require(caller_of(request), "administer")
+        paging = wire.paging_of(request, limit, cursor, name, order=order)
+        paging.wanted = msgspec.structs.replace(paging.wanted, project_id=None)
+        return await named.page(request, lambda tx: tx.projects, paging, show_project)
+
+    @post("/", operation_id="createProject", status_code=201, summary="Create a project",
+          responses=wire.WRITES | wire.shown(ProjectOut, "created", 201))  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[ProjectBody]) -> Response[bytes]:
+        use_case = projects.create_project(data.metadata.name)
+        return await wire.mutate(request, use_case, lambda a: show_project(a.thing), 201)
+
+
+class ApiKeys(Controller):
+    path = "/api-keys"
+    tags = ("Projects and keys",)
+
+    @get("/", operation_id="listApiKeys", summary="List the project's API keys",
+         responses=wire.LISTS | wire.shown(ApiKeyList, "one page"))  # fmt: skip
+    async def page(
+        self,
+        request: Call,
+        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        cursor: FromQuery[str | None] = None,
+        name: FromQuery[str | None] = None,
+        order: FromQuery[named.Order | None] = None,
+    ) -> Response[bytes]:
+        require(caller_of(request), "administer")
+        paging = wire.paging_of(request, limit, cursor, name, order=order)
+        return await named.page(request, lambda tx: tx.api_keys, paging, show_key)
+
+    @post("/", operation_id="createApiKey", status_code=201, summary="Make an API key",
+          responses=wire.WRITES | wire.shown(ApiKeyOut, "made; note its text", 201))  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[CreateApiKeyBody]) -> Response[bytes]:
+        services = services_of(request)
+        text = projects.new_text(services.secret())
+        classes = frozenset(CLASSES)
+        use_case = projects.create_key(parse_key(data), services.keys, text, classes)
+
+        def show(accepted: Accepted[ApiKey]) -> ApiKeyOut:
+            return show_key(accepted.thing, text)
+
+        return await wire.mutate(request, use_case, show, 201)
+
+    @delete("/{key_id:str}", operation_id="deleteApiKey", status_code=204,
+            summary="Revoke an API key", responses=wire.WRITES)  # fmt: skip
+    async def remove(self, request: Call, key_id: FromPath[str]) -> Response[None]:
+        return await named.gone(request, projects.delete_key(key_id, services_of(request).keys))

@@ -1,0 +1,128 @@
+"""`/v1/security-groups`."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec import Meta
+
+from atoll.api.http import Call, version_of
+from atoll.api.native import named, wire
+from atoll.api.native.wire import Metadata, NewMetadata, Wire
+from atoll.domain.commands import CreateSecurityGroup
+from atoll.domain.security_groups import Direction, Protocol, Rule, SecurityGroup
+from atoll.ports import Rows, Transaction
+from atoll.service import owned, security_groups
+
+
+class RuleBody(Wire, kw_only=True):
+    """`port` to `port_max`, both included; neither means every port of tcp or udp."""
+
+    direction: Direction = Direction.INGRESS
+    protocol: Protocol
+    port: Annotated[int, Meta(ge=1, le=65_535)] | None = None
+    port_max: Annotated[int, Meta(ge=1, le=65_535)] | None = None
+    cidr: wire.Cidr = "0.0.0.0/0"
+
+
+class SecurityGroupSpec(Wire, kw_only=True):
+    rules: Annotated[list[RuleBody], Meta(max_length=100)] = []
+
+
+class CreateSecurityGroupBody(Wire, kw_only=True):
+    metadata: NewMetadata
+    spec: SecurityGroupSpec
+
+
+class SecurityGroupOut(msgspec.Struct, kw_only=True):
+    id: str
+    metadata: Metadata
+    spec: SecurityGroupSpec
+
+
+class SecurityGroupList(msgspec.Struct, kw_only=True):
+    items: list[SecurityGroupOut]
+    next: str | None
+
+
+def rows(tx: Transaction) -> Rows[SecurityGroup]:
+    return tx.security_groups
+
+
+def parse_rule(body: RuleBody) -> Rule:
+    return Rule(
+        direction=body.direction, protocol=body.protocol, port=body.port,
+        port_max=body.port_max or body.port, cidr=body.cidr,
+    )  # fmt: skip
+
+
+def show_rule(rule: Rule) -> RuleBody:
+    return RuleBody(
+        direction=rule.direction, protocol=rule.protocol, port=rule.port,
+        port_max=rule.port_max, cidr=rule.cidr,
+    )  # fmt: skip
+
+
+def parse_create(body: CreateSecurityGroupBody) -> CreateSecurityGroup:
+    given = body.metadata
+    rules = tuple(parse_rule(rule) for rule in body.spec.rules)
+    return CreateSecurityGroup(name=given.name, labels=given.labels, rules=rules)
+
+
+def show(group: SecurityGroup) -> SecurityGroupOut:
+    return SecurityGroupOut(
+        id=group.id,
+        metadata=named.metadata(group),
+        spec=SecurityGroupSpec(rules=[show_rule(rule) for rule in group.rules]),
+    )
+
+
+class SecurityGroups(Controller):
+    path = "/security-groups"
+    tags = ("Security groups",)
+
+    @post("/", operation_id="createSecurityGroup", status_code=201, summary="Create a group",
+          responses=wire.WRITES | wire.shown(SecurityGroupOut, "added", 201))  # fmt: skip
+    async def create(
+        self, request: Call, data: JSONBody[CreateSecurityGroupBody]
+    ) -> Response[bytes]:
+        use_case = security_groups.create(parse_create(data))
+        return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
+
+    @get("/", operation_id="listSecurityGroups", summary="List Security groups",
+         responses=wire.LISTS | wire.shown(SecurityGroupList, "one page"))  # fmt: skip
+    async def page(
+        self,
+        request: Call,
+        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        cursor: FromQuery[str | None] = None,
+        name: FromQuery[str | None] = None,
+        label: FromQuery[list[str] | None] = None,
+        order: FromQuery[named.Order | None] = None,
+    ) -> Response[bytes]:
+        paging = wire.paging_of(request, limit, cursor, name, label, order)
+        return await named.page(request, rows, paging, show)
+
+    @get("/{group_id:str}", operation_id="getSecurityGroup", summary="Get a security group",
+         responses=wire.READS | wire.shown(SecurityGroupOut, "the security group"))  # fmt: skip
+    async def read(self, request: Call, group_id: FromPath[str]) -> Response[bytes]:
+        return await named.read(request, rows, group_id, security_groups.NOUN, show)
+
+    @patch("/{group_id:str}", operation_id="updateSecurityGroup", summary="Change name or labels",
+           responses=wire.WRITES | wire.shown(SecurityGroupOut, "as it now is"))  # fmt: skip
+    async def update(
+        self, request: Call, group_id: FromPath[str], data: JSONBody[named.PatchBody]
+    ) -> Response[bytes]:
+        command = named.parse_update(request, data)
+        use_case = owned.update(rows, security_groups.NOUN, group_id, command)
+        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+
+    @delete("/{group_id:str}", operation_id="deleteSecurityGroup", status_code=204,
+            summary="Delete a security group", responses=wire.WRITES)  # fmt: skip
+    async def remove(self, request: Call, group_id: FromPath[str]) -> Response[None]:
+        use_case = owned.delete(
+            rows, security_groups.NOUN, group_id, security_groups.guards,
+            version=version_of(request),
+        )  # fmt: skip
+        return await named.gone(request, use_case)

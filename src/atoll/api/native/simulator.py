@@ -1,0 +1,103 @@
+"""`/v1/simulator/faults`: what simulated hosts shall do wrong. For admins, and only there."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from litestar import Controller, Response, delete, get, post
+from litestar.params import FromPath, JSONBody
+from msgspec import Meta
+
+from atoll.api.http import Call, caller_of, json_response
+from atoll.api.native import wire
+from atoll.api.native.wire import Wire, services_of
+from atoll.domain.errors import NotFound
+from atoll.domain.faults import Fault, FaultError
+from atoll.ports import Faults as FaultsPort
+from atoll.service.desk import require
+
+Verb = Literal[
+    "*", "ensure_image", "remove_image", "ensure_volume", "remove_volume", "ensure_running",
+    "ensure_stopped", "remove", "inspect", "list", "read_log",
+]  # fmt: skip
+
+
+class FaultBody(Wire, kw_only=True):
+    """After letting `skip` calls of the verb pass, the next `times` calls fail, before or after
+    they did their work. With `lost_seconds` the host answers nothing for that long instead."""
+
+    verb: Verb = "*"
+    host: str | None = None
+    error: FaultError = FaultError.UNAVAILABLE
+    when: Literal["before", "after"] = "before"
+    skip: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    times: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+    lost_seconds: Annotated[float, Meta(gt=0, le=86_400)] | None = None
+    message: Annotated[str, Meta(max_length=500)] = "a fault was asked for"
+
+
+class FaultOut(msgspec.Struct, kw_only=True):
+    id: str
+    verb: str
+    host: str | None
+    error: str
+    when: str
+    skip: int
+    times: int
+    lost_seconds: float | None
+    message: str
+
+
+class FaultList(msgspec.Struct, kw_only=True):
+    items: list[FaultOut]
+    next: str | None
+
+
+def show(fault: Fault) -> FaultOut:
+    return FaultOut(
+        id=fault.id, verb=fault.verb, host=fault.host, error=fault.error, when=fault.when,
+        skip=fault.skip, times=fault.times, lost_seconds=fault.lost_s, message=fault.message,
+    )  # fmt: skip
+
+
+def parse(fault_id: str, body: FaultBody) -> Fault:
+    return Fault(
+        id=fault_id, verb=body.verb, host=body.host, error=body.error, when=body.when,
+        skip=body.skip, times=body.times, lost_s=body.lost_seconds, message=body.message,
+    )  # fmt: skip
+
+
+def plan_of(request: Call) -> FaultsPort:
+    require(caller_of(request), "administer")
+    faults = services_of(request).faults
+    if faults is None:
+        raise NotFound("faults are for the simulator: start atoll with --driver simulator")
+    return faults
+
+
+class Faults(Controller):
+    path = "/simulator/faults"
+    tags = ("Simulator",)
+
+    @get("/", operation_id="listFaults", summary="List the faults still to happen",
+         responses=wire.READS | wire.shown(FaultList, "all of them"))  # fmt: skip
+    async def page(self, request: Call) -> Response[bytes]:
+        faults = [show(fault) for fault in plan_of(request).list()]
+        return json_response(wire.encode(FaultList(items=faults, next=None)))
+
+    @post("/", operation_id="createFault", status_code=201, summary="Plan a fault",
+          responses=wire.WRITES | wire.shown(FaultOut, "planned", 201))  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[FaultBody]) -> Response[bytes]:
+        plan = plan_of(request)
+        fault = parse(services_of(request).ids.new("fault"), data)
+        plan.add(fault)
+        return json_response(wire.encode(show(fault)), 201)
+
+    @delete("/", operation_id="deleteFaults", status_code=204, summary="Forget all faults",
+            responses=wire.WRITES)  # fmt: skip
+    async def clear(self, request: Call) -> None:
+        plan_of(request).remove()
+
+    @delete("/{fault_id:str}", operation_id="deleteFault", status_code=204,
+            summary="Forget a fault", responses=wire.WRITES)  # fmt: skip
+    async def remove(self, request: Call, fault_id: FromPath[str]) -> None:
+        plan_of(request).remove(fault_id)

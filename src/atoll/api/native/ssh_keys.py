@@ -1,0 +1,102 @@
+"""`/v1/ssh-keys`."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec import Meta
+
+from atoll.api.http import Call, version_of
+from atoll.api.native import named, wire
+from atoll.api.native.wire import Metadata, NewMetadata, Wire
+from atoll.domain.commands import CreateSshKey
+from atoll.domain.ssh_keys import SshKey
+from atoll.ports import Rows, Transaction
+from atoll.service import owned, ssh_keys
+
+
+class SshKeySpec(Wire, kw_only=True):
+    public_key: Annotated[str, Meta(min_length=1, max_length=16_384)]
+
+
+class SshKeyStatus(msgspec.Struct, kw_only=True):
+    fingerprint: str
+
+
+class CreateSshKeyBody(Wire, kw_only=True):
+    metadata: NewMetadata
+    spec: SshKeySpec
+
+
+class SshKeyOut(msgspec.Struct, kw_only=True):
+    id: str
+    metadata: Metadata
+    spec: SshKeySpec
+    status: SshKeyStatus
+
+
+class SshKeyList(msgspec.Struct, kw_only=True):
+    items: list[SshKeyOut]
+    next: str | None
+
+
+def rows(tx: Transaction) -> Rows[SshKey]:
+    return tx.ssh_keys
+
+
+def parse_create(body: CreateSshKeyBody) -> CreateSshKey:
+    given = body.metadata
+    return CreateSshKey(name=given.name, labels=given.labels, public_key=body.spec.public_key)
+
+
+def show(key: SshKey) -> SshKeyOut:
+    return SshKeyOut(
+        id=key.id, metadata=named.metadata(key), spec=SshKeySpec(public_key=key.public_key),
+        status=SshKeyStatus(fingerprint=key.fingerprint),
+    )  # fmt: skip
+
+
+class SshKeys(Controller):
+    path = "/ssh-keys"
+    tags = ("SSH keys",)
+
+    @post("/", operation_id="createSshKey", status_code=201, summary="Add a public key",
+          responses=wire.WRITES | wire.shown(SshKeyOut, "added", 201))  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[CreateSshKeyBody]) -> Response[bytes]:
+        use_case = ssh_keys.create(parse_create(data))
+        return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
+
+    @get("/", operation_id="listSshKeys", summary="List public keys",
+         responses=wire.LISTS | wire.shown(SshKeyList, "one page"))  # fmt: skip
+    async def page(
+        self,
+        request: Call,
+        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        cursor: FromQuery[str | None] = None,
+        name: FromQuery[str | None] = None,
+        label: FromQuery[list[str] | None] = None,
+        order: FromQuery[named.Order | None] = None,
+    ) -> Response[bytes]:
+        paging = wire.paging_of(request, limit, cursor, name, label, order)
+        return await named.page(request, rows, paging, show)
+
+    @get("/{key_id:str}", operation_id="getSshKey", summary="Get a public key",
+         responses=wire.READS | wire.shown(SshKeyOut, "the key"))  # fmt: skip
+    async def read(self, request: Call, key_id: FromPath[str]) -> Response[bytes]:
+        return await named.read(request, rows, key_id, ssh_keys.NOUN, show)
+
+    @patch("/{key_id:str}", operation_id="updateSshKey", summary="Change name or labels",
+           responses=wire.WRITES | wire.shown(SshKeyOut, "as it now is"))  # fmt: skip
+    async def update(
+        self, request: Call, key_id: FromPath[str], data: JSONBody[named.PatchBody]
+    ) -> Response[bytes]:
+        command = named.parse_update(request, data)
+        use_case = owned.update(rows, ssh_keys.NOUN, key_id, command)
+        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+
+    @delete("/{key_id:str}", operation_id="deleteSshKey", status_code=204,
+            summary="Delete a public key; guests keep it", responses=wire.WRITES)  # fmt: skip
+    async def remove(self, request: Call, key_id: FromPath[str]) -> Response[None]:
+        use_case = owned.delete(rows, ssh_keys.NOUN, key_id, version=version_of(request))
+        return await named.gone(request, use_case)

@@ -1,0 +1,102 @@
+"""`/v1/subnets`."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+
+from atoll.api.http import Call, version_of
+from atoll.api.native import named, wire
+from atoll.api.native.wire import Metadata, NewMetadata, Wire
+from atoll.domain.commands import CreateSubnet
+from atoll.domain.networks import Subnet
+from atoll.ports import Rows, Transaction
+from atoll.service import networks, owned
+
+
+class SubnetSpec(Wire, kw_only=True):
+    vpc_id: wire.Name
+    cidr: wire.Cidr
+
+
+class CreateSubnetBody(Wire, kw_only=True):
+    metadata: NewMetadata
+    spec: SubnetSpec
+
+
+class SubnetOut(msgspec.Struct, kw_only=True):
+    id: str
+    metadata: Metadata
+    spec: SubnetSpec
+
+
+class SubnetList(msgspec.Struct, kw_only=True):
+    items: list[SubnetOut]
+    next: str | None
+
+
+def rows(tx: Transaction) -> Rows[Subnet]:
+    return tx.subnets
+
+
+def parse_create(body: CreateSubnetBody) -> CreateSubnet:
+    given = body.metadata
+    return CreateSubnet(
+        name=given.name, labels=given.labels, vpc=body.spec.vpc_id, cidr=body.spec.cidr
+    )
+
+
+def show(subnet: Subnet) -> SubnetOut:
+    return SubnetOut(
+        id=subnet.id,
+        metadata=named.metadata(subnet),
+        spec=SubnetSpec(vpc_id=subnet.vpc_id, cidr=subnet.cidr),
+    )  # fmt: skip
+
+
+class Subnets(Controller):
+    path = "/subnets"
+    tags = ("Subnets",)
+
+    @post("/", operation_id="createSubnet", status_code=201, summary="Create a subnet",
+          responses=wire.WRITES | wire.shown(SubnetOut, "added", 201))  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[CreateSubnetBody]) -> Response[bytes]:
+        use_case = networks.create_subnet(parse_create(data))
+        return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
+
+    @get("/", operation_id="listSubnets", summary="List Subnets",
+         responses=wire.LISTS | wire.shown(SubnetList, "one page"))  # fmt: skip
+    async def page(
+        self,
+        request: Call,
+        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        cursor: FromQuery[str | None] = None,
+        name: FromQuery[str | None] = None,
+        label: FromQuery[list[str] | None] = None,
+        order: FromQuery[named.Order | None] = None,
+    ) -> Response[bytes]:
+        paging = wire.paging_of(request, limit, cursor, name, label, order)
+        return await named.page(request, rows, paging, show)
+
+    @get("/{subnet_id:str}", operation_id="getSubnet", summary="Get a subnet",
+         responses=wire.READS | wire.shown(SubnetOut, "the subnet"))  # fmt: skip
+    async def read(self, request: Call, subnet_id: FromPath[str]) -> Response[bytes]:
+        return await named.read(request, rows, subnet_id, "subnet", show)
+
+    @patch("/{subnet_id:str}", operation_id="updateSubnet", summary="Change name or labels",
+           responses=wire.WRITES | wire.shown(SubnetOut, "as it now is"))  # fmt: skip
+    async def update(
+        self, request: Call, subnet_id: FromPath[str], data: JSONBody[named.PatchBody]
+    ) -> Response[bytes]:
+        command = named.parse_update(request, data)
+        use_case = owned.update(rows, "subnet", subnet_id, command)
+        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+
+    @delete("/{subnet_id:str}", operation_id="deleteSubnet", status_code=204,
+            summary="Delete a subnet", responses=wire.WRITES)  # fmt: skip
+    async def remove(self, request: Call, subnet_id: FromPath[str]) -> Response[None]:
+        use_case = owned.delete(
+            rows, "subnet", subnet_id, networks.lives_in, version=version_of(request)
+        )
+        return await named.gone(request, use_case)

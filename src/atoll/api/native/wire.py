@@ -1,0 +1,294 @@
+"""All that is peculiar to the native dialect: error body, paging, times, status words."""
+
+import datetime
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from litestar import Response
+from litestar.openapi.datastructures import ResponseSpec
+from msgspec import Meta
+
+from atoll.api.http import Call, Refusal, caller_of, json_response, once_of
+from atoll.domain.errors import (
+    AtollError,
+    Conflict,
+    DriverError,
+    Forbidden,
+    Invalid,
+    Malformed,
+    NoCapacity,
+    NotFound,
+    RateLimited,
+    Refused,
+    StoreUnavailable,
+    Unauthenticated,
+    VersionMismatch,
+)
+from atoll.domain.instances import Goal, Instance, InstanceState
+from atoll.domain.operations import Operation, OperationState
+from atoll.ports import Filter
+from atoll.service.bundle import Services
+from atoll.service.desk import Accepted, Answer, UseCase
+
+LIMIT_DEFAULT, LIMIT_MAX = 100, 1000
+LABELS_MAX = 16
+encode = msgspec.json.Encoder().encode
+T = TypeVar("T")
+
+STATUSES: tuple[tuple[type[AtollError], int], ...] = (
+    (Malformed, 400),
+    (Unauthenticated, 401),
+    (Forbidden, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+    (VersionMismatch, 412),
+    (Invalid, 422),
+    (NoCapacity, 422),
+    (RateLimited, 429),
+    (StoreUnavailable, 503),
+    (DriverError, 503),
+)
+
+
+class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
+    field: str
+    message: str
+
+
+class ErrorBody(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`field` and `errors` only where they apply."""
+
+    error: str
+    code: str
+    field: str | None = None
+    errors: list[Problem] | None = None
+
+
+def error_body(error: AtollError) -> ErrorBody:
+    field = error.field if isinstance(error, Refused) else None
+    errors = None
+    if isinstance(error, NoCapacity) and error.reasons:
+        errors = [Problem(field="host", message=reason) for reason in error.reasons]
+    return ErrorBody(error=error.message, code=error.code, field=field, errors=errors)
+
+
+def status_of_error(error: AtollError) -> int:
+    return next((status for kind, status in STATUSES if isinstance(error, kind)), 409)
+
+
+def refuse(error: Refused) -> Refusal:
+    return Refusal(status_of_error(error), encode(error_body(error)))
+
+
+def documented(*statuses: int) -> dict[int, ResponseSpec]:
+    """The errors that any operation may answer, for its OpenAPI description."""
+    words = {
+        400: "the request cannot be read",
+        401: "no API key, or not a known one",
+        403: "the key's role may not do this",
+        404: "there is no such thing in this project",
+        409: "its present situation forbids it",
+        412: "If-Match is no longer true",
+        413: "the body is larger than 1 MiB",
+        422: "a value is not allowed",
+        429: "too many requests for this key",
+        503: "a host or the database does not answer now",
+    }
+    wanted = {400, 401, 403, 429, 503, *statuses}
+    return {
+        status: ResponseSpec(ErrorBody, description=words[status], generate_examples=False)
+        for status in sorted(wanted)
+    }
+
+
+READS = documented(404, 422)
+LISTS = documented(422)
+WRITES = documented(404, 409, 412, 413, 422)
+
+
+def shown(spec: type[Any], words: str, status: int = 200) -> dict[int, ResponseSpec]:
+    return {status: ResponseSpec(spec, description=words, generate_examples=False)}
+
+
+Name = Annotated[str, Meta(min_length=1, max_length=253)]
+Cidr = Annotated[str, Meta(min_length=9, max_length=18, examples=["10.0.0.0/16"])]
+Labels = Annotated[dict[str, str], Meta(max_length=64)]
+
+
+class Wire(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Base of request bodies: what is not known is a mistake, and is named."""
+
+
+class NewMetadata(Wire, kw_only=True):
+    name: Name
+    labels: Labels = {}
+
+
+class ChangedMetadata(Wire, kw_only=True):
+    name: Name | None = None
+    labels: Labels | None = None
+
+
+class Metadata(msgspec.Struct, kw_only=True):
+    name: str
+    labels: dict[str, str]
+    created_at: str
+    version: int
+
+
+class OperationRef(msgspec.Struct, kw_only=True):
+    """An operation as the answer to a request; `GET /v1/operations/{operation_id}` tells more."""
+
+    operation_id: str
+    status: str
+    resource_id: str
+    type: str
+
+
+def time_of(at_ms: int | None) -> str | None:
+    if at_ms is None:
+        return None
+    whole = datetime.datetime.fromtimestamp(at_ms // 1000, datetime.UTC)
+    return f"{whole:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def time_text(at_ms: int) -> str:
+    return time_of(at_ms) or ""
+
+
+OPERATION_WORDS = {
+    OperationState.ACCEPTED: "pending",
+    OperationState.RUNNING: "running",
+    OperationState.UNDOING: "running",
+    OperationState.DONE: "completed",
+    OperationState.FAILED: "failed",
+    OperationState.CANCELLED: "failed",
+}
+TYPES = {"create": "create", "import": "create", "delete": "delete"}
+
+
+def type_of(kind: str) -> str:
+    return TYPES.get(kind.partition(".")[2], "update")
+
+
+def operation_ref(operation: Operation) -> OperationRef:
+    return OperationRef(
+        operation_id=operation.id,
+        status=OPERATION_WORDS[operation.state],
+        resource_id=operation.resource_id,
+        type=type_of(operation.kind),
+    )
+
+
+def instance_word(instance: Instance) -> str:
+    """The one place that makes AgentMetal's five words of goal and state."""
+    goal, state = instance.goal, instance.state
+    if state is InstanceState.DELETED:
+        return "terminated"
+    if goal is Goal.DELETED:
+        return "stopping"
+    if state is InstanceState.CREATING:
+        return "provisioning"
+    if state is InstanceState.RUNNING:
+        return "stopping" if goal is Goal.STOPPED else "running"
+    return "provisioning" if goal is Goal.RUNNING and instance.doing else "stopped"
+
+
+STOPPED_STATES = ("stopped", "error")
+# The same table the other way round: which rows a word finds. What only `doing` tells apart
+# (a stopped instance that is being started) is found under both words and sorted out after.
+INSTANCE_CLAUSES: dict[str, tuple[tuple[tuple[str, tuple[str, ...]], ...], ...]] = {
+    "terminated": ((("state", ("deleted",)),),),
+    "stopping": (
+        (("state", ("creating", "running", "stopped", "error")), ("goal", ("deleted",))),
+        (("state", ("running",)), ("goal", ("stopped",))),
+    ),
+    "provisioning": (
+        (("state", ("creating",)), ("goal", ("running", "stopped"))),
+        (("state", STOPPED_STATES), ("goal", ("running",))),
+    ),
+    "running": ((("state", ("running",)), ("goal", ("running",))),),
+    "stopped": ((("state", STOPPED_STATES), ("goal", ("running", "stopped"))),),
+}
+
+
+class Paging(msgspec.Struct, kw_only=True):
+    """The query of a list, as it was read."""
+
+    wanted: Filter
+    limit: int
+
+
+def paging_of(
+    request: Call,
+    limit: int | None,
+    cursor: str | None,
+    name: str | None = None,
+    label: Sequence[str] | None = None,
+    order: str | None = None,
+) -> Paging:
+    """One row more than asked for tells whether there is a next page. Raises Invalid."""
+    if len(label or ()) > LABELS_MAX:
+        raise Invalid(f"label: at most {LABELS_MAX} are allowed", field="label")
+    pairs = []
+    for one in label or ():
+        key, found, value = one.partition("=")
+        if not found or not key:
+            raise Invalid("label has the form key=value", field="label")
+        pairs.append((key, value))
+    if cursor is not None and (not cursor.isascii() or not cursor.isprintable()):
+        raise Invalid("cursor is not one that a list answered as next", field="cursor")
+    rows = LIMIT_DEFAULT if limit is None else limit
+    wanted = Filter(
+        project_id=caller_of(request).project_id,
+        name=name,
+        labels=tuple(pairs),
+        after=cursor,
+        limit=rows + 1,
+        descending=order == "desc",
+    )
+    return Paging(wanted=wanted, limit=rows)
+
+
+def page_response(
+    things: Sequence[T],
+    limit: int,
+    show: Callable[[T], Any],
+    id_of: Callable[[T], str],
+    keep: Callable[[T], bool] | None = None,
+) -> Response[bytes]:
+    """`keep` leaves out what the query could not tell apart; the cursor passes over it."""
+    more = len(things) > limit
+    page = things[:limit]
+    following = id_of(page[-1]) if more else None
+    items = [show(one) for one in page if keep is None or keep(one)]
+    return json_response(encode({"items": items, "next": following}))
+
+
+def services_of(request: Call) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+async def mutate(
+    request: Call,
+    use_case: UseCase[Accepted[T]],
+    show: Callable[[Accepted[T]], Any],
+    status: int = 200,
+) -> Response[bytes]:
+    """Carries a use case out and answers in this dialect's words, once per Idempotency-Key."""
+
+    def render(accepted: Accepted[T]) -> Answer:
+        return Answer(status=status, body=encode(show(accepted)))
+
+    once = await once_of(request)
+    desk = services_of(request).desk
+    answer = await desk.carry_out(caller_of(request), use_case, render, once)
+    headers = {"Idempotent-Replay": "true"} if answer.replayed else None
+    return json_response(answer.body, answer.status, headers)
+
+
+def show_operation_ref(accepted: Accepted[Any]) -> OperationRef:
+    assert accepted.operation is not None, "this use case always starts an operation"
+    return operation_ref(accepted.operation)

@@ -1,0 +1,221 @@
+"""The composition root: the only file that knows every concrete class.
+
+It builds a cloud out of the settings, hands each part the others as ports, and serves it.
+"""
+
+import asyncio
+import secrets
+import socket
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+
+from atoll import hypervisors
+from atoll.agent.agent import Agent
+from atoll.api import docs, openapi
+from atoll.api.asgi import HTML, JSON, Front
+from atoll.api.http import Guard
+from atoll.api.limits import Limiter
+from atoll.api.native import app as native
+from atoll.bus.inprocess import InProcessBus
+from atoll.domain import ids
+from atoll.domain.errors import AtollError
+from atoll.drivers.faults import FaultPlan
+from atoll.operations.engine import Engine, Limits
+from atoll.operations.reconcile import Reconciler
+from atoll.operations.registry import WORKFLOWS
+from atoll.operations.steps import Ranges
+from atoll.ports import Driver, Store
+from atoll.service import catalogue, housekeeping, projects
+from atoll.service.bundle import Services
+from atoll.service.desk import Desk
+from atoll.settings import Settings
+from atoll.state_dir import StateDir, remember_for_cli
+from atoll.store.postgres import PostgresStore
+from atoll.store.sqlite import SqliteStore
+from atoll.system import RandomIds, SystemClock
+
+log = structlog.get_logger()
+CATALOGUE = Path(__file__).parent / "catalogue.toml"
+DATABASE_FILE = "atoll.db"
+KEY_BYTES = 32
+
+
+class Cloud:
+    """All parts of one server, put together. `start` and `stop` frame its life."""
+
+    def __init__(self, settings: Settings, state: StateDir) -> None:
+        self.settings = settings
+        self.state = state
+        self.clock = SystemClock()
+        self.ids = RandomIds(self.clock)
+        self.store = store_of(settings)
+        self.bus = InProcessBus()
+        self.keys = projects.Keys(self.store, self.clock, state.secret())
+        self.ranges = Ranges(settings.public_cidr, settings.private_cidr)
+        self.engine = Engine(
+            settings.engine or f"{socket.gethostname()}:{settings.state}",
+            self.store,
+            self.bus,
+            self.clock,
+            WORKFLOWS,
+            self.ranges,
+            Limits(lease_s=settings.lease_s),
+        )
+        self.desk = Desk(self.store, self.clock, self.ids, self.engine.wake)
+        self.reconciler = Reconciler(self.store, self.clock, self.ids, self.engine.wake)
+        self.bus.on_report(self.reconciler.take)
+        self.faults = FaultPlan(self.clock) if settings.driver == "simulator" else None
+        self.first_key: str | None = None
+        self.ready = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        await self.store.open()
+        await self._begin()
+        self._go(self.bus.run(), "bus")
+        hosts = await hypervisors.build(self.settings, self.clock, self.faults)
+        for agent in self._agents(hosts):
+            await agent.start()
+            self._go(agent.run(), f"agent {agent.name}")
+        await self.bus.settled()
+        self._go(self.engine.run(), "engine")
+        self._go(self.reconciler.watch_hosts(), "host watch")
+        self._go(housekeeping.run(self.store, self.clock), "housekeeping")
+        self.ready = True
+
+    async def stop(self) -> None:
+        self.ready = False
+        for task in reversed(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.store.close()
+
+    async def _begin(self) -> None:
+        """What a new database needs. The admin key's file is written before the key counts."""
+        text = self.state.admin_key()
+        if text is None:
+            text = projects.new_text(secrets.token_bytes(KEY_BYTES))
+            self.state.keep_admin_key(text)
+        fresh = await projects.ensure_first_key(self.store, self.clock, self.ids, self.keys, text)
+        self.first_key = text if fresh else None
+        wanted = catalogue.read_catalogue(CATALOGUE)
+        await catalogue.ensure(self.store, self.clock, self.ids, wanted, self.settings.region)
+
+    def _agents(self, hosts: dict[str, Driver]) -> list[Agent]:
+        known = self.state.host_ids()
+        for name in hosts:
+            known.setdefault(name, self.ids.new(ids.HOST))
+        self.state.keep_host_ids(known)
+        region = self.settings.region
+        return [
+            Agent(known[name], name, region, driver, self.bus, self.clock)
+            for name, driver in hosts.items()
+        ]
+
+    def _go(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A part that ends by itself is a mistake: without it something would be stuck."""
+        if task.cancelled():
+            return
+        log.error("a part of the cloud ended", part=task.get_name(), exc_info=task.exception())
+        self.ready = False
+
+
+def store_of(settings: Settings) -> Store:
+    if settings.database is not None:
+        return PostgresStore(settings.database)
+    return SqliteStore(settings.state / DATABASE_FILE)
+
+
+def front_of(cloud: Cloud) -> Front:
+    """Every face of the cloud, on one port. The faces need the cloud to be started."""
+    services = Services(
+        store=cloud.store, bus=cloud.bus, clock=cloud.clock, ids=cloud.ids, desk=cloud.desk,
+        keys=cloud.keys, ranges=cloud.ranges, secret=lambda: secrets.token_bytes(KEY_BYTES),
+        faults=cloud.faults,
+    )  # fmt: skip
+    faces = [native.face(services)]
+    limiter = Limiter()
+    guards = [
+        (face.prefix, Guard(face, cloud.keys, limiter, cloud.clock, cloud.ids)) for face in faces
+    ]
+    document = openapi.native_document(faces[0].app)
+    page = docs.page(document)
+    pages = {
+        "/openapi.json": (JSON, openapi.encode(document)),
+        "/docs": (HTML, page),
+        "/": (HTML, page),
+    }
+    return Front(guards, pages, lambda: cloud.ready, cloud.start, cloud.stop)
+
+
+class Server(uvicorn.Server):
+    """Says where it is once it listens, not before."""
+
+    def __init__(self, config: uvicorn.Config, cloud: Cloud) -> None:
+        super().__init__(config)
+        self._cloud = cloud
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            announce(self._cloud)
+
+
+def announce(cloud: Cloud) -> None:
+    settings = cloud.settings
+    url = f"http://{settings.host}:{settings.port}"
+    key = cloud.state.admin_key() or ""
+    remember_for_cli(settings.cli_config, url, key)
+    lines = [f"Atoll serves at {url} (docs at {url}/docs), state in {settings.state}"]
+    if cloud.first_key is not None:
+        lines.append(f"admin key: {key} (kept in {settings.state / 'admin.key'})")
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def serve(settings: Settings) -> int:
+    """Serves until SIGTERM or SIGINT. Answers the exit code."""
+    configure_logs(settings.log_level)
+    state = StateDir(settings.state)
+    try:
+        state.open()
+        cloud = Cloud(settings, state)
+        config = uvicorn.Config(
+            front_of(cloud), host=settings.host, port=settings.port,
+            loop="uvloop", http="httptools", ws="none", lifespan="on", access_log=False,
+            log_level="error", timeout_graceful_shutdown=5, server_header=False,
+        )  # fmt: skip
+        server = Server(config, cloud)
+        server.run()
+    except (RuntimeError, AtollError, OSError) as error:
+        sys.stderr.write(f"atoll: {error}\n")
+        return 1
+    finally:
+        state.close()
+    return 0 if server.started else 1
+
+
+def configure_logs(level: str) -> None:
+    """One line an event, on standard error."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )

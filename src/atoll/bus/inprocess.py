@@ -1,0 +1,67 @@
+"""The bus of one process: requests are calls, reports are a bounded queue. No shortcut: the same
+messages, timeouts and errors as between machines."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from atoll.domain.errors import AtollError, DriverUnavailable
+from atoll.messages import Reply, Report, Request
+
+log = structlog.get_logger()
+REPORTS_MAX = 10_000
+Handler = Callable[[Request], Coroutine[Any, Any, Reply]]
+
+
+class InProcessBus:
+    """`ports.Bus`."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[str, Handler] = {}
+        self._reports: asyncio.Queue[Report] = asyncio.Queue(REPORTS_MAX)
+        self._handlers: list[Callable[[Report], Coroutine[Any, Any, None]]] = []
+
+    async def request(self, host_id: str, request: Request, *, timeout_s: float) -> Reply:
+        handler = self._hosts.get(host_id)
+        if handler is None:
+            raise DriverUnavailable(f"no agent of host {host_id} is there")
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await handler(request)
+        except TimeoutError as error:
+            what = type(request).__name__
+            raise DriverUnavailable(
+                f"host {host_id} did not answer {what} within {timeout_s:g} s"
+            ) from error
+
+    def serve(self, host_id: str, handler: Handler) -> Callable[[], None]:
+        self._hosts[host_id] = handler
+
+        def stop() -> None:
+            if self._hosts.get(host_id) is handler:
+                del self._hosts[host_id]
+
+        return stop
+
+    async def report(self, report: Report) -> None:
+        await self._reports.put(report)
+
+    def on_report(self, handler: Callable[[Report], Coroutine[Any, Any, None]]) -> None:
+        self._handlers.append(handler)
+
+    async def run(self) -> None:
+        """Hands reports to their handlers, one after the other, until it is cancelled."""
+        while True:
+            report = await self._reports.get()
+            for handler in self._handlers:
+                try:
+                    await handler(report)
+                except AtollError as error:
+                    log.warning("a report was not taken", why=error.message)
+            self._reports.task_done()
+
+    async def settled(self) -> None:
+        """Returns when every report so far was handled."""
+        await self._reports.join()

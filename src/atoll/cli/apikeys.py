@@ -1,0 +1,76 @@
+"""`atoll apikey …`: the keys that open the API. For admins."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from atoll.cli.client import Json
+from atoll.cli.output import Column
+from atoll.cli.session import NEAREST, Connection, Limit, Named, Yes, listed
+
+COLUMNS = (
+    Column("name", "metadata.name"),
+    Column("role", "spec.role"),
+    Column("limits", "spec.limit_class"),
+    Column("expires", "spec.expires_at"),
+    Column("created", "metadata.created_at"),
+    Column("id", "id"),
+)
+Role = Literal["viewer", "member", "agent", "operator", "admin"]
+LimitClass = Literal["standard", "default", "unlimited"]
+
+app = App(name="apikey")
+
+
+@app.command
+def create(
+    name: Annotated[str, Parameter(help="What the key is for.")],
+    /,
+    *,
+    role: Annotated[Role, Parameter(help="What it may do.")] = "member",
+    limit_class: Annotated[LimitClass | None, Parameter(help="How many requests.")] = None,
+    expires_in_days: Annotated[int | None, Parameter(help="Default: never.")] = None,
+    connection: Connection = NEAREST,
+) -> None:
+    """Make a key. It is printed once, alone on stdout, and cannot be read again."""
+    spec: Json = {"role": role}
+    if limit_class is not None:
+        spec["limit_class"] = limit_class
+    if expires_in_days is not None:
+        expires_at = datetime.now(UTC) + timedelta(days=expires_in_days)
+        spec["expires_at"] = expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    with connection.open() as session:
+        body: Json = {"metadata": {"name": name}, "spec": spec}
+        answer = session.client.change("POST", "/v1/api-keys", body)
+        if session.output.as_json:
+            session.output.json(answer)
+            return
+        session.output.note(f"{name} ({answer['id']}), {role}. Keep it: it is shown only now.")
+        session.output.line(answer["status"]["key"])
+
+
+@app.command(name="list")
+def list_api_keys(
+    *, name: Named = None, limit: Limit = None, connection: Connection = NEAREST
+) -> None:
+    """List the keys, without their secrets."""
+    with connection.open() as session:
+        session.show_list("/v1/api-keys", COLUMNS, listed(name, None), limit=limit)
+
+
+@app.command
+def delete(
+    api_key_name: Annotated[str, Parameter(name="apikey", help="Its name or id.")],
+    /,
+    *,
+    yes: Yes = False,
+    connection: Connection = NEAREST,
+) -> None:
+    """Revoke a key, at once."""
+    with connection.open() as session:
+        found = session.client.find("/v1/api-keys", api_key_name)
+        name = found["metadata"]["name"]
+        session.confirm(f"Revoke the key {name} ({found['id']})?", yes=yes)
+        answer = session.client.change("DELETE", f"/v1/api-keys/{found['id']}")
+        session.done(answer, f"{name} is revoked")

@@ -1,0 +1,51 @@
+"""The parser: finds the command, runs it, and turns what went wrong into a sentence and a code.
+
+Subcommands are registered by import path, so only the one that is asked for is loaded.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError
+
+from atoll.cli.commands import COMMANDS
+from atoll.cli.errors import CommandError, Usage
+
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+
+
+def make_app() -> App:
+    app = App(
+        name="atoll",
+        help="A compute cloud that you run yourself.",
+        version=lambda: version("atoll"),
+        # Rendering help as Markdown costs 0.1 s.
+        help_format="plaintext",
+        suppress_keyboard_interrupt=False,
+    )
+    for command in COMMANDS:
+        app.command(command.target, name=command.name, help=command.help)
+    app.register_install_completion_command()
+    return app
+
+
+def run(words: Sequence[str]) -> int:
+    """Runs one command line; the exit code of the process."""
+    try:
+        make_app()(list(words), exit_on_error=False, result_action="return_none")
+        sys.stdout.flush()
+    except CycloptsError:
+        return Usage.exit_code
+    except CommandError as error:
+        print(f"atoll: {error.message}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read has enough. Python must not try to flush into the closed pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    return 0

@@ -1,0 +1,247 @@
+"""HTTP to the native dialect: keys, lists, idempotent mutations, long polls, the event stream.
+
+Every mutation carries an Idempotency-Key, so repeating it after a lost connection is harmless.
+Raises only the errors of `errors.py`.
+"""
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+
+from atoll.cli.errors import ServerRefused, Unreachable, Usage
+from atoll.cli.settings import Server, is_loopback
+
+Json = dict[str, Any]
+Query = dict[str, str | int | bool | tuple[str, ...] | None]
+
+NATIVE_ID = re.compile(r"^[a-z]+-[0-9a-hjkmnp-tv-z]{26}$")
+ANSWER_TIMEOUT_S = 30.0
+PAGE_ITEMS = 1000
+RATE_LIMIT_WAITS_MAX = 5
+RATE_LIMIT_WAIT_S_MAX = 60.0
+LOST_CONNECTION_TRIES = 2
+SHOWN_ERRORS_MAX = 20
+
+
+class Client:
+    """One server and one key. `pause` is how it waits when the server asks it to."""
+
+    def __init__(
+        self,
+        server: Server,
+        *,
+        pause: Callable[[float], None] = time.sleep,
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        self.server = server
+        self.pause = pause
+        self._http = httpx2.Client(
+            base_url=server.url,
+            headers={"X-API-Key": server.api_key},
+            timeout=ANSWER_TIMEOUT_S,
+            transport=transport,
+            # The proxies and certificates of the environment are for servers elsewhere.
+            trust_env=not is_loopback(server.url),
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(self, path: str, query: Query | None = None, *, wait_s: int = 0) -> Json:
+        """One thing. `wait_s` is how long the server may hold the answer back."""
+        return self._json(self._send("GET", path, query=query, extra_s=wait_s))
+
+    def items(self, path: str, query: Query | None = None, *, limit: int | None = None) -> Json:
+        """A list, all its pages joined, in the shape of one page; at most `limit` items."""
+        gathered: list[Json] = []
+        cursor: str | None = None
+        while True:
+            room = PAGE_ITEMS if limit is None else min(PAGE_ITEMS, limit - len(gathered))
+            page = self.get(path, {**(query or {}), "limit": room, "cursor": cursor})
+            gathered += page["items"]
+            cursor = page.get("next")
+            if not cursor or not page["items"] or (limit is not None and len(gathered) >= limit):
+                return {"items": gathered, "next": cursor}
+
+    def find(self, path: str, reference: str) -> Json:
+        """The thing of this id or name in a list. Raises ServerRefused where it is not one."""
+        if NATIVE_ID.match(reference):
+            return self.get(f"{path}/{reference}")
+        noun = path.rpartition("/")[2].removesuffix("s").replace("-", " ")
+        found = self.get(path, {"name": reference, "limit": 10})["items"]
+        if not found:
+            raise ServerRefused(f"there is no {noun} called {reference!r}", status=404)
+        if len(found) == 1:
+            return dict(found[0])
+        try:
+            # The server may prefer one: the project's own image to the catalogue's.
+            return self.get(f"{path}/{quote(reference, safe='')}")
+        except ServerRefused as refused:
+            ids = ", ".join(thing["id"] for thing in found)
+            raise ServerRefused(
+                f"{reference!r} is the name of {len(found)} {noun}s: use one of the ids {ids}",
+                status=refused.status,
+                code=refused.code,
+            ) from refused
+
+    def text(self, path: str, query: Query | None = None) -> str:
+        return self._send("GET", path, query=query).content.decode(errors="replace")
+
+    def change(
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        *,
+        query: Query | None = None,
+        idempotency_key: str | None = None,
+        if_match: int | None = None,
+    ) -> Json:
+        """A mutation; what it answers, or nothing where it has no body."""
+        headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+        if if_match is not None:
+            headers["If-Match"] = f'"{if_match}"'
+        return self._json(self._send(method, path, query=query, body=body, headers=headers))
+
+    def events(self, query: Query, *, follow: bool) -> Iterator[Json]:
+        """Events as they come. Ends with the last known one, or never where it follows."""
+        timeout = httpx2.Timeout(ANSWER_TIMEOUT_S, read=None if follow else ANSWER_TIMEOUT_S)
+        request = self._http.build_request(
+            "GET",
+            "/v1/events",
+            params=present({**query, "follow": follow}),
+            headers={"Accept": "text/event-stream"},
+            timeout=timeout,
+        )
+        try:
+            response = self._http.send(request, stream=True)
+            try:
+                if not response.is_success:
+                    response.read()
+                    raise refusal(response)
+                for event in httpx2.EventSource(response):
+                    yield {"id": event.id, "event": event.event, **data_of(event.data)}
+            finally:
+                response.close()
+        except httpx2.HTTPError as error:
+            raise self._unreachable(error) from error
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: Json | None = None,
+        headers: dict[str, str] | None = None,
+        extra_s: float = 0.0,
+    ) -> httpx2.Response:
+        request = self._http.build_request(
+            method,
+            path,
+            params=present(query or {}),
+            json=body,
+            headers=headers,
+            timeout=ANSWER_TIMEOUT_S + extra_s,
+        )
+        for waits_left in reversed(range(RATE_LIMIT_WAITS_MAX)):
+            response = self._deliver(request)
+            if response.status_code != httpx2.codes.TOO_MANY_REQUESTS or not waits_left:
+                break
+            self.pause(min(retry_after_s(response), RATE_LIMIT_WAIT_S_MAX))
+        if not response.is_success:
+            raise refusal(response)
+        return response
+
+    def _deliver(self, request: httpx2.Request) -> httpx2.Response:
+        """Sends it, and once more where the connection was lost: the key makes that harmless."""
+        for tries_left in reversed(range(LOST_CONNECTION_TRIES)):
+            try:
+                return self._http.send(request)
+            except httpx2.ConnectError as error:
+                raise self._unreachable(error) from error
+            except httpx2.HTTPError as error:
+                if not tries_left:
+                    raise self._unreachable(error) from error
+        raise AssertionError("the last try returns or raises")
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        url = self.server.url
+        if isinstance(error, httpx2.ConnectError):
+            return Unreachable(
+                f"cannot reach {url}: is it running? start it with: atoll up "
+                "(or name another server with --url or ATOLL_URL)"
+            )
+        if isinstance(error, httpx2.TimeoutException):
+            return Unreachable(f"{url} took the request but did not answer in time: try again")
+        return Unreachable(f"the connection to {url} was lost ({error}): try again")
+
+    def _json(self, response: httpx2.Response) -> Json:
+        if not response.content:
+            return {}
+        try:
+            answer = response.json()
+        except ValueError as error:
+            raise Usage(f"{self.server.url} does not answer as Atoll does: check --url") from error
+        if not isinstance(answer, dict):
+            raise Usage(f"{self.server.url} does not answer as Atoll does: check --url")
+        return answer
+
+
+def present(query: Query) -> dict[str, Any]:
+    """Only what was given, in the words of a query string."""
+    words: dict[str, Any] = {}
+    for name, value in query.items():
+        if value is None or value == ():
+            continue
+        words[name] = str(value).lower() if isinstance(value, bool) else value
+    return words
+
+
+def data_of(text: str) -> Json:
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return {"data": text}
+    return data if isinstance(data, dict) else {"data": data}
+
+
+def retry_after_s(response: httpx2.Response) -> float:
+    try:
+        return max(0.0, float(response.headers.get("Retry-After", "1")))
+    except ValueError:
+        return 1.0
+
+
+def refusal(response: httpx2.Response) -> ServerRefused:
+    """The server's own sentences, and what to do about a key that it does not take."""
+    try:
+        body = response.json()
+        message, code = str(body["error"]), str(body.get("code", ""))
+        details = [detail_of(body)] + [detail_of(error) for error in body.get("errors", [])]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        message, code, details = f"the server answered {response.status_code}", "", []
+    lines = [message, *dict.fromkeys(line for line in details if line and line != message)]
+    if response.status_code == httpx2.codes.UNAUTHORIZED:
+        lines.append("give a key of this server with ATOLL_API_KEY, --api-key or `atoll login`")
+    if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
+        lines.append("wait a minute, or use a key of a larger limit class")
+    shown = "\n  ".join(lines[: SHOWN_ERRORS_MAX + 1])
+    return ServerRefused(shown, status=response.status_code, code=code)
+
+
+def detail_of(error: Any) -> str:
+    """One line about a field: the whole error's own, or one of its `errors`."""
+    if not isinstance(error, dict):
+        return str(error)
+    field = error.get("field") or error.get("path") or ""
+    sentence = error.get("message") or error.get("error") or ""
+    if "errors" in error or "code" in error:
+        return f"field: {field}" if field else ""
+    return f"{field}: {sentence}" if field else str(sentence)

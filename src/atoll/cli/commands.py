@@ -1,0 +1,25 @@
+"""The list of commands: for the overview, and for the parser, which loads each when it is used."""
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    name: str
+    target: str
+    help: str
+
+
+COMMANDS = (
+    Command("up", "atoll.cli.up:up", "start Atoll here"),
+    Command("status", "atoll.cli.status:status", "the server, its hosts, what is going on"),
+    Command("login", "atoll.cli.login:login", "keep a server's URL and key"),
+    Command("instance", "atoll.cli.instances:app", "create, use and delete instances"),
+    Command("image", "atoll.cli.images:app", "the disks that instances start from"),
+    Command("key", "atoll.cli.keys:app", "the ssh keys that instances are given"),
+    Command("operation", "atoll.cli.operations:app", "what is carried out, and what became of it"),
+    Command("events", "atoll.cli.events:events", "what happened, and what happens"),
+    Command("type", "atoll.cli.types:app", "the sizes of instances"),
+    Command("region", "atoll.cli.regions:app", "where instances can be"),
+    Command("host", "atoll.cli.hosts:app", "the machines that run guests"),
+    Command("apikey", "atoll.cli.apikeys:app", "the keys that open the API"),
+)

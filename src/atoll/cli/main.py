@@ -1,0 +1,41 @@
+"""The entry point of `atoll`. It prints the overview itself and leaves all else to `app.py`.
+
+The overview needs neither a parser nor a table, so `atoll --help` answers at once: whatever
+is imported here is paid for by every command and by every shell completion.
+"""
+
+import importlib
+import sys
+
+from atoll.cli.commands import COMMANDS
+
+OVERVIEW: tuple[list[str], ...] = ([], ["--help"], ["-h"])
+
+
+def main() -> None:
+    words = sys.argv[1:]
+    if words in OVERVIEW:
+        print(overview())
+        sys.exit(0)
+    # Loaded by name, as the subcommands are: their libraries take longer than the whole overview.
+    sys.exit(importlib.import_module("atoll.cli.app").run(words))
+
+
+def overview() -> str:
+    width = max(len(command.name) for command in COMMANDS)
+    lines = [f"  {command.name.ljust(width)}  {command.help}" for command in COMMANDS]
+    return "\n".join(
+        (
+            "Usage: atoll COMMAND",
+            "",
+            "A compute cloud that you run yourself.",
+            "",
+            "Commands:",
+            *lines,
+            "",
+            "  --install-completion  teach your shell to complete atoll's commands",
+            "  --version             print the version",
+            "",
+            "Every command takes --help, --json, --url and --api-key.",
+        )
+    )

@@ -1,0 +1,59 @@
+"""Mutations that answer with an operation, and the plans that a dry run answers with."""
+
+from atoll.cli.client import Json, Query
+from atoll.cli.output import Column, words
+from atoll.cli.session import Pace, Session
+from atoll.cli.waiting import wait_for_operation
+
+HOSTS = (Column("host", "host"), Column("fits", "fits"), Column("reason", "reason"))
+
+
+def operate(
+    session: Session,
+    method: str,
+    path: str,
+    body: Json | None = None,
+    *,
+    dry_run: bool,
+    pace: Pace,
+    sentence: str,
+) -> None:
+    """Sends a mutation, waits for its operation where asked to, and prints the outcome."""
+    query: Query = {"dry_run": True} if dry_run else {}
+    answer = session.client.change(method, path, body, query=query)
+    if dry_run:
+        show_plan(session, answer)
+    else:
+        follow(session, answer, pace=pace, sentence=sentence)
+
+
+def follow(session: Session, answer: Json, *, pace: Pace, sentence: str) -> None:
+    """Waits for the operation that an answer names, where asked to, and prints the outcome."""
+    if not pace.wait:
+        session.done(answer, f"accepted: {answer['operation_id']}")
+        return
+    operation = wait_for_operation(session, answer["operation_id"], timeout_s=pace.timeout_s)
+    session.done(operation, sentence)
+
+
+def show_plan(session: Session, answer: Json) -> None:
+    """What would be done. Nothing has been done."""
+    output = session.output
+    if output.as_json:
+        output.json(answer)
+        return
+    plan = answer["plan"]
+    output.line(f"{plan.get('kind', 'plan')}: {words(plan.get('impact'))}")
+    if plan.get("host"):
+        output.line(f"on host {plan['host']}")
+    for number, step in enumerate(plan.get("steps") or (), 1):
+        output.line(f"  {number}. {step_words(step)}")
+    if plan.get("undo"):
+        output.line(f"undone by: {', '.join(step_words(step) for step in plan['undo'])}")
+    if plan.get("hosts"):
+        output.line()
+        output.table(HOSTS, plan["hosts"])
+
+
+def step_words(step: object) -> str:
+    return words(step.get("name", step)) if isinstance(step, dict) else words(step)

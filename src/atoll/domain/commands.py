@@ -1,0 +1,95 @@
+"""What a caller may ask for. Every dialect makes the same commands; services carry them out."""
+
+import msgspec
+
+from atoll.domain.images import ImageSource
+from atoll.domain.projects import Role
+from atoll.domain.security_groups import Rule
+
+
+class CreateInstance(msgspec.Struct, frozen=True, kw_only=True):
+    """References are ids or names. None means the default: the plan's size, the default region,
+    the default security group; an empty tuple of groups means none."""
+
+    name: str
+    labels: dict[str, str] = {}
+    plan: str
+    image: str
+    region: str | None = None
+    vcpus: int | None = None
+    memory_mib: int | None = None
+    disk_gib: int | None = None
+    vpc: str | None = None
+    subnet: str | None = None
+    security_groups: tuple[str, ...] | None = None
+    ssh_keys: tuple[str, ...] = ()
+    user_data: str = ""
+    protected: bool = False
+
+
+class Update(msgspec.Struct, frozen=True, kw_only=True):
+    """None leaves a thing as it is. `version` is the caller's If-Match."""
+
+    name: str | None = None
+    labels: dict[str, str] | None = None
+    protected: bool | None = None
+    version: int | None = None
+
+
+class Power(msgspec.Struct, frozen=True, kw_only=True):
+    """`verb` is start, stop, reboot or reset. `graceful_s` 0 means at once."""
+
+    verb: str
+    graceful_s: float = 60.0
+
+
+class CreateImage(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    labels: dict[str, str] = {}
+    source: ImageSource | None = None
+    alias_of: str | None = None
+    os: str = ""
+    image_version: str = ""
+    description: str = ""
+    disk_gib_min: int = 1
+    memory_mib_min: int = 64
+
+
+class CreateNamed(msgspec.Struct, frozen=True, kw_only=True):
+    """What keys, networks and groups have in common."""
+
+    name: str
+    labels: dict[str, str] = {}
+
+
+class CreateSshKey(CreateNamed, frozen=True, kw_only=True):
+    public_key: str
+
+
+class CreateVpc(CreateNamed, frozen=True, kw_only=True):
+    cidr: str
+
+
+class CreateSubnet(CreateNamed, frozen=True, kw_only=True):
+    vpc: str
+    cidr: str
+
+
+class CreateSecurityGroup(CreateNamed, frozen=True, kw_only=True):
+    rules: tuple[Rule, ...] = ()
+
+
+class CreatePlan(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    vcpus: int
+    memory_mib: int
+    disk_gib: int
+    description: str = ""
+
+
+class CreateApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    role: Role
+    project: str | None = None
+    limit_class: str | None = None
+    expires_at_ms: int | None = None

@@ -1,0 +1,1 @@
+"""What speaks to one kind of hypervisor: `ports.Driver`, once per kind."""

@@ -1,0 +1,201 @@
+"""Looks at the header of a disk image before QEMU or qemu-img sees a byte of it.
+
+Called by the image store for whatever came from outside, and for a volume after a guest has run
+on it. An image that names another file (backing file, external data file, VMDK extent) would make
+QEMU read that file of the host into the guest.
+"""
+
+import re
+import struct
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+from oslo_utils.imageutils import format_inspector
+
+from atoll.domain.errors import DriverRefused
+
+PREFIX_BYTES = 1 << 20  # all formats declare themselves within it
+CHUNK_BYTES = 64 << 10
+SECTOR_BYTES = 512
+QCOW2_HEADER = struct.Struct(">4sIQIIQIIQQIIQ")
+QCOW2_MAGIC = b"QFI\xfb"
+NAME_BYTES_MAX = 1023  # of a backing file, by the format's specification
+
+# What QEMU takes for a VMDK descriptor, whatever bytes follow; the library wants text only.
+VMDK_TEXT = re.compile(rb"\s*(?:#[^\n]*\n\s*)*version\s*=")
+VMDK_TEXT_BYTES = 4096
+
+REASONS = {
+    "backing_file": "it has a backing file, another file of the host that it would read",
+    "data_file": "it keeps its data in an external file",
+    "unknown_features": "it uses features of qcow2 that are not known here",
+    "mbr": "its partition table is not a sound one",
+}
+ALLOWED = "Allowed are qcow2 and raw disk images"
+
+
+class DiskFormat(StrEnum):
+    QCOW2 = "qcow2"
+    RAW = "raw"
+
+
+class DiskFacts(msgspec.Struct, frozen=True, kw_only=True):
+    format: DiskFormat
+    virtual_size_bytes: int
+
+
+class Qcow2Header(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields that decide whether a qcow2 may be opened; see QEMU's docs/interop/qcow2."""
+
+    backing_file: str
+    cluster_bits: int
+    virtual_size_bytes: int
+    crypt_method: int
+    first_level_entries: int
+    first_level_offset: int
+    refcount_offset: int
+
+
+def declared_format(location: str) -> DiskFormat | None:
+    """What the ending of a name promises. `.img` promises nothing: both formats use it."""
+    suffix = Path(location).suffix.lower().removeprefix(".")
+    return DiskFormat(suffix) if suffix in set(DiskFormat) else None
+
+
+def check_image(
+    path: Path, *, declared: DiskFormat | None, virtual_size_max_bytes: int
+) -> DiskFacts:
+    """Raises DriverRefused unless this is a self-contained disk of an allowed size and format."""
+    inspector = inspect(path)
+    if str(inspector) == "raw" and is_vmdk_text(path):
+        raise refused("it is a VMDK descriptor, which names other files")
+    found = allowed_format(inspector, declared)
+    if declared is not None and found is not declared:
+        raise refused(f"it is named {declared} and is {found}")
+    if found is DiskFormat.QCOW2 or str(inspector) != "raw":
+        require_safe(inspector)
+    size = path.stat().st_size
+    if found is DiskFormat.QCOW2:
+        size = require_whole(read_qcow2_header(path), size)
+    elif size == 0 or size % SECTOR_BYTES:
+        raise refused(f"a raw disk consists of whole sectors of {SECTOR_BYTES} bytes")
+    require_size(size, virtual_size_max_bytes)
+    return DiskFacts(format=found, virtual_size_bytes=size)
+
+
+def check_volume(path: Path, *, backing_file: str | None, virtual_size_max_bytes: int) -> DiskFacts:
+    """A qcow2 of our own after a guest has run on it: its backing file must be the one that we
+    gave it, word for word, or none."""
+    inspector = inspect(path)
+    if str(inspector) != DiskFormat.QCOW2:
+        raise refused(f"the volume is no longer qcow2 but {inspector}")
+    header = read_qcow2_header(path)
+    if header.backing_file != (backing_file or ""):
+        raise refused(
+            f"the volume's backing file is {header.backing_file!r}, expected was {backing_file!r}"
+        )
+    require_safe(inspector, except_for={"backing_file"} if backing_file else set())
+    size = require_whole(header, path.stat().st_size)
+    require_size(size, virtual_size_max_bytes)
+    return DiskFacts(format=DiskFormat.QCOW2, virtual_size_bytes=size)
+
+
+def inspect(path: Path) -> format_inspector.FileInspector:
+    """The one format that the content shows. More than one at a time is a trick."""
+    with path.open("rb") as file:
+        wrapper = format_inspector.InspectWrapper(file)
+        for _ in range(PREFIX_BYTES // CHUNK_BYTES):
+            if not wrapper.read(CHUNK_BYTES):
+                break
+        wrapper.close()
+    found = wrapper.formats or []
+    if len(found) != 1:
+        names = " and ".join(sorted(str(inspector) for inspector in found)) or "nothing"
+        raise refused(f"its content is {names} at the same time")
+    return found[0]
+
+
+def is_vmdk_text(path: Path) -> bool:
+    with path.open("rb") as file:
+        return VMDK_TEXT.match(file.read(VMDK_TEXT_BYTES)) is not None
+
+
+def allowed_format(
+    inspector: format_inspector.FileInspector, declared: DiskFormat | None
+) -> DiskFormat:
+    name = str(inspector)
+    if name == DiskFormat.QCOW2:
+        return DiskFormat.QCOW2
+    if name == "gpt":  # the library's name for a disk with a boot sector
+        return DiskFormat.RAW
+    if name != "raw":
+        raise refused(f"its format is {name}: convert it to qcow2 with qemu-img convert")
+    if declared is DiskFormat.RAW:
+        return DiskFormat.RAW
+    raise refused(
+        "its format is not recognized, and it has no boot sector. Name it .raw if it is a raw disk"
+    )
+
+
+def require_safe(
+    inspector: format_inspector.FileInspector, *, except_for: set[str] | None = None
+) -> None:
+    try:
+        inspector.safety_check()
+    except format_inspector.SafetyCheckFailed as error:
+        failures = [name for name in error.failures if name not in (except_for or set())]
+        if failures:
+            reasons = [REASONS.get(name, name) for name in failures]
+            raise refused("; ".join(reasons)) from error
+    except format_inspector.ImageFormatError as error:
+        raise refused(f"its header is not complete ({error})") from error
+
+
+def read_qcow2_header(path: Path) -> Qcow2Header:
+    with path.open("rb") as file:
+        start = file.read(QCOW2_HEADER.size)
+        if len(start) < QCOW2_HEADER.size or start[:4] != QCOW2_MAGIC:
+            raise refused("its qcow2 header is not complete")
+        fields = QCOW2_HEADER.unpack(start)
+        _, _, name_offset, name_size, cluster_bits, size, crypt, entries, first, refcounts = fields[
+            :10
+        ]
+        if name_size > NAME_BYTES_MAX:
+            raise refused("the name of its backing file is too long")
+        file.seek(min(name_offset, PREFIX_BYTES * 2))
+        name = file.read(name_size) if name_offset else b""
+    return Qcow2Header(
+        backing_file=name.decode("utf-8", "replace"),
+        cluster_bits=cluster_bits,
+        virtual_size_bytes=size,
+        crypt_method=crypt,
+        first_level_entries=entries,
+        first_level_offset=first,
+        refcount_offset=refcounts,
+    )
+
+
+def require_whole(header: Qcow2Header, file_size_bytes: int) -> int:
+    """The virtual size of a qcow2 whose tables lie within the file."""
+    if not 9 <= header.cluster_bits <= 21:
+        raise refused("its cluster size is not one that qcow2 has")
+    if header.crypt_method != 0:
+        raise refused("it is encrypted")
+    tables_end = max(
+        header.first_level_offset + header.first_level_entries * 8, header.refcount_offset + 8
+    )
+    if tables_end > file_size_bytes:
+        raise refused("it is cut short: its tables lie beyond its end")
+    return header.virtual_size_bytes
+
+
+def require_size(size_bytes: int, max_bytes: int) -> None:
+    if not 0 < size_bytes <= max_bytes:
+        raise refused(
+            f"the disk has {size_bytes} bytes, allowed are 1 to {max_bytes} (its virtual size)"
+        )
+
+
+def refused(reason: str) -> DriverRefused:
+    return DriverRefused(f"the image is refused: {reason}. {ALLOWED}")

@@ -1,0 +1,43 @@
+"""Checksums as they are written down: `sha256:…` or `sha512:…`.
+
+Used by everything in this package that reads an image's bytes. Raises DriverRefused.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+
+from atoll.domain.errors import DriverRefused
+
+FORM = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+CHUNK_BYTES = 1 << 20
+
+
+class Expected:
+    """Takes the bytes of an image as they come and compares them, at the end, with a checksum."""
+
+    def __init__(self, checksum: str | None) -> None:
+        self._checksum = checksum.lower() if checksum else None
+        if self._checksum is not None and not FORM.fullmatch(self._checksum):
+            raise DriverRefused(
+                f"{checksum!r} is not a checksum: sha256:… with 64 or sha512:… with 128 "
+                "hexadecimal digits is expected"
+            )
+        self._name = self._checksum.partition(":")[0] if self._checksum else "sha256"
+        self._hash = hashlib.new(self._name)
+
+    def update(self, chunk: bytes) -> None:
+        self._hash.update(chunk)
+
+    def verify(self, source: str) -> None:
+        found = f"{self._name}:{self._hash.hexdigest()}"
+        if self._checksum is not None and found != self._checksum:
+            raise DriverRefused(
+                f"{source} has the checksum {found}, expected was {self._checksum}: "
+                "it was changed on the way, or the image's checksum is out of date"
+            )
+
+
+def checksum_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"

@@ -1,0 +1,109 @@
+"""Runs qemu-img on checked images: finds damage, and writes the qcow2 that the host keeps.
+
+Called by the image store, never before check.py has agreed. qemu-img parses what a stranger wrote:
+it runs under limits of memory, time and file size, as an unprivileged user where we are root, and
+is always told the format. It works on names relative to its folder, so it needs no way through
+the folders above.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+
+import msgspec
+
+from atoll.domain.errors import DriverRefused, DriverUnavailable
+from atoll.drivers.images.check import DiskFormat
+from atoll.drivers.images.processes import ProcessError, run_bounded
+
+MEMORY_BYTES_MAX = 2 << 30
+SLACK_BYTES = 256 << 20  # qcow2's own tables beside the data
+NOT_FOUND = 127  # prlimit's and setpriv's exit code where there is no such program
+CHECK_LEAKS_ONLY = 3  # qemu-img's exit code: wasted space, all data sound
+
+
+class ConvertLimits(msgspec.Struct, frozen=True, kw_only=True):
+    cpu_s: int = 3600
+    total_s: float = 2 * 3600
+
+
+class Converter:
+    """`uid` is the user that qemu-img runs as; None means our own."""
+
+    def __init__(self, limits: ConvertLimits, *, uid: int | None) -> None:
+        self._limits = limits
+        self._uid = uid
+
+    async def convert(
+        self, folder: Path, source: str, target: str, disk: DiskFormat, virtual_size_bytes: int
+    ) -> None:
+        """Both names are of files in the folder. The target is an uncompressed qcow2."""
+        if self._uid is not None:
+            await asyncio.to_thread(give_away, folder, source, self._uid)
+        # The tables of a qcow2 may point beyond the end of a file that was cut short; convert
+        # would read zeros there. (A cut within the last cluster is what checksums are for.)
+        if disk is DiskFormat.QCOW2:
+            await self._run(folder, 0, "check", "-q", "-f", disk, source)
+        await self._run(
+            folder,
+            virtual_size_bytes + SLACK_BYTES,
+            *("convert", "-f", disk, "-O", "qcow2", source, target),
+        )
+        if self._uid is not None:
+            await asyncio.to_thread(take_back, folder, target)
+
+    async def _run(self, folder: Path, bytes_max: int, command: str, *arguments: str) -> None:
+        try:
+            await run_bounded(
+                [*self._prefix(bytes_max), "qemu-img", command, *arguments],
+                folder=folder,
+                timeout_s=self._limits.total_s,
+            )
+        except FileNotFoundError as error:
+            raise DriverRefused(
+                "qemu-img, prlimit and setpriv are needed: apt-get install qemu-utils util-linux"
+            ) from error
+        except TimeoutError as error:
+            raise DriverRefused(
+                f"the image took more than {self._limits.total_s:.0f} s to convert: import a "
+                "smaller one"
+            ) from error
+        except ProcessError as failure:
+            if command == "check" and failure.code == CHECK_LEAKS_ONLY:
+                return
+            if failure.code == NOT_FOUND:
+                raise DriverRefused(
+                    "qemu-img is not installed: apt-get install qemu-utils"
+                ) from failure
+            if "No space left" in failure.last_line:
+                raise DriverUnavailable(
+                    "the host's disk is full: make room for images"
+                ) from failure
+            raise DriverRefused(
+                f"the image is damaged or not what it says: qemu-img {command}: {failure.last_line}"
+            ) from failure
+
+    def _prefix(self, bytes_max: int) -> list[str]:
+        limits = [
+            "prlimit",
+            f"--as={MEMORY_BYTES_MAX}",
+            f"--cpu={self._limits.cpu_s}",
+            f"--fsize={bytes_max}",
+            "--core=0",
+            "--",
+        ]
+        if self._uid is None:
+            return limits
+        identity = [f"--reuid={self._uid}", f"--regid={self._uid}", "--clear-groups"]
+        return [*limits, "setpriv", *identity, "--no-new-privs", "--"]
+
+
+def give_away(folder: Path, source: str, uid: int) -> None:
+    os.chown(folder, uid, uid)
+    os.chown(folder / source, uid, uid)
+
+
+def take_back(folder: Path, target: str) -> None:
+    """What is kept belongs to us: the unprivileged user must not change it later."""
+    os.chown(folder, os.geteuid(), os.getegid())
+    os.chown(folder / target, os.geteuid(), os.getegid())

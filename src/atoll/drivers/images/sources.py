@@ -1,0 +1,119 @@
+"""Brings an image from its source into a work folder: a recipe, a URL, or a file of the host.
+
+Called by the image store. What comes from outside is checked before qemu-img sees it, converted
+to a qcow2 of our own, and checked again; what we built is only checked.
+"""
+
+import asyncio
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from atoll.domain.errors import DriverRefused
+from atoll.domain.images import SourceKind
+from atoll.drivers.images.build import OnProgress
+from atoll.drivers.images.cache import RecipeCache
+from atoll.drivers.images.check import DiskFormat, check_image, declared_format
+from atoll.drivers.images.checksums import Expected
+from atoll.drivers.images.convert import Converter
+from atoll.drivers.images.fetch import Fetcher, OnBytes
+from atoll.drivers.images.local_files import LocalFiles
+from atoll.messages import ImageSpec
+
+DISK, KERNEL, INITRD = "disk.qcow2", "vmlinuz", "initrd.img"
+ARRIVAL = "arrived"  # the file as it came, until it is converted
+CONVERSION_PERCENT = 90.0
+
+
+class Arrived(msgspec.Struct, frozen=True, kw_only=True):
+    """What is now in the folder as `disk.qcow2`, with `vmlinuz` and `initrd.img` where there is a
+    kernel to be started directly."""
+
+    virtual_size_bytes: int
+    cmdline: str | None = None
+
+
+class Sources:
+    def __init__(
+        self,
+        *,
+        cache: RecipeCache,
+        fetcher: Fetcher,
+        files: LocalFiles,
+        converter: Converter,
+        virtual_size_max_bytes: int,
+    ) -> None:
+        self._cache = cache
+        self._fetcher = fetcher
+        self._files = files
+        self._converter = converter
+        self._virtual_size_max_bytes = virtual_size_max_bytes
+
+    async def bring(self, image: ImageSpec, folder: Path, on_progress: OnProgress) -> Arrived:
+        source = image.source
+        if source.kind is SourceKind.RECIPE:
+            return await self._from_recipe(source.location, folder, on_progress)
+        expected = Expected(source.checksum)
+        hear = in_bytes(image.name, on_progress)
+        if source.kind is SourceKind.URL:
+            await self._fetcher.fetch(source.location, folder / ARRIVAL, expected, hear)
+        else:
+            await asyncio.to_thread(
+                self._files.copy, source.location, folder / ARRIVAL, expected, hear
+            )
+        on_progress(CONVERSION_PERCENT, f"{image.name}: checking and converting")
+        return await self._take_in(source.location, folder)
+
+    async def _from_recipe(self, name: str, folder: Path, on_progress: OnProgress) -> Arrived:
+        built, description = await self._cache.ensure(name, on_progress)
+        names = {DISK: description.disk, KERNEL: description.kernel, INITRD: description.initrd}
+        for target, source in names.items():
+            if source is not None:
+                await asyncio.to_thread(link_or_copy, built / source, folder / target)
+        found = await asyncio.to_thread(
+            check_image,
+            folder / DISK,
+            declared=DiskFormat.QCOW2,
+            virtual_size_max_bytes=self._virtual_size_max_bytes,
+        )
+        return Arrived(virtual_size_bytes=found.virtual_size_bytes, cmdline=description.cmdline)
+
+    async def _take_in(self, location: str, folder: Path) -> Arrived:
+        arrival = folder / ARRIVAL
+        found = await asyncio.to_thread(
+            check_image,
+            arrival,
+            declared=declared_format(location.partition("?")[0]),
+            virtual_size_max_bytes=self._virtual_size_max_bytes,
+        )
+        await self._converter.convert(folder, ARRIVAL, DISK, found.format, found.virtual_size_bytes)
+        await asyncio.to_thread(arrival.unlink)
+        kept = await asyncio.to_thread(
+            check_image,
+            folder / DISK,
+            declared=DiskFormat.QCOW2,
+            virtual_size_max_bytes=self._virtual_size_max_bytes,
+        )
+        if kept.virtual_size_bytes != found.virtual_size_bytes:
+            raise DriverRefused("the image changed its size in conversion: it is damaged")
+        return Arrived(virtual_size_bytes=kept.virtual_size_bytes)
+
+
+def in_bytes(name: str, on_progress: OnProgress) -> OnBytes:
+    """Progress in percent out of a count of bytes; without a total it stays at its words."""
+
+    def hear(done: int, total: int | None) -> None:
+        percent = CONVERSION_PERCENT * min(done / total, 1.0) if total else 0.0
+        on_progress(percent, f"{name}: {done >> 20} MiB fetched")
+
+    return hear
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Both are read-only: one inode may serve several stores, where they share a file system."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

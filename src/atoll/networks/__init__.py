@@ -1,0 +1,1 @@
+"""What connects the guests of one host: `ports.Network`, once per kind."""

@@ -1,0 +1,337 @@
+"""Carries operations out: claims them by lease and epoch, runs their steps, records each once.
+
+Started by the composition root, woken by services. It never decides what a step does, and trusts
+nothing that it did not just read: any number of engines may work on one database.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from atoll.domain.errors import AtollError, DriverBusy, DriverRefused, Lost, Refused
+from atoll.domain.events import Event
+from atoll.domain.operations import Operation, OperationState, StepRecord
+from atoll.operations.steps import Ranges, Retry, Step, StepContext, Workflow
+from atoll.ports import Bus, Clock, Store, Transaction
+
+log = structlog.get_logger()
+
+BACKOFF_FIRST_S = 0.2
+BACKOFF_MAX_S = 30.0
+UNDO_ATTEMPTS_MAX = 10
+OVERTAKEN_MAX = 50
+CANCELLED = "CANCELLED"
+
+Act = Callable[[Workflow, Step, Operation], Awaitable[Operation | None]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`lease_s`: after that long without a sign of life another engine takes over."""
+
+    lease_s: float = 15.0
+    at_once: int = 64
+    poll_s: float = 1.0
+
+
+class Engine:
+    """One engine. `name` must be its own: what an engine of this name held before is taken up
+    again at `run`."""
+
+    def __init__(
+        self,
+        name: str,
+        store: Store,
+        bus: Bus,
+        clock: Clock,
+        workflows: Mapping[str, Workflow],
+        ranges: Ranges,
+        limits: Limits = Limits(),
+    ) -> None:
+        self.name = name
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._workflows = workflows
+        self._ranges = ranges
+        self._limits = limits
+        self._wake = asyncio.Event()
+        self._carrying: dict[str, asyncio.Task[None]] = {}
+
+    def wake(self) -> None:
+        """A hint that something may be due. The engine would find it anyway."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Works until it is cancelled. Then what it holds is left to the next engine."""
+        resumed = await self._store.read().operations.abandon(self.name, self._clock.now_ms())
+        if resumed:
+            log.info("resuming operations", count=resumed)
+        heart = asyncio.create_task(self._keep_leases())
+        try:
+            while True:
+                try:
+                    await self._take_what_is_due()
+                except AtollError as error:
+                    log.warning("could not claim", error=error.message)
+                    await self._clock.sleep(self._limits.poll_s)
+        finally:
+            heart.cancel()
+            tasks = [*self._carrying.values(), heart]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _take_what_is_due(self) -> None:
+        now_ms = self._clock.now_ms()
+        operations = self._store.read().operations
+        due_ms = await operations.next_due_ms()
+        room = self._limits.at_once - len(self._carrying)
+        if due_ms is not None and due_ms <= now_ms and room > 0:
+            lease_ms = now_ms + int(self._limits.lease_s * 1000)
+            for operation in await operations.claim(self.name, now_ms, lease_ms, room):
+                task = asyncio.create_task(self._carry(operation))
+                self._carrying[operation.id] = task
+                task.add_done_callback(lambda _, key=operation.id: self._dropped(key))  # type: ignore[misc]
+            return
+        pause_s = self._limits.poll_s
+        if due_ms is not None and room > 0:
+            pause_s = min(pause_s, max(0.0, (due_ms - now_ms) / 1000))
+        await self._pause(pause_s)
+
+    async def _pause(self, seconds: float) -> None:
+        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        waking = asyncio.ensure_future(self._wake.wait())
+        try:
+            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            waking.cancel()
+        self._wake.clear()
+
+    def _dropped(self, operation_id: str) -> None:
+        self._carrying.pop(operation_id, None)
+        self._wake.set()
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await self._clock.sleep(self._limits.lease_s / 3)
+            held = list(self._carrying)
+            if held:
+                until_ms = self._clock.now_ms() + int(self._limits.lease_s * 1000)
+                try:
+                    await self._store.read().operations.extend(self.name, held, until_ms)
+                except AtollError as error:
+                    log.warning("could not prolong leases", error=error.message)
+
+    async def _carry(self, operation: Operation) -> None:
+        """Step after step, until it ends, has to wait, or another engine has it."""
+        try:
+            going: Operation | None = operation
+            while going is not None:
+                going = await self._advance(going)
+        except Lost as lost:
+            log.info("left to another engine", operation=operation.id, why=lost.message)
+        except AtollError as error:
+            # The database refused to record: the lease runs out and the step is repeated.
+            log.warning("could not record", operation=operation.id, error=error.message)
+
+    async def _advance(self, operation: Operation) -> Operation | None:
+        """Runs the present step once. None where the claim was given up or the operation ended."""
+        current = await self._store.read().operations.get(operation.id)
+        if current.epoch != operation.epoch or current.ended:
+            raise Lost(f"{operation.id} was claimed by another engine")
+        workflow = self._workflows[current.kind]
+        if current.state is OperationState.UNDOING:
+            return await self._step_back(workflow, current)
+        if current.cancel_requested and workflow.cancellable:
+            return await self._turn_round(current, CANCELLED, "cancelled by request")
+        if current.step >= len(workflow.steps):
+            return await self._end(workflow, current, OperationState.DONE)
+        if self._clock.now_ms() >= current.deadline_ms:
+            late = f"not done within {workflow.deadline_s:g} s; last: {current.message or 'start'}"
+            return await self._turn_round(current, "DEADLINE_EXCEEDED", late)
+        return await self._step_on(workflow, current)
+
+    async def _step_on(self, workflow: Workflow, operation: Operation) -> Operation | None:
+        step = workflow.steps[operation.step]
+        try:
+            return await self._overtaking(self._do, workflow, step, operation)
+        except DriverBusy as busy:
+            await self._wait(operation, Retry(busy.after_s, busy.message, busy.percent))
+            return None
+        except (Refused, DriverRefused) as error:
+            return await self._turn_round(operation, error.code, error.message)
+        except Exception as error:
+            return await self._failed(operation, step, error)
+
+    async def _overtaking(
+        self, act: Act, workflow: Workflow, step: Step, operation: Operation
+    ) -> Operation | None:
+        """Repeats a step whose writes lost a race for something other than the claim."""
+        for _ in range(OVERTAKEN_MAX):
+            try:
+                return await act(workflow, step, operation)
+            except Lost:
+                current = await self._store.read().operations.get(operation.id)
+                if current.epoch != operation.epoch or current.ended:
+                    raise
+        raise AtollError(f"step {step.name} was overtaken {OVERTAKEN_MAX} times")
+
+    async def _do(self, workflow: Workflow, step: Step, operation: Operation) -> Operation | None:
+        async with self._store.transaction() as tx:
+            context = self._context(operation, tx)
+            async with asyncio.timeout(step.timeout_s):
+                retry = await step.do(context)
+            if retry is not None:
+                tx.discard()
+                self._release(tx, operation, retry)
+                return None
+            self._record(tx, operation, step, "do")
+            done = operation.step + 1
+            percent = 100.0 * done / len(workflow.steps)
+            return tx.operations.advance(
+                operation, step=done, attempt=0, message="", percent=percent
+            )
+
+    async def _end(
+        self, workflow: Workflow, operation: Operation, state: OperationState
+    ) -> Operation | None:
+        """The outcome, in the resource and in the operation, in one transaction."""
+        for _ in range(OVERTAKEN_MAX):
+            try:
+                async with self._store.transaction() as tx:
+                    await workflow.settle(self._context(operation, tx), state)
+                    self._finish(tx, operation, workflow, state)
+                self._wake.set()
+                return None
+            except Lost:
+                current = await self._store.read().operations.get(operation.id)
+                if current.epoch != operation.epoch or current.ended:
+                    raise
+        raise AtollError(f"the end of {operation.id} was overtaken {OVERTAKEN_MAX} times")
+
+    def _finish(
+        self, tx: Transaction, operation: Operation, workflow: Workflow, state: OperationState
+    ) -> None:
+        changes: dict[str, object] = {"state": state, "message": ""}
+        if state is OperationState.DONE:
+            changes |= {"percent": 100.0, "step": len(workflow.steps)}
+        tx.operations.finish(operation, self._clock.now_ms(), **changes)
+        data = {"kind": operation.kind}
+        if operation.error_code is not None:
+            data |= {"code": operation.error_code, "error": operation.error_message or ""}
+        tx.events.add(
+            Event(
+                project_id=operation.project_id,
+                kind=f"operation.{state}",
+                resource_id=operation.resource_id,
+                operation_id=operation.id,
+                data=data,
+                at_ms=self._clock.now_ms(),
+            )
+        )
+
+    async def _turn_round(self, operation: Operation, code: str, message: str) -> Operation:
+        """From here on back: the failing step may have half run, so its undo comes first."""
+        async with self._store.transaction() as tx:
+            return tx.operations.advance(
+                operation,
+                state=OperationState.UNDOING,
+                attempt=0,
+                error_code=code,
+                error_message=message,
+                message=message,
+            )
+
+    async def _step_back(self, workflow: Workflow, operation: Operation) -> Operation | None:
+        if operation.step < 0:
+            cancelled = operation.error_code == CANCELLED
+            end = OperationState.CANCELLED if cancelled else OperationState.FAILED
+            return await self._end(workflow, operation, end)
+        step = workflow.steps[operation.step]
+        try:
+            return await self._overtaking(self._undo, workflow, step, operation)
+        except DriverBusy as busy:
+            await self._wait(operation, Retry(busy.after_s, busy.message, busy.percent))
+            return None
+        except Exception as error:
+            return await self._failed(operation, step, error)
+
+    async def _undo(self, workflow: Workflow, step: Step, operation: Operation) -> Operation | None:
+        async with self._store.transaction() as tx:
+            if step.undo is not None:
+                async with asyncio.timeout(step.timeout_s):
+                    retry = await step.undo(self._context(operation, tx))
+                if retry is not None:
+                    tx.discard()
+                    self._release(tx, operation, retry)
+                    return None
+            self._record(tx, operation, step, "undo")
+            return tx.operations.advance(operation, step=operation.step - 1, attempt=0)
+
+    async def _failed(self, operation: Operation, step: Step, error: Exception) -> Operation | None:
+        """Backs off; past the last attempt it turns round, or leaves this one undo behind."""
+        if isinstance(error, Lost):
+            raise error
+        if not isinstance(error, AtollError | TimeoutError):
+            log.error("a step broke", operation=operation.id, step=step.name, exc_info=error)
+        words = str(error) or f"{step.name} took longer than {step.timeout_s:g} s"
+        undoing = operation.state is OperationState.UNDOING
+        attempt = operation.attempt + 1
+        if attempt < (UNDO_ATTEMPTS_MAX if undoing else step.attempts_max):
+            pause_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** (attempt - 1))
+            pause_s *= random.uniform(0.5, 1.5)  # noqa: S311  (jitter, no secret)
+            await self._wait(operation, Retry(pause_s, words), attempt=attempt)
+            return None
+        code = error.code if isinstance(error, AtollError) else "INTERNAL"
+        if isinstance(error, TimeoutError):
+            code = "TIMEOUT"
+        if not undoing:
+            return await self._turn_round(operation, code, words)
+        log.error("could not undo", operation=operation.id, step=step.name, error=words)
+        left = f"{operation.error_message}; could not undo {step.name}: {words}"
+        async with self._store.transaction() as tx:
+            return tx.operations.advance(
+                operation, step=operation.step - 1, attempt=0, error_message=left
+            )
+
+    async def _wait(
+        self, operation: Operation, retry: Retry, *, attempt: int | None = None
+    ) -> None:
+        async with self._store.transaction() as tx:
+            self._release(tx, operation, retry, attempt=attempt)
+
+    def _release(
+        self, tx: Transaction, operation: Operation, retry: Retry, *, attempt: int | None = None
+    ) -> None:
+        """Gives the claim back until the time has come."""
+        due_ms = self._clock.now_ms() + int(retry.after_s * 1000)
+        tx.operations.advance(
+            operation,
+            engine=None,
+            claimable_at_ms=due_ms,
+            message=retry.reason,
+            attempt=operation.attempt if attempt is None else attempt,
+            percent=operation.percent if retry.percent is None else retry.percent,
+        )
+
+    def _record(self, tx: Transaction, operation: Operation, step: Step, direction: str) -> None:
+        tx.operations.record(
+            StepRecord(
+                operation_id=operation.id,
+                run=operation.run,
+                index=operation.step,
+                direction=direction,
+                name=step.name,
+                epoch=operation.epoch,
+                attempts=operation.attempt + 1,
+                ended_at_ms=self._clock.now_ms(),
+            )
+        )
+
+    def _context(self, operation: Operation, tx: Transaction) -> StepContext:
+        return StepContext(operation, tx, self._bus, self._clock.now_ms(), self._ranges)

@@ -1,0 +1,40 @@
+"""`instance.delete`: the guest, its disk, its addresses and its place on the host go."""
+
+from atoll.domain.instances import InstanceState
+from atoll.domain.operations import OperationState
+from atoll.operations.guests import instance_of, settle_instance
+from atoll.operations.instance_create import (
+    release_addresses,
+    release_host,
+    remove_guest,
+    remove_volume,
+)
+from atoll.operations.steps import Step, StepContext, Workflow
+
+
+async def settle(context: StepContext, outcome: OperationState) -> None:
+    """A deletion that failed can be asked for again: the goal stays `deleted`."""
+    instance = await instance_of(context)
+    if outcome is OperationState.DONE:
+        await settle_instance(context, instance, state=InstanceState.DELETED, reason="")
+        return
+    reason = context.operation.error_message or ""
+    await settle_instance(context, instance, state=InstanceState.ERROR, reason=reason)
+
+
+# No step has an undo: what is gone is gone, and what is left is removed by asking again.
+STEPS = (
+    Step(remove_guest, attempts_max=10),
+    Step(remove_volume, attempts_max=10),
+    Step(release_addresses),
+    Step(release_host),
+)
+WORKFLOW = Workflow(
+    kind="instance.delete",
+    steps=STEPS,
+    settle=settle,
+    deadline_s=1800,
+    impact="the guest is powered off, its root disk is destroyed, its addresses are given back",
+    undo="none: the root disk is gone",
+    cancellable=False,
+)

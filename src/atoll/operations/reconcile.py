@@ -1,0 +1,164 @@
+"""Compares what hosts report with what instances want, and starts operations where they differ.
+
+Called by the bus for every report. It writes facts (`ready`, `stopped`), never touches a host.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from atoll.domain import ids
+from atoll.domain.errors import Lost
+from atoll.domain.events import Event
+from atoll.domain.hosts import Host, HostState
+from atoll.domain.instances import Goal, Instance, InstanceState
+from atoll.domain.operations import Operation
+from atoll.messages import GuestFacts, GuestReport, HostReport, Power, Report
+from atoll.operations import instance_power
+from atoll.ports import Clock, Filter, Ids, Store, Transaction
+
+log = structlog.get_logger()
+SYSTEM = "system"
+PAGE = 1000
+RACES_MAX = 20
+LOST_AFTER_S = 30.0
+HOSTS_MAX = 1000
+
+
+class Reconciler:
+    def __init__(self, store: Store, clock: Clock, new_ids: Ids, wake: Callable[[], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = new_ids
+        self._wake = wake
+
+    async def take(self, report: Report) -> None:
+        """Repeatable: a report that comes twice changes nothing the second time."""
+        match report:
+            case HostReport():
+                await self._take_host(report)
+            case GuestReport(host_id=host_id, guest=facts):
+                await self._take_guest(host_id, facts)
+
+    async def watch_hosts(self) -> None:
+        """Marks hosts that fell silent, until it is cancelled. Their guests are left alone."""
+        while True:
+            await self._clock.sleep(LOST_AFTER_S / 3)
+            silent_since_ms = self._clock.now_ms() - int(LOST_AFTER_S * 1000)
+            for host in await self._store.read().hosts.page(Filter(limit=HOSTS_MAX)):
+                if host.state is HostState.READY and host.seen_at_ms < silent_since_ms:
+                    async with self._store.transaction() as tx:
+                        tx.hosts.change(host, state=HostState.LOST)
+
+    async def _take_host(self, report: HostReport) -> None:
+        now_ms = self._clock.now_ms()
+        async with self._store.transaction() as tx:
+            known = await tx.hosts.find(report.host_id)
+            capacity = report.capacity
+            facts: dict[str, Any] = {
+                "name": report.name, "region": report.region, "capabilities": report.capabilities,
+                "vcpus": capacity.vcpus, "memory_mib": capacity.memory_mib,
+                "disk_gib": capacity.disk_gib, "seen_at_ms": now_ms, "state": HostState.READY,
+            }  # fmt: skip
+            if known is None:
+                tx.hosts.add(Host(id=report.host_id, created_at_ms=now_ms, **facts))
+            else:
+                tx.hosts.change(known, **facts)
+        if report.guests is not None:
+            await self._compare(report.host_id, {guest.id: guest for guest in report.guests})
+
+    async def _compare(self, host_id: str, guests: dict[str, GuestFacts]) -> None:
+        """All instances of a host against all that it has, when its agent starts."""
+        here = ((("host_id", (host_id,)),),)
+        after: str | None = None
+        while True:
+            page = await self._store.read().instances.page(
+                Filter(any_of=here, after=after, limit=PAGE)
+            )
+            for instance in page:
+                facts = guests.pop(instance.id, None) or absent(instance)
+                await self._take_guest(host_id, facts)
+            if len(page) < PAGE:
+                break
+            after = page[-1].id
+        for guest_id in guests:
+            log.warning("a guest without an instance", host=host_id, guest=guest_id)
+
+    async def _take_guest(self, host_id: str, facts: GuestFacts) -> None:
+        for _ in range(RACES_MAX):
+            try:
+                async with self._store.transaction() as tx:
+                    instance = await tx.instances.find(facts.id)
+                    if instance is not None and instance.host_id == host_id:
+                        self._apply(tx, instance, facts)
+            except Lost:
+                continue
+            self._wake()
+            return
+        log.warning("a guest's report was overtaken", guest=facts.id)
+
+    def _apply(self, tx: Transaction, instance: Instance, facts: GuestFacts) -> None:
+        """Readiness is written at once. Power is left to the operation that is going on, if one
+        is; otherwise a guest that crashed is started again, one that shut down is stopped."""
+        now_ms = self._clock.now_ms()
+        running = facts.power is Power.RUNNING
+        if running and facts.boots == instance.boots:
+            ready_at_ms = (instance.ready_at_ms or now_ms) if facts.ready else None
+            if (ready_at_ms, facts.ports) != (instance.ready_at_ms, instance.ports):
+                tx.instances.change(
+                    instance, ready_at_ms=ready_at_ms, ports=facts.ports, updated_at_ms=now_ms
+                )
+            if ready_at_ms is not None and instance.ready_at_ms is None:
+                self._note(tx, instance, "instance.ready")
+            return
+        if running or instance.doing is not None or instance.state is not InstanceState.RUNNING:
+            return
+        changes: dict[str, Any] = {
+            "state": InstanceState.STOPPED, "reason": facts.reason, "ready_at_ms": None,
+            "running_since_ms": None, "updated_at_ms": now_ms,
+        }  # fmt: skip
+        if facts.crashed and instance.goal is Goal.RUNNING:
+            operation = self._start_of(instance)
+            changes |= {"doing": operation.kind, "operation_id": operation.id}
+            tx.instances.change(instance, **changes)
+            tx.operations.enqueue(operation, now_ms)
+            self._note(tx, instance, "instance.crashed")
+        else:
+            tx.instances.change(instance, goal=Goal.STOPPED, **changes)
+            self._note(tx, instance, "instance.stopped")
+
+    def _start_of(self, instance: Instance) -> Operation:
+        now_ms = self._clock.now_ms()
+        workflow = instance_power.START
+        return Operation(
+            id=self._ids.new(ids.OPERATION),
+            project_id=instance.project_id,
+            kind=workflow.kind,
+            resource_id=instance.id,
+            steps=len(workflow.steps),
+            requested_by=SYSTEM,
+            deadline_ms=now_ms + int(workflow.deadline_s * 1000),
+            created_at_ms=now_ms,
+            queued_at_ms=now_ms,
+        )
+
+    def _note(self, tx: Transaction, instance: Instance, kind: str) -> None:
+        tx.events.add(
+            Event(
+                project_id=instance.project_id,
+                kind=kind,
+                resource_id=instance.id,
+                at_ms=self._clock.now_ms(),
+            )
+        )
+
+
+def absent(instance: Instance) -> GuestFacts:
+    return GuestFacts(
+        id=instance.id,
+        power=Power.STOPPED,
+        boots=0,
+        crashed=True,
+        reason="the guest was gone when its host came back",
+    )

@@ -1,0 +1,64 @@
+"""Why a host may not be chosen: one short rule each, answering a sentence or None."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from atoll.domain.hosts import Host, HostState
+from atoll.domain.instances import Instance
+
+
+@dataclass(frozen=True)
+class Demand:
+    region: str
+    vcpus: int
+    memory_mib: int
+    disk_gib: int
+
+    @classmethod
+    def of(cls, instance: Instance) -> Self:
+        spec = instance.spec
+        return cls(spec.region, spec.vcpus, spec.memory_mib, spec.disk_gib)
+
+
+def ready(host: Host, demand: Demand) -> str | None:
+    return None if host.state is HostState.READY else f"it is {host.state}"
+
+
+def enabled(host: Host, demand: Demand) -> str | None:
+    return None if host.enabled else "it is disabled"
+
+
+def runs_guests(host: Host, demand: Demand) -> str | None:
+    return None if host.node_type in {"hybrid", "execution"} else f"it is a {host.node_type} node"
+
+
+def in_region(host: Host, demand: Demand) -> str | None:
+    return None if host.region == demand.region else f"it is in {host.region}"
+
+
+def has_vcpus(host: Host, demand: Demand) -> str | None:
+    return lacking("vcpus", demand.vcpus, host.vcpus - host.vcpus_used)
+
+
+def has_memory(host: Host, demand: Demand) -> str | None:
+    return lacking("MiB of memory", demand.memory_mib, host.memory_mib - host.memory_mib_used)
+
+
+def has_disk(host: Host, demand: Demand) -> str | None:
+    return lacking("GiB of disk", demand.disk_gib, host.disk_gib - host.disk_gib_used)
+
+
+def lacking(what: str, wanted: int, free: int) -> str | None:
+    return None if wanted <= free else f"{free} {what} are free, {wanted} are wanted"
+
+
+FILTERS: tuple[Callable[[Host, Demand], str | None], ...] = (
+    ready,
+    enabled,
+    runs_guests,
+    in_region,
+    has_vcpus,
+    has_memory,
+    has_disk,
+)

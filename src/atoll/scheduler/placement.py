@@ -1,0 +1,38 @@
+"""The choice of a host, with what was said of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from atoll.domain.errors import NoCapacity
+from atoll.domain.hosts import Host
+from atoll.scheduler.filters import FILTERS, Demand
+from atoll.scheduler.weighers import score
+
+__all__ = ["Demand", "Verdict", "pick", "verdicts"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`reason` is empty where the host fits."""
+
+    host: Host
+    reason: str
+
+
+def verdicts(hosts: Sequence[Host], demand: Demand) -> list[Verdict]:
+    """Every host with the first rule that speaks against it; best first."""
+    judged = [
+        Verdict(host, next((why for rule in FILTERS if (why := rule(host, demand))), ""))
+        for host in hosts
+    ]
+    return sorted(judged, key=lambda v: (v.reason != "", -score(v.host), v.host.id))
+
+
+def pick(hosts: Sequence[Host], demand: Demand) -> Host:
+    """The best host. Raises NoCapacity with a sentence for each host."""
+    judged = verdicts(hosts, demand)
+    if judged and not judged[0].reason:
+        return judged[0].host
+    reasons = [f"{v.host.name}: {v.reason}" for v in judged]
+    said = "; ".join(reasons[:5]) or "there is no host"
+    raise NoCapacity(f"no host in region {demand.region} can take it: {said}", reasons=reasons)

@@ -1,0 +1,1 @@
+"""Use cases: may they, is it valid, write it down, wake the engine."""

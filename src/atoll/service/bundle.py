@@ -1,0 +1,24 @@
+"""What the dialects are handed: the desk, the store's reads, the bus, and who holds the keys."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from atoll.operations.steps import Ranges
+from atoll.ports import Bus, Clock, Faults, Ids, Store
+from atoll.service.desk import Desk
+from atoll.service.projects import Keys
+
+
+@dataclass(frozen=True)
+class Services:
+    """`faults` is the simulator's plan, or None. `secret` answers 256 new random bits."""
+
+    store: Store
+    bus: Bus
+    clock: Clock
+    ids: Ids
+    desk: Desk
+    keys: Keys
+    ranges: Ranges
+    secret: Callable[[], bytes]
+    faults: Faults | None = None

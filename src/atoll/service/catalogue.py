@@ -1,0 +1,132 @@
+"""Use cases of plans and regions, and the catalogue that a new Atoll starts with."""
+
+import tomllib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from atoll.domain import ids
+from atoll.domain.commands import CreatePlan
+from atoll.domain.errors import AlreadyExists
+from atoll.domain.images import CATALOGUE, Image, ImageSource
+from atoll.domain.instances import require_size
+from atoll.domain.plans import Plan
+from atoll.domain.regions import Region
+from atoll.ports import Clock, Filter, Ids, Store
+from atoll.service import references
+from atoll.service.desk import Accepted, Case
+
+ROWS_MAX = 1000
+
+
+class CatalogueImage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: str
+    os: str
+    version: str
+    source: ImageSource
+    min_disk_gb: int = 1
+    min_memory_mb: int = 64
+    description: str = ""
+
+
+class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The form of `catalogue.toml`."""
+
+    types: tuple[Plan, ...]
+    images: tuple[CatalogueImage, ...]
+
+
+def read_catalogue(path: Path) -> Catalogue:
+    return msgspec.convert(tomllib.loads(path.read_text()), Catalogue)
+
+
+async def ensure(
+    store: Store, clock: Clock, new_ids: Ids, catalogue: Catalogue, region: str
+) -> None:
+    """Adds what is missing; what an operator changed stays as it is."""
+    now_ms = clock.now_ms()
+    async with store.transaction() as tx:
+        for plan in catalogue.types:
+            if await tx.plans.find(plan.id) is None:
+                tx.plans.add(plan)
+        if await tx.regions.find(region) is None:
+            tx.regions.add(Region(id=region, description="where this Atoll runs"))
+        there = await tx.images.page(Filter(project_id=CATALOGUE, limit=ROWS_MAX))
+        names = {image.name for image in there}
+        for entry in catalogue.images:
+            if entry.name not in names:
+                tx.images.add(
+                    Image(
+                        id=new_ids.new(ids.IMAGE),
+                        project_id=CATALOGUE,
+                        name=entry.name,
+                        image_version=entry.version,
+                        os=entry.os,
+                        description=entry.description,
+                        source=entry.source,
+                        disk_gib_min=entry.min_disk_gb,
+                        memory_mib_min=entry.min_memory_mb,
+                        created_at_ms=now_ms,
+                        updated_at_ms=now_ms,
+                    )
+                )
+
+
+def create_plan(command: CreatePlan) -> Callable[[Case], Awaitable[Accepted[Plan]]]:
+    async def use_case(case: Case) -> Accepted[Plan]:
+        case.require("operate")
+        references.require_name(command.name)
+        require_size(command.vcpus, command.memory_mib, command.disk_gib, disk_gib_min=1)
+        if await case.tx.plans.find(command.name) is not None:
+            raise AlreadyExists(f"type already exists: {command.name}", field="metadata.name")
+        plan = Plan(
+            id=command.name,
+            vcpus=command.vcpus,
+            memory_mib=command.memory_mib,
+            disk_gib=command.disk_gib,
+            description=command.description,
+        )
+        case.tx.plans.add(plan)
+        case.audit("type.create", plan.id)
+        return Accepted(plan)
+
+    return use_case
+
+
+def delete_plan(name: str) -> Callable[[Case], Awaitable[Accepted[Plan]]]:
+    """Instances keep their size: it was copied when they were created."""
+
+    async def use_case(case: Case) -> Accepted[Plan]:
+        case.require("operate")
+        plan = await case.tx.plans.get(name)
+        case.tx.plans.remove(plan)
+        case.audit("type.delete", name)
+        return Accepted(plan)
+
+    return use_case
+
+
+def create_region(name: str, description: str) -> Callable[[Case], Awaitable[Accepted[Region]]]:
+    async def use_case(case: Case) -> Accepted[Region]:
+        case.require("operate")
+        references.require_name(name)
+        if await case.tx.regions.find(name) is not None:
+            raise AlreadyExists(f"region already exists: {name}", field="metadata.name")
+        region = Region(id=name, description=description)
+        case.tx.regions.add(region)
+        case.audit("region.create", name)
+        return Accepted(region)
+
+    return use_case
+
+
+def delete_region(name: str) -> Callable[[Case], Awaitable[Accepted[Region]]]:
+    async def use_case(case: Case) -> Accepted[Region]:
+        case.require("operate")
+        region = await case.tx.regions.get(name)
+        case.tx.regions.remove(region)
+        case.audit("region.delete", name)
+        return Accepted(region)
+
+    return use_case

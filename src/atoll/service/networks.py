@@ -1,0 +1,93 @@
+"""Use cases of VPCs and subnets."""
+
+from collections.abc import Awaitable, Callable
+
+from atoll.domain import ids
+from atoll.domain.commands import CreateSubnet, CreateVpc
+from atoll.domain.errors import Conflict, InUse, Invalid
+from atoll.domain.instances import Instance, require_labels
+from atoll.domain.networks import Subnet, Vpc, private_cidr_of
+from atoll.ports import Filter
+from atoll.service import owned, references
+from atoll.service.desk import Accepted, Case
+from atoll.service.instances import require_version
+
+SUBNETS_MAX = 200
+
+
+def create_vpc(command: CreateVpc) -> Callable[[Case], Awaitable[Accepted[Vpc]]]:
+    async def use_case(case: Case) -> Accepted[Vpc]:
+        case.require("write")
+        rows, project_id = case.tx.vpcs, case.caller.project_id
+        await references.require_free_name(rows, project_id, command.name, "vpc")
+        require_labels(command.labels)
+        vpc = Vpc(
+            id=case.ids.new(ids.VPC),
+            project_id=project_id,
+            name=command.name,
+            labels=command.labels,
+            cidr=str(private_cidr_of(command.cidr, "spec.cidr")),
+            created_at_ms=case.now_ms,
+        )
+        owned.add(case, rows, vpc, "vpc")
+        return Accepted(vpc)
+
+    return use_case
+
+
+def create_subnet(command: CreateSubnet) -> Callable[[Case], Awaitable[Accepted[Subnet]]]:
+    async def use_case(case: Case) -> Accepted[Subnet]:
+        case.require("write")
+        rows, project_id = case.tx.subnets, case.caller.project_id
+        await references.require_free_name(rows, project_id, command.name, "subnet")
+        require_labels(command.labels)
+        vpc = await references.meant(case.tx.vpcs, project_id, command.vpc, "vpc", "spec.vpc_id")
+        network = private_cidr_of(command.cidr, "spec.cidr")
+        if not network.subnet_of(private_cidr_of(vpc.cidr, "spec.cidr")):
+            raise Invalid(
+                f"spec.cidr: {network} is not inside {vpc.cidr} of vpc {vpc.name}",
+                field="spec.cidr",
+            )
+        for other in await subnets_of(case, vpc):
+            if network.overlaps(private_cidr_of(other.cidr, "spec.cidr")):
+                raise Conflict(f"{network} overlaps subnet {other.name}, {other.cidr}")
+        # A change to the VPC makes two that are created at once notice each other.
+        case.tx.vpcs.change(vpc)
+        subnet = Subnet(
+            id=case.ids.new(ids.SUBNET),
+            project_id=project_id,
+            name=command.name,
+            labels=command.labels,
+            vpc_id=vpc.id,
+            cidr=str(network),
+            created_at_ms=case.now_ms,
+        )
+        owned.add(case, rows, subnet, "subnet")
+        return Accepted(subnet)
+
+    return use_case
+
+
+def delete_vpc(
+    reference: str, version: int | None = None
+) -> Callable[[Case], Awaitable[Accepted[Vpc]]]:
+    async def use_case(case: Case) -> Accepted[Vpc]:
+        case.require("write")
+        vpc = await references.get(case.tx.vpcs, case.caller.project_id, reference, "vpc")
+        require_version(vpc.version, version)
+        if subnets := await subnets_of(case, vpc):
+            raise InUse(f"vpc {vpc.name} has subnets: {', '.join(s.name for s in subnets[:5])}")
+        owned.remove(case, case.tx.vpcs, vpc, "vpc")
+        return Accepted(vpc)
+
+    return use_case
+
+
+def lives_in(instance: Instance, subnet_id: str) -> bool:
+    return instance.resolved.subnet_id == subnet_id
+
+
+async def subnets_of(case: Case, vpc: Vpc) -> list[Subnet]:
+    own = (("vpc_id", (vpc.id,)),)
+    wanted = Filter(project_id=case.caller.project_id, any_of=(own,), limit=SUBNETS_MAX)
+    return await case.tx.subnets.page(wanted)

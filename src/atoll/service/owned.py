@@ -1,0 +1,101 @@
+"""What ssh keys, networks and groups have in common: a name, labels, a version, an owner."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from atoll.domain.commands import Update
+from atoll.domain.errors import InUse
+from atoll.domain.instances import Instance, require_labels
+from atoll.ports import Filter, Rows, Transaction
+from atoll.service import references
+from atoll.service.desk import Accepted, Case
+from atoll.service.instances import require_version
+
+T = TypeVar("T", bound=Any)
+RowsOf = Callable[[Transaction], Rows[T]]
+PAGE = 1000
+
+
+def update(
+    rows_of: RowsOf[T], noun: str, reference: str, command: Update, **more: Any
+) -> Callable[[Case], Awaitable[Accepted[T]]]:
+    """Name and labels; `more` are fields of the noun itself, None where they stay."""
+
+    async def use_case(case: Case) -> Accepted[T]:
+        case.require("write")
+        rows = rows_of(case.tx)
+        thing = await references.get(rows, case.caller.project_id, reference, noun)
+        require_version(thing.version, command.version)
+        changes = {key: value for key, value in more.items() if value is not None}
+        if command.name is not None and command.name != thing.name:
+            await references.require_free_name(rows, case.caller.project_id, command.name, noun)
+            changes["name"] = command.name
+        if command.labels is not None:
+            require_labels(command.labels)
+            changes["labels"] = command.labels
+        before = {key: getattr(thing, key) for key in changes}
+        changed = rows.change(thing, **changes)
+        case.audit(f"{slug(noun)}.update", thing.id, before=before, after=dict(changes))
+        case.note(f"{slug(noun)}.updated", thing.id)
+        return Accepted(changed)
+
+    return use_case
+
+
+def delete(
+    rows_of: RowsOf[T],
+    noun: str,
+    reference: str,
+    used_by: Callable[[Instance, str], bool] | None = None,
+    version: int | None = None,
+) -> Callable[[Case], Awaitable[Accepted[T]]]:
+    """Raises InUse where `used_by` finds an instance that needs it."""
+
+    async def use_case(case: Case) -> Accepted[T]:
+        case.require("write")
+        rows = rows_of(case.tx)
+        thing = await references.get(rows, case.caller.project_id, reference, noun)
+        require_version(thing.version, version)
+        if used_by is not None:
+            await require_unused(case, f"{noun} {thing.name}", thing.id, used_by)
+        remove(case, rows, thing, noun)
+        return Accepted(thing)
+
+    return use_case
+
+
+async def require_unused(
+    case: Case,
+    what: str,
+    thing_id: str,
+    used_by: Callable[[Instance, str], bool],
+    *,
+    project_id: str | None = "",
+) -> None:
+    """Looks through the live instances of the project (of all projects for None), a page a time."""
+    owner = case.caller.project_id if project_id == "" else project_id
+    after: str | None = None
+    while True:
+        page = await case.tx.instances.page(Filter(project_id=owner, after=after, limit=PAGE))
+        for instance in page:
+            if used_by(instance, thing_id):
+                raise InUse(f"{what} is in use by instance {instance.name} ({instance.id})")
+        if len(page) < PAGE:
+            return
+        after = page[-1].id
+
+
+def add(case: Case, rows: Rows[T], thing: T, noun: str) -> None:
+    rows.add(thing)
+    case.audit(f"{slug(noun)}.create", thing.id, after={"name": thing.name})
+    case.note(f"{slug(noun)}.created", thing.id)
+
+
+def remove(case: Case, rows: Rows[T], thing: T, noun: str) -> None:
+    rows.remove(thing)
+    case.audit(f"{slug(noun)}.delete", thing.id, before={"name": thing.name})
+    case.note(f"{slug(noun)}.deleted", thing.id)
+
+
+def slug(noun: str) -> str:
+    return noun.replace(" ", "_")

@@ -1,0 +1,87 @@
+"""Finds what a caller means by an id or by a name that is unique in the project."""
+
+from typing import Protocol, TypeVar
+
+from atoll.domain import ids
+from atoll.domain.errors import AlreadyExists, Conflict, Invalid, NotFound
+from atoll.domain.images import CATALOGUE, Image
+from atoll.ports import Rows, Transaction
+
+ALIASES_MAX = 5
+NAME_MAX = 253
+
+
+class Owned(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def project_id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+T = TypeVar("T", bound=Owned)
+
+
+async def find(rows: Rows[T], project_id: str, reference: str, noun: str) -> T | None:
+    """Raises Conflict where several things bear the name."""
+    if is_id(reference):
+        thing = await rows.find(reference)
+        if thing is not None and thing.project_id == project_id:
+            return thing
+    named = await rows.named(project_id, reference)
+    if len(named) > 1:
+        raise Conflict(f"{len(named)} or more are called {reference}: name the {noun} by its id")
+    return named[0] if named else None
+
+
+async def get(rows: Rows[T], project_id: str, reference: str, noun: str) -> T:
+    """Of a path: raises NotFound."""
+    thing = await find(rows, project_id, reference, noun)
+    if thing is None:
+        raise NotFound(f"{noun} not found: {reference}")
+    return thing
+
+
+async def meant(rows: Rows[T], project_id: str, reference: str, noun: str, field: str) -> T:
+    """Of a field: raises Invalid that names it."""
+    thing = await find(rows, project_id, reference, noun)
+    if thing is None:
+        raise Invalid(f"{field}: no {noun} has the id or name {reference!r}", field=field)
+    return thing
+
+
+async def image(tx: Transaction, project_id: str, reference: str, field: str) -> Image:
+    """The project's own images come before the catalogue's; aliases are followed."""
+    wanted = reference
+    for _ in range(ALIASES_MAX):
+        found = await find(tx.images, project_id, wanted, "image")
+        if found is None:
+            found = await find(tx.images, CATALOGUE, wanted, "image")
+        if found is None:
+            raise Invalid(f"{field}: no image has the id or name {wanted!r}", field=field)
+        if found.alias_of is None:
+            return found
+        wanted = found.alias_of
+    raise Invalid(f"{field}: {reference!r} is an alias of an alias too often", field=field)
+
+
+async def require_free_name(rows: Rows[T], project_id: str, name: str, noun: str) -> None:
+    require_name(name)
+    if await rows.named(project_id, name):
+        raise AlreadyExists(f"{noun} already exists: {name}", field="metadata.name")
+
+
+def require_name(name: str, field: str = "metadata.name") -> None:
+    if not 1 <= len(name) <= NAME_MAX:
+        raise Invalid(f"{field}: 1 to {NAME_MAX} characters are allowed", field=field)
+    if any(ord(c) < 32 or ord(c) == 127 for c in name):
+        raise Invalid(f"{field}: control characters are not allowed", field=field)
+
+
+def is_id(reference: str) -> bool:
+    try:
+        ids.bits_of(reference)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,100 @@
+"""One frozen object with all that can be set. The only reader of the environment (`ATOLL_…`)."""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """`database` None means SQLite in the state directory. `engine` names this engine where
+    several share one database; None means that it is named after its state directory."""
+
+    state: Path
+    cli_config: Path
+    host: str = "127.0.0.1"
+    port: int = 8080
+    driver: str = "auto"
+    network: str = "user"
+    database: str | None = None
+    region: str = "local"
+    recipes: Path
+    image_cache: Path
+    import_dirs: tuple[Path, ...] = ()
+    public_cidr: str = "127.16.0.0/12"
+    private_cidr: str = "10.128.0.0/9"
+    simulator_hosts: int = 3
+    simulator_boot_s: float = 0.0
+    starts_at_once: int = 2
+    guest_uid: int = 61_184
+    allow_private_urls: bool = False
+    engine: str | None = None
+    lease_s: float = 15.0
+    log_level: str = "info"
+
+
+DRIVERS = ("auto", "qemu", "simulator")
+NETWORKS = ("user",)
+
+
+def default_state(environment: Mapping[str, str]) -> Path:
+    return xdg(environment, "XDG_STATE_HOME", ".local/state")
+
+
+def xdg(environment: Mapping[str, str], name: str, otherwise: str) -> Path:
+    """Our directory below one of the XDG base directories."""
+    return Path(environment.get(name) or Path.home() / otherwise) / "atoll"
+
+
+def packaged_recipes() -> Path:
+    """Inside the wheel where it was installed from one, beside the sources otherwise."""
+    here = Path(__file__).parent
+    packaged = here / "_images"
+    return packaged if packaged.is_dir() else here.parent.parent / "images"
+
+
+def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
+    """Every option can be set by `ATOLL_` and its name in capitals as well."""
+
+    def default(name: str, otherwise: object) -> object:
+        return environment.get(f"ATOLL_{name.upper()}", otherwise)
+
+    options = argparse.ArgumentParser(prog="atoll up", description="Runs Atoll until SIGTERM.")
+    add = options.add_argument
+    add("--state", type=Path, default=default("state", default_state(environment)))
+    add("--host", default=default("host", "127.0.0.1"))
+    add("--port", type=int, default=default("port", 8080))
+    add("--driver", choices=DRIVERS, default=default("driver", "auto"))
+    add("--network", choices=NETWORKS, default=default("network", "user"))
+    add("--database", default=default("database", None), help="postgresql://…; SQLite if left out")
+    add("--region", default=default("region", "local"))
+    add("--recipes", type=Path, default=default("recipes", packaged_recipes()))
+    cache = xdg(environment, "XDG_CACHE_HOME", ".cache") / "images"
+    add("--image-cache", type=Path, default=default("image_cache", cache))
+    add("--import-dir", type=Path, action="append", dest="import_dirs", default=[],
+        help="a directory that images may be imported from by path")  # fmt: skip
+    add("--public-cidr", default=default("public_cidr", "127.16.0.0/12"))
+    add("--private-cidr", default=default("private_cidr", "10.128.0.0/9"))
+    add("--simulator-hosts", type=int, default=default("simulator_hosts", 3))
+    add("--simulator-boot-s", type=float, default=default("simulator_boot_s", 0.0))
+    add("--starts-at-once", type=int, default=default("starts_at_once", os.cpu_count() or 2))
+    add("--guest-uid", type=int, default=default("guest_uid", 61_184))
+    add("--allow-private-urls", action="store_true",
+        default=default("allow_private_urls", "") not in {"", "0", "false"})  # fmt: skip
+    add("--engine", default=default("engine", None))
+    add("--lease-s", type=float, default=default("lease_s", 15.0))
+    add("--log-level", choices=("debug", "info", "warning", "error"),
+        default=default("log_level", "info"))  # fmt: skip
+    return options
+
+
+def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
+    """Ends the process with a sentence where an option is wrong."""
+    given = vars(parser(environment).parse_args(arguments))
+    for name in ("state", "recipes", "image_cache"):
+        given[name] = given[name].expanduser().absolute()
+    given["import_dirs"] = tuple(d.absolute() for d in given["import_dirs"])
+    cli_config = xdg(environment, "XDG_CONFIG_HOME", ".config") / "cli.json"
+    return Settings(cli_config=cli_config, **given)

@@ -1,0 +1,94 @@
+"""The state directory: who holds it, and the small files that a server keeps in it."""
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+LOCK = "lock"
+SECRET_FILE = "server.secret"
+ADMIN_KEY = "admin.key"
+HOSTS = "hosts.json"
+SECRET_BYTES = 32
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class StateDir:
+    """One server at a time: the lock goes with the process, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: int | None = None
+
+    def open(self) -> None:
+        """Raises RuntimeError where another server runs on it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        # Guests run as another user and reach their disks below; they cannot list anything.
+        self.path.chmod(0o711)
+        self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RuntimeError(
+                f"another atoll runs on {self.path}: stop it, or name another --state"
+            ) from error
+
+    def close(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def secret(self) -> bytes:
+        path = self.path / SECRET_FILE
+        if not path.exists():
+            write_private(path, secrets.token_hex(SECRET_BYTES))
+        return bytes.fromhex(path.read_text().strip())
+
+    def admin_key(self) -> str | None:
+        path = self.path / ADMIN_KEY
+        return path.read_text().strip() if path.exists() else None
+
+    def keep_admin_key(self, text: str) -> None:
+        write_private(self.path / ADMIN_KEY, text + "\n")
+
+    def host_ids(self) -> dict[str, str]:
+        """The ids of the hosts whose agents ran here before, by name."""
+        path = self.path / HOSTS
+        if not path.exists():
+            return {}
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, str])
+
+    def keep_host_ids(self, ids: dict[str, str]) -> None:
+        write_private(self.path / HOSTS, json.dumps(ids, indent=1))
+
+
+def write_private(path: Path, text: str) -> None:
+    """Readable by the owner alone from its first byte; there whole or not at all."""
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def remember_for_cli(config_file: Path, url: str, key: str) -> None:
+    """The command line talks to the Atoll that was started last on this machine, unless its
+    default profile names another machine. The file's form: docs/operating/cli.md."""
+    kept: dict[str, Any] = {}
+    with contextlib.suppress(OSError, ValueError):
+        kept = json.loads(config_file.read_text())
+    profiles = kept.get("profiles", {})
+    known = profiles.get("default", {}).get("url", url)
+    if urlsplit(known).hostname not in LOOPBACK:
+        return
+    profiles["default"] = {"url": url, "api_key": key}
+    kept = {"current": "default"} | kept | {"profiles": profiles}
+    config_file.parent.mkdir(parents=True, exist_ok=True)
+    write_private(config_file, json.dumps(kept, indent=1))

@@ -1,0 +1,33 @@
+"""The real clock and the real randomness: the only place that asks the machine for either."""
+
+import asyncio
+import secrets
+import time
+
+from atoll.domain import ids
+
+
+class SystemClock:
+    """`ports.Clock`."""
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class RandomIds:
+    """`ports.Ids`: ids of one process rise strictly, also within a millisecond."""
+
+    def __init__(self, clock: SystemClock) -> None:
+        self._clock = clock
+        self._last = 0
+
+    def new(self, prefix: str) -> str:
+        bits = ids.compose(self._clock.now_ms(), secrets.randbits(80))
+        if bits <= self._last:
+            # The 62 random bits at the end count up; their overflow is as good as impossible.
+            bits = self._last + 1 + secrets.randbits(16)
+        self._last = bits
+        return ids.native(prefix, bits)

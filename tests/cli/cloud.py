@@ -1,0 +1,122 @@
+"""A server that answers in the shapes of the native dialect, with scripted things."""
+
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+
+INSTANCE_ID = "inst-06c0000000000000000000000a"
+OPERATION_ID = "op-06c0000000000000000000000b"
+IMAGE_ID = "img-06c0000000000000000000000c"
+KEY_ID = "key-06c0000000000000000000000d"
+HOST_ID = "host-06c0000000000000000000000e"
+API_KEY_ID = "ak-06c0000000000000000000000f"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came."""
+
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    headers: dict[str, str]
+    body: Any
+
+
+class Cloud:
+    """Each (method, path) has a list of answers; the last one is given for ever."""
+
+    def __init__(self, server: HTTPServer) -> None:
+        self.url = server.url_for("").rstrip("/")
+        self.asked: list[Asked] = []
+        self._answers: dict[tuple[str, str], list[Response]] = defaultdict(list)
+        self._lists: dict[str, list[dict[str, Any]]] = {}
+        server.expect_request(re.compile(".*")).respond_with_handler(self._answer)
+
+    def answers(
+        self, method: str, path: str, *bodies: Any, status: int = 200, **headers: str
+    ) -> None:
+        for body in bodies:
+            text = body if isinstance(body, str) else json.dumps(body)
+            kind = "text/plain" if isinstance(body, str) else "application/json"
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            response = Response(text, status=status, headers={"Content-Type": kind, **named})
+            self._answers[method, path].append(response)
+
+    def has(self, path: str, *things: dict[str, Any]) -> None:
+        """A list that knows the filter `name`, and each of its things by its id."""
+        self._lists[path] = list(things)
+        for thing in things:
+            self.answers("GET", f"{path}/{thing['id']}", thing)
+
+    def all_of(self, method: str) -> list[Asked]:
+        return [asked for asked in self.asked if asked.method == method]
+
+    def _answer(self, request: Request) -> Response:
+        query = {name: request.args.getlist(name) for name in request.args}
+        body = json.loads(request.data) if request.data else None
+        self.asked.append(Asked(request.method, request.path, query, dict(request.headers), body))
+        if request.method == "GET" and request.path in self._lists:
+            wanted = query.get("name")
+            things = self._lists[request.path]
+            shown = [one for one in things if not wanted or one["metadata"]["name"] in wanted]
+            return Response(json.dumps({"items": shown, "next": None}))
+        scripted = self._answers[request.method, request.path]
+        if not scripted:
+            return Response(json.dumps({"error": f"no {request.path}", "code": "NOT_FOUND"}), 404)
+        return scripted.pop(0) if len(scripted) > 1 else scripted[0]
+
+
+def instance(state: str = "running", *, ready: bool = True, **status: Any) -> dict[str, Any]:
+    return {
+        "id": INSTANCE_ID,
+        "metadata": {"name": "demo", "labels": {"tier": "web"}, "version": 3, "protected": False},
+        "spec": {"type": "cx11", "image": "atoll-mini", "vcpus": 1, "memory_mb": 256},
+        "status": {
+            "state": state,
+            "host_id": HOST_ID,
+            "private_ip": "10.128.0.4",
+            "public_ip": "127.16.0.1",
+            "ready": ready,
+            "reason": "",
+            **status,
+        },
+        "operation_id": OPERATION_ID,
+    }
+
+
+def operation(status: str = "completed", **facts: Any) -> dict[str, Any]:
+    return {
+        "id": OPERATION_ID,
+        "resource_id": INSTANCE_ID,
+        "kind": "instance.create",
+        "type": "create",
+        "status": status,
+        "result": None,
+        "created_at": "2026-01-01T00:00:00Z",
+        "progress": {"step": 2, "steps": 5, "name": "prepare_volume", "percent": 40.0},
+        "waiting_for": "",
+        **facts,
+    }
+
+
+def failed_operation(code: str = "DRIVER_REFUSED") -> dict[str, Any]:
+    return operation("failed", result={"error": "the disk is full", "code": code})
+
+
+def accepted() -> dict[str, Any]:
+    return {
+        "operation_id": OPERATION_ID,
+        "status": "pending",
+        "resource_id": INSTANCE_ID,
+        "type": "update",
+    }
+
+
+def named(thing_id: str, name: str, **spec: Any) -> dict[str, Any]:
+    return {"id": thing_id, "metadata": {"name": name, "version": 1}, "spec": spec, "status": {}}

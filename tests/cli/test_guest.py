@@ -1,0 +1,143 @@
+"""`atoll instance ssh` and `logs`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from atoll.cli.instance_guest import news, ssh_address
+from tests.cli.cloud import INSTANCE_ID, Cloud, instance
+from tests.cli.conftest import Atoll
+
+PATH = f"/v1/instances/{INSTANCE_ID}"
+LOG = f"{PATH}/log"
+
+
+@pytest.mark.parametrize(
+    ("ports", "address"),
+    [
+        ({}, ("127.16.0.1", 22)),
+        ({"tcp/22": "127.16.0.1:2201"}, ("127.16.0.1", 2201)),
+        ({"tcp/22": "[::1]:22"}, ("::1", 22)),
+        ({"tcp/80": "127.16.0.1:80"}, None),
+    ],
+)
+def test_the_way_in_is_the_open_port_or_else_the_public_address(
+    ports: dict[str, str], address: tuple[str, int] | None
+) -> None:
+    assert ssh_address(instance(ports=ports)) == address
+
+
+def test_without_a_public_address_there_is_no_way_in() -> None:
+    assert ssh_address(instance(public_ip="")) is None
+
+
+def run_with_fake_ssh(
+    home: Path, cloud: Cloud, *words: str, exit_code: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """The real entry point, with an `ssh` that prints its arguments a line each."""
+    programs = home / "bin"
+    programs.mkdir()
+    fake = programs / "ssh"
+    fake.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@"\nexit {exit_code}\n')
+    fake.chmod(0o755)
+    environment = {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "HOME": str(home),
+        "ATOLL_URL": cloud.url,
+        "ATOLL_API_KEY": "ak_test",
+    }
+    call = [sys.executable, "-c", "from atoll.cli.main import main; main()", "instance", "ssh"]
+    return subprocess.run(
+        [*call, *words], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_ssh_goes_to_the_instance_with_a_known_hosts_file_of_its_own(
+    home: Path, cloud: Cloud
+) -> None:
+    cloud.has("/v1/instances", instance(ports={"tcp/22": "127.16.0.1:2222"}))
+    ended = run_with_fake_ssh(home, cloud, "demo", "--", "uname", "-a", "--json")
+    known_hosts = home / ".config/atoll/known_hosts" / INSTANCE_ID
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines() == [
+        "-p", "2222",
+        "-o", f'UserKnownHostsFile="{known_hosts}"',
+        "-o", f"HostKeyAlias={INSTANCE_ID}",
+        "-o", "StrictHostKeyChecking=accept-new",
+        "--", "root@127.16.0.1",
+        "uname", "-a", "--json",
+    ]  # fmt: skip
+    assert known_hosts.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_exit_code_is_that_of_ssh(home: Path, cloud: Cloud) -> None:
+    cloud.has("/v1/instances", instance())
+    assert run_with_fake_ssh(home, cloud, "demo", "--", "false", exit_code=42).returncode == 42
+
+
+def test_ssh_as_json_prints_the_words_and_starts_nothing(atoll: Atoll, cloud: Cloud) -> None:
+    cloud.has("/v1/instances", instance())
+    ended = atoll("instance", "ssh", "demo", "--json", "--user", "debian", "--identity", "/k")
+    assert ended.json["argv"][-4:] == ["-i", "/k", "--", "debian@127.16.0.1"]
+
+
+def test_ssh_gives_the_first_boot_time(atoll: Atoll, cloud: Cloud) -> None:
+    cloud.has("/v1/instances", instance(ready=False))
+    cloud.answers("GET", PATH, instance())
+    assert atoll("instance", "ssh", "demo", "--json").code == 0
+    assert cloud.asked[-1].query["until"] == ["ready"]
+
+
+def test_ssh_into_a_stopped_instance_says_how_to_start_it(atoll: Atoll, cloud: Cloud) -> None:
+    cloud.has("/v1/instances", instance("stopped", ready=False))
+    ended = atoll("instance", "ssh", "demo")
+    assert ended.code == 2
+    assert "atoll instance start demo" in ended.err
+
+
+def test_ssh_where_no_port_is_open_names_the_security_group(atoll: Atoll, cloud: Cloud) -> None:
+    cloud.has("/v1/instances", instance(ports={"tcp/80": "127.16.0.1:80"}))
+    ended = atoll("instance", "ssh", "demo")
+    assert ended.code == 2
+    assert "security group" in ended.err
+
+
+def test_logs_print_the_end_of_the_console(atoll: Atoll, cloud: Cloud) -> None:
+    cloud.has("/v1/instances", instance())
+    cloud.answers("GET", LOG, "boot\r\n\x1b[1mlogin:\x1b[0m \n")
+    ended = atoll("instance", "logs", "demo", "--bytes", "100")
+    assert ended.out == "boot\nlogin: \n"
+    assert cloud.asked[-1].query["bytes"] == ["100"]
+
+
+def test_logs_as_json_keep_every_character(atoll: Atoll, cloud: Cloud) -> None:
+    cloud.has("/v1/instances", instance())
+    cloud.answers("GET", LOG, "\x1b[1mlogin:")
+    assert atoll("instance", "logs", "demo", "--json").json == {"log": "\x1b[1mlogin:"}
+
+
+def test_logs_follow_until_the_instance_is_gone(
+    atoll: Atoll, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atoll.cli.instance_guest.LOG_PAUSE_S", 0.0)
+    cloud.has("/v1/instances", instance())
+    cloud.answers("GET", LOG, "one\n", "one\ntwo\n", "one\ntwo\n", "two\nthree\n")
+    cloud.answers("GET", LOG, {"error": "gone", "code": "NOT_FOUND"}, status=404)
+    assert atoll("instance", "logs", "demo", "--follow").out.startswith("one\ntwo\n")
+
+
+@pytest.mark.parametrize(
+    ("seen", "now", "new"),
+    [
+        ("ab", "abcd", "cd"),
+        ("ab", "ab", ""),
+        ("", "x", "x"),
+        ("x" * 5000 + "end", "x" * 4900 + "end" + "more", "more"),
+        ("old", "quite other", "quite other"),
+    ],
+)
+def test_only_what_is_new_is_printed_of_a_log_that_slides(seen: str, now: str, new: str) -> None:
+    assert news(seen, now) == new

@@ -1,0 +1,318 @@
+"""Drivers under test, each with what a test needs around it: images, changes, guests to start."""
+
+import asyncio
+import contextlib
+import os
+import random
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from atoll.domain import ids
+from atoll.domain.errors import DriverRefused
+from atoll.domain.hosts import Capacity
+from atoll.domain.images import ImageSource, SourceKind
+from atoll.domain.security_groups import DEFAULT_RULES
+from atoll.drivers.accelerator import Verdict
+from atoll.drivers.faults import FaultPlan
+from atoll.drivers.images.build import Recipes
+from atoll.drivers.images.cache import RecipeCache
+from atoll.drivers.qemu import QemuDriver
+from atoll.drivers.simulator import SimulatorDriver, Times
+from atoll.messages import (
+    GuestFacts,
+    GuestSpec,
+    ImageFacts,
+    ImageSpec,
+    NicSpec,
+    SeedSpec,
+    VolumeSpec,
+)
+from atoll.networks.user import UserNetwork
+from atoll.ports import Driver, Network
+
+RECIPES = Path(__file__).parents[2] / "images"
+IMAGE_CACHE = Path.home() / ".cache/atoll/images"
+RECIPE = "atoll-mini"
+GUEST_UID = 64055 if os.geteuid() == 0 else None
+EMULATED = Verdict(accelerator="tcg", emulated=True, reason="so that tests run anywhere")
+READY_S = 60.0
+MIB = 1024 * 1024
+
+
+def new_id(prefix: str) -> str:
+    return ids.native(prefix, ids.compose(time.time_ns() // 10**6, random.getrandbits(80)))
+
+
+class SystemClock:
+    def now_ms(self) -> int:
+        return time.time_ns() // 10**6
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class Boot:
+    disk: Path
+    kernel: Path | None
+    initrd: Path | None
+    cmdline: str | None
+
+
+class CopiedImages:
+    """An image store that has what the recipe made, under whatever id a test asks for."""
+
+    def __init__(self, root: Path, built: Path, cmdline: str | None) -> None:
+        self._root = root
+        self._built = built
+        self._cmdline = cmdline
+
+    async def ensure(self, image: ImageSpec) -> ImageFacts:
+        folder = self._root / image.id
+        if not folder.exists():
+            shutil.copytree(self._built, folder)
+        size = (folder / "disk.qcow2").stat().st_size
+        return ImageFacts(
+            id=image.id, size_bytes=size, virtual_size_bytes=64 * MIB, checksum="sha256:0"
+        )
+
+    async def remove(self, image_id: str) -> None:
+        shutil.rmtree(self._root / image_id, ignore_errors=True)
+
+    def boot_of(self, image_id: str) -> Boot:
+        folder = self._root / image_id
+        if not folder.exists():
+            raise DriverRefused(f"image {image_id} is not on this host: ensure it first")
+        return Boot(
+            disk=folder / "disk.qcow2",
+            kernel=folder / "vmlinuz",
+            initrd=folder / "initrd.img",
+            cmdline=self._cmdline,
+        )
+
+
+class Changes:
+    """What a driver reported, and a way to wait for a report."""
+
+    def __init__(self) -> None:
+        self.seen: list[GuestFacts] = []
+        self._news = asyncio.Event()
+
+    def __call__(self, facts: GuestFacts) -> None:
+        self.seen.append(facts)
+        self._news.set()
+
+    async def until(
+        self, wanted: Callable[[GuestFacts], bool], timeout_s: float = READY_S
+    ) -> GuestFacts:
+        """The first report of that kind since the last call."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                self._news.clear()
+                while self.seen:
+                    facts = self.seen.pop(0)
+                    if wanted(facts):
+                        return facts
+                await self._news.wait()
+
+
+class Bench(ABC):
+    """A driver on a world of its own, which the next driver object can take over."""
+
+    key_text = ""
+
+    def __init__(self) -> None:
+        self.changes = Changes()
+        self.image = ImageSpec(
+            id=new_id(ids.IMAGE),
+            name=RECIPE,
+            source=ImageSource(kind=SourceKind.RECIPE, location=RECIPE),
+        )
+        self.driver: Driver = self.new_driver()
+
+    @abstractmethod
+    def new_driver(self) -> Driver: ...
+
+    @abstractmethod
+    async def write_inside(self, guest: GuestSpec, text: str) -> None:
+        """Onto the guest's root volume, by the guest itself."""
+
+    @abstractmethod
+    async def read_inside(self, guest: GuestSpec) -> str: ...
+
+    @abstractmethod
+    async def shut_down_inside(self, guest: GuestSpec) -> None: ...
+
+    async def open(self) -> None:
+        await self.driver.open(self.changes)
+
+    async def reopen(self) -> None:
+        """Another driver object takes over what the present one leaves."""
+        await self.driver.close()
+        self.driver = self.new_driver()
+        await self.open()
+
+    async def end(self) -> None:
+        for guest in await self.driver.list():
+            await self.driver.remove(guest.id)
+        await self.driver.close()
+
+    async def start_until_ready(self, guest: GuestSpec) -> GuestFacts:
+        await self.driver.ensure_running(guest)
+        return await self.changes.until(lambda facts: facts.id == guest.id and facts.ready)
+
+    async def new_guest(self, *, script: str = "", disk_gib: int = 1, **changes: Any) -> GuestSpec:
+        """The whole wish of a guest whose volume is there. `script` is its user data."""
+        volume = VolumeSpec(id=new_id(ids.VOLUME), size_gib=disk_gib, image=self.image)
+        await self.driver.ensure_volume(volume)
+        given: dict[str, Any] = {
+            "id": new_id(ids.INSTANCE),
+            "name": "web-1",
+            "vcpus": 1,
+            "memory_mib": 128,
+            "root_volume_id": volume.id,
+            "image_id": self.image.id,
+            "nic": new_nic(),
+            "seed": SeedSpec(
+                hostname="web-1",
+                ssh_keys=(self.key_text,) if self.key_text else (),
+                user_data=b64encode(script.encode()).decode(),
+            ),
+        }
+        return GuestSpec(**(given | changes))
+
+
+def new_nic() -> NicSpec:
+    """With a public address that hardly any other test of this machine has."""
+    number = random.getrandbits(20)
+    low = f"{number >> 8 & 255:02x}:{number & 255:02x}"
+    return NicSpec(
+        mac=f"52:54:00:00:{low}",
+        private_ip="10.128.0.5",
+        subnet_cidr="10.128.0.0/9",
+        public_ip=f"127.{100 + (number >> 16)}.{number >> 8 & 255}.{number & 255}",
+        rules=DEFAULT_RULES,
+    )
+
+
+class SimulatorBench(Bench):
+    def __init__(self, directory: Path) -> None:
+        self._journal = directory / "world.jsonl"
+        self._written: dict[str, str] = {}
+        super().__init__()
+
+    def new_driver(self) -> SimulatorDriver:
+        return SimulatorDriver(
+            "h1",
+            FaultPlan(SystemClock()),
+            capacity=Capacity(vcpus=64, memory_mib=65_536, disk_gib=1000),
+            times=Times(boot_s=0.02, shutdown_s=0.01),
+            journal=self._journal,
+        )
+
+    async def write_inside(self, guest: GuestSpec, text: str) -> None:
+        self._written[guest.root_volume_id] = text
+
+    async def read_inside(self, guest: GuestSpec) -> str:
+        assert isinstance(self.driver, SimulatorDriver)
+        assert guest.root_volume_id in await self.driver.volumes()
+        return self._written[guest.root_volume_id]
+
+    async def shut_down_inside(self, guest: GuestSpec) -> None:
+        assert isinstance(self.driver, SimulatorDriver)
+        self.driver.power_off_inside(guest.id, crashed=False)
+
+
+class QemuBench(Bench):
+    def __init__(
+        self,
+        directory: Path,
+        images: CopiedImages,
+        starts_at_once: int = 2,
+        network: Network | None = None,
+    ) -> None:
+        self.directory = directory
+        self.state_dir = directory / "state"
+        self.key = make_key(directory)
+        self.key_text = self.key.with_suffix(".pub").read_text().strip()
+        self._images = images
+        self._starts_at_once = starts_at_once
+        self._network = network
+        super().__init__()
+
+    def new_driver(self) -> QemuDriver:
+        return QemuDriver(
+            self.state_dir,
+            self._images,
+            self._network or UserNetwork(),
+            SystemClock(),
+            guest_uid=GUEST_UID,
+            starts_at_once=self._starts_at_once,
+            accelerator=EMULATED,
+        )
+
+    async def run_inside(self, guest: GuestSpec, command: str) -> str:
+        facts = await self.driver.inspect(guest.id)
+        assert facts is not None
+        return await asyncio.to_thread(ssh, self.key, facts.ports["tcp/22"], command)
+
+    async def write_inside(self, guest: GuestSpec, text: str) -> None:
+        await self.run_inside(guest, f"echo {shlex.quote(text)} > /root/mark; sync")
+
+    async def read_inside(self, guest: GuestSpec) -> str:
+        return await self.run_inside(guest, "cat /root/mark")
+
+    async def shut_down_inside(self, guest: GuestSpec) -> None:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            await self.run_inside(guest, "poweroff")
+
+
+async def simulator_bench(directory: Path) -> SimulatorBench:
+    bench = SimulatorBench(directory)
+    await bench.open()
+    return bench
+
+
+async def qemu_bench(directory: Path, **options: Any) -> QemuBench:
+    """With the small image, built now where no earlier run has done so."""
+    cache = RecipeCache(IMAGE_CACHE, Recipes(RECIPES, python=sys.executable))
+    built, description = await cache.ensure(RECIPE, lambda _percent, _words: None)
+    images = CopiedImages(directory / "state" / "images", built, description.cmdline)
+    bench = QemuBench(directory, images, **options)
+    await bench.open()
+    return bench
+
+
+def make_key(directory: Path) -> Path:
+    key = directory / "key"
+    if key.exists():
+        return key
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    return key
+
+
+def ssh(key: Path, address: str, command: str) -> str:
+    """The command's output. Raises CalledProcessError."""
+    host, _, port = address.rpartition(":")
+    options = [
+        *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
+        *("-o", "LogLevel=ERROR", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20"),
+    ]
+    done = subprocess.run(
+        ["ssh", "-i", key, "-p", port, *options, f"root@{host}", command],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    return done.stdout.strip()

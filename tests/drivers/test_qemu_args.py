@@ -1,0 +1,91 @@
+"""The command line of a guest, read as QEMU would."""
+
+import json
+from itertools import pairwise
+
+import pytest
+
+from atoll.domain import ids
+from atoll.drivers.qemu_args import Boot, accel, command_line
+from atoll.messages import GuestSpec, NicSpec, SeedSpec
+
+INSTANCE = ids.native(ids.INSTANCE, ids.compose(1_760_000_000_000, 12345))
+DIRECT = Boot(disk="disk", base="base", kernel="vmlinuz", initrd="initrd", cmdline="root=/dev/vda")
+
+
+def guest(name: str = "web", memory_mib: int = 128, vcpus: int = 1) -> GuestSpec:
+    return GuestSpec(
+        id=INSTANCE,
+        name=name,
+        vcpus=vcpus,
+        memory_mib=memory_mib,
+        root_volume_id="vol",
+        image_id="img",
+        nic=NicSpec(mac="52:54:00:00:00:01", private_ip="10.0.0.4", subnet_cidr="10.0.0.0/24"),
+        seed=SeedSpec(hostname="web"),
+    )
+
+
+def options(command: list[str], name: str) -> list[str]:
+    return [value for option, value in pairwise(command) if option == name]
+
+
+def build(spec: GuestSpec, boot: Boot = DIRECT, accelerator: str = "tcg") -> list[str]:
+    return command_line(spec, boot, "user,net=10.0.0.0/24", accelerator)
+
+
+def test_memory_and_processors_are_exactly_as_asked() -> None:
+    command = build(guest(memory_mib=192, vcpus=3))
+    assert options(command, "-m") == ["192M"]
+    assert options(command, "-smp") == ["3"]
+    assert not any("maxmem" in word or "maxcpus" in word for word in command)
+
+
+def test_the_process_is_named_by_the_guests_id_and_has_its_uuid() -> None:
+    command = build(guest())
+    assert options(command, "-name") == [f"guest={INSTANCE}"]
+    assert options(command, "-uuid") == [ids.to_uuid(INSTANCE)]
+
+
+def test_nothing_that_a_user_named_is_on_the_command_line() -> None:
+    assert build(guest(name="x,id=y;evil")) == build(guest(name="web"))
+
+
+def test_no_socket_has_an_absolute_path() -> None:
+    words = build(guest())
+    sockets = [word for word in words if ".sock" in word]
+    assert len(sockets) == 4
+    assert not any("/" in word for word in sockets)
+
+
+@pytest.mark.parametrize(("memory_mib", "buffer_mib"), [(64, 32), (256, 32), (257, 64)])
+def test_the_translation_buffer_is_bounded(memory_mib: int, buffer_mib: int) -> None:
+    assert accel("tcg", memory_mib) == f"tcg,thread=multi,tb-size={buffer_mib}"
+
+
+def test_an_accelerated_guest_sees_the_hosts_processor() -> None:
+    command = build(guest(), accelerator="kvm")
+    assert options(command, "-accel") == ["kvm"]
+    assert options(command, "-cpu") == ["host"]
+
+
+def test_every_disk_names_its_format_and_only_the_root_is_writable() -> None:
+    root, seed = map(json.loads, options(build(guest()), "-blockdev"))
+    assert (root["driver"], root["read-only"]) == ("qcow2", False)
+    assert (root["backing"]["driver"], root["backing"]["read-only"]) == ("qcow2", True)
+    assert (seed["driver"], seed["read-only"]) == ("raw", True)
+
+
+def test_a_volume_without_a_base_has_none_forced_upon_it() -> None:
+    root = json.loads(options(build(guest(), Boot(disk="disk")), "-blockdev")[0])
+    assert root["backing"] is None
+
+
+def test_an_image_without_a_kernel_boots_from_its_disk() -> None:
+    command = build(guest(), Boot(disk="disk", base="base"))
+    assert not {"-kernel", "-initrd", "-append"} & set(command)
+
+
+def test_four_slots_are_spare_for_what_is_plugged_in_later() -> None:
+    slots = [word for word in build(guest()) if word.startswith("pcie-root-port")]
+    assert len(slots) == len(set(slots)) == 4
