@@ -1,5 +1,6 @@
 """What every test may ask for: the event loop, a database server, a clock that the test moves."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +15,14 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres_server() -> Iterator[PostgresServer]:
     """One server for the whole run; each test makes a database of its own in it."""
     programs = find_programs()
     if programs is None:
         pytest.skip("PostgreSQL's programs are not installed: apt-get install postgresql")
-    server = PostgresServer(programs, Path(tmp_path_factory.mktemp("postgres")))
-    server.start()
-    yield server
-    server.stop()
+    # Not below pytest's own directory, which another run of pytest may clear away.
+    with tempfile.TemporaryDirectory(prefix="atoll-postgres-") as directory:
+        server = PostgresServer(programs, Path(directory))
+        server.start()
+        yield server
+        server.stop()

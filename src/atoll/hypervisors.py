@@ -7,21 +7,13 @@ import sys
 from atoll.domain.hosts import Capacity
 from atoll.drivers import accelerator
 from atoll.drivers.faults import FaultPlan
-from atoll.drivers.images.build import Recipes
-from atoll.drivers.images.cache import RecipeCache
-from atoll.drivers.images.convert import Converter, ConvertLimits
-from atoll.drivers.images.fetch import Fetcher, FetchLimits
-from atoll.drivers.images.local_files import LocalFiles
-from atoll.drivers.images.sources import Sources
-from atoll.drivers.images.store import ImageStore
+from atoll.drivers.images.assemble import ImageSettings, make_image_store
 from atoll.drivers.qemu import QemuDriver
 from atoll.drivers.simulator import SimulatorDriver, Times
 from atoll.networks.user import UserNetwork
 from atoll.ports import Clock, Driver
 from atoll.settings import Settings
 
-IMAGE_BYTES_MAX = 64 << 30
-IMAGE_VIRTUAL_BYTES_MAX = 2 << 40
 SIMULATED = Capacity(vcpus=1 << 20, memory_mib=1 << 32, disk_gib=1 << 32)
 
 
@@ -49,7 +41,20 @@ async def this_machine(settings: Settings, clock: Clock) -> Driver:
     """Guests run as another user than root where we are root."""
     guest_uid = settings.guest_uid if os.geteuid() == 0 else None
     verdict = await accelerator.probe(settings.state, guest_uid)
-    images = ImageStore(settings.state / "images", sources_of(settings, guest_uid))
+    imports = settings.state / "imports"
+    imports.mkdir(exist_ok=True)
+    images = make_image_store(
+        ImageSettings(
+            root=settings.state / "images",
+            cache_dir=settings.image_cache,
+            recipes_dir=settings.recipes,
+            python=sys.executable,
+            file_dirs=(imports, *settings.import_dirs),
+            allow_private=settings.allow_private_urls,
+            uid=guest_uid,
+            recipe_environment=settings.proxies,
+        )
+    )
     await images.open()
     return QemuDriver(
         settings.state,
@@ -60,24 +65,3 @@ async def this_machine(settings: Settings, clock: Clock) -> Driver:
         starts_at_once=settings.starts_at_once,
         accelerator=verdict,
     )
-
-
-def sources_of(settings: Settings, guest_uid: int | None) -> Sources:
-    recipes = Recipes(settings.recipes, python=sys.executable, environment=proxies())
-    imports = [settings.state / "imports", *settings.import_dirs]
-    (settings.state / "imports").mkdir(exist_ok=True)
-    return Sources(
-        cache=RecipeCache(settings.image_cache, recipes),
-        fetcher=Fetcher(
-            FetchLimits(bytes_max=IMAGE_BYTES_MAX), allow_private=settings.allow_private_urls
-        ),
-        files=LocalFiles(imports, IMAGE_BYTES_MAX),
-        converter=Converter(ConvertLimits(), uid=guest_uid),
-        virtual_size_max_bytes=IMAGE_VIRTUAL_BYTES_MAX,
-    )
-
-
-def proxies() -> dict[str, str]:
-    """What apt needs to reach its servers from here."""
-    names = ("http_proxy", "https_proxy", "no_proxy", "HOME")
-    return {name: os.environ[name] for name in names if name in os.environ}

@@ -33,8 +33,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     engine: str | None = None
     lease_s: float = 15.0
     log_level: str = "info"
+    proxies: dict[str, str] = {}
 
 
+PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 DRIVERS = ("auto", "qemu", "simulator")
 NETWORKS = ("user",)
 
@@ -97,4 +99,5 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         given[name] = given[name].expanduser().absolute()
     given["import_dirs"] = tuple(d.absolute() for d in given["import_dirs"])
     cli_config = xdg(environment, "XDG_CONFIG_HOME", ".config") / "cli.json"
-    return Settings(cli_config=cli_config, **given)
+    proxies = {name: environment[name] for name in PROXIES if name in environment}
+    return Settings(cli_config=cli_config, proxies=proxies, **given)

@@ -119,6 +119,13 @@ def test_a_refusal_names_its_field_and_all_its_errors() -> None:
     assert refused.value.code == "INVALID"
 
 
+def test_a_field_that_the_sentence_names_is_not_named_twice() -> None:
+    body = {"error": "spec.type: no such type", "code": "INVALID", "field": "spec.type"}
+    with pytest.raises(ServerRefused) as refused:
+        Wire(said(422, body)).client.change("POST", "/v1/instances", {})
+    assert refused.value.message == "spec.type: no such type"
+
+
 def test_a_refused_key_comes_with_advice() -> None:
     wire = Wire(said(401, {"error": "no such key", "code": "UNAUTHENTICATED"}))
     with pytest.raises(ServerRefused, match="ATOLL_API_KEY"):

@@ -38,12 +38,21 @@ class Agent:
         beating = asyncio.create_task(self._beat())
         try:
             while True:
-                facts = await self._changed.get()
-                await self._bus.report(GuestReport(host_id=self.host_id, guest=facts))
+                await self.pass_on()
         finally:
             beating.cancel()
             self._stop_serving()
             await self._driver.close()
+
+    async def pass_on(self) -> None:
+        """Reports the next change of a guest."""
+        facts = await self._changed.get()
+        await self._bus.report(GuestReport(host_id=self.host_id, guest=facts))
+        self._changed.task_done()
+
+    async def settled(self) -> None:
+        """Returns when every change so far was reported."""
+        await self._changed.join()
 
     async def _beat(self) -> None:
         while True:

@@ -224,7 +224,10 @@ def refusal(response: httpx2.Response) -> ServerRefused:
     try:
         body = response.json()
         message, code = str(body["error"]), str(body.get("code", ""))
-        details = [detail_of(body)] + [detail_of(error) for error in body.get("errors", [])]
+        field = body.get("field")
+        # Most sentences name the field themselves.
+        details = [f"field: {field}"] if field and str(field) not in message else []
+        details += [detail_of(error) for error in body.get("errors") or ()]
     except (ValueError, KeyError, TypeError, AttributeError):
         message, code, details = f"the server answered {response.status_code}", "", []
     lines = [message, *dict.fromkeys(line for line in details if line and line != message)]
@@ -237,11 +240,9 @@ def refusal(response: httpx2.Response) -> ServerRefused:
 
 
 def detail_of(error: Any) -> str:
-    """One line about a field: the whole error's own, or one of its `errors`."""
+    """One line about one of the `errors` of a refusal."""
     if not isinstance(error, dict):
         return str(error)
     field = error.get("field") or error.get("path") or ""
     sentence = error.get("message") or error.get("error") or ""
-    if "errors" in error or "code" in error:
-        return f"field: {field}" if field else ""
     return f"{field}: {sentence}" if field else str(sentence)

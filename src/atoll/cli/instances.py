@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 from atoll.cli import instance_create, instance_guest, instance_power
 from atoll.cli.client import Json
 from atoll.cli.errors import ServerRefused, Usage
-from atoll.cli.output import Column
+from atoll.cli.output import Column, words
 from atoll.cli.session import (
     NEAREST,
     Connection,
@@ -98,8 +98,8 @@ def label(
     connection: Connection = NEAREST,
 ) -> None:
     """Set labels with key=value, remove them with key-."""
-    removed = [word[:-1] for word in changes if word.endswith("-") and "=" not in word]
-    added = labels_from([word for word in changes if "=" in word or not word.endswith("-")])
+    removed = [one[:-1] for one in changes if one.endswith("-") and "=" not in one]
+    added = labels_from([one for one in changes if "=" in one or not one.endswith("-")])
     with connection.open() as session:
         for tries_left in reversed(range(TRIES_MAX)):
             found = session.client.find("/v1/instances", instance)
@@ -119,7 +119,7 @@ def label(
                 # Somebody else changed it since it was read: their labels must not be lost.
                 if refused.status != CHANGED_MEANWHILE or not tries_left:
                     raise
-        session.done(answer, f"labels of {instance}: {', '.join(sorted(labels)) or 'none'}")
+        session.done(answer, f"labels of {instance}: {words(labels)}")
 
 
 @app.command

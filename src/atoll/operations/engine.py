@@ -138,6 +138,8 @@ class Engine:
         except AtollError as error:
             # The database refused to record: the lease runs out and the step is repeated.
             log.warning("could not record", operation=operation.id, error=error.message)
+        except Exception as error:
+            log.error("the engine broke", operation=operation.id, exc_info=error)
 
     async def _advance(self, operation: Operation) -> Operation | None:
         """Runs the present step once. None where the claim was given up or the operation ended."""
@@ -147,10 +149,10 @@ class Engine:
         workflow = self._workflows[current.kind]
         if current.state is OperationState.UNDOING:
             return await self._step_back(workflow, current)
-        if current.cancel_requested and workflow.cancellable:
-            return await self._turn_round(current, CANCELLED, "cancelled by request")
         if current.step >= len(workflow.steps):
             return await self._end(workflow, current, OperationState.DONE)
+        if current.cancel_requested and workflow.cancellable:
+            return await self._turn_round(current, CANCELLED, "cancelled by request")
         if self._clock.now_ms() >= current.deadline_ms:
             late = f"not done within {workflow.deadline_s:g} s; last: {current.message or 'start'}"
             return await self._turn_round(current, "DEADLINE_EXCEEDED", late)

@@ -2,11 +2,13 @@
 
 from atoll.domain.instances import Goal, InstanceState
 from atoll.domain.operations import OperationState
-from atoll.messages import EnsureRunning, EnsureStopped
+from atoll.messages import EnsureRunning, EnsureStopped, GuestFacts, InspectGuest, Power
 from atoll.operations.guests import guest_spec, instance_of, settle_instance
 from atoll.operations.instance_create import wait_until_running
 from atoll.operations.steps import Step, StepContext, Workflow
 
+# A graceful reboot gives the guest a minute before it is cut off.
+BOOT_S = 110.0
 GRACE_MARGIN_S = 30.0
 
 
@@ -16,7 +18,7 @@ async def ensure_running(context: StepContext) -> None:
     assert instance.host_id is not None, "only an instance with a host is started"
     graceful = context.operation.kind == "instance.reboot"
     guest = await guest_spec(context, instance, graceful=graceful)
-    await context.ask(instance.host_id, EnsureRunning(guest=guest), timeout_s=110)
+    await context.ask(instance.host_id, EnsureRunning(guest=guest), timeout_s=BOOT_S)
 
 
 async def ensure_stopped(context: StepContext) -> None:
@@ -33,8 +35,19 @@ async def count_boot(context: StepContext) -> None:
     context.tx.instances.change(instance, boots=instance.boots + 1, ready_at_ms=None)
 
 
+async def see_what_is(context: StepContext) -> None:
+    """Nothing is taken back, but the host is asked what its guest does now."""
+    instance = await instance_of(context)
+    assert instance.host_id is not None, "its host was asked before"
+    facts = await context.ask(instance.host_id, InspectGuest(guest_id=instance.id))
+    runs = isinstance(facts, GuestFacts) and facts.power is Power.RUNNING
+    state = InstanceState.RUNNING if runs else InstanceState.STOPPED
+    if state is not instance.state:
+        context.tx.instances.change(instance, state=state)
+
+
 async def settle(context: StepContext, outcome: OperationState) -> None:
-    """After a failure the host is asked what is true: nothing was taken back."""
+    """After a failure the goal becomes what is so: nobody tries on behind the user's back."""
     instance = await instance_of(context)
     wanted = InstanceState.STOPPED
     if context.operation.kind != "instance.stop":
@@ -49,10 +62,10 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     await settle_instance(context, instance, state=instance.state, goal=goal, reason=reason)
 
 
-# Nothing of these is taken back: a half-done start or stop is settled as what it is.
+# A count of boots that is too high by one harms nothing, so it has no undo.
 START = Workflow(
     kind="instance.start",
-    steps=(Step(ensure_running, timeout_s=120), Step(wait_until_running)),
+    steps=(Step(ensure_running, undo=see_what_is, timeout_s=120), Step(wait_until_running)),
     settle=settle,
     deadline_s=900,
     impact="the guest is powered on",
@@ -60,7 +73,7 @@ START = Workflow(
 )
 STOP = Workflow(
     kind="instance.stop",
-    steps=(Step(ensure_stopped, timeout_s=3700),),
+    steps=(Step(ensure_stopped, undo=see_what_is, timeout_s=3700),),
     settle=settle,
     deadline_s=4000,
     impact="the guest is shut down; its disk, addresses and place on the host stay",
@@ -68,7 +81,11 @@ STOP = Workflow(
 )
 REBOOT = Workflow(
     kind="instance.reboot",
-    steps=(Step(count_boot), Step(ensure_running, timeout_s=240), Step(wait_until_running)),
+    steps=(
+        Step(count_boot),
+        Step(ensure_running, undo=see_what_is, timeout_s=240),
+        Step(wait_until_running),
+    ),
     settle=settle,
     deadline_s=900,
     impact="the guest shuts down and starts again",
@@ -76,7 +93,11 @@ REBOOT = Workflow(
 )
 RESET = Workflow(
     kind="instance.reset",
-    steps=(Step(count_boot), Step(ensure_running, timeout_s=120), Step(wait_until_running)),
+    steps=(
+        Step(count_boot),
+        Step(ensure_running, undo=see_what_is, timeout_s=120),
+        Step(wait_until_running),
+    ),
     settle=settle,
     deadline_s=900,
     impact="the guest is reset at once; what it had not written to its disk is lost",

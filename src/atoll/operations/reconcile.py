@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from atoll.domain import ids
-from atoll.domain.errors import Lost
+from atoll.domain.errors import AtollError, Lost
 from atoll.domain.events import Event
 from atoll.domain.hosts import Host, HostState
 from atoll.domain.instances import Goal, Instance, InstanceState
@@ -42,14 +42,21 @@ class Reconciler:
                 await self._take_guest(host_id, facts)
 
     async def watch_hosts(self) -> None:
-        """Marks hosts that fell silent, until it is cancelled. Their guests are left alone."""
+        """Until it is cancelled."""
         while True:
             await self._clock.sleep(LOST_AFTER_S / 3)
-            silent_since_ms = self._clock.now_ms() - int(LOST_AFTER_S * 1000)
-            for host in await self._store.read().hosts.page(Filter(limit=HOSTS_MAX)):
-                if host.state is HostState.READY and host.seen_at_ms < silent_since_ms:
-                    async with self._store.transaction() as tx:
-                        tx.hosts.change(host, state=HostState.LOST)
+            try:
+                await self.mark_silent()
+            except AtollError as error:
+                log.warning("could not look at the hosts", error=error.message)
+
+    async def mark_silent(self) -> None:
+        """Marks hosts that fell silent as lost. Their guests are left alone."""
+        silent_since_ms = self._clock.now_ms() - int(LOST_AFTER_S * 1000)
+        for host in await self._store.read().hosts.page(Filter(limit=HOSTS_MAX)):
+            if host.state is HostState.READY and host.seen_at_ms < silent_since_ms:
+                async with self._store.transaction() as tx:
+                    tx.hosts.change(host, state=HostState.LOST)
 
     async def _take_host(self, report: HostReport) -> None:
         now_ms = self._clock.now_ms()

@@ -3,8 +3,6 @@
 import re
 from typing import Any
 
-import jsonschema_rs
-import msgspec
 import structlog
 from litestar import Litestar, Response, Router
 from litestar.exceptions import HTTPException, ValidationException
@@ -27,6 +25,7 @@ from atoll.api.native.hosts import Hosts
 from atoll.api.native.images import Images
 from atoll.api.native.instances import Instances
 from atoll.api.native.operations import Operations
+from atoll.api.native.problems import message_in, problems_of
 from atoll.api.native.projects import ApiKeys, Projects
 from atoll.api.native.security_groups import SecurityGroups
 from atoll.api.native.simulator import Faults
@@ -34,7 +33,7 @@ from atoll.api.native.ssh_keys import SshKeys
 from atoll.api.native.subnets import Subnets
 from atoll.api.native.vpcs import Vpcs
 from atoll.api.native.wire import ErrorBody, Problem
-from atoll.domain.errors import AtollError
+from atoll.domain.errors import AtollError, Invalid, Malformed, NotFound
 from atoll.service.bundle import Services
 
 log = structlog.get_logger()
@@ -43,7 +42,8 @@ CONTROLLERS = (
     Instances, Operations, Events, Types, Regions, Images, SshKeys, Vpcs, Subnets,
     SecurityGroups, Hosts, ApiKeys, Projects, Faults,
 )  # fmt: skip
-PROBLEMS_MAX = 20
+NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+ALIASES = {"states": "state", "bytes_": "bytes"}
 CODES = {
     400: "MALFORMED", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE",
     415: "MALFORMED",
@@ -76,11 +76,22 @@ def build(services: Services) -> Litestar:
             path=None, render_plugins=(),
         ),
         request_max_body_size=BODY_BYTES_MAX,
+        before_request=refuse_nul,
         signature_types=[Call],
         logging_config=None,
     )  # fmt: skip
     app.state.services = services
     return app
+
+
+async def refuse_nul(request: Call) -> None:
+    """PostgreSQL's texts cannot hold this character, and nobody means it."""
+    if "\0" in request.scope["path"]:
+        raise NotFound("no name and no id has the character U+0000 in it")
+    if b"%00" in request.scope["query_string"]:
+        raise Invalid("the character U+0000 is not allowed in a parameter")
+    if request.method != "GET" and NUL_ESCAPE.search(await request.body()):
+        raise Invalid("the character U+0000 is not allowed in a body")
 
 
 def on_error(request: Call, error: AtollError) -> Response[bytes]:
@@ -101,6 +112,8 @@ def on_http(request: Call, error: HTTPException) -> Response[bytes]:
 
 
 def on_bug(request: Call, error: Exception) -> Response[bytes]:
+    if isinstance(error, UnicodeDecodeError) and not is_utf8(body_of(request)):
+        return on_error(request, Malformed("the body is not JSON: it is not UTF-8"))
     log.error("a request broke", path=request.scope["path"], exc_info=error)
     body = ErrorBody(error="something is wrong inside Atoll; its log says what", code="INTERNAL")
     return json_response(wire.encode(body), 500)
@@ -109,66 +122,45 @@ def on_bug(request: Call, error: Exception) -> Response[bytes]:
 def on_invalid(request: Call, error: ValidationException) -> Response[bytes]:
     """A body that is not JSON is a 400; one with wrong values a 422 that lists all of them;
     a wrong query parameter is a 422 that names it."""
-    cause = error.__cause__ or error.__context__
-    if isinstance(cause, msgspec.DecodeError) and not isinstance(cause, msgspec.ValidationError):
-        body = ErrorBody(error=f"the body is not JSON: {cause}", code="MALFORMED")
-        return json_response(wire.encode(body), 400)
-    problems = problems_of(request, error)
-    first = problems[0]
+    try:
+        every = parameter_problems(error) or body_problems(request)
+    except Malformed as malformed:
+        return on_error(request, malformed)
+    first = every[0] if every else Problem(field="", message=error.detail)
     text = f"{first.field}: {first.message}" if first.field else first.message
     body = ErrorBody(
         error=text, code="INVALID", field=first.field or None,
-        errors=problems if len(problems) > 1 else None,
+        errors=every if len(every) > 1 else None,
     )  # fmt: skip
     return json_response(wire.encode(body), 422)
 
 
-def problems_of(request: Call, error: ValidationException) -> list[Problem]:
-    """Parameters as the framework names them. A body is checked again, for all its errors."""
+def parameter_problems(error: ValidationException) -> list[Problem]:
+    """As the framework names them, which for some is the name of a Python variable."""
     extra: Any = error.extra or []
     given = extra if isinstance(extra, list) else []
-    from_query = [
-        Problem(field=str(one.get("key", "")), message=str(one.get("message", "")))
+    return [
+        Problem(field=ALIASES.get(key, key), message=message_in(str(one.get("message", ""))))
         for one in given
         if isinstance(one, dict) and one.get("source") in {"query", "path", "header"}
+        for key in [str(one.get("key", ""))]
     ]
-    if from_query:
-        return from_query
-    body = body_problems(request)
-    return body or [Problem(field="", message=error.detail)]
 
 
 def body_problems(request: Call) -> list[Problem]:
     field = request.scope["route_handler"].parsed_data_field
-    if field is None:
-        return []
-    # The framework read the body before it found it wrong; a handler of errors cannot await.
+    return [] if field is None else problems_of(field.annotation, body_of(request))
+
+
+def body_of(request: Call) -> bytes:
+    """As far as the framework has read it; a handler of errors cannot await."""
     raw = ScopeState.from_scope(request.scope).body
+    return b"" if raw is Empty else raw
+
+
+def is_utf8(raw: bytes) -> bool:
     try:
-        document = msgspec.json.decode(b"null" if raw is Empty else raw or b"null")
-        msgspec.convert(document, field.annotation)
-    except msgspec.ValidationError as error:
-        told = [Problem(field=path_in(str(error)), message=message_in(str(error)))]
-    except msgspec.DecodeError as error:
-        return [Problem(field="", message=f"the body is not JSON: {error}")]
-    else:
-        return []
-    schema = msgspec.json.schema(field.annotation)
-    found = jsonschema_rs.validator_for(schema).iter_errors(document)
-    every = [Problem(field=".".join(str(p) for p in e.instance_path), message=e.message)
-             for _, e in zip(range(PROBLEMS_MAX), found, strict=False)]  # fmt: skip
-    named = {problem.field for problem in told}
-    return told + [p for p in every if p.field and p.field not in named]
-
-
-def path_in(text: str) -> str:
-    r"""The path of a msgspec error, `… - at `$.spec.disk_gb``, without its dollar sign."""
-    found = re.search(r" - at `\$\.?(.*)`$", text)
-    path = re.sub(r"\[(\d+|\.\.\.)\]", r".\1", found.group(1)).lstrip(".") if found else ""
-    unknown = re.search(r"unknown field `([^`]*)`|required field `([^`]*)`", text)
-    last = (unknown.group(1) or unknown.group(2)) if unknown else ""
-    return ".".join(part for part in (path, last) if part)
-
-
-def message_in(text: str) -> str:
-    return re.sub(r" - at `.*`$", "", text)
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -111,9 +111,15 @@ def shown(spec: type[Any], words: str, status: int = 200) -> dict[int, ResponseS
     return {status: ResponseSpec(spec, description=words, generate_examples=False)}
 
 
-Name = Annotated[str, Meta(min_length=1, max_length=253)]
+# What is only documented here is refused below, in words that say more than a pattern.
+PRINTABLE = "^[^\\x00-\\x1f\\x7f]*$"
+TEXT_SCHEMA = {"pattern": "^[^\\x00]*$"}
+KEYS_SCHEMA = {"propertyNames": {"minLength": 1, "maxLength": 63} | TEXT_SCHEMA}
+Name = Annotated[str, Meta(min_length=1, max_length=253, extra_json_schema={"pattern": PRINTABLE})]
+Text = Annotated[str, Meta(max_length=1000, extra_json_schema=TEXT_SCHEMA)]
 Cidr = Annotated[str, Meta(min_length=9, max_length=18, examples=["10.0.0.0/16"])]
-Labels = Annotated[dict[str, str], Meta(max_length=64)]
+LabelValue = Annotated[str, Meta(extra_json_schema={"maxLength": 255} | TEXT_SCHEMA)]
+Labels = Annotated[dict[str, LabelValue], Meta(max_length=64, extra_json_schema=KEYS_SCHEMA)]
 
 
 class Wire(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,126 @@
+"""What is wrong with a request's body: every field with a sentence, not just the first.
+
+Called only after the framework has refused a body; the way of a good one does not lead here.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import jsonschema_rs
+import msgspec
+
+from atoll.api.native.wire import Problem
+from atoll.domain.errors import Malformed
+
+PROBLEMS_MAX = 20
+SHOWN_MAX = 60
+RANGES = {
+    "minimum": ("minimum", "maximum"),
+    "maximum": ("minimum", "maximum"),
+    "exclusiveMinimum": ("exclusiveMinimum", "maximum"),
+    "minLength": ("minLength", "maxLength"),
+    "maxLength": ("minLength", "maxLength"),
+    "minItems": ("minItems", "maxItems"),
+    "maxItems": ("minItems", "maxItems"),
+    "minProperties": ("minProperties", "maxProperties"),
+    "maxProperties": ("minProperties", "maxProperties"),
+}
+UNITS = {"Length": " characters", "Items": " entries", "Properties": " entries"}
+
+
+def problems_of(kind: Any, raw: bytes) -> list[Problem]:
+    """Raises Malformed where the body is not JSON."""
+    if not raw:
+        return [Problem(field="", message="a body is needed")]
+    try:
+        document = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Malformed(f"the body is not JSON: {error}") from error
+    schema = msgspec.json.schema(kind)
+    found = jsonschema_rs.validator_for(schema).iter_errors(document)
+    every = [*islice(told(found, schema), PROBLEMS_MAX)]
+    if every:
+        return every
+    try:
+        msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        return [Problem(field=path_in(str(error)), message=message_in(str(error)))]
+    return []
+
+
+def told(errors: Iterable[Any], schema: Any) -> Iterator[Problem]:
+    for error in errors:
+        yield from one_told(error, schema)
+
+
+def one_told(error: Any, schema: Any) -> Iterator[Problem]:
+    path = [str(part) for part in error.instance_path]
+    word = error.kind.name
+    if word == "anyOf":
+        # One of the choices is null; what the others say of the value is what helps.
+        choices = [c for c in error.kind.context if "null" not in types_of(c)]
+        inner = choices[0] if choices else error.kind.context[0]
+        yield from told(inner, schema)
+    elif word == "required":
+        yield Problem(field=joined(path, error.kind.property), message="it is required")
+    elif word == "additionalProperties":
+        for name in error.kind.unexpected:
+            yield Problem(field=joined(path, name), message="there is no such field")
+    elif word == "propertyNames":
+        yield Problem(field=joined(path), message=f"a key is not allowed: {error.message}")
+    else:
+        yield Problem(field=joined(path), message=sentence(error, word, schema))
+
+
+def types_of(choice: list[Any]) -> list[str]:
+    return [t for e in choice if e.kind.name == "type" for t in e.kind.types]
+
+
+def sentence(error: Any, word: str, schema: Any) -> str:
+    if word == "type":
+        return f"{shown(error.instance)} is not of the type {' or '.join(error.kind.types)}"
+    rules = rules_at(schema, list(error.schema_path)[:-1])
+    if word == "enum" and "enum" in rules:
+        return f"{shown(error.instance)} is not one of {', '.join(map(str, rules['enum']))}"
+    if word not in RANGES:
+        return str(error.message)
+    unit = next((text for end, text in UNITS.items() if word.endswith(end)), "")
+    value = error.instance if not unit else len(error.instance)
+    lowest, highest = (rules.get(key) for key in RANGES[word])
+    allowed = " to ".join(str(v) for v in (lowest, highest) if v is not None)
+    if highest is None:
+        allowed = f"at least {lowest}" if lowest is not None else "others"
+    elif lowest is None:
+        allowed = f"at most {highest}"
+    said = f"it has {value}{unit}" if unit else f"it is {shown(value)}"
+    return f"{said}, allowed are {allowed}"
+
+
+def rules_at(schema: Any, path: list[Any]) -> dict[str, Any]:
+    """The part of the schema that an error speaks of; its path goes through references."""
+    at = schema
+    for part in path:
+        at = schema["$defs"][at["$ref"].rpartition("/")[2]] if part == "$ref" else at[part]
+    return at if isinstance(at, dict) else {}
+
+
+def shown(value: Any) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 1] + "…"
+
+
+def joined(path: list[str], *more: str) -> str:
+    return ".".join([*path, *more])
+
+
+def path_in(text: str) -> str:
+    r"""The path of a msgspec error, `… - at `$.spec.rules[0].port``, as `spec.rules.0.port`."""
+    found = re.search(r" - at `\$\.?(.*)`$", text)
+    path = re.sub(r"\[(\d+)\]", r".\1", found.group(1)) if found else ""
+    return path.replace("[...]", "").lstrip(".")
+
+
+def message_in(text: str) -> str:
+    return re.sub(r" - at .*$", "", text)

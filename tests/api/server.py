@@ -1,0 +1,95 @@
+"""A cloud of simulated hosts behind a real HTTP server, in a thread of the test's process."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvicorn
+
+from atoll import app
+from atoll.settings import Settings
+from atoll.state_dir import StateDir
+from tests.api.client import Api
+from tests.support.postgres import free_port
+
+STOP_S = 20
+T = TypeVar("T")
+
+
+class Server(uvicorn.Server):
+    """Says when it listens, or when it ended before."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.told = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        finally:
+            self.told.set()
+
+
+class RunningCloud:
+    """Can be stopped and started again on the same state directory, as after a reboot."""
+
+    def __init__(self, directory: Path, **settings: Any) -> None:
+        self._settings = Settings(
+            state=directory / "state",
+            cli_config=directory / "cli.json",
+            recipes=directory / "recipes",
+            image_cache=directory / "cache",
+            driver="simulator",
+            **settings,
+        )
+
+    def start(self) -> None:
+        self._state = StateDir(self._settings.state)
+        self._state.open()
+        self.cloud = app.Cloud(self._settings, self._state)
+        self.front = app.front_of(self.cloud)
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        config = uvicorn.Config(
+            self.front, host="127.0.0.1", port=port, loop="asyncio", http="httptools", ws="none",
+            lifespan="on", access_log=False, log_level="error", timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        self._server = Server(config)
+        self._thread = threading.Thread(target=self._run, name="cloud", daemon=True)
+        self._thread.start()
+        assert self._server.told.wait(STOP_S), "the server does not begin to listen"
+        assert self._server.started, "the server ended before it listened"
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(STOP_S)
+        assert not self._thread.is_alive(), "the server does not end"
+        self._state.close()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def api(self, key: str | None = None) -> Api:
+        """A client with this key; the admin key of the first start without one."""
+        return Api(self.url, key or self.admin_key)
+
+    @property
+    def admin_key(self) -> str:
+        key = self._state.admin_key()
+        assert key is not None, "a cloud that was started has an admin key"
+        return key
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Carries something out where the cloud itself runs."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(STOP_S)
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self._server.serve()

@@ -1,0 +1,114 @@
+"""The engine itself: several at once, leases, order."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+
+from atoll.domain.operations import OperationState
+from atoll.messages import GuestFacts, GuestSpec, VolumeSpec
+from atoll.operations.engine import Engine, Limits
+from atoll.operations.registry import WORKFLOWS
+from atoll.ports import Filter, Operations
+from tests.support.clock import StillClock
+from tests.support.things import NOW
+from tests.support.world import RANGES, World
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_several_engines_share_the_work_and_record_each_step_once(world: World) -> None:
+    accepted = [await world.accept_create() for _ in range(8)]
+    engines = [world.engine(name=f"engine-{n}") for n in range(3)]
+    await asyncio.gather(*[world.run_until_idle(engine) for engine in engines])
+    for _, operation in accepted:
+        records = await world.store.read().operations.steps_of(operation.id)
+        assert [r.index for r in records] == [0, 1, 2, 3, 4]
+    assert len(await world.driver.list()) == 8
+
+
+async def test_what_an_engine_held_when_it_died_is_taken_over_after_its_lease(
+    world: World,
+) -> None:
+    _, operation = await world.accept_create()
+    read = world.store.read().operations
+    now_ms = world.clock.now_ms()
+    await read.claim("dead", now_ms, now_ms + 15_000, 10)
+    await world.run_until_idle(world.engine(name="living"))
+    ended = await read.get(operation.id)
+    assert (ended.state, ended.epoch) == (OperationState.DONE, 2)
+    assert world.clock.now_ms() >= now_ms + 15_000
+
+
+async def test_a_long_step_keeps_its_lease(world: World) -> None:
+    _, operation = await world.accept_create()
+    working, released = asyncio.Event(), asyncio.Event()
+    ensure_running = world.driver.ensure_running
+
+    async def slow(guest: GuestSpec) -> GuestFacts:
+        working.set()
+        await released.wait()
+        return await ensure_running(guest)
+
+    world.driver.ensure_running = slow  # type: ignore[method-assign]
+    clock = StillClock()
+    engine = Engine("e", world.store, world.bus, clock, WORKFLOWS, RANGES)
+    running = asyncio.create_task(engine.run())
+    await working.wait()
+    read = world.store.read().operations
+    for _ in range(6):
+        due_ms = await read.next_due_ms()
+        clock.advance(6)
+        await until(lambda due=due_ms: extended(read, due))  # type: ignore[misc]
+    assert clock.now_ms() > NOW + 30_000
+    released.set()
+    await until(lambda: ended(read, operation.id))
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert (await read.get(operation.id)).epoch == 1
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(20):
+        while not await holds():
+            await asyncio.sleep(0.002)
+
+
+async def extended(read: Operations, due_ms: int) -> bool:
+    return (await read.next_due_ms() or 0) > due_ms
+
+
+async def ended(read: Operations, operation_id: str) -> bool:
+    return (await read.get(operation_id)).ended
+
+
+async def test_an_engine_that_restarts_resumes_its_own_work_at_once(world: World) -> None:
+    _, operation = await world.accept_create()
+    now_ms = world.clock.now_ms()
+    read = world.store.read().operations
+    await read.claim("engine", now_ms, now_ms + 10**9, 10)
+    await world.run_until_idle(world.engine(name="engine"))
+    assert (await read.get(operation.id)).state is OperationState.DONE
+    assert world.clock.now_ms() < now_ms + 10**8
+
+
+async def test_it_carries_out_no_more_at_once_than_its_limit(world: World) -> None:
+    most = 0
+    ensure_volume = world.driver.ensure_volume
+
+    async def counted(volume: VolumeSpec) -> None:
+        nonlocal most
+        running = await world.store.read().operations.page(
+            Filter(any_of=((("state", ("running",)),),))
+        )
+        most = max(most, len(running))
+        await ensure_volume(volume)
+
+    world.driver.ensure_volume = counted  # type: ignore[method-assign]
+    for _ in range(6):
+        await world.accept_create()
+    await world.run_until_idle(world.engine(limits=Limits(at_once=2)))
+    assert 1 <= most <= 2
+    assert len(await world.driver.list()) == 6

@@ -1,0 +1,92 @@
+"""What hosts report, against what instances want."""
+
+import pytest
+
+from atoll.domain.commands import Power
+from atoll.domain.hosts import HostState
+from atoll.domain.instances import Goal, InstanceState
+from atoll.messages import GuestFacts, GuestReport, HostReport
+from atoll.messages import Power as GuestPower
+from atoll.service import instances
+from tests.support.world import CAPACITY, World
+
+pytestmark = pytest.mark.anyio
+
+
+def host_report(world: World, *guests: GuestFacts) -> HostReport:
+    return HostReport(
+        host_id="host-1",
+        name="h1",
+        region="local",
+        capabilities=world.driver.capabilities,
+        capacity=CAPACITY,
+        guests=guests,
+    )
+
+
+async def test_a_guest_that_crashed_is_started_again(world: World) -> None:
+    instance = await world.created()
+    world.driver.power_off_inside(instance.id, crashed=True)
+    await world.reported()
+    await world.run_until_idle(world.engine())
+    facts = await world.driver.inspect(instance.id)
+    assert facts is not None
+    assert facts.power is GuestPower.RUNNING
+    found = await world.store.read().instances.get(instance.id)
+    assert found.state is InstanceState.RUNNING
+
+
+async def test_a_guest_that_shut_itself_down_stays_down(world: World) -> None:
+    instance = await world.created()
+    world.driver.power_off_inside(instance.id, crashed=False)
+    await world.reported()
+    await world.run_until_idle(world.engine())
+    found = await world.store.read().instances.get(instance.id)
+    assert (found.state, found.goal) == (InstanceState.STOPPED, Goal.STOPPED)
+    assert found.reason == "the guest shut itself down"
+
+
+async def test_a_guest_that_is_gone_when_its_host_comes_back_is_started(world: World) -> None:
+    instance = await world.created()
+    await world.driver.remove(instance.id)
+    await world.reconciler.take(host_report(world))
+    await world.run_until_idle(world.engine())
+    await world.assert_whole(instance)
+
+
+async def test_a_report_that_comes_twice_changes_nothing(world: World) -> None:
+    instance = await world.created()
+    facts = await world.driver.inspect(instance.id)
+    assert facts is not None
+    report = GuestReport(host_id="host-1", guest=facts)
+    await world.reconciler.take(report)
+    before = await world.store.read().instances.get(instance.id)
+    await world.reconciler.take(report)
+    assert await world.store.read().instances.get(instance.id) == before
+
+
+async def test_a_late_report_of_an_earlier_boot_is_not_believed(world: World) -> None:
+    instance = await world.created()
+    await world.do(instances.power(instance.id, Power(verb="reset")))
+    await world.run_until_idle(world.engine())
+    late = GuestFacts(id=instance.id, power=GuestPower.RUNNING, boots=1, ready=False)
+    before = await world.store.read().instances.get(instance.id)
+    await world.reconciler.take(GuestReport(host_id="host-1", guest=late))
+    assert (await world.store.read().instances.get(instance.id)) == before
+
+
+async def test_a_report_from_another_host_is_not_believed(world: World) -> None:
+    instance = await world.created()
+    stopped = GuestFacts(id=instance.id, power=GuestPower.STOPPED, boots=1, crashed=True)
+    await world.reconciler.take(GuestReport(host_id="host-2", guest=stopped))
+    found = await world.store.read().instances.get(instance.id)
+    assert found.state is InstanceState.RUNNING
+
+
+async def test_a_host_that_fell_silent_is_lost_and_comes_back(world: World) -> None:
+    world.clock.advance(31)
+    await world.reconciler.mark_silent()
+    read = world.store.read()
+    assert (await read.hosts.get("host-1")).state is HostState.LOST
+    await world.reconciler.take(host_report(world))
+    assert (await read.hosts.get("host-1")).state is HostState.READY

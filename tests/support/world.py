@@ -1,0 +1,160 @@
+"""A whole small cloud without HTTP: a store, a simulated host, an engine, the use cases."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from atoll.agent.agent import Agent
+from atoll.bus.inprocess import InProcessBus
+from atoll.domain.commands import CreateInstance
+from atoll.domain.hosts import Capacity
+from atoll.domain.images import CATALOGUE, Image, ImageSource, SourceKind
+from atoll.domain.instances import Instance
+from atoll.domain.operations import Operation
+from atoll.domain.plans import Plan
+from atoll.domain.projects import Caller, Role
+from atoll.domain.regions import Region
+from atoll.drivers.faults import FaultPlan
+from atoll.drivers.simulator import SimulatorDriver
+from atoll.operations.engine import Engine, Limits
+from atoll.operations.reconcile import Reconciler
+from atoll.operations.registry import WORKFLOWS
+from atoll.operations.steps import Ranges, Workflow
+from atoll.ports import Store
+from atoll.service import instances, projects
+from atoll.service.desk import Accepted, Answer, Case, Desk
+from tests.support.clock import CountedIds, JumpingClock
+from tests.support.things import NOW
+
+RANGES = Ranges(public_cidr="127.16.0.0/24", private_cidr="10.128.0.0/24")
+CAPACITY = Capacity(vcpus=8, memory_mib=16_384, disk_gib=500)
+SETTLE_S_MAX = 30
+LOOK_S = 0.002
+
+
+class Crash(BaseException):
+    """The process dies here: nothing after this line happens, nobody handles it."""
+
+
+class MortalEngine(Engine):
+    """An engine that a `Crash` in a step kills, as `kill -9` would."""
+
+    died = False
+
+    async def _carry(self, operation: Operation) -> None:
+        try:
+            await super()._carry(operation)
+        except Crash:
+            self.died = True
+
+
+class World:
+    """Time passes as fast as the work allows: see `JumpingClock`."""
+
+    def __init__(self, store: Store, *, capacity: Capacity = CAPACITY) -> None:
+        self.store = store
+        self.clock = JumpingClock()
+        self.ids = CountedIds()
+        self.faults = FaultPlan(self.clock)
+        self.driver = SimulatorDriver("h1", self.faults, capacity=capacity)
+        self.bus = InProcessBus()
+        self.reconciler = Reconciler(store, self.clock, self.ids, lambda: None)
+        self.bus.on_report(self.reconciler.take)
+        self.desk = Desk(store, self.clock, self.ids, lambda: None)
+        self.agent = Agent("host-1", "h1", "local", self.driver, self.bus, self.clock)
+        self.caller = Caller(key_id="ak-1", project_id="", role=Role.ADMIN, dialect="test")
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    async def open(self) -> None:
+        async with self.store.transaction() as tx:
+            project = projects.add_project(tx, self.ids, "default", NOW)
+            tx.plans.add(Plan(id="small", vcpus=1, memory_mib=512, disk_gib=5))
+            tx.regions.add(Region(id="local"))
+            source = ImageSource(kind=SourceKind.RECIPE, location="mini")
+            tx.images.add(Image(id=self.ids.new("img"), project_id=CATALOGUE, name="mini",
+                                source=source, created_at_ms=NOW, updated_at_ms=NOW))  # fmt: skip
+        self.caller = Caller(key_id="ak-1", project_id=project.id, role=Role.ADMIN, dialect="test")
+        self._tasks.append(asyncio.create_task(self.bus.run()))
+        await self.agent.start()
+        self._tasks.append(asyncio.create_task(self._deliver()))
+        await self.bus.settled()
+
+    async def _deliver(self) -> None:
+        """The agent's reports of changes, without its heartbeat: time is not ours to wait for."""
+        while True:
+            await self.agent.pass_on()
+
+    async def reported(self) -> None:
+        """Returns when all that happened to guests so far is known to the control plane."""
+        await self.agent.settled()
+        await self.bus.settled()
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.driver.close()
+
+    def engine(
+        self,
+        workflows: Mapping[str, Workflow] = WORKFLOWS,
+        *,
+        name: str = "engine",
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
+    ) -> "MortalEngine":
+        return MortalEngine(name, self.store, self.bus, self.clock, workflows, RANGES, limits)
+
+    async def do(self, use_case: Callable[[Case], Awaitable[Accepted[Any]]]) -> Accepted[Any]:
+        """Carries a use case out and answers what it accepted."""
+        kept: list[Accepted[Any]] = []
+
+        def render(accepted: Accepted[Any]) -> Answer:
+            kept.append(accepted)
+            return Answer(status=200, body=b"")
+
+        await self.desk.carry_out(self.caller, use_case, render)
+        return kept[-1]
+
+    async def accept_create(self, **changes: Any) -> tuple[Instance, Operation]:
+        given: dict[str, Any] = {"name": "web", "plan": "small", "image": "mini"}
+        accepted = await self.do(instances.create(CreateInstance(**(given | changes))))
+        assert accepted.operation is not None
+        return accepted.thing, accepted.operation
+
+    async def run_until_idle(self, engine: "MortalEngine") -> None:
+        """Until nothing is left to be done, or the engine dies."""
+        running = asyncio.create_task(engine.run())
+        try:
+            async with asyncio.timeout(SETTLE_S_MAX):
+                while not engine.died:
+                    if await self.store.read().operations.next_due_ms() is None:
+                        break
+                    await asyncio.sleep(LOOK_S)
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+
+    async def created(self) -> Instance:
+        instance, _ = await self.accept_create()
+        await self.run_until_idle(self.engine())
+        return await self.store.read().instances.get(instance.id)
+
+    async def assert_nothing_is_left(self) -> None:
+        """No guest, disk, address, reservation or capacity."""
+        read = self.store.read()
+        host = await read.hosts.get("host-1")
+        assert list(await self.driver.list()) == []
+        assert list(await self.driver.volumes()) == []
+        assert await read.addresses.count() == 0
+        assert (host.vcpus_used, host.memory_mib_used, host.disk_gib_used) == (0, 0, 0)
+
+    async def assert_whole(self, instance: Instance) -> None:
+        """Exactly one guest, one disk, two addresses, one reservation."""
+        read = self.store.read()
+        host = await read.hosts.get("host-1")
+        assert [guest.id for guest in await self.driver.list()] == [instance.id]
+        assert list(await self.driver.volumes()) == [instance.resolved.root_volume_id]
+        assert await read.addresses.count() == 2
+        assert (host.vcpus_used, host.memory_mib_used) == (1, 512)
