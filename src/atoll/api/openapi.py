@@ -34,8 +34,9 @@ LAST_EVENT_ID: dict[str, Any] = {
     "in": "header",
     "required": False,
     "description": "As `after`, and before it.",
-    "schema": {"type": "string", "pattern": "^([0-9]{1,18}\\.[0-9]{1,18}|now)$"},
+    "schema": {"type": "string", "pattern": "^([0-9]{1,18}\\.[0-9]{1,18}|now)?$"},
 }
+NO_NUL = {"pattern": "^[^\\x00]*$"}
 # What the framework does not say of parameters, by their names.
 PARAMETERS: dict[str, dict[str, Any]] = {
     "limit": {"description": "How many at most.", "schema": {"default": 100}},
@@ -43,14 +44,17 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "description": "The `next` of the page before.",
         "schema": {"pattern": "^[ -~]*$"},
     },
-    "name": {"description": "Only what has this name."},
+    "name": {"description": "Only what has this name.", "schema": NO_NUL},
     "label": {
         "description": "`key=value`; where several are given, all must hold.",
-        "schema": {"maxItems": 16, "items": {"type": "string", "pattern": "^[^=]+="}},
+        "schema": {
+            "maxItems": 16,
+            "items": {"type": "string", "pattern": "^[^=\\x00]+=[^\\x00]*$"},
+        },
     },
     "state": {"description": "Only what is in one of these states."},
     "order": {"description": "Oldest first, or newest first.", "schema": {"default": "asc"}},
-    "resource_id": {"description": "Only what is about this thing."},
+    "resource_id": {"description": "Only what is about this thing.", "schema": NO_NUL},
     "wait": {
         "description": "Holds the answer back for so many seconds at most.",
         "schema": {"minimum": 0},

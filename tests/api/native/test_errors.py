@@ -393,3 +393,11 @@ def test_a_list_shows_nothing_of_another_project(api: Api, key_for: KeyFor) -> N
     assert other.items("/v1/instances?label=a=b") == []
     resource_id = api.items("/v1/instances")[0]["id"]
     assert other.items(f"/v1/operations?resource_id={resource_id}") == []
+
+
+def test_the_word_null_is_no_number_but_may_be_a_name(api: Api) -> None:
+    api.create("a")
+    refused(api.call("GET", "/v1/instances?limit=null"), 422, "INVALID", "limit")
+    refused(api.call("GET", "/v1/operations/x?wait=null"), 422, "INVALID", "wait")
+    assert api.items("/v1/instances?name=null") == []
+    assert api.call("GET", "/v1/instances?cursor=null").status_code == 200

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, delete, get, post
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
 
 from atoll.api.http import Call, caller_of, json_response
@@ -107,7 +107,7 @@ class Types(Controller):
     async def page(
         self,
         request: Call,
-        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        limit: wire.Limit = wire.LIMIT_DEFAULT,
         cursor: FromQuery[str | None] = None,
         name: FromQuery[str | None] = None,
         order: FromQuery[named.Order | None] = None,
@@ -143,7 +143,7 @@ class Regions(Controller):
     async def page(
         self,
         request: Call,
-        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        limit: wire.Limit = wire.LIMIT_DEFAULT,
         cursor: FromQuery[str | None] = None,
         name: FromQuery[str | None] = None,
         order: FromQuery[named.Order | None] = None,

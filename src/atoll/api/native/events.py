@@ -1,12 +1,12 @@
 """`/v1/events` as server-sent events, and `/v1/audit`."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 from litestar import Controller, Response, get
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import FromQuery
 from litestar.response import Stream
 
 from atoll.api.http import Call, caller_of
@@ -27,6 +27,14 @@ class EventData(msgspec.Struct, kw_only=True):
     operation_id: str | None
     at: str
     data: dict[str, Any]
+
+
+class StreamedEvent(msgspec.Struct, kw_only=True):
+    """One event of the stream: its fields, of which `data` is the JSON text of an EventData."""
+
+    id: str
+    event: str
+    data: str
 
 
 class AuditOut(msgspec.Struct, kw_only=True):
@@ -94,7 +102,8 @@ class Events(Controller):
     @get(
         "/events", operation_id="streamEvents", summary="Follow what happens",
         responses=wire.READS
-        | {200: ResponseSpec(str, description="events", media_type="text/event-stream")},
+        | {200: ResponseSpec(StreamedEvent, description="events", generate_examples=False,
+                             media_type="text/event-stream")},
     )  # fmt: skip
     async def events(
         self,
@@ -122,7 +131,7 @@ class Events(Controller):
     async def audit(
         self,
         request: Call,
-        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        limit: wire.Limit = wire.LIMIT_DEFAULT,
         cursor: FromQuery[str | None] = None,
         resource_id: FromQuery[str | None] = None,
         order: FromQuery[Literal["asc", "desc"] | None] = None,

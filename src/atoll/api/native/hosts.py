@@ -1,10 +1,8 @@
 """`/v1/hosts`."""
 
-from typing import Annotated
-
 import msgspec
 from litestar import Controller, Response, get, patch
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from atoll.api.http import Call, caller_of, json_response, version_of
 from atoll.api.native import named, wire
@@ -89,7 +87,7 @@ class Hosts(Controller):
     async def page(
         self,
         request: Call,
-        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        limit: wire.Limit = wire.LIMIT_DEFAULT,
         cursor: FromQuery[str | None] = None,
         name: FromQuery[str | None] = None,
         order: FromQuery[named.Order | None] = None,

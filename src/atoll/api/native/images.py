@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import UNSET, Meta, UnsetType
 
 from atoll.api.http import Call, caller_of, json_response, version_of
@@ -151,7 +151,7 @@ class Images(Controller):
     async def page(
         self,
         request: Call,
-        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        limit: wire.Limit = wire.LIMIT_DEFAULT,
         cursor: FromQuery[str | None] = None,
         name: FromQuery[str | None] = None,
         label: FromQuery[list[str] | None] = None,

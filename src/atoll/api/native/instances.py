@@ -266,7 +266,7 @@ class Instances(Controller):
     async def page(
         self,
         request: Call,
-        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        limit: wire.Limit = wire.LIMIT_DEFAULT,
         cursor: FromQuery[str | None] = None,
         name: FromQuery[str | None] = None,
         label: FromQuery[list[str] | None] = None,
@@ -291,12 +291,12 @@ class Instances(Controller):
         self,
         request: Call,
         instance_id: FromPath[str],
-        wait: Annotated[float | None, QueryParameter(ge=0, le=WAIT_S_MAX)] = None,
+        wait: Annotated[float, QueryParameter(ge=0, le=WAIT_S_MAX)] = 0,
         until: FromQuery[Literal["running", "ready"] | None] = None,
     ) -> Response[bytes]:
         services = services_of(request)
         caller = caller_of(request)
-        if until is not None and wait is None:
+        if until is not None and "wait" not in request.query_params:
             raise Invalid("until needs wait: for how many seconds?", field="wait")
         instance = await instances.get(services.store.read(), caller, instance_id)
         if wait:
@@ -374,7 +374,8 @@ class Instances(Controller):
         "/{instance_id:str}/log", operation_id="getInstanceLog", media_type="text/plain",
         summary="The end of the serial console",
         responses=wire.READS
-        | {200: ResponseSpec(str, description="text", media_type="text/plain")},
+        | {200: ResponseSpec(str, description="text", generate_examples=False,
+                             media_type="text/plain")},
     )  # fmt: skip
     async def log(
         self,

@@ -120,7 +120,7 @@ class Operations(Controller):
     async def page(
         self,
         request: Call,
-        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        limit: wire.Limit = wire.LIMIT_DEFAULT,
         cursor: FromQuery[str | None] = None,
         states: Annotated[list[Status] | None, QueryParameter(name="state")] = None,
         resource_id: FromQuery[str | None] = None,
@@ -146,11 +146,11 @@ class Operations(Controller):
         self,
         request: Call,
         operation_id: FromPath[str],
-        wait: Annotated[float | None, QueryParameter(ge=0, le=operations.WAIT_S_MAX)] = None,
+        wait: Annotated[float, QueryParameter(ge=0, le=operations.WAIT_S_MAX)] = 0,
     ) -> Response[bytes]:
         services = services_of(request)
         found = await operations.wait(
-            services.store, services.clock, caller_of(request), operation_id, wait or 0
+            services.store, services.clock, caller_of(request), operation_id, wait
         )
         return json_response(wire.encode(await show_whole(services.store.read(), found)))
 

@@ -1,11 +1,10 @@
 """`/v1/projects` and `/v1/api-keys`."""
 
 import datetime
-from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, delete, get, post
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from atoll.api.http import Call, caller_of
 from atoll.api.limits import CLASSES
@@ -121,7 +120,7 @@ class Projects(Controller):
     async def page(
         self,
         request: Call,
-        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        limit: wire.Limit = wire.LIMIT_DEFAULT,
         cursor: FromQuery[str | None] = None,
         name: FromQuery[str | None] = None,
         order: FromQuery[named.Order | None] = None,
@@ -147,7 +146,7 @@ class ApiKeys(Controller):
     async def page(
         self,
         request: Call,
-        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        limit: wire.Limit = wire.LIMIT_DEFAULT,
         cursor: FromQuery[str | None] = None,
         name: FromQuery[str | None] = None,
         order: FromQuery[named.Order | None] = None,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
 
 from atoll.api.http import Call, version_of
@@ -72,7 +72,7 @@ class SshKeys(Controller):
     async def page(
         self,
         request: Call,
-        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        limit: wire.Limit = wire.LIMIT_DEFAULT,
         cursor: FromQuery[str | None] = None,
         name: FromQuery[str | None] = None,
         label: FromQuery[list[str] | None] = None,

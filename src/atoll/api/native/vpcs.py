@@ -1,10 +1,8 @@
 """`/v1/vpcs`."""
 
-from typing import Annotated
-
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody
 
 from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
@@ -65,7 +63,7 @@ class Vpcs(Controller):
     async def page(
         self,
         request: Call,
-        limit: Annotated[int | None, QueryParameter(ge=1, le=wire.LIMIT_MAX)] = None,
+        limit: wire.Limit = wire.LIMIT_DEFAULT,
         cursor: FromQuery[str | None] = None,
         name: FromQuery[str | None] = None,
         label: FromQuery[list[str] | None] = None,

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from litestar import Response
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import QueryParameter
 from msgspec import Meta
 
 from atoll.api.http import Call, Refusal, caller_of, json_response, once_of
@@ -34,6 +35,7 @@ from atoll.service.desk import Accepted, Answer, UseCase
 LIMIT_DEFAULT, LIMIT_MAX = 100, 1000
 LABELS_MAX = 16
 encode = msgspec.json.Encoder().encode
+Limit = Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX)]
 T = TypeVar("T")
 
 STATUSES: tuple[tuple[type[AtollError], int], ...] = (
@@ -228,7 +230,7 @@ class Paging(msgspec.Struct, kw_only=True):
 
 def paging_of(
     request: Call,
-    limit: int | None,
+    limit: int,
     cursor: str | None,
     name: str | None = None,
     label: Sequence[str] | None = None,
@@ -245,16 +247,15 @@ def paging_of(
         pairs.append((key, value))
     if cursor is not None and (not cursor.isascii() or not cursor.isprintable()):
         raise Invalid("cursor is not one that a list answered as next", field="cursor")
-    rows = LIMIT_DEFAULT if limit is None else limit
     wanted = Filter(
         project_id=caller_of(request).project_id,
         name=name,
         labels=tuple(pairs),
         after=cursor,
-        limit=rows + 1,
+        limit=limit + 1,
         descending=order == "desc",
     )
-    return Paging(wanted=wanted, limit=rows)
+    return Paging(wanted=wanted, limit=limit)
 
 
 def page_response(
