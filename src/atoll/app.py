@@ -4,17 +4,18 @@ It builds a cloud out of the settings, hands each part the others as ports, and 
 """
 
 import asyncio
+import functools
 import secrets
 import socket
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import structlog
 import uvicorn
 
-from atoll import hypervisors
 from atoll.agent.agent import Agent
 from atoll.api import docs, openapi
 from atoll.api.asgi import HTML, JSON, Front
@@ -35,8 +36,6 @@ from atoll.service.bundle import Services
 from atoll.service.desk import Desk
 from atoll.settings import Settings
 from atoll.state_dir import StateDir, remember_for_cli
-from atoll.store.postgres import PostgresStore
-from atoll.store.sqlite import SqliteStore
 from atoll.system import RandomIds, SystemClock
 
 log = structlog.get_logger()
@@ -78,7 +77,7 @@ class Cloud:
         await self.store.open()
         await self._begin()
         self._go(self.bus.run(), "bus")
-        hosts = await hypervisors.build(self.settings, self.clock, self.faults)
+        hosts = await self._hosts()
         for agent in self._agents(hosts):
             await agent.start()
             self._go(agent.run(), f"agent {agent.name}")
@@ -106,6 +105,13 @@ class Cloud:
         wanted = catalogue.read_catalogue(CATALOGUE)
         await catalogue.ensure(self.store, self.clock, self.ids, wanted, self.settings.region)
 
+    async def _hosts(self) -> dict[str, Driver]:
+        """Hosts by name, each with its driver: this machine, or simulated ones."""
+        kind = "qemu" if self.faults is None else "simulated"
+        build = resolve_name(f"atoll.hypervisors.{kind}:build")
+        hosts: dict[str, Driver] = await build(self.settings, self.clock, self.faults)
+        return hosts
+
     def _agents(self, hosts: dict[str, Driver]) -> list[Agent]:
         known = self.state.host_ids()
         for name in hosts:
@@ -131,9 +137,13 @@ class Cloud:
 
 
 def store_of(settings: Settings) -> Store:
+    """Only the database that is used is imported: an idle server stays small."""
+    store: Store
     if settings.database is not None:
-        return PostgresStore(settings.database)
-    return SqliteStore(settings.state / DATABASE_FILE)
+        store = resolve_name("atoll.store.postgres:PostgresStore")(settings.database)
+    else:
+        store = resolve_name("atoll.store.sqlite:SqliteStore")(settings.state / DATABASE_FILE)
+    return store
 
 
 def front_of(cloud: Cloud) -> Front:
@@ -148,13 +158,17 @@ def front_of(cloud: Cloud) -> Front:
     guards = [
         (face.prefix, Guard(face, cloud.keys, limiter, cloud.clock, cloud.ids)) for face in faces
     ]
-    document = openapi.native_document(faces[0].app)
-    page = docs.page(document)
-    pages = {
-        "/openapi.json": (JSON, openapi.encode(document)),
-        "/docs": (HTML, page),
-        "/": (HTML, page),
-    }
+    native_app = faces[0].app
+
+    @functools.cache
+    def document() -> bytes:
+        return openapi.encode(openapi.native_document(native_app))
+
+    @functools.cache
+    def page() -> bytes:
+        return docs.page(openapi.native_document(native_app))
+
+    pages = {"/openapi.json": (JSON, document), "/docs": (HTML, page), "/": (HTML, page)}
     return Front(guards, pages, lambda: cloud.ready, cloud.start, cloud.stop)
 
 

@@ -25,7 +25,9 @@ class Api:
         self.key = key
         self.key_id = ""
         self.project = ""
-        self.http = httpx2.Client(base_url=url, headers={"X-API-Key": key}, timeout=70)
+        self.http = httpx2.Client(
+            base_url=url, headers={"X-API-Key": key}, timeout=70, verify=False
+        )
 
     def close(self) -> None:
         self.http.close()

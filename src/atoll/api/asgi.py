@@ -18,13 +18,13 @@ HTML = b"text/html; charset=utf-8"
 
 
 class Front:
-    """`pages` are fixed bodies by path: documents and their pages. `is_ready` says whether the
-    cloud behind it serves."""
+    """`pages` are documents by path, with their type; each is made when it is first asked for.
+    `is_ready` says whether the cloud behind it serves."""
 
     def __init__(
         self,
         faces: Sequence[tuple[str, Asgi]],
-        pages: dict[str, tuple[bytes, bytes]],
+        pages: dict[str, tuple[bytes, Callable[[], bytes]]],
         is_ready: Callable[[], bool],
         start: Start,
         stop: Start,
@@ -56,7 +56,8 @@ class Front:
             body = b'{"status":"ready"}' if ready else b'{"status":"starting"}'
             await answer(Refusal(200 if ready else 503, body), send)
         elif path in self._pages:
-            kind, body = self._pages[path]
+            kind, make = self._pages[path]
+            body = make()
             headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,4 +1,4 @@
-"""Brings a database's schema up to date, by Alembic. Forward only."""
+"""Brings a database's schema up to date, by Alembic. Forward only. Imported where it is needed."""
 
 from pathlib import Path
 

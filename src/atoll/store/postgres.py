@@ -13,7 +13,7 @@ import asyncpg
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from atoll.domain.errors import StoreUnavailable
-from atoll.store import migrate
+from atoll.store import revision
 from atoll.store.sql import Query, Statements, Write
 from atoll.store.transaction import SqlTransaction, committed
 from atoll.store.unit import TopicWatch, Watchers
@@ -39,8 +39,19 @@ class PostgresStore:
         self._watchers = Watchers()
 
     async def open(self) -> None:
-        await asyncio.to_thread(migrate.upgrade, self._url)
-        self._pool = await asyncpg.create_pool(self._url, min_size=2, max_size=POOL_MAX)
+        try:
+            self._pool = await asyncpg.create_pool(self._url, min_size=2, max_size=POOL_MAX)
+        except GONE as error:
+            raise StoreUnavailable(f"the database does not answer: {error}") from error
+        await revision.ensure(self._url, await self._revision())
+
+    async def _revision(self) -> str | None:
+        """None where there is no schema yet."""
+        try:
+            found: str | None = await self._pool.fetchval(revision.FOUND)
+        except asyncpg.UndefinedTableError:
+            return None
+        return found
 
     async def close(self) -> None:
         await self._pool.close()

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from atoll.domain.errors import AtollError, StoreUnavailable
-from atoll.store import migrate
+from atoll.store import revision
 from atoll.store.sql import Query, Statements, Write
 from atoll.store.transaction import SqlTransaction, committed
 from atoll.store.unit import TopicWatch, Watchers
@@ -45,7 +45,7 @@ class SqliteStore:
     async def open(self) -> None:
         """Creates the file or brings its schema up to date. Raises ValueError where a newer
         Atoll has written it."""
-        await asyncio.to_thread(migrate.upgrade, f"sqlite:///{self._path}")
+        await revision.ensure(f"sqlite:///{self._path}", revision_of(self._path))
         self._loop = asyncio.get_running_loop()
         self._reader = connect(self._path)
         self._reader.execute("PRAGMA query_only = ON")
@@ -99,6 +99,16 @@ class SqliteStore:
                 self._loop.call_soon_threadsafe(deliver, group, results)
                 if last:
                     return
+
+
+def revision_of(path: Path) -> str | None:
+    """None where there is no schema yet."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        try:
+            row = connection.execute(revision.FOUND).fetchone()
+        except sqlite3.OperationalError:
+            return None
+    return row[0] if row else None
 
 
 def connect(path: Path) -> sqlite3.Connection:

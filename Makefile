@@ -1,0 +1,44 @@
+# Every command that a person types. `make` alone lists them.
+
+PYTHON := .venv/bin/python
+PORT ?= 8080
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test demo clean-demo up test lint format bench faults
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: ## install what is missing: Debian packages (as root), uv, .venv
+	@scripts/setup
+
+setup-test: ## setup, and what the tests need besides
+	@scripts/setup --tests
+
+demo: setup ## a cloud, a real virtual machine in it, a command run inside (PORT=8080)
+	@$(PYTHON) scripts/demo.py up --port $(PORT)
+
+clean-demo: ## remove all that the demo made
+	@scripts/clean-demo
+
+up: setup ## a cloud in the foreground, on ~/.local/state/atoll; Ctrl-C ends it
+	@exec .venv/bin/atoll up --port $(PORT)
+
+test: setup-test ## all tests but the long ones; some boot virtual machines (minutes)
+	@$(PYTHON) -m pytest -m "not long"
+
+lint: setup ## style, format, types, layers, tidiness
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@$(PYTHON) -m pytest tests/test_layers.py tests/test_tidy.py tests/test_docs.py
+
+format: setup ## let ruff mend what it can
+	@.venv/bin/ruff check --fix
+	@.venv/bin/ruff format
+
+bench: setup ## our figures beside their floors and a peer's
+	@$(PYTHON) -m bench
+
+faults: setup-test ## the long crash tests: servers killed at random moments
+	@$(PYTHON) -m pytest -m long

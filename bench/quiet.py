@@ -1,0 +1,25 @@
+"""An Atoll that accepts and carries nothing out: what accepting alone costs.
+
+`servers` starts it as `python -m bench.quiet serve …`. Everything but the engine is as shipped.
+"""
+
+import asyncio
+import os
+import sys
+
+from atoll import app, settings
+from atoll.operations.engine import Engine
+
+
+class IdleEngine(Engine):
+    async def run(self) -> None:
+        await asyncio.get_running_loop().create_future()
+
+
+def main() -> int:
+    app.Engine = IdleEngine  # type: ignore[misc]
+    return app.serve(settings.read(sys.argv[2:], os.environ))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Parts of the composition root, imported by name: the hosts of this process, by driver."""

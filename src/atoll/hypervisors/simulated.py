@@ -1,0 +1,23 @@
+"""Simulated hosts, as many as were asked for, with one plan of faults."""
+
+from atoll.domain.hosts import Capacity
+from atoll.drivers.faults import FaultPlan
+from atoll.drivers.simulator import SimulatorDriver, Times
+from atoll.ports import Clock, Driver
+from atoll.settings import Settings
+
+CAPACITY = Capacity(vcpus=1 << 20, memory_mib=1 << 32, disk_gib=1 << 32)
+
+
+async def build(settings: Settings, clock: Clock, faults: FaultPlan) -> dict[str, Driver]:
+    """Their worlds are journals in the state directory: they outlive the process."""
+    directory = settings.state / "simulator"
+    directory.mkdir(exist_ok=True)
+    names = [f"sim-{number}" for number in range(1, settings.simulator_hosts + 1)]
+    times = Times(boot_s=settings.simulator_boot_s)
+    return {
+        name: SimulatorDriver(
+            name, faults, capacity=CAPACITY, times=times, journal=directory / f"{name}.jsonl"
+        )
+        for name in names
+    }
