@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import time
+from typing import cast
 
 import msgspec
 import uvloop
@@ -82,8 +83,7 @@ class Client(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport), "TCP gives a transport to write to"
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop has a class of its own
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport = None

@@ -6,6 +6,7 @@
 import asyncio
 import os
 import sys
+from unittest import mock
 
 from atoll import app, settings
 from atoll.operations.engine import Engine
@@ -17,8 +18,8 @@ class IdleEngine(Engine):
 
 
 def main() -> int:
-    app.Engine = IdleEngine  # type: ignore[misc]
-    return app.serve(settings.read(sys.argv[2:], os.environ))
+    with mock.patch.object(app, "Engine", IdleEngine):
+        return app.serve(settings.read(sys.argv[2:], os.environ))
 
 
 if __name__ == "__main__":

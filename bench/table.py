@@ -4,7 +4,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-NONE = "–"
+NONE = "-"
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ def number(value: float | None) -> str:
 
 
 def times(value: float | None) -> str:
-    return NONE if value is None else f"{number(value)} ×"
+    return NONE if value is None else f"{number(value)} x"
 
 
 def verdict(row: Row) -> str:

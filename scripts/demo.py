@@ -3,6 +3,7 @@
 It does what a person would do with the command `atoll`, keeps everything below `.demo`, and may be
 run again at any time: what is there is used. It never touches a server that it did not start.
 """
+# ruff: noqa: T201 (it speaks to a person, on a terminal)
 
 import argparse
 import contextlib
@@ -70,7 +71,16 @@ class Demo:
         """Starts it in the background and waits until it serves."""
         self.port = free_port(self.port or port)
         state = ensure_state_dir()
-        command = [ATOLL, "up", "--state", state, "--port", str(self.port), "--driver", "qemu"]
+        command = [
+            str(ATOLL),
+            "up",
+            "--state",
+            str(state),
+            "--port",
+            str(self.port),
+            "--driver",
+            "qemu",
+        ]
         with LOG_FILE.open("ab") as log:
             server = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -148,7 +158,8 @@ def ensure_keys(demo: Demo) -> list[str]:
     """The names of the registered keys: the demo's own, without a passphrase, and the user's."""
     if not OWN_KEY.exists():
         words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", KEY_NAME, "-f", str(OWN_KEY)]
-        subprocess.run(words, check=True)
+        if subprocess.run(words, check=False).returncode != 0:
+            raise Failed("ssh-keygen could not make a key: its message stands above")
     files = {KEY_NAME: OWN_KEY.with_suffix(".pub")}
     if theirs := own_public_key():
         files["yours"] = theirs

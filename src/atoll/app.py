@@ -96,12 +96,18 @@ class Cloud:
 
     async def _begin(self) -> None:
         """What a new database needs. The admin key's file is written before the key counts."""
-        text = self.state.admin_key()
-        if text is None:
-            text = projects.new_text(secrets.token_bytes(KEY_BYTES))
+        known = self.state.admin_key()
+        text = known or projects.new_text(secrets.token_bytes(KEY_BYTES))
+        if known is None:
             self.state.keep_admin_key(text)
         fresh = await projects.ensure_first_key(self.store, self.clock, self.ids, self.keys, text)
         self.first_key = text if fresh else None
+        if not fresh and known is None:
+            self.state.forget_admin_key()
+            raise RuntimeError(
+                "this database belongs to another Atoll: copy admin.key and server.secret from "
+                f"its state directory to {self.state.path}"
+            )
         wanted = catalogue.read_catalogue(CATALOGUE)
         await catalogue.ensure(self.store, self.clock, self.ids, wanted, self.settings.region)
 
@@ -207,7 +213,7 @@ def serve(settings: Settings) -> int:
         config = uvicorn.Config(
             front_of(cloud), host=settings.host, port=settings.port,
             loop="uvloop", http="httptools", ws="none", lifespan="on", access_log=False,
-            log_level="error", timeout_graceful_shutdown=5, server_header=False,
+            proxy_headers=False, log_level="error", timeout_graceful_shutdown=5, server_header=False,
         )  # fmt: skip
         server = Server(config, cloud)
         server.run()

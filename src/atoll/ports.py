@@ -261,8 +261,9 @@ class Bus(Protocol):
     """Carries requests to the agent of one host, and reports back."""
 
     async def request(self, host_id: str, request: Request, *, timeout_s: float) -> Reply:
-        """The agent's answer. Raises what the agent raised (a DriverError), and
-        DriverUnavailable where nobody answers in time."""
+        """The agent's answer. Raises what the agent raised (a DriverError), DriverBusy where the
+        host's agent is not to be reached from here now, and DriverUnavailable where it does not
+        answer in time."""
         ...
 
     def serve(

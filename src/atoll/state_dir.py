@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 LOCK = "lock"
-SECRET_FILE = "server.secret"
+DIGEST_KEY_FILE = "server.secret"
 ADMIN_KEY = "admin.key"
 HOSTS = "hosts.json"
 SECRET_BYTES = 32
@@ -45,7 +45,7 @@ class StateDir:
             self._lock = None
 
     def secret(self) -> bytes:
-        path = self.path / SECRET_FILE
+        path = self.path / DIGEST_KEY_FILE
         if not path.exists():
             write_private(path, secrets.token_hex(SECRET_BYTES))
         return bytes.fromhex(path.read_text().strip())
@@ -56,6 +56,9 @@ class StateDir:
 
     def keep_admin_key(self, text: str) -> None:
         write_private(self.path / ADMIN_KEY, text + "\n")
+
+    def forget_admin_key(self) -> None:
+        (self.path / ADMIN_KEY).unlink(missing_ok=True)
 
     def host_ids(self) -> dict[str, str]:
         """The ids of the hosts whose agents ran here before, by name."""

@@ -1,7 +1,7 @@
 """The real clock and the real randomness: the only place that asks the machine for either."""
 
 import asyncio
-import secrets
+import random
 import time
 
 from atoll.domain import ids
@@ -18,16 +18,18 @@ class SystemClock:
 
 
 class RandomIds:
-    """`ports.Ids`: ids of one process rise strictly, also within a millisecond."""
+    """`ports.Ids`: ids of one process rise strictly, also within a millisecond. An id is no
+    secret, so an ordinary generator, seeded by the machine, will do."""
 
     def __init__(self, clock: SystemClock) -> None:
         self._clock = clock
         self._last = 0
+        self._bits = random.Random().getrandbits  # noqa: S311
 
     def new(self, prefix: str) -> str:
-        bits = ids.compose(self._clock.now_ms(), secrets.randbits(80))
+        bits = ids.compose(self._clock.now_ms(), self._bits(80))
         if bits <= self._last:
             # The 62 random bits at the end count up; their overflow is as good as impossible.
-            bits = self._last + 1 + secrets.randbits(16)
+            bits = self._last + 1 + self._bits(16)
         self._last = bits
         return ids.native(prefix, bits)

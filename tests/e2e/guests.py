@@ -16,9 +16,7 @@ class Login:
 
     def __init__(self, directory: Path) -> None:
         self.key = directory / "key"
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True
-        )
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True)
 
     @property
     def public_key(self) -> str:
@@ -69,4 +67,3 @@ def kill_guests(state: Path) -> None:
     for processes in qemu_processes(state).values():
         for process in processes:
             os.kill(process, 9)
-

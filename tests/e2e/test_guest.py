@@ -89,9 +89,7 @@ def test_reset_stop_and_start_keep_its_disk(
     assert again["status"]["public_ip"] == guest["status"]["public_ip"]
 
 
-def test_deleting_it_leaves_no_process_and_no_disk(
-    qemu_server: ServerProcess, guest: Any
-) -> None:
+def test_deleting_it_leaves_no_process_and_no_disk(qemu_server: ServerProcess, guest: Any) -> None:
     _, answer = qemu_server.ask("DELETE", f"/v1/instances/{guest['id']}")
     assert qemu_server.ended(answer["operation_id"])["status"] == "completed"
     assert qemu_processes(qemu_server.state) == {}

@@ -6,6 +6,7 @@ from typing import Any
 from atoll.domain.hosts import Capabilities, Host
 from atoll.domain.instances import Instance, InstanceSpec, Resolved
 from atoll.domain.operations import Operation
+from atoll.ports import Filter
 
 numbers = count(1)
 NOW = 1_760_000_000_000
@@ -58,3 +59,7 @@ def host(**changes: Any) -> Host:
         "seen_at_ms": NOW,
     }
     return Host(**(given | changes))
+
+
+def every(limit: int) -> Filter:
+    return Filter(limit=limit)

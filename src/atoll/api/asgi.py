@@ -1,6 +1,6 @@
 """One port, every face: hands each request to the dialect whose prefix its path has."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -24,7 +24,7 @@ class Front:
     def __init__(
         self,
         faces: Sequence[tuple[str, Asgi]],
-        pages: dict[str, tuple[bytes, Callable[[], bytes]]],
+        pages: Mapping[str, tuple[bytes, Callable[[], bytes]]],
         is_ready: Callable[[], bool],
         start: Start,
         stop: Start,

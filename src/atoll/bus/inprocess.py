@@ -7,11 +7,12 @@ from typing import Any
 
 import structlog
 
-from atoll.domain.errors import AtollError, DriverUnavailable
+from atoll.domain.errors import AtollError, DriverBusy, DriverUnavailable
 from atoll.messages import Reply, Report, Request
 
 log = structlog.get_logger()
 REPORTS_MAX = 10_000
+ELSEWHERE_S = 0.5
 Handler = Callable[[Request], Coroutine[Any, Any, Reply]]
 
 
@@ -26,7 +27,9 @@ class InProcessBus:
     async def request(self, host_id: str, request: Request, *, timeout_s: float) -> Reply:
         handler = self._hosts.get(host_id)
         if handler is None:
-            raise DriverUnavailable(f"no agent of host {host_id} is there")
+            # Where several control planes share a database, the host's agent may be with another
+            # one: whoever is with it takes the operation next.
+            raise DriverBusy(f"no agent of host {host_id} is here", after_s=ELSEWHERE_S)
         try:
             async with asyncio.timeout(timeout_s):
                 return await handler(request)

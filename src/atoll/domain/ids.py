@@ -10,6 +10,9 @@ import uuid
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 LENGTH = 26
+# Two letters for each ten bits: an id is made for every request, so it is made by table.
+PAIRS = [ALPHABET[value >> 5] + ALPHABET[value & 31] for value in range(1024)]
+SHIFTS = range(120, -1, -10)
 
 INSTANCE = "inst"
 OPERATION = "op"
@@ -33,8 +36,7 @@ def compose(now_ms: int, random_80: int) -> int:
 
 
 def native(prefix: str, bits: int) -> str:
-    letters = [ALPHABET[(bits >> shift) & 31] for shift in range(125, -1, -5)]
-    return f"{prefix}-{''.join(letters)}"
+    return f"{prefix}-{''.join([PAIRS[(bits >> shift) & 1023] for shift in SHIFTS])}"
 
 
 def bits_of(native_id: str) -> int:

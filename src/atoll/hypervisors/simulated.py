@@ -1,5 +1,7 @@
 """Simulated hosts, as many as were asked for, with one plan of faults."""
 
+import hashlib
+
 from atoll.domain.hosts import Capacity
 from atoll.drivers.faults import FaultPlan
 from atoll.drivers.simulator import SimulatorDriver, Times
@@ -13,7 +15,7 @@ async def build(settings: Settings, clock: Clock, faults: FaultPlan) -> dict[str
     """Their worlds are journals in the state directory: they outlive the process."""
     directory = settings.state / "simulator"
     directory.mkdir(exist_ok=True)
-    names = [f"sim-{number}" for number in range(1, settings.simulator_hosts + 1)]
+    names = [f"sim-{n}{mark(settings)}" for n in range(1, settings.simulator_hosts + 1)]
     times = Times(boot_s=settings.simulator_boot_s)
     return {
         name: SimulatorDriver(
@@ -21,3 +23,10 @@ async def build(settings: Settings, clock: Clock, faults: FaultPlan) -> dict[str
         )
         for name in names
     }
+
+
+def mark(settings: Settings) -> str:
+    """Hosts of servers that share a database need names of their own."""
+    if settings.database is None:
+        return ""
+    return "-" + hashlib.blake2b(str(settings.state).encode(), digest_size=3).hexdigest()

@@ -14,6 +14,7 @@ import structlog
 from atoll.domain.errors import AtollError, DriverBusy, DriverRefused, Lost, Refused
 from atoll.domain.events import Event
 from atoll.domain.operations import Operation, OperationState, StepRecord
+from atoll.operations.pace import Pace
 from atoll.operations.steps import Ranges, Retry, Step, StepContext, Workflow
 from atoll.ports import Bus, Clock, Store, Transaction
 
@@ -59,10 +60,12 @@ class Engine:
         self._ranges = ranges
         self._limits = limits
         self._wake = asyncio.Event()
+        self._pace = Pace(clock)
         self._carrying: dict[str, asyncio.Task[None]] = {}
 
     def wake(self) -> None:
         """A hint that something may be due. The engine would find it anyway."""
+        self._pace.accepted()
         self._wake.set()
 
     async def run(self) -> None:
@@ -86,6 +89,7 @@ class Engine:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _take_what_is_due(self) -> None:
+        await self._pace.step()
         now_ms = self._clock.now_ms()
         operations = self._store.read().operations
         due_ms = await operations.next_due_ms()
@@ -132,6 +136,7 @@ class Engine:
         try:
             going: Operation | None = operation
             while going is not None:
+                await self._pace.step()
                 going = await self._advance(going)
         except Lost as lost:
             log.info("left to another engine", operation=operation.id, why=lost.message)

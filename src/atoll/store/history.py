@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from atoll.domain.errors import Invalid, Lost
 from atoll.domain.events import AuditRecord, Event, IdempotencyRecord
 from atoll.store import tables
-from atoll.store.rows import Mapping, NounRows, encode_json
+from atoll.store.rows import ColumnMapping, DocumentMapping, NounRows, encode_json
 from atoll.store.sql import Write, bind
 from atoll.store.unit import Unit
 
-AUDIT = Mapping(AuditRecord, tables.audit, "audit record")
-ANSWERS = Mapping(IdempotencyRecord, tables.idempotency, "first answer")
+AUDIT = DocumentMapping(AuditRecord, tables.audit, "audit record")
+ANSWERS = ColumnMapping(IdempotencyRecord, tables.idempotency, "first answer")
 event = tables.events.c
 EVENT_COLUMNS = (
     event.project_id, event.kind, event.resource_id, event.operation_id, event.data, event.at_ms,

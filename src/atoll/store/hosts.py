@@ -7,12 +7,12 @@ import sqlalchemy as sa
 from atoll.domain.errors import Lost
 from atoll.domain.hosts import Host, Reservation
 from atoll.store import tables
-from atoll.store.rows import Mapping, NounRows
+from atoll.store.rows import ColumnMapping, NounRows
 from atoll.store.sql import Write, bind
 from atoll.store.unit import Unit
 
-HOSTS = Mapping(Host, tables.hosts, "host")
-RESERVATIONS = Mapping(Reservation, tables.reservations, "reservation")
+HOSTS = ColumnMapping(Host, tables.hosts, "host")
+RESERVATIONS = ColumnMapping(Reservation, tables.reservations, "reservation")
 SIZES = ("vcpus", "memory_mib", "disk_gib")
 
 

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from atoll.domain.errors import Lost
 from atoll.domain.operations import Operation, OperationState, StepRecord
 from atoll.store import tables
-from atoll.store.rows import Mapping, NounRows
+from atoll.store.rows import ColumnMapping, NounRows
 from atoll.store.sql import Write, bind
 from atoll.store.unit import Unit
 
-OPERATIONS = Mapping(Operation, tables.operations, "operation")
-STEPS = Mapping(StepRecord, tables.operation_steps, "step")
+OPERATIONS = ColumnMapping(Operation, tables.operations, "operation")
+STEPS = ColumnMapping(StepRecord, tables.operation_steps, "step")
 LIVE_MAX = 100
 op = tables.operations.c
 # The engine writes whole rows under its claim, but never over a cancel that came meanwhile.

@@ -16,7 +16,7 @@ from atoll.domain.errors import StoreUnavailable
 from atoll.store import revision
 from atoll.store.sql import Query, Statements, Write
 from atoll.store.transaction import SqlTransaction, committed
-from atoll.store.unit import TopicWatch, Watchers
+from atoll.store.unit import Kept, TopicWatch, Watchers
 
 POOL_MAX = 16
 RESTART_WAITS_S = (0.1, 0.5, 1.0, 2.0)
@@ -36,7 +36,9 @@ class PostgresStore:
     def __init__(self, url: str) -> None:
         self.statements = Statements(PGDialect_asyncpg())  # type: ignore[no-untyped-call]
         self._url = url
+        self.kept = Kept()
         self._watchers = Watchers()
+        self._read = SqlTransaction(self)
 
     async def open(self) -> None:
         try:
@@ -60,7 +62,7 @@ class PostgresStore:
         return committed(self)
 
     def read(self) -> SqlTransaction:
-        return SqlTransaction(self)
+        return self._read
 
     def watch(self, topic: str) -> TopicWatch:
         return self._watchers.add(topic)

@@ -1,14 +1,10 @@
-"""What every noun has: its struct as a row and back, reads, and writes that are held back.
-
-A field of a struct is the column of the same name. Texts, numbers and bytes go through as they
-are; enums are their words; anything else is a JSON document.
-"""
+"""What every noun has: its struct as a row and back, reads, and writes that are held back."""
 
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -25,21 +21,64 @@ SAME_NAME_MAX = 10
 encode_json = msgspec.json.Encoder().encode
 
 
-class Mapping(Generic[T]):
-    """A struct and its table. Codecs are found once, from the struct's type hints."""
+class Mapping(Protocol[T]):
+    """How a struct becomes a row of its table, and back."""
+
+    @property
+    def table(self) -> sa.Table: ...
+    @property
+    def singular(self) -> str: ...
+    @property
+    def columns(self) -> Sequence[sa.Column[Any]]: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def kept(self) -> bool:
+        """Whether what was read may be kept for a moment: see `unit.Kept`."""
+        ...
+
+    def values(self, thing: T) -> dict[str, Any]: ...
+
+    def thing(self, row: Any) -> T: ...
+
+
+class DocumentMapping(Generic[T]):
+    """The whole struct as a document; the other columns are copies of what queries look at."""
+
+    def __init__(
+        self, struct: type[T], table: sa.Table, singular: str, *, kept: bool = False
+    ) -> None:
+        self.table = table
+        self.singular = singular
+        self.kept = kept
+        self.columns = (table.c.document,)
+        self.names = tuple(column.name for column in table.c)
+        self._copied = tuple(name for name in self.names if name != "document")
+        self._decode = msgspec.json.Decoder(struct).decode
+
+    def values(self, thing: T) -> dict[str, Any]:
+        values = {name: getattr(thing, name) for name in self._copied}
+        values["document"] = encode_json(thing)
+        return values
+
+    def thing(self, row: Any) -> T:
+        return self._decode(row[0])
+
+
+class ColumnMapping(Generic[T]):
+    """A column for every field. Codecs are found once, from the struct's type hints."""
+
+    kept = False
 
     def __init__(self, struct: type[T], table: sa.Table, singular: str) -> None:
         self.struct = struct
         self.table = table
         self.singular = singular
         hints = typing.get_type_hints(struct)
-        names = [name for name in struct.__struct_fields__ if name in table.c]
-        self.names = tuple(names)
-        self.columns = [table.c[name] for name in names]
-        self.encoders = {n: e for n in names if (e := encoder_of(hints[n])) is not None}
-        self.decoders = [(i, d) for i, n in enumerate(names) if (d := decoder_of(hints[n]))]
-        self.has_labels = "labels" in names
-        self.has_project = "project_id" in names
+        self.names = tuple(name for name in struct.__struct_fields__ if name in table.c)
+        self.columns = [table.c[name] for name in self.names]
+        self.encoders = {n: e for n in self.names if (e := encoder_of(hints[n])) is not None}
+        self.decoders = [(i, d) for i, n in enumerate(self.names) if (d := decoder_of(hints[n]))]
 
     def values(self, thing: T) -> dict[str, Any]:
         values = {name: getattr(thing, name) for name in self.names}
@@ -96,13 +135,12 @@ class NounRows(Generic[T]):
         return found
 
     async def find(self, thing_id: str) -> T | None:
-        table = self.mapping.table
+        column = self.mapping.table.c.id
         query = self._query(
-            "find",
-            lambda: sa.select(*self.mapping.columns).where(table.c.id == bind("id", table.c.id)),
+            "find", lambda: sa.select(*self.mapping.columns).where(column == bind("id", column))
         )
-        rows = await self.unit.fetch(query, {"id": thing_id})
-        return self.mapping.thing(rows[0]) if rows else None
+        found = await self._things(query, {"id": thing_id})
+        return found[0] if found else None
 
     async def named(self, project_id: str | None, name: str) -> list[T]:
         return await self.page(Filter(project_id=project_id, name=name, limit=SAME_NAME_MAX))
@@ -119,8 +157,18 @@ class NounRows(Generic[T]):
             wanted.descending,
         )
         query = self._query(key, lambda: page_of(self.mapping, wanted))
-        rows = await self.unit.fetch(query, page_values(wanted))
-        return [self.mapping.thing(row) for row in rows]
+        return await self._things(query, page_values(wanted))
+
+    async def _things(self, query: Query, values: dict[str, Any]) -> list[T]:
+        if not self.mapping.kept:
+            return [self.mapping.thing(row) for row in await self.unit.fetch(query, values)]
+        kept, table = self.unit.database.kept, self.mapping.table.name
+        key = (query.text, query.place(values))
+        things: list[T] | None = kept.find(table, key)
+        if things is None:
+            things = [self.mapping.thing(row) for row in await self.unit.fetch(query, values)]
+            kept.keep(table, key, things)
+        return list(things)
 
     def add(self, thing: T) -> None:
         query = self._query("add", lambda: self.mapping.table.insert())
@@ -131,8 +179,7 @@ class NounRows(Generic[T]):
             values,
             duplicate=lambda: AlreadyExists(f"{singular} already exists: {thing_id}"),
         )
-        if self.mapping.has_labels:
-            self._add_labels(thing)
+        self._add_labels(thing)
 
     def change(self, thing: T, **changes: Any) -> T:
         version = thing.version  # type: ignore[attr-defined]
@@ -150,7 +197,7 @@ class NounRows(Generic[T]):
         values = self.mapping.values(changed)
         values["of_id"], values["of_version"] = values["id"], version
         self._write(query, values, missing=self._lost(values["id"]))
-        if "labels" in changes and self.mapping.has_labels:
+        if "labels" in changes:
             self._drop_labels(values["id"])
             self._add_labels(changed)
         return changed
@@ -167,13 +214,13 @@ class NounRows(Generic[T]):
         )
         values = self.mapping.values(thing)
         self._write(query, values, missing=self._lost(values["id"]))
-        if self.mapping.has_labels:
+        if getattr(thing, "labels", None):
             self._drop_labels(values["id"])
 
     def _add_labels(self, thing: T) -> None:
         query = self.unit.statements.get("labels.add", lambda: tables.labels.insert())
         thing_id = thing.id  # type: ignore[attr-defined]
-        for key, value in thing.labels.items():  # type: ignore[attr-defined]
+        for key, value in getattr(thing, "labels", {}).items():
             row = {"key": key, "value": value, "resource_id": thing_id}
             self.unit.write(Write(query, query.place(row)))
 
@@ -192,7 +239,10 @@ class NounRows(Generic[T]):
         return self.unit.statements.get((self.mapping.table.name, key), build)
 
     def _write(self, query: Query, values: dict[str, Any], **problems: Any) -> None:
-        self.unit.write(Write(query, query.place(values), topic=values["id"], **problems))
+        kept = self.mapping.table.name if self.mapping.kept else None
+        self.unit.write(
+            Write(query, query.place(values), topic=values["id"], kept=kept, **problems)
+        )
 
 
 def page_of(mapping: Mapping[Any], wanted: Filter) -> sa.Select[Any]:

@@ -30,7 +30,8 @@ class Query(NamedTuple):
 class Write(NamedTuple):
     """A held-back statement. `missing` is raised where it touches no row, `duplicate` where a
     unique index refuses it; `topic` is what watchers are told, `lock` what PostgreSQL holds
-    until the commit, so that two writers of one queue see each other."""
+    until the commit, so that two writers of one queue see each other. `kept` names the table
+    whose kept things are no longer true."""
 
     query: Query
     values: tuple[Any, ...]
@@ -38,6 +39,7 @@ class Write(NamedTuple):
     duplicate: Problem | None = None
     topic: str | None = None
     lock: str | None = None
+    kept: str | None = None
 
 
 class Statements:

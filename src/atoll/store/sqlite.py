@@ -21,7 +21,7 @@ from atoll.domain.errors import AtollError, StoreUnavailable
 from atoll.store import revision
 from atoll.store.sql import Query, Statements, Write
 from atoll.store.transaction import SqlTransaction, committed
-from atoll.store.unit import TopicWatch, Watchers
+from atoll.store.unit import Kept, TopicWatch, Watchers
 
 GROUP_MAX = 256
 BUSY_TIMEOUT_S = 30
@@ -40,7 +40,9 @@ class SqliteStore:
         self.statements = Statements(SQLiteDialect_pysqlite(paramstyle="qmark"))
         self._path = path
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self.kept = Kept()
         self._watchers = Watchers()
+        self._read = SqlTransaction(self)
 
     async def open(self) -> None:
         """Creates the file or brings its schema up to date. Raises ValueError where a newer
@@ -61,7 +63,7 @@ class SqliteStore:
         return committed(self)
 
     def read(self) -> SqlTransaction:
-        return SqlTransaction(self)
+        return self._read
 
     def watch(self, topic: str) -> TopicWatch:
         return self._watchers.add(topic)

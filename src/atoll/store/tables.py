@@ -1,4 +1,8 @@
-"""The schema. Times are milliseconds; documents are JSON bytes, passed through unchanged."""
+"""The schema. Times are milliseconds; documents are JSON bytes.
+
+Most nouns are a document beside the columns that queries look at; what SQL itself counts up or
+claims (operations, hosts) has a column for every field.
+"""
 
 from typing import Any
 
@@ -44,57 +48,36 @@ def document(name: str) -> sa.Column[bytes]:
     return Column(name, Document, nullable=False)
 
 
-def document_or_null(name: str) -> sa.Column[bytes]:
-    return Column(name, Document)
-
-
 def key() -> sa.Column[str]:
     return Column("id", Text, primary_key=True)
 
 
+def noun(name: str, *columns: sa.Column[Any] | sa.Index) -> sa.Table:
+    """A noun whose row is its whole struct as a document, beside the columns that queries need."""
+    return sa.Table(name, METADATA, key(), *columns, document("document"), sqlite_with_rowid=False)
+
+
 def owned(name: str, *columns: sa.Column[Any]) -> sa.Table:
-    """A noun that a project owns, with a name and labels."""
-    return sa.Table(
+    """A noun that a project owns and that is found by its name."""
+    return noun(
         name,
-        METADATA,
-        key(),
         text("project_id"),
         text("name"),
-        document("labels"),
         *columns,
         integer("version"),
-        integer("created_at_ms"),
         sa.Index(None, "project_id", "name"),
     )
 
 
-instances = sa.Table(
+instances = noun(
     "instances",
-    METADATA,
-    key(),
     text("project_id"),
     text("name"),
-    document("labels"),
-    document("spec"),
-    document("resolved"),
     text("goal"),
     text("state"),
-    text("reason"),
-    text_or_null("doing"),
-    text_or_null("operation_id"),
-    integer("boots"),
     text_or_null("host_id"),
-    text_or_null("private_ip"),
-    text_or_null("public_ip"),
-    text_or_null("mac"),
-    document("ports"),
-    flag("protected"),
-    integer("version"),
-    integer("created_at_ms"),
-    integer("updated_at_ms"),
-    integer_or_null("running_since_ms"),
-    integer_or_null("ready_at_ms"),
     integer_or_null("deleted_at_ms"),
+    integer("version"),
     sa.Index(None, "project_id", "state", "id"),
     sa.Index(None, "project_id", "name"),
     sa.Index(None, "host_id"),
@@ -108,77 +91,24 @@ sa.Index(
     postgresql_where=sa.text("deleted_at_ms IS NULL"),
 )
 
-images = sa.Table(
-    "images",
-    METADATA,
-    key(),
-    text("project_id"),
-    text("name"),
-    text("image_version"),
-    text("os"),
-    text("description"),
-    document("labels"),
-    document("source"),
-    text_or_null("alias_of"),
-    text("state"),
-    text("reason"),
-    integer("disk_gib_min"),
-    integer("memory_mib_min"),
-    integer_or_null("size_bytes"),
-    integer_or_null("virtual_size_bytes"),
-    text_or_null("checksum"),
-    text_or_null("doing"),
-    text_or_null("operation_id"),
-    integer("version"),
-    integer("created_at_ms"),
-    integer("updated_at_ms"),
-    sa.Index(None, "project_id", "name"),
-)
-
-plans = sa.Table(
-    "plans",
-    METADATA,
-    key(),
-    integer("vcpus"),
-    integer("memory_mib"),
-    integer("disk_gib"),
-    text("description"),
-    integer("version"),
-)
-
-regions = sa.Table("regions", METADATA, key(), text("description"), integer("version"))
-
-projects = sa.Table(
-    "projects",
-    METADATA,
-    key(),
-    text("name"),
-    integer("version"),
-    integer("created_at_ms"),
-    sa.Index(None, "name", unique=True),
-)
-
-api_keys = sa.Table(
+images = owned("images")
+ssh_keys = owned("ssh_keys")
+vpcs = owned("vpcs")
+subnets = owned("subnets", text("vpc_id"))
+security_groups = owned("security_groups")
+plans = noun("plans", integer("version"))
+regions = noun("regions", integer("version"))
+projects = noun("projects", text("name"), integer("version"), sa.Index(None, "name", unique=True))
+api_keys = noun(
     "api_keys",
-    METADATA,
-    key(),
     text("project_id"),
     text("name"),
-    text("role"),
     document("digest"),
-    text("hint"),
-    text_or_null("limit_class"),
-    integer_or_null("expires_at_ms"),
     integer("version"),
-    integer("created_at_ms"),
     sa.Index(None, "digest", unique=True),
     sa.Index(None, "project_id", "name"),
 )
-
-ssh_keys = owned("ssh_keys", text("public_key"), text("fingerprint"))
-vpcs = owned("vpcs", text("cidr"))
-subnets = owned("subnets", text("vpc_id"), text("cidr"))
-security_groups = owned("security_groups", document("rules"))
+audit = noun("audit", text("project_id"), text("resource_id"), sa.Index(None, "project_id", "id"))
 
 labels = sa.Table(
     "labels",
@@ -187,6 +117,7 @@ labels = sa.Table(
     Column("value", Text, primary_key=True),
     Column("resource_id", Text, primary_key=True),
     sa.Index(None, "resource_id"),
+    sqlite_with_rowid=False,
 )
 
 hosts = sa.Table(
@@ -210,6 +141,7 @@ hosts = sa.Table(
     integer("created_at_ms"),
     integer("seen_at_ms"),
     sa.Index(None, "name", unique=True),
+    sqlite_with_rowid=False,
 )
 
 reservations = sa.Table(
@@ -220,6 +152,7 @@ reservations = sa.Table(
     integer("vcpus"),
     integer("memory_mib"),
     integer("disk_gib"),
+    sqlite_with_rowid=False,
 )
 
 addresses = sa.Table(
@@ -229,6 +162,7 @@ addresses = sa.Table(
     Column("number", Integer, primary_key=True),
     text("instance_id"),
     sa.Index(None, "instance_id", "scope", unique=True),
+    sqlite_with_rowid=False,
 )
 
 operations = sa.Table(
@@ -260,6 +194,7 @@ operations = sa.Table(
     integer_or_null("ended_at_ms"),
     sa.Index(None, "project_id", "id"),
     sa.Index(None, "resource_id", "id"),
+    sqlite_with_rowid=False,
 )
 # What a claim looks at, and nothing else.
 sa.Index(
@@ -289,6 +224,7 @@ operation_steps = sa.Table(
     integer("epoch"),
     integer("attempts"),
     integer("ended_at_ms"),
+    sqlite_with_rowid=False,
 )
 
 # `xid` is the PostgreSQL transaction that wrote the event: readers show an event only when every
@@ -314,23 +250,6 @@ events = sa.Table(
     sqlite_autoincrement=True,
 )
 
-audit = sa.Table(
-    "audit",
-    METADATA,
-    key(),
-    text("project_id"),
-    text("key_id"),
-    text("dialect"),
-    text("request_id"),
-    text("action"),
-    text("resource_id"),
-    text_or_null("operation_id"),
-    document_or_null("before"),
-    document_or_null("after"),
-    integer("at_ms"),
-    sa.Index(None, "project_id", "id"),
-)
-
 idempotency = sa.Table(
     "idempotency",
     METADATA,
@@ -341,4 +260,5 @@ idempotency = sa.Table(
     document("body"),
     integer("at_ms"),
     sa.Index(None, "at_ms"),
+    sqlite_with_rowid=False,
 )

@@ -16,45 +16,95 @@ from atoll.store.addresses import AddressRows
 from atoll.store.history import AnswerRows, AuditRows, EventRows
 from atoll.store.hosts import HostRows
 from atoll.store.operations import OperationRows
-from atoll.store.rows import Mapping, NounRows
-from atoll.store.unit import Database, Unit
+from atoll.store.rows import DocumentMapping, NounRows
+from atoll.store.unit import Database, Unit, lazily
 
-INSTANCES = Mapping(Instance, tables.instances, "instance")
-IMAGES = Mapping(Image, tables.images, "image")
-PLANS = Mapping(Plan, tables.plans, "type")
-REGIONS = Mapping(Region, tables.regions, "region")
-SSH_KEYS = Mapping(SshKey, tables.ssh_keys, "ssh key")
-VPCS = Mapping(Vpc, tables.vpcs, "vpc")
-SUBNETS = Mapping(Subnet, tables.subnets, "subnet")
-SECURITY_GROUPS = Mapping(SecurityGroup, tables.security_groups, "security group")
-PROJECTS = Mapping(Project, tables.projects, "project")
-API_KEYS = Mapping(ApiKey, tables.api_keys, "api key")
+INSTANCES = DocumentMapping(Instance, tables.instances, "instance")
+IMAGES = DocumentMapping(Image, tables.images, "image", kept=True)
+PLANS = DocumentMapping(Plan, tables.plans, "type", kept=True)
+REGIONS = DocumentMapping(Region, tables.regions, "region", kept=True)
+SSH_KEYS = DocumentMapping(SshKey, tables.ssh_keys, "ssh key", kept=True)
+VPCS = DocumentMapping(Vpc, tables.vpcs, "vpc", kept=True)
+SUBNETS = DocumentMapping(Subnet, tables.subnets, "subnet", kept=True)
+SECURITY_GROUPS = DocumentMapping(
+    SecurityGroup, tables.security_groups, "security group", kept=True
+)
+PROJECTS = DocumentMapping(Project, tables.projects, "project")
+API_KEYS = DocumentMapping(ApiKey, tables.api_keys, "api key")
 
 
 class SqlTransaction:
-    """The nouns, each with its own queries, all writing into one unit."""
+    """The nouns, each with its own queries, all writing into one unit; made when first used."""
 
     def __init__(self, database: Database) -> None:
-        unit = self.unit = Unit(database)
-        self.instances = NounRows(unit, INSTANCES)
-        self.images = NounRows(unit, IMAGES)
-        self.plans = NounRows(unit, PLANS)
-        self.regions = NounRows(unit, REGIONS)
-        self.ssh_keys = NounRows(unit, SSH_KEYS)
-        self.vpcs = NounRows(unit, VPCS)
-        self.subnets = NounRows(unit, SUBNETS)
-        self.security_groups = NounRows(unit, SECURITY_GROUPS)
-        self.projects = NounRows(unit, PROJECTS)
-        self.api_keys = NounRows(unit, API_KEYS)
-        self.operations = OperationRows(unit)
-        self.hosts = HostRows(unit)
-        self.addresses = AddressRows(unit)
-        self.events = EventRows(unit)
-        self.audit = AuditRows(unit)
-        self.idempotency = AnswerRows(unit)
+        self.unit = Unit(database)
 
     def discard(self) -> None:
         self.unit.writes.clear()
+
+    @lazily
+    def instances(self) -> NounRows[Instance]:
+        return NounRows(self.unit, INSTANCES)
+
+    @lazily
+    def images(self) -> NounRows[Image]:
+        return NounRows(self.unit, IMAGES)
+
+    @lazily
+    def plans(self) -> NounRows[Plan]:
+        return NounRows(self.unit, PLANS)
+
+    @lazily
+    def regions(self) -> NounRows[Region]:
+        return NounRows(self.unit, REGIONS)
+
+    @lazily
+    def ssh_keys(self) -> NounRows[SshKey]:
+        return NounRows(self.unit, SSH_KEYS)
+
+    @lazily
+    def vpcs(self) -> NounRows[Vpc]:
+        return NounRows(self.unit, VPCS)
+
+    @lazily
+    def subnets(self) -> NounRows[Subnet]:
+        return NounRows(self.unit, SUBNETS)
+
+    @lazily
+    def security_groups(self) -> NounRows[SecurityGroup]:
+        return NounRows(self.unit, SECURITY_GROUPS)
+
+    @lazily
+    def projects(self) -> NounRows[Project]:
+        return NounRows(self.unit, PROJECTS)
+
+    @lazily
+    def api_keys(self) -> NounRows[ApiKey]:
+        return NounRows(self.unit, API_KEYS)
+
+    @lazily
+    def operations(self) -> OperationRows:
+        return OperationRows(self.unit)
+
+    @lazily
+    def hosts(self) -> HostRows:
+        return HostRows(self.unit)
+
+    @lazily
+    def addresses(self) -> AddressRows:
+        return AddressRows(self.unit)
+
+    @lazily
+    def events(self) -> EventRows:
+        return EventRows(self.unit)
+
+    @lazily
+    def audit(self) -> AuditRows:
+        return AuditRows(self.unit)
+
+    @lazily
+    def idempotency(self) -> AnswerRows:
+        return AnswerRows(self.unit)
 
 
 @asynccontextmanager

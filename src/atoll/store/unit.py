@@ -1,17 +1,61 @@
 """A unit of work: reads go straight to the database, writes are held back for one commit."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from atoll.store.sql import Query, Statements, Write
+
+KEPT_S = 1.0
+KEPT_MAX = 10_000
+Owner = TypeVar("Owner")
+Value = TypeVar("Value")
+
+
+class lazily(Generic[Owner, Value]):  # noqa: N801  (reads as a decorator)
+    """A property that is computed once. `functools.cached_property` of Python 3.11 takes a lock
+    each time, which costs more than what is computed here."""
+
+    def __init__(self, compute: Callable[[Owner], Value]) -> None:
+        self._compute = compute
+        self._name = compute.__name__
+
+    def __get__(self, owner: Owner, kind: type[Owner] | None = None) -> Value:
+        value = owner.__dict__[self._name] = self._compute(owner)
+        return value
+
+
+class Kept:
+    """Things that change rarely and are read with every request: plans, images, groups and the
+    like. A commit of this process forgets what it touched; that of another one is noticed after
+    a second."""
+
+    def __init__(self) -> None:
+        self._things: dict[str, dict[Any, tuple[float, Any]]] = {}
+
+    def find(self, table: str, key: Any) -> Any:
+        until, things = self._things.get(table, {}).get(key, (0.0, None))
+        return things if until > monotonic() else None
+
+    def keep(self, table: str, key: Any, things: Any) -> None:
+        of_table = self._things.setdefault(table, {})
+        if len(of_table) >= KEPT_MAX:
+            of_table.clear()
+        of_table[key] = (monotonic() + KEPT_S, things)
+
+    def forget(self, writes: Sequence[Write]) -> None:
+        for write in writes:
+            if write.kept is not None:
+                self._things.pop(write.kept, None)
 
 
 class Database(Protocol):
     """What `sqlite.py` and `postgres.py` provide."""
 
     statements: Statements
+    kept: Kept
 
     async def fetch(self, query: Query, values: Mapping[str, Any]) -> Sequence[Any]: ...
 
@@ -38,6 +82,7 @@ class Unit:
         writes, self.writes = self.writes, []
         if writes:
             await self.database.commit(writes)
+            self.database.kept.forget(writes)
 
 
 class Watchers:

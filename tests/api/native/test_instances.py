@@ -2,6 +2,7 @@
 
 import base64
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -336,7 +337,7 @@ def usage(api: Api, host: str) -> Json:
     return {key: value for key, value in status.items() if key.endswith("_used")}
 
 
-def until(ask, holds, patience_s: float = 10):  # type: ignore[no-untyped-def]
+def until(ask: Callable[[], Json], holds: Callable[[Json], bool], patience_s: float = 10) -> Json:
     """Asks again until it is so: for what has no wait of its own."""
     end = time.monotonic() + patience_s
     while True:

@@ -41,6 +41,15 @@ OPERATIONS = {
 
 
 @pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
+    """One of its own: whatever can be deleted is."""
+    running = RunningCloud(tmp_path_factory.mktemp("cloud"))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
 def things(cloud: RunningCloud) -> Iterator[dict[str, str]]:
     """One of each in the default project: the operations are tried on what exists, too."""
     api = cloud.api()

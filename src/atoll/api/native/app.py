@@ -38,6 +38,7 @@ from atoll.service.bundle import Services
 
 log = structlog.get_logger()
 PREFIX = "/v1"
+OPERATIONS, OPERATION = "v1/operations", "/v1/operations/"
 CONTROLLERS = (
     Instances, Operations, Events, Types, Regions, Images, SshKeys, Vpcs, Subnets,
     SecurityGroups, Hosts, ApiKeys, Projects, Faults,
@@ -58,8 +59,13 @@ def face(services: Services) -> Face:
         secret_of=bearer_or_key,
         refuse=wire.refuse,
         is_public=lambda method, path: False,
-        is_free=lambda method, path: method == "GET" and path.startswith("/v1/operations/"),
+        is_free=asks_for_an_operation,
     )
+
+
+def asks_for_an_operation(method: str, path: str) -> bool:
+    """Not for the list of them."""
+    return method == "GET" and path.startswith(OPERATION) and path.strip("/") != OPERATIONS
 
 
 def build(services: Services) -> Litestar:

@@ -391,7 +391,7 @@ class Instances(Controller):
         if instance.host_id is not None:
             wanted = ReadGuestLog(guest_id=instance.id, bytes_max=bytes_)
             text = await services.bus.request(instance.host_id, wanted, timeout_s=10)
-        return Response(text, media_type="text/plain; charset=utf-8")
+        return Response(text, media_type="text/plain")
 
     @get(
         "/{instance_id:str}/explain", operation_id="explainInstance",

@@ -1,19 +1,24 @@
 """`/v1/projects` and `/v1/api-keys`."""
 
 import datetime
+from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
+from msgspec import Meta
 
 from atoll.api.http import Call, caller_of
 from atoll.api.limits import CLASSES
 from atoll.api.native import named, wire
 from atoll.api.native.wire import Name, Wire, services_of
 from atoll.domain.commands import CreateApiKey
+from atoll.domain.errors import Invalid
 from atoll.domain.projects import ApiKey, Project, Role
 from atoll.service import projects
 from atoll.service.desk import Accepted, require
+
+YEAR_10000_MS = 253_402_300_800_000
 
 
 class OnlyName(Wire, kw_only=True):
@@ -31,7 +36,7 @@ class ApiKeySpec(Wire, kw_only=True):
     role: Role
     project: str | None = None
     limit_class: str | None = None
-    expires_at: datetime.datetime | None = None
+    expires_at: Annotated[datetime.datetime, Meta(tz=True)] | None = None
 
 
 class CreateApiKeyBody(Wire, kw_only=True):
@@ -105,6 +110,8 @@ def show_key(key: ApiKey, text: str | None = None) -> ApiKeyOut:
 def parse_key(body: CreateApiKeyBody) -> CreateApiKey:
     spec = body.spec
     expires = None if spec.expires_at is None else int(spec.expires_at.timestamp() * 1000)
+    if expires is not None and expires >= YEAR_10000_MS:
+        raise Invalid("spec.expires_at lies after the year 9999", field="spec.expires_at")
     return CreateApiKey(
         name=body.metadata.name, role=spec.role, project=spec.project,
         limit_class=spec.limit_class, expires_at_ms=expires,

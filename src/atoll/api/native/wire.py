@@ -158,7 +158,7 @@ def time_of(at_ms: int | None) -> str | None:
     if at_ms is None:
         return None
     whole = datetime.datetime.fromtimestamp(at_ms // 1000, datetime.UTC)
-    return f"{whole:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{whole.isoformat()[:19]}Z"
 
 
 def time_text(at_ms: int) -> str:

@@ -15,6 +15,7 @@ def upgrade() -> None:
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("instance_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("scope", "number", name=op.f("pk_addresses")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("addresses", schema=None) as batch_op:
         batch_op.create_index(
@@ -26,14 +27,11 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("role", sa.Text(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("hint", sa.Text(), nullable=False),
-        sa.Column("limit_class", sa.Text(), nullable=True),
-        sa.Column("expires_at_ms", sa.BigInteger(), nullable=True),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("api_keys", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_api_keys_digest"), ["digest"], unique=True)
@@ -45,16 +43,10 @@ def upgrade() -> None:
         "audit",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("project_id", sa.Text(), nullable=False),
-        sa.Column("key_id", sa.Text(), nullable=False),
-        sa.Column("dialect", sa.Text(), nullable=False),
-        sa.Column("request_id", sa.Text(), nullable=False),
-        sa.Column("action", sa.Text(), nullable=False),
         sa.Column("resource_id", sa.Text(), nullable=False),
-        sa.Column("operation_id", sa.Text(), nullable=True),
-        sa.Column("before", sa.LargeBinary(), nullable=True),
-        sa.Column("after", sa.LargeBinary(), nullable=True),
-        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.create_index(
@@ -105,6 +97,7 @@ def upgrade() -> None:
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("seen_at_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_hosts")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("hosts", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_hosts_name"), ["name"], unique=True)
@@ -118,6 +111,7 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("at_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("key_id", "key", name=op.f("pk_idempotency")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("idempotency", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_idempotency_at_ms"), ["at_ms"], unique=False)
@@ -127,25 +121,10 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("image_version", sa.Text(), nullable=False),
-        sa.Column("os", sa.Text(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
-        sa.Column("labels", sa.LargeBinary(), nullable=False),
-        sa.Column("source", sa.LargeBinary(), nullable=False),
-        sa.Column("alias_of", sa.Text(), nullable=True),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("disk_gib_min", sa.BigInteger(), nullable=False),
-        sa.Column("memory_mib_min", sa.BigInteger(), nullable=False),
-        sa.Column("size_bytes", sa.BigInteger(), nullable=True),
-        sa.Column("virtual_size_bytes", sa.BigInteger(), nullable=True),
-        sa.Column("checksum", sa.Text(), nullable=True),
-        sa.Column("doing", sa.Text(), nullable=True),
-        sa.Column("operation_id", sa.Text(), nullable=True),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
-        sa.Column("updated_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_images")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("images", schema=None) as batch_op:
         batch_op.create_index(
@@ -157,28 +136,14 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("labels", sa.LargeBinary(), nullable=False),
-        sa.Column("spec", sa.LargeBinary(), nullable=False),
-        sa.Column("resolved", sa.LargeBinary(), nullable=False),
         sa.Column("goal", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("doing", sa.Text(), nullable=True),
-        sa.Column("operation_id", sa.Text(), nullable=True),
-        sa.Column("boots", sa.BigInteger(), nullable=False),
         sa.Column("host_id", sa.Text(), nullable=True),
-        sa.Column("private_ip", sa.Text(), nullable=True),
-        sa.Column("public_ip", sa.Text(), nullable=True),
-        sa.Column("mac", sa.Text(), nullable=True),
-        sa.Column("ports", sa.LargeBinary(), nullable=False),
-        sa.Column("protected", sa.Boolean(), nullable=False),
-        sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
-        sa.Column("updated_at_ms", sa.BigInteger(), nullable=False),
-        sa.Column("running_since_ms", sa.BigInteger(), nullable=True),
-        sa.Column("ready_at_ms", sa.BigInteger(), nullable=True),
         sa.Column("deleted_at_ms", sa.BigInteger(), nullable=True),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_instances")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("instances", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_instances_host_id"), ["host_id"], unique=False)
@@ -204,6 +169,7 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("resource_id", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key", "value", "resource_id", name=op.f("pk_labels")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("labels", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_labels_resource_id"), ["resource_id"], unique=False)
@@ -221,6 +187,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "operation_id", "run", "direction", "index", name=op.f("pk_operation_steps")
         ),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "operations",
@@ -249,6 +216,7 @@ def upgrade() -> None:
         sa.Column("started_at_ms", sa.BigInteger(), nullable=True),
         sa.Column("ended_at_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_operations")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("operations", schema=None) as batch_op:
         batch_op.create_index(
@@ -275,20 +243,19 @@ def upgrade() -> None:
     op.create_table(
         "plans",
         sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("vcpus", sa.BigInteger(), nullable=False),
-        sa.Column("memory_mib", sa.BigInteger(), nullable=False),
-        sa.Column("disk_gib", sa.BigInteger(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_plans")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "projects",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_projects")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("projects", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_projects_name"), ["name"], unique=True)
@@ -296,9 +263,10 @@ def upgrade() -> None:
     op.create_table(
         "regions",
         sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_regions")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "reservations",
@@ -308,17 +276,17 @@ def upgrade() -> None:
         sa.Column("memory_mib", sa.BigInteger(), nullable=False),
         sa.Column("disk_gib", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reservations")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "security_groups",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("labels", sa.LargeBinary(), nullable=False),
-        sa.Column("rules", sa.LargeBinary(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_security_groups")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("security_groups", schema=None) as batch_op:
         batch_op.create_index(
@@ -330,12 +298,10 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("labels", sa.LargeBinary(), nullable=False),
-        sa.Column("public_key", sa.Text(), nullable=False),
-        sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ssh_keys")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("ssh_keys", schema=None) as batch_op:
         batch_op.create_index(
@@ -347,12 +313,11 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("labels", sa.LargeBinary(), nullable=False),
         sa.Column("vpc_id", sa.Text(), nullable=False),
-        sa.Column("cidr", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subnets")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("subnets", schema=None) as batch_op:
         batch_op.create_index(
@@ -364,11 +329,10 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("project_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("labels", sa.LargeBinary(), nullable=False),
-        sa.Column("cidr", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_vpcs")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("vpcs", schema=None) as batch_op:
         batch_op.create_index(

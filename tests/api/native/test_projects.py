@@ -1,0 +1,121 @@
+"""Projects, keys, and how long a key counts."""
+
+import datetime
+
+import pytest
+
+from tests.api.client import Api, Json, fresh
+from tests.api.conftest import KeyFor
+from tests.api.native.test_errors import refused
+from tests.api.server import RunningCloud
+
+
+def key_body(name: str, role: str = "viewer", **spec: str) -> Json:
+    return {"metadata": {"name": name}, "spec": {"role": role} | spec}
+
+
+def test_a_key_is_shown_once_and_works_at_once(api: Api, cloud: RunningCloud) -> None:
+    made = api.post("/v1/api-keys", key_body("k", limit_class="default"))
+    text = made["status"]["key"]
+    assert text.startswith("ak_live_")
+    assert made["status"]["hint"] == f"…{text[-4:]}"
+    listed = next(one for one in api.items("/v1/api-keys") if one["id"] == made["id"])
+    assert listed["status"]["key"] is None
+    assert text not in api.call("GET", "/v1/api-keys").text
+    assert text not in api.call("GET", "/v1/audit").text
+    new = cloud.api(text)
+    assert new.items("/v1/instances") == []
+    new.close()
+
+
+def test_a_revoked_key_is_refused_at_once(api: Api, cloud: RunningCloud) -> None:
+    made = api.post("/v1/api-keys", key_body("k"))
+    revoked = cloud.api(made["status"]["key"])
+    revoked.get("/v1/instances")
+    api.delete(f"/v1/api-keys/{made['id']}")
+    refused(revoked.call("GET", "/v1/instances"), 401, "UNAUTHENTICATED")
+    revoked.close()
+    refused(api.call("DELETE", f"/v1/api-keys/{made['id']}"), 404, "NOT_FOUND")
+
+
+def test_a_key_of_another_project_is_made_but_not_removed_from_here(
+    api: Api, key_for: KeyFor
+) -> None:
+    other = key_for()
+    made = api.post("/v1/api-keys", key_body("k", project=other.project))
+    assert made["spec"]["project_id"] == other.project
+    refused(api.call("DELETE", f"/v1/api-keys/{made['id']}"), 404, "NOT_FOUND")
+    other.delete(f"/v1/api-keys/{made['id']}")
+
+
+def test_a_new_project_has_its_default_group_and_nothing_else(key_for: KeyFor) -> None:
+    new = key_for()
+    groups = new.items("/v1/security-groups")
+    assert [one["metadata"]["name"] for one in groups] == ["default"]
+    assert {"direction": "ingress", "protocol": "tcp", "port": 22, "port_max": 22,
+            "cidr": "0.0.0.0/0"} in groups[0]["spec"]["rules"]  # fmt: skip
+    for noun in ("instances", "operations", "ssh-keys", "vpcs", "subnets"):
+        assert new.items(f"/v1/{noun}") == []
+
+
+def test_a_project_is_named_once(api: Api) -> None:
+    body = {"metadata": {"name": fresh("p")}}
+    made = api.post("/v1/projects", body)
+    assert made["id"].startswith("proj-")
+    refused(api.call("POST", "/v1/projects", body), 409, "ALREADY_EXISTS", "metadata.name")
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"role": "emperor"}, "spec.role"),
+        ({"role": "viewer", "limit_class": "heroic"}, "spec.limit_class"),
+        ({"role": "viewer", "project": "absent"}, "spec.project"),
+        ({"role": "viewer", "expires_at": "2001-01-01T00:00:00Z"}, "spec.expires_at"),
+        ({"role": "viewer", "expires_at": "2999-01-01T00:00:00"}, "spec.expires_at"),
+        ({"role": "viewer", "expires_at": "9999-12-31T23:59:59-12:00"}, "spec.expires_at"),
+        ({"role": "viewer", "expires_at": "0001-01-01T00:00:00+12:00"}, "spec.expires_at"),
+        ({"role": "viewer", "expires_at": "tomorrow"}, "spec.expires_at"),
+    ],
+)
+def test_a_wrong_key_is_refused(api: Api, spec: Json, field: str) -> None:
+    body = {"metadata": {"name": "k"}, "spec": spec}
+    refused(api.call("POST", "/v1/api-keys", body), 422, "INVALID", field)
+
+
+@pytest.mark.parametrize("role", ["viewer", "member", "agent", "operator", "admin"])
+def test_a_key_of_each_role_is_made(api: Api, role: str) -> None:
+    made = api.post("/v1/api-keys", key_body("k", role))
+    assert made["spec"]["role"] == role
+
+
+def test_an_expired_key_is_refused(api: Api, cloud: RunningCloud, ahead: "Ahead") -> None:
+    """Its expiry comes back as it was given, in UTC."""
+    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    until = (now + datetime.timedelta(hours=1)).isoformat()
+    made = api.post("/v1/api-keys", key_body("k", expires_at=until))
+    assert made["spec"]["expires_at"] == until.replace("+00:00", "Z")
+    short = cloud.api(made["status"]["key"])
+    short.get("/v1/instances")
+    ahead.by_s = 3601
+    told = refused(short.call("GET", "/v1/instances"), 401, "UNAUTHENTICATED")
+    assert "expired" in told["error"]
+    short.close()
+
+
+class Ahead:
+    """Keys are looked at by a clock that runs ahead."""
+
+    def __init__(self) -> None:
+        self.by_s = 0
+
+    def now_ms(self) -> int:
+        now = datetime.datetime.now(datetime.UTC)
+        return int((now.timestamp() + self.by_s) * 1000)
+
+
+@pytest.fixture
+def ahead(cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> Ahead:
+    clock = Ahead()
+    monkeypatch.setattr(cloud.cloud.keys, "_clock", clock)
+    return clock

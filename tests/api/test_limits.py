@@ -1,0 +1,138 @@
+"""Rate limits: how much a key may ask, and what it is told of that."""
+
+import time
+from collections.abc import Callable
+
+import httpx2
+import pytest
+
+from atoll.api.limits import Limiter, Standing
+from atoll.domain.projects import ApiKey, Role
+from tests.api.conftest import KeyFor
+
+MINUTE_S = 60
+# The start of a minute and of a second, as the windows count them.
+NOON_S = 1_760_000_040
+
+
+def key(role: Role = Role.MEMBER, limit_class: str | None = "standard") -> ApiKey:
+    return ApiKey(
+        id="ak-1", project_id="proj-1", name="k", role=role, digest=b"", hint="",
+        limit_class=limit_class, created_at_ms=0,
+    )  # fmt: skip
+
+
+class Clock:
+    """The time that the windows look at."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = float(NOON_S)
+        monkeypatch.setattr(time, "time", lambda: self.now_s)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+@pytest.fixture
+def charge(clock: Clock) -> Callable[..., Standing]:
+    limiter = Limiter()
+
+    def call(charged: ApiKey | None = None, *, free: bool = False) -> Standing:
+        return limiter.charge(charged or key(), int(clock.now_s * 1000), free=free)
+
+    return call
+
+
+def test_a_standard_key_has_twenty_requests_a_second(
+    charge: Callable[..., Standing], clock: Clock
+) -> None:
+    assert [charge().retry_after_s for _ in range(20)] == [0] * 20
+    assert charge().retry_after_s == 1
+    clock.now_s += 1
+    assert charge().retry_after_s == 0
+
+
+def test_a_standard_key_has_a_hundred_requests_a_minute(
+    charge: Callable[..., Standing], clock: Clock
+) -> None:
+    for spent in range(1, 101):
+        standing = charge()
+        assert (standing.retry_after_s, standing.limit) == (0, 100)
+        assert standing.remaining == 100 - spent
+        clock.now_s += 0.1
+    refused = charge()
+    assert refused.remaining == 0
+    assert clock.now_s < refused.reset_s <= clock.now_s + MINUTE_S
+    assert refused.retry_after_s == refused.reset_s - int(clock.now_s)
+    clock.now_s += refused.retry_after_s
+    assert charge().retry_after_s == 0
+
+
+def test_what_is_refused_is_not_charged(charge: Callable[..., Standing], clock: Clock) -> None:
+    for _ in range(40):
+        charge()
+    clock.now_s += 1
+    assert charge().remaining == 79
+
+
+def test_what_is_free_passes_an_exhausted_key(charge: Callable[..., Standing]) -> None:
+    for _ in range(30):
+        charge()
+    before = charge(free=True)
+    assert before.retry_after_s == 0
+    assert charge(free=True).remaining == before.remaining
+
+
+@pytest.mark.parametrize(
+    ("role", "limit_class", "limit"),
+    [
+        (Role.MEMBER, None, 6_000),
+        (Role.VIEWER, "standard", 100),
+        (Role.ADMIN, None, 1_000_000_000),
+        (Role.ADMIN, "standard", 100),
+        (Role.MEMBER, "unlimited", 1_000_000_000),
+    ],
+)
+def test_the_class_is_the_key_s_own_or_its_role_s(
+    charge: Callable[..., Standing], role: Role, limit_class: str | None, limit: int
+) -> None:
+    assert charge(key(role, limit_class)).limit == limit
+
+
+def headers_of(answer: httpx2.Response) -> dict[str, int]:
+    return {name: int(answer.headers[f"x-ratelimit-{name}"])
+            for name in ("limit", "remaining", "reset")}  # fmt: skip
+
+
+def test_the_headers_are_on_every_answer_and_a_429_says_when_to_return(key_for: KeyFor) -> None:
+    api = key_for("member", limit_class="standard")
+    answers = [api.call("GET", "/v1/instances/x") for _ in range(101)]
+    passed = [one for one in answers if one.status_code == 404]
+    refused = [one for one in answers if one.status_code == 429]
+    assert len(passed) + len(refused) == 101
+    assert headers_of(passed[0])["limit"] == 100
+    assert headers_of(passed[0])["remaining"] == 99
+    assert refused, "a hundred and one requests are more than a hundred"
+    assert refused[0].json()["code"] == "RATE_LIMITED"
+    assert int(refused[0].headers["retry-after"]) >= 1
+    assert headers_of(refused[0])["limit"] == 100
+    assert refused[0].headers["x-request-id"]
+
+
+def test_asking_for_an_operation_is_not_charged(key_for: KeyFor) -> None:
+    api = key_for("member", limit_class="standard")
+    created = api.create()
+    left = [
+        headers_of(api.call("GET", f"/v1/operations/{created['operation_id']}"))["remaining"]
+        for _ in range(40)
+    ]
+    assert left == [99] * 40
+
+
+def test_the_list_of_operations_is_charged(key_for: KeyFor) -> None:
+    api = key_for("member", limit_class="standard")
+    left = [headers_of(api.call("GET", path))["remaining"]
+            for path in ("/v1/operations", "/v1/operations/")]  # fmt: skip
+    assert left == [99, 98]

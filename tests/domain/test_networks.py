@@ -1,0 +1,46 @@
+"""Which networks are allowed, and the MAC of an instance."""
+
+import ipaddress
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atoll.domain.errors import Invalid
+from atoll.domain.networks import cidr_of, mac_of, private_cidr_of
+
+
+@pytest.mark.parametrize(
+    "text", ["10.0.0.0/8", "10.0.0.0/29", "172.16.0.0/12", "192.168.7.0/24", "10.255.255.248/29"]
+)
+def test_private_ranges_are_allowed(text: str) -> None:
+    assert str(private_cidr_of(text, "f")) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10.0.0.0/30", "10.0.0.0/32", "0.0.0.0/0", "8.8.8.0/24", "127.0.0.0/8", "169.254.0.0/16",
+        "10.0.0.1/8", "10.0.0.0/33", "::/64", "", "ten", "10.0.0.0/-1", "100.64.0.0/10",
+    ],
+)  # fmt: skip
+def test_anything_else_is_refused_by_field(text: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        private_cidr_of(text, "spec.cidr")
+    assert refused.value.field == "spec.cidr"
+    assert refused.value.message.startswith("spec.cidr: ")
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_network_or_refused(text: str) -> None:
+    try:
+        network = cidr_of(text, "f")
+    except Invalid:
+        return
+    assert isinstance(network, ipaddress.IPv4Network)
+
+
+@given(st.integers(0, 2**128 - 1))
+def test_a_mac_is_one_that_qemu_uses(bits: int) -> None:
+    assert re.fullmatch(r"52:54:00(:[0-9a-f]{2}){3}", mac_of(bits))

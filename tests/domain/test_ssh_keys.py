@@ -1,0 +1,54 @@
+"""Fingerprints of public keys."""
+
+import base64
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atoll.domain.errors import Invalid
+from atoll.domain.ssh_keys import KINDS, fingerprint_of
+
+
+def line(kind: str, said: str | None = None, rest: bytes = b"\0" * 32) -> str:
+    name = (said or kind).encode()
+    return f"{kind} {base64.b64encode(len(name).to_bytes(4, 'big') + name + rest).decode()}"
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
+def test_the_fingerprint_is_the_one_that_openssh_shows(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "a b", "-f", file], check=True)
+    public = file.with_suffix(".pub")
+    told = subprocess.run(["ssh-keygen", "-lf", public], capture_output=True, text=True, check=True)
+    assert fingerprint_of(public.read_text()) == told.stdout.split()[1]
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_comment_and_space_around_do_not_change_it(kind: str) -> None:
+    assert fingerprint_of(line(kind)) == fingerprint_of(f"  {line(kind)} me@home and more \n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "ssh-ed25519", "ssh-ed25519 ", "ssh-dss AAAA", "ssh-ed25519 ****",
+        line("ssh-ed25519", said="ssh-rsa"), line("ssh-ed25519", rest=b""),
+        f"{line('ssh-ed25519')}\n{line('ssh-rsa')}", "ssh-ed25519 AAAA\rssh-rsa",
+        'command="x" ' + line("ssh-ed25519"),
+    ],
+)  # fmt: skip
+def test_what_is_no_key_is_refused(text: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        fingerprint_of(text)
+    assert refused.value.field == "spec.public_key"
+
+
+@given(st.text(max_size=80), st.sampled_from(["", "ssh-ed25519 "]))
+def test_any_text_is_a_key_or_refused(text: str, before: str) -> None:
+    try:
+        assert fingerprint_of(before + text).startswith("SHA256:")
+    except Invalid:
+        return

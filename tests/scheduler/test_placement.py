@@ -1,0 +1,111 @@
+"""Which host takes an instance, and what is said of the others."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atoll.domain.errors import NoCapacity
+from atoll.domain.hosts import Host, HostState
+from atoll.domain.instances import InstanceSpec
+from atoll.scheduler.placement import Demand, pick, verdicts
+from atoll.scheduler.weighers import score
+from tests.support.things import host, instance
+
+SMALL = Demand(region="local", vcpus=1, memory_mib=512, disk_gib=10)
+hosts = st.lists(
+    st.builds(
+        host,
+        vcpus_used=st.integers(0, 8), memory_mib_used=st.integers(0, 16_384),
+        disk_gib_used=st.integers(0, 500), enabled=st.booleans(),
+        state=st.sampled_from(HostState), region=st.sampled_from(["local", "far"]),
+    ),
+    max_size=8,
+)  # fmt: skip
+demands = st.builds(
+    Demand, region=st.just("local"), vcpus=st.integers(1, 9), memory_mib=st.integers(64, 17_000),
+    disk_gib=st.integers(1, 510),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("unfit", "reason"),
+    [
+        (host(state=HostState.LOST), "it is lost"),
+        (host(state=HostState.SUSPECT), "it is suspect"),
+        (host(enabled=False), "it is disabled"),
+        (host(node_type="control"), "it is a control node"),
+        (host(node_type="hop"), "it is a hop node"),
+        (host(region="far"), "it is in far"),
+        (host(vcpus_used=8), "0 vcpus are free, 1 are wanted"),
+        (host(memory_mib_used=16_000), "384 MiB of memory are free, 512 are wanted"),
+        (host(disk_gib_used=491), "9 GiB of disk are free, 10 are wanted"),
+    ],
+)
+def test_a_host_that_does_not_fit_is_told_why(unfit: Host, reason: str) -> None:
+    assert [verdict.reason for verdict in verdicts([unfit], SMALL)] == [reason]
+    with pytest.raises(NoCapacity) as refused:
+        pick([unfit], SMALL)
+    assert refused.value.reasons == (f"{unfit.name}: {reason}",)
+    assert reason in refused.value.message
+
+
+@pytest.mark.parametrize("node_type", ["hybrid", "execution"])
+def test_the_last_room_of_a_host_is_given(node_type: str) -> None:
+    full = host(node_type=node_type, vcpus_used=7, memory_mib_used=15_872, disk_gib_used=490)
+    assert pick([full], SMALL) is full
+
+
+def test_the_emptier_host_is_better_and_memory_counts_more() -> None:
+    busy, calm = host(memory_mib_used=8_000, vcpus_used=0), host(memory_mib_used=0, vcpus_used=6)
+    assert pick([busy, calm], SMALL) is calm
+
+
+def test_equal_hosts_are_taken_in_the_order_of_their_ids() -> None:
+    first, second = host(), host()
+    assert pick([second, first], SMALL) is first
+
+
+def test_no_host_at_all_is_told_as_that() -> None:
+    with pytest.raises(NoCapacity, match="there is no host"):
+        pick([], SMALL)
+
+
+def test_many_reasons_are_cut_in_the_sentence_but_all_are_there() -> None:
+    full = [host(enabled=False) for _ in range(9)]
+    with pytest.raises(NoCapacity) as refused:
+        pick(full, SMALL)
+    assert len(refused.value.reasons) == 9
+    assert refused.value.message.count("it is disabled") == 5
+
+
+def test_an_instance_demands_what_its_spec_says() -> None:
+    spec = InstanceSpec(plan="p", image="i", vcpus=3, memory_mib=4, disk_gib=5, region="r")
+    assert Demand.of(instance(spec=spec)) == Demand("r", 3, 4, 5)
+
+
+@given(hosts, demands)
+def test_whatever_is_picked_has_room_and_is_the_best_that_has(
+    given_hosts: list[Host], demand: Demand
+) -> None:
+    judged = verdicts(given_hosts, demand)
+    assert {v.host.id for v in judged} == {h.id for h in given_hosts}
+    fitting = [v.host for v in judged if not v.reason]
+    if not fitting:
+        with pytest.raises(NoCapacity):
+            pick(given_hosts, demand)
+        return
+    best = pick(given_hosts, demand)
+    assert score(best) == max(score(one) for one in fitting)
+    assert best.vcpus - best.vcpus_used >= demand.vcpus
+    assert best.memory_mib - best.memory_mib_used >= demand.memory_mib
+    assert best.disk_gib - best.disk_gib_used >= demand.disk_gib
+    assert (best.enabled, best.state, best.region) == (True, HostState.READY, "local")
+
+
+@given(hosts)
+def test_a_score_lies_between_none_and_all(given_hosts: list[Host]) -> None:
+    assert all(0 <= score(one) <= 1 for one in given_hosts)
+
+
+def test_a_host_of_no_size_has_a_score_too() -> None:
+    assert 0 <= score(host(vcpus=0, memory_mib=0)) <= 1

@@ -1,0 +1,117 @@
+"""The documents are true: links lead somewhere; what can be set, typed or called is described."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cyclopts import App
+
+from atoll.api import openapi
+from atoll.api.native import app as native
+from atoll.cli.app import make_app
+from atoll.settings import parser
+from tests.test_tidy import FILES, REPOSITORY, place
+
+DOCUMENTS = [path for path in FILES if path.suffix == ".md"]
+OPERATING = REPOSITORY / "docs/operating"
+CODE = re.compile(r"^(```|~~~).*?^\1[^\n]*$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+FILE_NAMED = re.compile(r"`((?:src|tests|docs|images|scripts|bench|packages)/[\w./-]+)`")
+OPENAPI: dict[str, Any] = openapi.native_document(native.build(None))  # type: ignore[arg-type]
+
+
+def anchors_of(document: Path) -> set[str]:
+    """As GitHub makes them out of headings."""
+    headings = re.findall(r"^#+ (.*)$", CODE.sub("", document.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=place)
+def test_links_lead_somewhere(document: Path) -> None:
+    broken = []
+    for target in LINK.findall(CODE.sub("", document.read_text())):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        there = document.parent / name if name else document
+        if not there.exists() or (anchor and anchor not in anchors_of(there)):
+            broken.append(target)
+    assert broken == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=place)
+def test_files_that_are_named_exist(document: Path) -> None:
+    named = FILE_NAMED.findall(document.read_text())
+    assert [name for name in named if not (REPOSITORY / name).exists()] == []
+
+
+def test_every_setting_is_documented() -> None:
+    text = (OPERATING / "install.md").read_text()
+    options = [
+        option
+        for action in parser({})._actions
+        for option in action.option_strings
+        if option.startswith("--") and option != "--help"
+    ]
+    assert len(options) > 10
+    assert [option for option in options if f"`{option}" not in text] == []
+
+
+def test_every_command_of_the_command_line_is_documented() -> None:
+    text = (OPERATING / "cli.md").read_text()
+    missing = [words for words in commands_of(make_app()) if not is_described(words, text)]
+    assert missing == []
+
+
+def commands_of(app: App, before: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for name in app:
+        if name.startswith("-"):
+            continue
+        words = (*before, name)
+        below = commands_of(app[name], words)
+        found += below or [words]
+    return found
+
+
+def is_described(words: tuple[str, ...], text: str) -> bool:
+    """In a row of the table of commands: its first cell names the group, and the verb in code."""
+    cells = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+    verb = re.compile(rf"[`\s]{re.escape(words[-1])}\b")
+    return any(f"`{words[0]}" in cell and verb.search(cell) for cell in cells)
+
+
+def test_every_path_of_the_native_document_exists_in_the_api_and_the_other_way_round() -> None:
+    documented: set[str] = set()
+    for line in (REPOSITORY / "docs/dialects/native.md").read_text().splitlines():
+        paths = re.findall(r"/v1(/[\w/{}-]+)", line)
+        # A row of a collection names the actions of its things as `/{id}/action`.
+        actions = re.findall(r"`(/\{id\}/[\w-]+)`", line)
+        documented |= {base_of(path) for path in paths}
+        documented |= {base_of(paths[0] + action) for action in actions}
+    served = {base_of(path.removeprefix("/v1")) for path in OPENAPI["paths"]}
+    assert documented - served == set(), "documented, but not there"
+    assert served - documented == set(), "there, but not documented"
+
+
+def base_of(path: str) -> str:
+    """A collection, or one of its things' actions; the names of parameters do not matter."""
+    parts = [part for part in path.strip("/").split("/") if not part.startswith("{")]
+    return "/".join(parts[:3])
+
+
+def test_every_fault_setting_of_the_simulator_is_documented() -> None:
+    text = (OPERATING / "simulator.md").read_text()
+    body = OPENAPI["components"]["schemas"]["FaultBody"]
+    verbs = body["properties"]["verb"]["enum"]
+    words = [*body["properties"], *verbs]
+    assert [word for word in words if f"`{word}`" not in text] == []
+
+
+def test_the_readme_shows_the_commands_of_the_makefile() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z-]+)\b", (REPOSITORY / "README.md").read_text()))
+    assert {"demo", "clean-demo", "test"} <= named
+    assert named <= targets
