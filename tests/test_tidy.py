@@ -46,7 +46,8 @@ BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast
 
 def repository_files() -> list[Path]:
     """What is in the repository or is about to be: all that git does not ignore."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listing = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    command = ["git", "-c", "safe.directory=*", *listing]  # whoever owns the clone
     listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, check=True).stdout
     names = {name for name in listed.decode().split("\0") if name}
     paths = [REPOSITORY / name for name in sorted(names - OF_OTHERS)]

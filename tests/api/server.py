@@ -37,6 +37,7 @@ class RunningCloud:
     """Can be stopped and started again on the same state directory, as after a reboot."""
 
     def __init__(self, directory: Path, **settings: Any) -> None:
+        self.directory = directory
         self._settings = Settings(
             state=directory / "state",
             cli_config=directory / "cli.json",

@@ -241,7 +241,7 @@ def test_an_if_match_that_is_no_version_is_refused(api: Api, value: str) -> None
 
 @pytest.mark.parametrize("key", ["", "a" * 256, "\u00e9"])
 def test_an_idempotency_key_of_wrong_form_is_refused(api: Api, key: str) -> None:
-    headers = {"Idempotency-Key": key.encode("latin-1")}
+    headers = {b"Idempotency-Key": key.encode("latin-1")}
     body = instance_body("a")
     response = api.http.post("/v1/instances", json=body, headers=headers)
     refused(response, 422, "INVALID", "Idempotency-Key")
@@ -257,7 +257,7 @@ def test_without_a_key_everything_is_a_401(cloud: RunningCloud, headers: dict[st
 @pytest.mark.parametrize("text", ["ak_live_wrong", "\u00e9\u00ff", "a" * 5000])
 def test_an_unknown_key_is_a_401(cloud: RunningCloud, text: str) -> None:
     with httpx2.Client(base_url=cloud.url) as http:
-        response = http.get("/v1/instances", headers={"X-API-Key": text.encode("latin-1")})
+        response = http.get("/v1/instances", headers={b"X-API-Key": text.encode("latin-1")})
         refused(response, 401, "UNAUTHENTICATED")
 
 

@@ -21,7 +21,8 @@ def told(api: Api, query: str = "", **headers: str) -> list[Json]:
 
 def event(block: str) -> Json:
     fields = dict(line.split(": ", 1) for line in block.split("\n"))
-    return {"id": fields["id"], "kind": fields["event"]} | json.loads(fields["data"])
+    data: Json = json.loads(fields["data"])
+    return {"id": fields["id"], "kind": fields["event"]} | data
 
 
 def test_the_life_of_an_instance_is_told_in_order(api: Api) -> None:

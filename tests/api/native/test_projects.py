@@ -28,6 +28,22 @@ def test_a_key_is_shown_once_and_works_at_once(api: Api, cloud: RunningCloud) ->
     new.close()
 
 
+def test_a_key_made_with_an_idempotency_key_is_kept_nowhere_either(own_cloud: RunningCloud) -> None:
+    """A repeated request is told which key it made, but not the key's text."""
+    api = own_cloud.api()
+    made = api.post("/v1/api-keys", key_body("k"), Idempotency_Key="once")
+    again = api.post("/v1/api-keys", key_body("k"), Idempotency_Key="once")
+    assert made["status"]["key"] and again["status"]["key"] is None
+    assert again["id"] == made["id"]
+    assert len(api.items("/v1/api-keys?name=k")) == 1
+    api.close()
+    own_cloud.stop()
+    kept = b"".join(file.read_bytes() for file in own_cloud.directory.rglob("*") if file.is_file())
+    own_cloud.start()
+    assert made["id"].encode() in kept
+    assert made["status"]["key"].encode() not in kept
+
+
 def test_a_revoked_key_is_refused_at_once(api: Api, cloud: RunningCloud) -> None:
     made = api.post("/v1/api-keys", key_body("k"))
     revoked = cloud.api(made["status"]["key"])

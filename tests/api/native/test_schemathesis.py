@@ -35,9 +35,8 @@ CHECKS = [
 ACCEPTING = {"getOperation", "explainInstance", "getInstanceLog", "streamEvents", "createProject"}
 # The document is the same for every cloud, so it needs no services.
 DOCUMENT = schemathesis.openapi.from_dict(openapi.native_document(app.build(None)))  # type: ignore[arg-type]
-OPERATIONS = {
-    found.ok().definition.raw["operationId"]: found.ok() for found in DOCUMENT.get_all_operations()
-}
+LOADED: list[Any] = [found.ok() for found in DOCUMENT.get_all_operations()]
+OPERATIONS = {operation.definition.raw["operationId"]: operation for operation in LOADED}
 
 
 @pytest.fixture(scope="module")

@@ -57,5 +57,5 @@ async def gone(request: Call, use_case: UseCase[Any]) -> Response[None]:
     desk = services_of(request).desk
     render = lambda _: Answer(status=204, body=b"")  # noqa: E731
     answer = await desk.carry_out(caller_of(request), use_case, render, await once_of(request))
-    headers = {"Idempotent-Replay": "true"} if answer.replayed else None
+    headers = {wire.REPLAY: "true"} if answer.replayed else None
     return Response(None, status_code=204, headers=headers)

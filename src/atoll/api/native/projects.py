@@ -8,7 +8,7 @@ from litestar import Controller, Response, delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
 
-from atoll.api.http import Call, caller_of
+from atoll.api.http import Call, caller_of, json_response
 from atoll.api.limits import CLASSES
 from atoll.api.native import named, wire
 from atoll.api.native.wire import Name, Wire, services_of
@@ -170,10 +170,17 @@ class ApiKeys(Controller):
         classes = frozenset(CLASSES)
         use_case = projects.create_key(parse_key(data), services.keys, text, classes)
 
-        def show(accepted: Accepted[ApiKey]) -> ApiKeyOut:
-            return show_key(accepted.thing, text)
+        made: list[ApiKey] = []
 
-        return await wire.mutate(request, use_case, show, 201)
+        def show(accepted: Accepted[ApiKey]) -> ApiKeyOut:
+            """Without its text: with an Idempotency-Key, this answer is kept."""
+            made.append(accepted.thing)
+            return show_key(accepted.thing)
+
+        response = await wire.mutate(request, use_case, show, 201)
+        if wire.REPLAY in response.headers:
+            return response
+        return json_response(wire.encode(show_key(made[-1], text)), 201)
 
     @delete("/{key_id:str}", operation_id="deleteApiKey", status_code=204,
             summary="Revoke an API key", responses=wire.WRITES)  # fmt: skip

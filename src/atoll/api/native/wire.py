@@ -34,6 +34,7 @@ from atoll.service.desk import Accepted, Answer, UseCase
 
 LIMIT_DEFAULT, LIMIT_MAX = 100, 1000
 LABELS_MAX = 16
+REPLAY = "Idempotent-Replay"
 encode = msgspec.json.Encoder().encode
 Limit = Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX)]
 T = TypeVar("T")
@@ -292,7 +293,7 @@ async def mutate(
     once = await once_of(request)
     desk = services_of(request).desk
     answer = await desk.carry_out(caller_of(request), use_case, render, once)
-    headers = {"Idempotent-Replay": "true"} if answer.replayed else None
+    headers = {REPLAY: "true"} if answer.replayed else None
     return json_response(answer.body, answer.status, headers)
 
 

@@ -1,0 +1,76 @@
+"""The schema that migrations make is the one that the code expects, and data stays."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from atoll.store import migrate, revision
+from atoll.store.postgres import PostgresStore
+from atoll.store.sqlite import SqliteStore
+from atoll.store.tables import METADATA
+from tests.support import things
+from tests.support.postgres import PostgresServer
+
+pytestmark = pytest.mark.anyio
+
+
+def differences(connection: sa.Connection) -> list[object]:
+    return list(compare_metadata(MigrationContext.configure(connection), METADATA))
+
+
+def test_on_sqlite_migrations_make_what_the_code_expects(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    migrate.upgrade(url)
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        assert differences(connection) == []
+    engine.dispose()
+
+
+@pytest.mark.postgres
+async def test_on_postgresql_migrations_make_what_the_code_expects(
+    postgres_server: PostgresServer,
+) -> None:
+    store = PostgresStore(postgres_server.new_database())
+    await store.open()
+    tables = await store._pool.fetch(
+        "SELECT table_name, column_name FROM information_schema.columns "
+        "WHERE table_schema = 'public' AND table_name <> 'alembic_version'"
+    )
+    await store.close()
+    wanted = {(t.name, c.name) for t in METADATA.tables.values() for c in t.columns}
+    assert {(row[0], row[1]) for row in tables} == wanted
+
+
+async def test_a_filled_database_is_opened_again_with_all_that_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    added = things.instance()
+    for _ in range(2):
+        store = SqliteStore(path)
+        await store.open()
+        if await store.read().instances.find(added.id) is None:
+            async with store.transaction() as tx:
+                tx.instances.add(added)
+        await store.close()
+    migrate.upgrade(f"sqlite:///{path}")
+    store = SqliteStore(path)
+    await store.open()
+    assert await store.read().instances.get(added.id) == added
+    await store.close()
+
+
+async def test_a_database_of_an_older_atoll_is_migrated_when_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.db"
+    migrate.upgrade(f"sqlite:///{path}")
+    asked: list[str] = []
+    monkeypatch.setattr(migrate, "upgrade", asked.append)
+    monkeypatch.setattr(revision, "wanted", lambda: "9999")
+    store = SqliteStore(path)
+    await store.open()
+    await store.close()
+    assert asked == [f"sqlite:///{path}"]
