@@ -30,7 +30,8 @@ PAGE = """SELECT * FROM instances WHERE project_id = :project AND deleted_at_ms 
 ORDER BY id LIMIT :limit"""
 # What carrying it out writes per recorded step, and at its end.
 ADVANCE = "UPDATE operations SET step = step + 1, percent = 50 WHERE id = :operation"
-CHANGE = "UPDATE instances SET updated_at_ms = updated_at_ms + 1, host_id = 'h' WHERE id = :id"
+CHANGE = """UPDATE instances SET version = version + 1, host_id = 'h', document = document || ''
+WHERE id = :id"""
 STEP = "INSERT INTO operation_steps SELECT :operation, run, direction, :index, name, epoch, \
 attempts, ended_at_ms FROM operation_steps WHERE operation_id = :template LIMIT 1"
 
@@ -49,7 +50,6 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 class Insert(msgspec.Struct, frozen=True):
     sql: str
-    columns: tuple[str, ...]
     values: tuple[Any, ...]
 
 
@@ -62,44 +62,44 @@ class Floor:
         self.connection.execute("PRAGMA cache_size = -16384")
         self.numbers = itertools.count(time.time_ns())
         self.inserts = [i for table, where in CREATE_ROWS for i in self._inserts(table, where)]
-        instance = dict(zip(self.inserts[0].columns, self.inserts[0].values, strict=True))
-        self.ids = {job.template: "i", instance["operation_id"]: "o"}
-        self.operation_template = instance["operation_id"]
-        self.project = instance["project_id"]
+        self.operation = self._one("SELECT id FROM operations WHERE resource_id = ?")
+        self.project = self._one("SELECT project_id FROM instances WHERE id = ?")
+        audit = self._one("SELECT id FROM audit WHERE resource_id = ?")
+        self.templates = (job.template, self.operation, audit)
         self.latencies: list[float] = []
 
     def _inserts(self, table: str, where: str) -> list[Insert]:
         found = self.connection.execute(
             f"SELECT * FROM {table} WHERE {where}", {"id": self.job.template}
         )
-        columns = tuple(c[0] for c in found.description)
-        marks = ", ".join("?" * len(columns))
+        marks = ", ".join("?" * len(found.description))
         sql = f"INSERT INTO {table} VALUES ({marks})"
-        return [Insert(sql, columns, self._unnumbered(table, row)) for row in found]
+        # The number of an event is given by the database.
+        return [
+            Insert(sql, (None, *row[1:]) if table == "events" else tuple(row)) for row in found
+        ]
 
-    def _unnumbered(self, table: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
-        """An event's number is given by the database, as an audit record's id is by us."""
-        return (None, *row[1:]) if table == "events" else row
+    def _one(self, sql: str) -> str:
+        return str(self.connection.execute(sql, (self.job.template,)).fetchone()[0])
 
     def create(self) -> tuple[str, str]:
+        """The template's rows under ids of their own, that rise as real ones do."""
         number = next(self.numbers)
-        new = {old: f"{old[:12]}{letter}{number:022d}" for old, letter in self.ids.items()}
+        new = {old: f"{old.rpartition('-')[0]}-{number:026d}" for old in self.templates}
+        as_bytes = [(old.encode(), fresh.encode()) for old, fresh in new.items()]
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
         for insert in self.inserts:
-            values = [new.get(v, v) if isinstance(v, str) else v for v in insert.values]
-            if insert.sql.startswith("INSERT INTO audit"):
-                values[0] = f"audit-{number:026d}"
-            execute(insert.sql, values)
+            execute(insert.sql, [renamed(v, new, as_bytes) for v in insert.values])
         execute("COMMIT")
-        return new[self.job.template], new[self.operation_template]
+        return new[self.job.template], new[self.operation]
 
     def carry(self) -> None:
         instance, operation = self.create()
         steps = 5
         for index in range(steps + 1):
             values = {"id": instance, "operation": operation, "index": index,
-                      "template": self.operation_template}  # fmt: skip
+                      "template": self.operation}  # fmt: skip
             self.connection.execute("BEGIN IMMEDIATE")
             if index < steps:
                 self.connection.execute(STEP, values)
@@ -135,6 +135,16 @@ class Floor:
             done=len(ranked), failures=[], seconds=time.perf_counter() - began,
             p50_ms=1000 * ranked[len(ranked) // 2], p99_ms=1000 * ranked[len(ranked) * 99 // 100],
         )  # fmt: skip
+
+
+def renamed(value: Any, new: dict[str, str], as_bytes: list[tuple[bytes, bytes]]) -> Any:
+    """Ids stand in columns of their own and within documents."""
+    if isinstance(value, str):
+        return new.get(value, value)
+    if isinstance(value, bytes):
+        for old, fresh in as_bytes:
+            value = value.replace(old, fresh)
+    return value
 
 
 def run(job: Job) -> Result:

@@ -5,6 +5,7 @@ It builds a cloud out of the settings, hands each part the others as ports, and 
 
 import asyncio
 import functools
+import os
 import secrets
 import socket
 import sys
@@ -211,18 +212,36 @@ def serve(settings: Settings) -> int:
         state.open()
         cloud = Cloud(settings, state)
         config = uvicorn.Config(
-            front_of(cloud), host=settings.host, port=settings.port,
-            loop="uvloop", http="httptools", ws="none", lifespan="on", access_log=False,
-            proxy_headers=False, log_level="error", timeout_graceful_shutdown=5, server_header=False,
-        )  # fmt: skip
+            front_of(cloud),
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            log_level="error",
+            timeout_graceful_shutdown=5,
+        )
+        listening = listen(settings.host, settings.port)
         server = Server(config, cloud)
-        server.run()
+        server.run([listening])
     except (RuntimeError, AtollError, OSError) as error:
         sys.stderr.write(f"atoll: {error}\n")
         return 1
     finally:
         state.close()
     return 0 if server.started else 1
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Before anything else is done: a port that is taken is the most common mistake."""
+    try:
+        return socket.create_server((host, port), backlog=2048)
+    except OSError as error:
+        raise RuntimeError(
+            f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}; name another --port or --host"
+        ) from error
 
 
 def configure_logs(level: str) -> None:

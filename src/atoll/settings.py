@@ -1,6 +1,7 @@
 """One frozen object with all that can be set. The only reader of the environment (`ATOLL_…`)."""
 
 import argparse
+import ipaddress
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -94,10 +95,23 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
 
 def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """Ends the process with a sentence where an option is wrong."""
-    given = vars(parser(environment).parse_args(arguments))
+    options = parser(environment)
+    given = vars(options.parse_args(arguments))
+    for name in ("public_cidr", "private_cidr"):
+        require_network(options, name, given[name])
     for name in ("state", "recipes", "image_cache"):
         given[name] = given[name].expanduser().absolute()
     given["import_dirs"] = tuple(d.absolute() for d in given["import_dirs"])
     cli_config = xdg(environment, "XDG_CONFIG_HOME", ".config") / "cli.json"
     proxies = {name: environment[name] for name in PROXIES if name in environment}
     return Settings(cli_config=cli_config, proxies=proxies, **given)
+
+
+def require_network(options: argparse.ArgumentParser, name: str, text: str) -> None:
+    option = f"--{name.replace('_', '-')}"
+    try:
+        network = ipaddress.IPv4Network(text)
+    except ValueError as error:
+        options.error(f"{option}: {error}")
+    if name == "public_cidr" and not network.is_loopback:
+        options.error(f"{option}: {network} is not part of 127.0.0.0/8")

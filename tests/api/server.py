@@ -12,6 +12,7 @@ import uvicorn
 from atoll import app
 from atoll.settings import Settings
 from atoll.state_dir import StateDir
+from atoll.store import migrate
 from tests.api.client import Api
 from tests.support.postgres import free_port
 
@@ -50,6 +51,8 @@ class RunningCloud:
     def start(self) -> None:
         self._state = StateDir(self._settings.state)
         self._state.open()
+        if self._settings.database is None:
+            migrate.upgrade(f"sqlite:///{self._settings.state / app.DATABASE_FILE}")
         self.cloud = app.Cloud(self._settings, self._state)
         self.front = app.front_of(self.cloud)
         port = free_port()

@@ -6,18 +6,11 @@ from pathlib import Path
 import pytest
 
 from atoll.ports import Store
-from atoll.store.postgres import PostgresStore
-from atoll.store.sqlite import SqliteStore
+from tests.support.stores import KINDS, fresh_store
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(params=KINDS)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    built: Store
-    if request.param == "sqlite":
-        built = SqliteStore(tmp_path / "atoll.db")
-    else:
-        server = request.getfixturevalue("postgres_server")
-        built = PostgresStore(server.new_database())
-    await built.open()
+    built = await fresh_store(request.param, request, tmp_path)
     yield built
     await built.close()

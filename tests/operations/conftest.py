@@ -5,21 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from atoll.ports import Store
-from atoll.store.postgres import PostgresStore
-from atoll.store.sqlite import SqliteStore
+from tests.support.stores import KINDS, fresh_store
 from tests.support.world import World
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture(params=KINDS)
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    store: Store
-    if request.param == "sqlite":
-        store = SqliteStore(tmp_path / "atoll.db")
-    else:
-        server = request.getfixturevalue("postgres_server")
-        store = PostgresStore(server.new_database())
-    await store.open()
+    store = await fresh_store(request.param, request, tmp_path)
     built = World(store)
     await built.open()
     yield built

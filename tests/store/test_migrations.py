@@ -1,5 +1,6 @@
 """The schema that migrations make is the one that the code expects, and data stays."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from atoll.store import migrate, revision
+from atoll.domain.errors import StoreUnavailable
+from atoll.store import migrate
 from atoll.store.postgres import PostgresStore
 from atoll.store.sqlite import SqliteStore
 from atoll.store.tables import METADATA
@@ -62,15 +64,18 @@ async def test_a_filled_database_is_opened_again_with_all_that_is_in_it(tmp_path
     await store.close()
 
 
-async def test_a_database_of_an_older_atoll_is_migrated_when_it_is_opened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_new_database_gets_its_schema_when_it_is_opened(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "a.db")
+    await store.open()
+    assert await store.read().instances.find("inst-none") is None
+    await store.close()
+
+
+async def test_a_database_of_a_newer_atoll_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     migrate.upgrade(f"sqlite:///{path}")
-    asked: list[str] = []
-    monkeypatch.setattr(migrate, "upgrade", asked.append)
-    monkeypatch.setattr(revision, "wanted", lambda: "9999")
-    store = SqliteStore(path)
-    await store.open()
-    await store.close()
-    assert asked == [f"sqlite:///{path}"]
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(StoreUnavailable, match="run the newer Atoll"):
+        await SqliteStore(path).open()

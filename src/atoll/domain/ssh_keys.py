@@ -1,7 +1,6 @@
 """A public key that is put into an instance at first boot."""
 
 import base64
-import binascii
 import hashlib
 
 import msgspec
@@ -45,7 +44,7 @@ def fingerprint_of(public_key: str) -> str:
         )
     try:
         blob = base64.b64decode(blob_text, validate=True)
-    except binascii.Error:
+    except ValueError:
         blob = b""
     named = int.from_bytes(blob[:4], "big")
     if blob[4 : 4 + named] != kind.encode() or len(blob) <= 4 + named:

@@ -155,12 +155,18 @@ async def own(case: Case, reference: str) -> Image:
 
 
 async def require_no_circle(case: Case, image: Image, alias_of: str) -> None:
+    """Follows the aliases from the new target on; none may be the image itself."""
     field = "spec.alias_of"
     if not alias_of:
         return
-    target = await references.image(case.tx, case.caller.project_id, alias_of, field)
-    if target.id == image.id:
-        raise Invalid(f"{field}: {alias_of!r} leads back to {image.name}", field=field)
+    await references.image(case.tx, case.caller.project_id, alias_of, field)
+    for _ in range(references.ALIASES_MAX):
+        target = await get(case.tx, case.caller, alias_of)
+        if target.id == image.id:
+            raise Invalid(f"{field}: {alias_of!r} leads back to {image.name}", field=field)
+        if target.alias_of is None:
+            return
+        alias_of = target.alias_of
 
 
 def alias_source(source: ImageSource | None) -> ImageSource:

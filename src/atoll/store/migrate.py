@@ -1,5 +1,9 @@
-"""Brings a database's schema up to date, by Alembic. Forward only. Imported where it is needed."""
+"""Brings a database's schema up to date, by Alembic. Forward only.
 
+`python -m atoll.store.migrate` reads the database's URL from its standard input.
+"""
+
+import sys
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -19,3 +23,7 @@ def upgrade(url: str) -> None:
         url = url.replace("postgresql://", "postgresql+asyncpg://", 1)
     config.attributes["url"] = sa.make_url(url)
     command.upgrade(config, "head")
+
+
+if __name__ == "__main__":
+    upgrade(sys.stdin.read())

@@ -36,9 +36,11 @@ class OperationRows(NounRows[Operation]):
 
     async def steps_of(self, operation_id: str) -> list[StepRecord]:
         step = tables.operation_steps.c
+        # What was done comes before what was undone, and that runs backwards.
+        in_time = sa.case((step.direction == "undo", -step.index), else_=step.index)
         query = self._query("steps", lambda: sa.select(*STEPS.columns)
             .where(step.operation_id == bind("id", step.operation_id))
-            .order_by(step.run, step.ended_at_ms, step.direction, step.index))  # fmt: skip
+            .order_by(step.run, step.direction, in_time))  # fmt: skip
         return [STEPS.thing(row) for row in await self.unit.fetch(query, {"id": operation_id})]
 
     async def next_due_ms(self) -> int | None:

@@ -1,11 +1,14 @@
 """Which schema a database has, and which one this Atoll wants.
 
-Alembic is imported only where something has to be migrated: an idle server stays small.
+A database is migrated by a process of its own (`migrate.py`): Alembic would double the memory of
+a server that is idle ever after.
 """
 
 import asyncio
+import sys
 from pathlib import Path
-from pkgutil import resolve_name
+
+from atoll.domain.errors import StoreUnavailable
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 FOUND = "SELECT version_num FROM alembic_version"
@@ -17,6 +20,22 @@ def wanted() -> str:
 
 
 async def ensure(url: str, found: str | None) -> None:
-    """Migrates unless the database has the wanted revision already."""
-    if found != wanted():
-        await asyncio.to_thread(resolve_name("atoll.store.migrate:upgrade"), url)
+    """Migrates unless the database has the wanted revision already. Raises StoreUnavailable."""
+    if found == wanted():
+        return
+    if found is not None and found > wanted():
+        raise StoreUnavailable(
+            f"the database has revision {found}, this Atoll knows up to {wanted()}: "
+            "run the newer Atoll that wrote it"
+        )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "atoll.store.migrate",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    # The URL may hold a password, which everybody could read among the arguments.
+    said, _ = await process.communicate(url.encode())
+    if process.returncode:
+        last = said.decode(errors="replace").strip().rpartition("\n")[2]
+        raise StoreUnavailable(f"the database could not be migrated: {last}")
