@@ -109,7 +109,7 @@ def wait(
         status = client.get(path).raise_for_status().json()["status"]
         if status["state"] == "terminated":
             raise RuntimeError(f"the guest did not start: {status['reason']}")
-        if (status["ready"] if until == "ready" else status["state"] == "running"):
+        if status["ready"] if until == "ready" else status["state"] == "running":
             return time.perf_counter() - began
     raise RuntimeError(f"{instance_id} was not {until} within {timeout_s} s")
 

@@ -75,9 +75,7 @@ class Floor:
         marks = ", ".join("?" * len(found.description))
         sql = f"INSERT INTO {table} VALUES ({marks})"
         # The number of an event is given by the database.
-        return [
-            Insert(sql, (None, *row[1:]) if table == "events" else tuple(row)) for row in found
-        ]
+        return [Insert(sql, (None, *row[1:]) if table == "events" else tuple(row)) for row in found]
 
     def _one(self, sql: str) -> str:
         return str(self.connection.execute(sql, (self.job.template,)).fetchone()[0])

@@ -67,4 +67,3 @@ def served(
         return Turn(result=result, cpu_us=1e6 * spent_s / max(1, result.done))
 
     return measure
-

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from cyclopts import App
 
-from atoll.api import openapi
 from atoll.api.native import app as native
+from atoll.api.native import openapi
 from atoll.cli.app import make_app
 from atoll.settings import parser
 from tests.test_tidy import FILES, REPOSITORY, place

@@ -18,11 +18,12 @@ import structlog
 import uvicorn
 
 from atoll.agent.agent import Agent
-from atoll.api import docs, openapi
+from atoll.api import docs
 from atoll.api.asgi import HTML, JSON, Front
 from atoll.api.http import Guard
 from atoll.api.limits import Limiter
 from atoll.api.native import app as native
+from atoll.api.native import openapi
 from atoll.bus.inprocess import InProcessBus
 from atoll.domain import ids
 from atoll.domain.errors import AtollError
@@ -240,7 +241,8 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), backlog=2048)
     except OSError as error:
         raise RuntimeError(
-            f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}; name another --port or --host"
+            f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}; "
+            "name another --port or --host"
         ) from error
 
 

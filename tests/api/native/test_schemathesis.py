@@ -18,8 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from atoll.api import openapi
-from atoll.api.native import app
+from atoll.api.native import app, openapi
 from tests.api.client import Api, fresh
 from tests.api.server import RunningCloud
 

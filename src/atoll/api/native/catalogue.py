@@ -4,12 +4,14 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, delete, get, post
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from atoll.api.http import Call, caller_of, json_response
 from atoll.api.native import named, wire
-from atoll.api.native.wire import Name, Paging, Wire, services_of
+from atoll.api.native.paging import NAMED, Paging
+from atoll.api.native.wire import Name, Wire, services_of
 from atoll.domain.commands import CreatePlan
 from atoll.domain.plans import Plan
 from atoll.domain.regions import Region
@@ -85,35 +87,25 @@ def parse_type(body: CreateTypeBody) -> CreatePlan:
     )  # fmt: skip
 
 
-def everywhere(paging: Paging) -> Paging:
-    """The catalogue belongs to nobody: every project sees all of it."""
-    wanted = msgspec.structs.replace(paging.wanted, project_id=None, name=None)
-    return Paging(wanted=wanted, limit=paging.limit)
-
-
-def by_id(paging: Paging, name: str | None) -> Paging:
-    """Their name is their id."""
+def by_id(paging: Paging) -> Paging:
+    """The catalogue belongs to nobody, and its names are its ids."""
+    name = paging.wanted.name
     clause = ((("id", (name,)),),) if name is not None else ()
-    wanted = msgspec.structs.replace(everywhere(paging).wanted, any_of=clause)
-    return Paging(wanted=wanted, limit=paging.limit)
+    return paging.changed(project_id=None, name=None, any_of=clause)
 
 
 class Types(Controller):
     path = "/types"
     tags = ("Types",)
 
-    @get("/", operation_id="listTypes", summary="List types",
+    @get("/", operation_id="listTypes", dependencies=NAMED, summary="List types",
          responses=wire.LISTS | wire.shown(TypeList, "one page"))  # fmt: skip
     async def page(
         self,
         request: Call,
-        limit: wire.Limit = wire.LIMIT_DEFAULT,
-        cursor: FromQuery[str | None] = None,
-        name: FromQuery[str | None] = None,
-        order: FromQuery[named.Order | None] = None,
+        paging: NamedDependency[Paging],
     ) -> Response[bytes]:
-        paging = by_id(wire.paging_of(request, limit, cursor, order=order), name)
-        return await named.page(request, lambda tx: tx.plans, paging, show_type)
+        return await named.page(request, lambda tx: tx.plans, by_id(paging), show_type)
 
     @get("/{name:str}", operation_id="getType", summary="Get a type",
          responses=wire.READS | wire.shown(TypeOut, "the type"))  # fmt: skip
@@ -138,18 +130,14 @@ class Regions(Controller):
     path = "/regions"
     tags = ("Regions",)
 
-    @get("/", operation_id="listRegions", summary="List regions",
+    @get("/", operation_id="listRegions", dependencies=NAMED, summary="List regions",
          responses=wire.LISTS | wire.shown(RegionList, "one page"))  # fmt: skip
     async def page(
         self,
         request: Call,
-        limit: wire.Limit = wire.LIMIT_DEFAULT,
-        cursor: FromQuery[str | None] = None,
-        name: FromQuery[str | None] = None,
-        order: FromQuery[named.Order | None] = None,
+        paging: NamedDependency[Paging],
     ) -> Response[bytes]:
-        paging = by_id(wire.paging_of(request, limit, cursor, order=order), name)
-        return await named.page(request, lambda tx: tx.regions, paging, show_region)
+        return await named.page(request, lambda tx: tx.regions, by_id(paging), show_region)
 
     @get("/{name:str}", operation_id="getRegion", summary="Get a region",
          responses=wire.READS | wire.shown(RegionOut, "the region"))  # fmt: skip

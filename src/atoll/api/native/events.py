@@ -1,16 +1,18 @@
 """`/v1/events` as server-sent events, and `/v1/audit`."""
 
 from collections.abc import AsyncIterator
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from litestar import Controller, Response, get
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery
 from litestar.response import Stream
 
 from atoll.api.http import Call, caller_of
 from atoll.api.native import wire
+from atoll.api.native.paging import PLAIN, Paging
 from atoll.api.native.wire import services_of
 from atoll.domain.events import AuditRecord, Event
 from atoll.service.bundle import Services
@@ -125,19 +127,16 @@ class Events(Controller):
         return Stream(body, media_type="text/event-stream", headers=headers)
 
     @get(
-        "/audit", operation_id="listAudit", summary="Who did what",
+        "/audit", operation_id="listAudit", dependencies=PLAIN, summary="Who did what",
         responses=wire.LISTS | wire.shown(AuditList, "one page"),
     )  # fmt: skip
     async def audit(
         self,
         request: Call,
-        limit: wire.Limit = wire.LIMIT_DEFAULT,
-        cursor: FromQuery[str | None] = None,
+        paging: NamedDependency[Paging],
         resource_id: FromQuery[str | None] = None,
-        order: FromQuery[Literal["asc", "desc"] | None] = None,
     ) -> Response[bytes]:
         require(caller_of(request), "operate")
-        paging = wire.paging_of(request, limit, cursor, order=order)
         clause = ((("resource_id", (resource_id,)),),) if resource_id is not None else ()
         wanted = msgspec.structs.replace(paging.wanted, any_of=clause)
         found = await services_of(request).store.read().audit.page(wanted)

@@ -2,10 +2,12 @@
 
 import msgspec
 from litestar import Controller, Response, get, patch
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from atoll.api.http import Call, caller_of, json_response, version_of
 from atoll.api.native import named, wire
+from atoll.api.native.paging import NAMED, Paging
 from atoll.api.native.wire import Wire, services_of
 from atoll.domain.hosts import Host
 from atoll.service import hosts
@@ -82,18 +84,14 @@ class Hosts(Controller):
     path = "/hosts"
     tags = ("Hosts",)
 
-    @get("/", operation_id="listHosts", summary="List hosts",
+    @get("/", operation_id="listHosts", dependencies=NAMED, summary="List hosts",
          responses=wire.LISTS | wire.shown(HostList, "one page"))  # fmt: skip
     async def page(
         self,
         request: Call,
-        limit: wire.Limit = wire.LIMIT_DEFAULT,
-        cursor: FromQuery[str | None] = None,
-        name: FromQuery[str | None] = None,
-        order: FromQuery[named.Order | None] = None,
+        paging: NamedDependency[Paging],
     ) -> Response[bytes]:
-        paging = wire.paging_of(request, limit, cursor, name, order=order)
-        paging.wanted = msgspec.structs.replace(paging.wanted, project_id=None)
+        paging = paging.changed(project_id=None)
         return await named.page(request, lambda tx: tx.hosts, paging, show)
 
     @get("/{host_id:str}", operation_id="getHost", summary="Get a host",

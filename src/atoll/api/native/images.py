@@ -4,11 +4,13 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, Meta, UnsetType
 
 from atoll.api.http import Call, caller_of, json_response, version_of
 from atoll.api.native import named, wire
+from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import (
     ChangedMetadata,
     Metadata,
@@ -146,20 +148,15 @@ class Images(Controller):
     async def create(self, request: Call, data: JSONBody[CreateImageBody]) -> Response[bytes]:
         return await wire.mutate(request, images.create(parse_create(data)), show_thing, 201)
 
-    @get("/", operation_id="listImages", summary="List images: the project's and the catalogue's",
+    @get("/", operation_id="listImages", dependencies=LABELLED, summary="List images",
          responses=wire.LISTS | wire.shown(ImageList, "one page"))  # fmt: skip
     async def page(
         self,
         request: Call,
-        limit: wire.Limit = wire.LIMIT_DEFAULT,
-        cursor: FromQuery[str | None] = None,
-        name: FromQuery[str | None] = None,
-        label: FromQuery[list[str] | None] = None,
-        order: FromQuery[named.Order | None] = None,
+        paging: NamedDependency[Paging],
     ) -> Response[bytes]:
-        paging = wire.paging_of(request, limit, cursor, name, label, order)
         mine = (("project_id", (caller_of(request).project_id, CATALOGUE)),)
-        paging.wanted = msgspec.structs.replace(paging.wanted, project_id=None, any_of=(mine,))
+        paging = paging.changed(project_id=None, any_of=(mine,))
         return await named.page(request, lambda tx: tx.images, paging, show)
 
     @get("/{image_id:str}", operation_id="getImage", summary="Get an image",

@@ -4,12 +4,14 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta
 
 from atoll.api.http import Call, caller_of, json_response, version_of
 from atoll.api.native import wire
+from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import Labels, Name, OperationRef, Wire, services_of
 from atoll.domain.commands import CreateInstance, Power, Update
 from atoll.domain.errors import Invalid
@@ -260,20 +262,15 @@ class Instances(Controller):
         return await wire.mutate(request, use_case, show_thing, 201)
 
     @get(
-        "/", operation_id="listInstances", summary="List all instances",
+        "/", operation_id="listInstances", dependencies=LABELLED, summary="List all instances",
         responses=wire.LISTS | wire.shown(InstanceList, "one page"),
     )  # fmt: skip
     async def page(
         self,
         request: Call,
-        limit: wire.Limit = wire.LIMIT_DEFAULT,
-        cursor: FromQuery[str | None] = None,
-        name: FromQuery[str | None] = None,
-        label: FromQuery[list[str] | None] = None,
+        paging: NamedDependency[Paging],
         states: Annotated[list[State] | None, QueryParameter(name="state")] = None,
-        order: FromQuery[Literal["asc", "desc"] | None] = None,
     ) -> Response[bytes]:
-        paging = wire.paging_of(request, limit, cursor, name, label, order)
         words = set(states or ())
         clauses = tuple(c for word in sorted(words) for c in wire.INSTANCE_CLAUSES[word])
         wanted = msgspec.structs.replace(paging.wanted, any_of=clauses)

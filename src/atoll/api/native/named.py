@@ -1,13 +1,14 @@
 """What keys, networks, groups and images have in common in this dialect."""
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from litestar import Response
 
 from atoll.api.http import Call, caller_of, json_response, once_of, version_of
 from atoll.api.native import wire
-from atoll.api.native.wire import ChangedMetadata, Metadata, Paging, Wire, services_of
+from atoll.api.native.paging import Paging
+from atoll.api.native.wire import ChangedMetadata, Metadata, Wire, services_of
 from atoll.domain.commands import Update
 from atoll.ports import Rows, Transaction
 from atoll.service import references
@@ -15,7 +16,6 @@ from atoll.service.desk import Answer, UseCase, require
 
 T = TypeVar("T", bound=Any)
 RowsOf = Callable[[Transaction], Rows[T]]
-Order = Literal["asc", "desc"]
 
 
 class PatchBody(Wire, kw_only=True):

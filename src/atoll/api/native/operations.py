@@ -4,10 +4,12 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from atoll.api.http import Call, caller_of, json_response
 from atoll.api.native import wire
+from atoll.api.native.paging import PLAIN, Paging
 from atoll.api.native.wire import OperationRef, services_of
 from atoll.domain.operations import ENDED, Operation, OperationState, StepRecord
 from atoll.operations.registry import WORKFLOWS
@@ -114,19 +116,16 @@ class Operations(Controller):
     tags = ("Operations",)
 
     @get(
-        "/", operation_id="listOperations", summary="List operations",
+        "/", operation_id="listOperations", dependencies=PLAIN, summary="List operations",
         responses=wire.LISTS | wire.shown(OperationList, "one page"),
     )  # fmt: skip
     async def page(
         self,
         request: Call,
-        limit: wire.Limit = wire.LIMIT_DEFAULT,
-        cursor: FromQuery[str | None] = None,
+        paging: NamedDependency[Paging],
         states: Annotated[list[Status] | None, QueryParameter(name="state")] = None,
         resource_id: FromQuery[str | None] = None,
-        order: FromQuery[Literal["asc", "desc"] | None] = None,
     ) -> Response[bytes]:
-        paging = wire.paging_of(request, limit, cursor, order=order)
         clause: tuple[tuple[str, tuple[str, ...]], ...] = ()
         if states:
             words = sorted({s for word in states for s in CLAUSES[word]})

@@ -5,12 +5,14 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, delete, get, post
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from atoll.api.http import Call, caller_of, json_response
 from atoll.api.limits import CLASSES
 from atoll.api.native import named, wire
+from atoll.api.native.paging import NAMED, Paging
 from atoll.api.native.wire import Name, Wire, services_of
 from atoll.domain.commands import CreateApiKey
 from atoll.domain.errors import Invalid
@@ -122,19 +124,15 @@ class Projects(Controller):
     path = "/projects"
     tags = ("Projects and keys",)
 
-    @get("/", operation_id="listProjects", summary="List projects",
+    @get("/", operation_id="listProjects", dependencies=NAMED, summary="List projects",
          responses=wire.LISTS | wire.shown(ProjectList, "one page"))  # fmt: skip
     async def page(
         self,
         request: Call,
-        limit: wire.Limit = wire.LIMIT_DEFAULT,
-        cursor: FromQuery[str | None] = None,
-        name: FromQuery[str | None] = None,
-        order: FromQuery[named.Order | None] = None,
+        paging: NamedDependency[Paging],
     ) -> Response[bytes]:
         require(caller_of(request), "administer")
-        paging = wire.paging_of(request, limit, cursor, name, order=order)
-        paging.wanted = msgspec.structs.replace(paging.wanted, project_id=None)
+        paging = paging.changed(project_id=None)
         return await named.page(request, lambda tx: tx.projects, paging, show_project)
 
     @post("/", operation_id="createProject", status_code=201, summary="Create a project",
@@ -148,18 +146,14 @@ class ApiKeys(Controller):
     path = "/api-keys"
     tags = ("Projects and keys",)
 
-    @get("/", operation_id="listApiKeys", summary="List the project's API keys",
+    @get("/", operation_id="listApiKeys", dependencies=NAMED, summary="List the project's API keys",
          responses=wire.LISTS | wire.shown(ApiKeyList, "one page"))  # fmt: skip
     async def page(
         self,
         request: Call,
-        limit: wire.Limit = wire.LIMIT_DEFAULT,
-        cursor: FromQuery[str | None] = None,
-        name: FromQuery[str | None] = None,
-        order: FromQuery[named.Order | None] = None,
+        paging: NamedDependency[Paging],
     ) -> Response[bytes]:
         require(caller_of(request), "administer")
-        paging = wire.paging_of(request, limit, cursor, name, order=order)
         return await named.page(request, lambda tx: tx.api_keys, paging, show_key)
 
     @post("/", operation_id="createApiKey", status_code=201, summary="Make an API key",

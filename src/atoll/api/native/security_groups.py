@@ -4,11 +4,13 @@ from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
+from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import Metadata, NewMetadata, Wire
 from atoll.domain.commands import CreateSecurityGroup
 from atoll.domain.security_groups import Direction, Protocol, Rule, SecurityGroup
@@ -90,18 +92,13 @@ class SecurityGroups(Controller):
         use_case = security_groups.create(parse_create(data))
         return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
 
-    @get("/", operation_id="listSecurityGroups", summary="List Security groups",
+    @get("/", operation_id="listSecurityGroups", dependencies=LABELLED, summary="List groups",
          responses=wire.LISTS | wire.shown(SecurityGroupList, "one page"))  # fmt: skip
     async def page(
         self,
         request: Call,
-        limit: wire.Limit = wire.LIMIT_DEFAULT,
-        cursor: FromQuery[str | None] = None,
-        name: FromQuery[str | None] = None,
-        label: FromQuery[list[str] | None] = None,
-        order: FromQuery[named.Order | None] = None,
+        paging: NamedDependency[Paging],
     ) -> Response[bytes]:
-        paging = wire.paging_of(request, limit, cursor, name, label, order)
         return await named.page(request, rows, paging, show)
 
     @get("/{group_id:str}", operation_id="getSecurityGroup", summary="Get a security group",

@@ -2,10 +2,12 @@
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
+from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import Metadata, NewMetadata, Wire
 from atoll.domain.commands import CreateSubnet
 from atoll.domain.networks import Subnet
@@ -63,18 +65,13 @@ class Subnets(Controller):
         use_case = networks.create_subnet(parse_create(data))
         return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
 
-    @get("/", operation_id="listSubnets", summary="List Subnets",
+    @get("/", operation_id="listSubnets", dependencies=LABELLED, summary="List Subnets",
          responses=wire.LISTS | wire.shown(SubnetList, "one page"))  # fmt: skip
     async def page(
         self,
         request: Call,
-        limit: wire.Limit = wire.LIMIT_DEFAULT,
-        cursor: FromQuery[str | None] = None,
-        name: FromQuery[str | None] = None,
-        label: FromQuery[list[str] | None] = None,
-        order: FromQuery[named.Order | None] = None,
+        paging: NamedDependency[Paging],
     ) -> Response[bytes]:
-        paging = wire.paging_of(request, limit, cursor, name, label, order)
         return await named.page(request, rows, paging, show)
 
     @get("/{subnet_id:str}", operation_id="getSubnet", summary="Get a subnet",

@@ -7,7 +7,6 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from litestar import Response
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import QueryParameter
 from msgspec import Meta
 
 from atoll.api.http import Call, Refusal, caller_of, json_response, once_of
@@ -28,15 +27,11 @@ from atoll.domain.errors import (
 )
 from atoll.domain.instances import Goal, Instance, InstanceState
 from atoll.domain.operations import Operation, OperationState
-from atoll.ports import Filter
 from atoll.service.bundle import Services
 from atoll.service.desk import Accepted, Answer, UseCase
 
-LIMIT_DEFAULT, LIMIT_MAX = 100, 1000
-LABELS_MAX = 16
 REPLAY = "Idempotent-Replay"
 encode = msgspec.json.Encoder().encode
-Limit = Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX)]
 T = TypeVar("T")
 
 STATUSES: tuple[tuple[type[AtollError], int], ...] = (
@@ -220,43 +215,6 @@ INSTANCE_CLAUSES: dict[str, tuple[tuple[tuple[str, tuple[str, ...]], ...], ...]]
     "running": ((("state", ("running",)), ("goal", ("running",))),),
     "stopped": ((("state", STOPPED_STATES), ("goal", ("running", "stopped"))),),
 }
-
-
-class Paging(msgspec.Struct, kw_only=True):
-    """The query of a list, as it was read."""
-
-    wanted: Filter
-    limit: int
-
-
-def paging_of(
-    request: Call,
-    limit: int,
-    cursor: str | None,
-    name: str | None = None,
-    label: Sequence[str] | None = None,
-    order: str | None = None,
-) -> Paging:
-    """One row more than asked for tells whether there is a next page. Raises Invalid."""
-    if len(label or ()) > LABELS_MAX:
-        raise Invalid(f"label: at most {LABELS_MAX} are allowed", field="label")
-    pairs = []
-    for one in label or ():
-        key, found, value = one.partition("=")
-        if not found or not key:
-            raise Invalid("label has the form key=value", field="label")
-        pairs.append((key, value))
-    if cursor is not None and (not cursor.isascii() or not cursor.isprintable()):
-        raise Invalid("cursor is not one that a list answered as next", field="cursor")
-    wanted = Filter(
-        project_id=caller_of(request).project_id,
-        name=name,
-        labels=tuple(pairs),
-        after=cursor,
-        limit=limit + 1,
-        descending=order == "desc",
-    )
-    return Paging(wanted=wanted, limit=limit)
 
 
 def page_response(
