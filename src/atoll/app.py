@@ -5,6 +5,7 @@ It builds a cloud out of the settings, hands each part the others as ports, and 
 
 import asyncio
 import functools
+import gc
 import os
 import secrets
 import socket
@@ -44,6 +45,7 @@ log = structlog.get_logger()
 CATALOGUE = Path(__file__).parent / "catalogue.toml"
 DATABASE_FILE = "atoll.db"
 KEY_BYTES = 32
+GARBAGE_ALLOCATIONS = 20_000
 
 
 class Cloud:
@@ -189,6 +191,10 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        # What is there now stays: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GARBAGE_ALLOCATIONS, 20, 50)
         if self.started:
             announce(self._cloud)
 

@@ -83,6 +83,7 @@ def ssh_words(session: Session, instance: Json, *, user: str, identity: Path | N
         "UserKnownHostsFile": f'"{known_hosts}"',
         "HostKeyAlias": instance["id"],
         "StrictHostKeyChecking": "accept-new",
+        "LogLevel": "ERROR",
     }
     words = ["ssh", "-p", str(port)]
     for name, value in options.items():

@@ -1,7 +1,7 @@
 """Accepting goes before carrying out: while requests pour in, the engine holds its breath.
 
 The desk tells of every mutation, the engine asks before every step. A flood slows the engine to
-one step in `PAUSE_S`; it never stops, so nothing is stuck however long the flood lasts.
+a few steps each `PAUSE_S`; it never stops, so nothing is stuck however long the flood lasts.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from atoll.ports import Clock
 FLOOD_REQUESTS = 5
 FLOOD_WITHIN_MS = 25
 PAUSE_S = 0.025
+STEPS_A_PAUSE = 4
 
 
 class Pace:
@@ -19,6 +20,7 @@ class Pace:
         self._clock = clock
         self._accepted_ms: deque[int] = deque([0] * FLOOD_REQUESTS, maxlen=FLOOD_REQUESTS)
         self._turn = asyncio.Lock()
+        self._left = STEPS_A_PAUSE
 
     def accepted(self) -> None:
         """A mutation was accepted now."""
@@ -32,5 +34,7 @@ class Pace:
         if not self.flooded():
             return
         async with self._turn:
-            if self.flooded():
+            if self._left == 0 and self.flooded():
                 await asyncio.sleep(PAUSE_S)
+                self._left = STEPS_A_PAUSE
+            self._left = max(0, self._left - 1)

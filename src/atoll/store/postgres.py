@@ -92,7 +92,9 @@ class PostgresStore:
                     rows = await run(connection, write)
         except GONE as error:
             raise StoreUnavailable(f"the database does not answer: {error}") from error
-        self._watchers.notify(writes)
+        finally:
+            self.kept.forget(writes)
+            self._watchers.notify(writes)
         return rows
 
 

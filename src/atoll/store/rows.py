@@ -166,8 +166,9 @@ class NounRows(Generic[T]):
         key = (query.text, query.place(values))
         things: list[T] | None = kept.find(table, key)
         if things is None:
+            forgotten = kept.forgotten(table)
             things = [self.mapping.thing(row) for row in await self.unit.fetch(query, values)]
-            kept.keep(table, key, things)
+            kept.keep(table, key, things, forgotten)
         return list(things)
 
     def add(self, thing: T) -> None:

@@ -1,18 +1,21 @@
-"""SQLite: one writer thread with group commit, one reader beside it, WAL, synchronous=FULL.
+"""SQLite: one writer with group commit, one reader beside it, WAL, synchronous=FULL.
 
-Transactions wait in a queue; the writer takes all that wait, runs each in a savepoint of its own
-and commits them together: one sync to the disk for many. Reads run on the event loop: a point read
-takes less time than a hop to a thread, and WAL readers wait for nobody.
+Transactions that come in the same turn of the event loop are run one after the other, each in a
+savepoint of its own, and committed together: one sync to the disk for many. Statements run on the
+loop, where no other thread wants the interpreter; the commit does too while the disk is fast, and
+in a thread of its own once it is not. Reads run on the loop: a point read takes less time than a
+hop to a thread, and WAL readers wait for nobody.
 """
 
 import asyncio
 import contextlib
-import queue
 import sqlite3
-import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from time import perf_counter
 from typing import Any, NamedTuple
 
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -24,8 +27,11 @@ from atoll.store.transaction import SqlTransaction, committed
 from atoll.store.unit import Kept, TopicWatch, Watchers
 
 GROUP_MAX = 256
-BUSY_TIMEOUT_S = 30
+LOCKED_MS_MAX = 30_000
 CACHE_KIB = 16 * 1024
+# A commit that takes longer than a hop to a thread and back goes there.
+FAST_COMMIT_S = 0.001
+MEMORY_OF_COMMITS = 0.9
 
 
 class Job(NamedTuple):
@@ -39,25 +45,34 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self.statements = Statements(SQLiteDialect_pysqlite(paramstyle="qmark"))
         self._path = path
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._jobs: deque[Job] = deque()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._commit_s = 0.0
         self.kept = Kept()
         self._watchers = Watchers()
         self._read = SqlTransaction(self)
 
     async def open(self) -> None:
-        """Creates the file or brings its schema up to date. Raises ValueError where a newer
+        """Creates the file or brings its schema up to date. Raises StoreUnavailable where a newer
         Atoll has written it."""
+        # Its companions (-wal, -shm) get the same mode.
+        self._path.touch(mode=0o600)
         await revision.ensure(f"sqlite:///{self._path}", revision_of(self._path))
         self._loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
+        self._writer = connect(self._path)
+        # The loop waits for no lock: see `_wait_for_lock`.
+        self._writer.execute("PRAGMA busy_timeout = 0")
         self._reader = connect(self._path)
         self._reader.execute("PRAGMA query_only = ON")
-        self._writer = threading.Thread(target=self._write_on, name="sqlite-writer", daemon=True)
-        self._writer.start()
 
     async def close(self) -> None:
-        self._jobs.put(None)
-        await asyncio.to_thread(self._writer.join)
+        """What was asked to be written before is written."""
+        await self._idle.wait()
+        self._thread.shutdown()
         self._reader.close()
+        self._writer.close()
 
     def transaction(self) -> AbstractAsyncContextManager[SqlTransaction]:
         return committed(self)
@@ -76,31 +91,70 @@ class SqliteStore:
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[Any]:
         done = self._loop.create_future()
-        self._jobs.put(Job(writes, done))
-        # A caller that is cancelled while it waits must not leave the outcome unobserved.
-        rows: Sequence[Any] = await asyncio.shield(done)
-        self._watchers.notify(writes)
+        self._jobs.append(Job(writes, done))
+        if self._idle.is_set():
+            self._idle.clear()
+            self._loop.call_soon(self._take_group)
+        rows: Sequence[Any] = await done
         return rows
 
-    def _write_on(self) -> None:
-        connection = connect(self._path)
-        with contextlib.closing(connection):
-            while (job := self._jobs.get()) is not None:
-                group = [job]
-                last = False
-                while len(group) < GROUP_MAX and not last:
-                    try:
-                        more = self._jobs.get_nowait()
-                    except queue.Empty:
-                        break
-                    if more is None:
-                        last = True
-                    else:
-                        group.append(more)
-                results = commit_group(connection, group)
-                self._loop.call_soon_threadsafe(deliver, group, results)
-                if last:
-                    return
+    def _take_group(self) -> None:
+        """Runs all that wait, and commits them here or in the thread."""
+        if not self._jobs:
+            self._idle.set()
+            return
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            self._wait_for_lock(error)
+            return
+        group = [self._jobs.popleft() for _ in range(min(GROUP_MAX, len(self._jobs)))]
+        results = run_group(self._writer, group)
+        if self._commit_s < FAST_COMMIT_S:
+            self._deliver(group, results, finish(self._writer))
+            return
+        finishing = self._loop.run_in_executor(self._thread, finish, self._writer)
+        finishing.add_done_callback(lambda f: self._deliver(group, results, f.result()))
+
+    def _wait_for_lock(self, error: sqlite3.OperationalError) -> None:
+        """Another process writes: the thread waits until it has ended, or for too long."""
+
+        def waited(waiting: asyncio.Future[bool]) -> None:
+            if waiting.result():
+                self._take_group()
+                return
+            group, self._jobs = list(self._jobs), deque()
+            refused = [StoreUnavailable(f"the database cannot write: {error}")] * len(group)
+            self._deliver(group, refused, Finished(None, self._commit_s))
+
+        waiting = self._loop.run_in_executor(self._thread, wait_for_lock, self._writer)
+        waiting.add_done_callback(waited)
+
+    def _deliver(self, group: Sequence[Job], results: Sequence[Any], finished: "Finished") -> None:
+        """An error of the commit itself is everybody's. Who was cancelled meanwhile is left."""
+        self._commit_s = (
+            MEMORY_OF_COMMITS * self._commit_s + (1 - MEMORY_OF_COMMITS) * finished.seconds
+        )
+        for job, own in zip(group, results, strict=True):
+            result = finished.error or own
+            failed = isinstance(result, BaseException)
+            if not failed:
+                self.kept.forget(job.writes)
+                self._watchers.notify(job.writes)
+            if job.done.done():
+                continue
+            if failed:
+                job.done.set_exception(result)
+            else:
+                job.done.set_result(result)
+        self._loop.call_soon(self._take_group)
+
+
+class Finished(NamedTuple):
+    """How the commit of a group ended, and how long it took."""
+
+    error: Exception | None
+    seconds: float
 
 
 def revision_of(path: Path) -> str | None:
@@ -115,9 +169,12 @@ def revision_of(path: Path) -> str | None:
 
 def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S,
+        path,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=LOCKED_MS_MAX / 1000,
         cached_statements=512,
-    )  # fmt: skip
+    )
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
@@ -125,32 +182,18 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def commit_group(connection: sqlite3.Connection, group: Sequence[Job]) -> list[Any]:
-    """A result or an error for each job. An error of the commit itself is everybody's."""
+def run_group(connection: sqlite3.Connection, group: Sequence[Job]) -> list[Any]:
+    """The rows or the error of each job, in the transaction that is open."""
     results: list[Any] = []
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        for job in group:
-            connection.execute("SAVEPOINT job")
-            try:
-                results.append(run(connection, job.writes))
-            except (AtollError, sqlite3.Error) as error:
-                connection.execute("ROLLBACK TO job")
-                results.append(unavailable(error))
-            connection.execute("RELEASE job")
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        return [unavailable(error)] * len(group)
+    for job in group:
+        connection.execute("SAVEPOINT job")
+        try:
+            results.append(run(connection, job.writes))
+        except (AtollError, sqlite3.Error) as error:
+            connection.execute("ROLLBACK TO job")
+            results.append(unavailable(error))
+        connection.execute("RELEASE job")
     return results
-
-
-def unavailable(error: Exception) -> Exception:
-    """What a full or broken disk says. Anything else is a mistake of ours and stays as it is."""
-    if isinstance(error, sqlite3.OperationalError):
-        return StoreUnavailable(f"the database cannot write: {error}")
-    return error
 
 
 def run(connection: sqlite3.Connection, writes: Sequence[Write]) -> Sequence[Any]:
@@ -168,11 +211,31 @@ def run(connection: sqlite3.Connection, writes: Sequence[Write]) -> Sequence[Any
     return rows
 
 
-def deliver(group: Sequence[Job], results: Sequence[Any]) -> None:
-    for job, result in zip(group, results, strict=True):
-        if job.done.done():
-            continue
-        if isinstance(result, BaseException):
-            job.done.set_exception(result)
-        else:
-            job.done.set_result(result)
+def finish(connection: sqlite3.Connection) -> Finished:
+    start = perf_counter()
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        return Finished(unavailable(error), perf_counter() - start)
+    return Finished(None, perf_counter() - start)
+
+
+def wait_for_lock(connection: sqlite3.Connection) -> bool:
+    connection.execute(f"PRAGMA busy_timeout = {LOCKED_MS_MAX}")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        connection.execute("PRAGMA busy_timeout = 0")
+    return True
+
+
+def unavailable(error: Exception) -> Exception:
+    """What a full or broken disk says. Anything else is a mistake of ours and stays as it is."""
+    if isinstance(error, sqlite3.OperationalError):
+        return StoreUnavailable(f"the database cannot write: {error}")
+    return error

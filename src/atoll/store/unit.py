@@ -34,12 +34,20 @@ class Kept:
 
     def __init__(self) -> None:
         self._things: dict[str, dict[Any, tuple[float, Any]]] = {}
+        self._forgotten: dict[str, int] = {}
 
     def find(self, table: str, key: Any) -> Any:
         until, things = self._things.get(table, {}).get(key, (0.0, None))
         return things if until > monotonic() else None
 
-    def keep(self, table: str, key: Any, things: Any) -> None:
+    def forgotten(self, table: str) -> int:
+        """How often the table's things were forgotten: to be asked before they are read."""
+        return self._forgotten.get(table, 0)
+
+    def keep(self, table: str, key: Any, things: Any, forgotten: int) -> None:
+        """Not where a commit came between the reading and this."""
+        if self.forgotten(table) != forgotten:
+            return
         of_table = self._things.setdefault(table, {})
         if len(of_table) >= KEPT_MAX:
             of_table.clear()
@@ -48,6 +56,7 @@ class Kept:
     def forget(self, writes: Sequence[Write]) -> None:
         for write in writes:
             if write.kept is not None:
+                self._forgotten[write.kept] = self.forgotten(write.kept) + 1
                 self._things.pop(write.kept, None)
 
 
@@ -60,7 +69,8 @@ class Database(Protocol):
     async def fetch(self, query: Query, values: Mapping[str, Any]) -> Sequence[Any]: ...
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[Any]:
-        """All or none, durable when it returns. Answers the rows of the last statement."""
+        """All or none, durable when it returns. Answers the rows of the last statement. What it
+        changed is no longer kept, and watchers know, also where the caller has gone meanwhile."""
         ...
 
 
@@ -82,7 +92,6 @@ class Unit:
         writes, self.writes = self.writes, []
         if writes:
             await self.database.commit(writes)
-            self.database.kept.forget(writes)
 
 
 class Watchers:

@@ -1,6 +1,7 @@
 """All that is peculiar to the native dialect: error body, paging, times, status words."""
 
 import datetime
+import functools
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
@@ -151,10 +152,13 @@ class OperationRef(msgspec.Struct, kw_only=True):
 
 
 def time_of(at_ms: int | None) -> str | None:
-    if at_ms is None:
-        return None
-    whole = datetime.datetime.fromtimestamp(at_ms // 1000, datetime.UTC)
-    return f"{whole.isoformat()[:19]}Z"
+    return None if at_ms is None else second_text(at_ms // 1000)
+
+
+@functools.lru_cache(maxsize=8192)
+def second_text(at_s: int) -> str:
+    """RFC 3339. Things of one page were often made in the same second."""
+    return f"{datetime.datetime.fromtimestamp(at_s, datetime.UTC).isoformat()[:19]}Z"
 
 
 def time_text(at_ms: int) -> str:
