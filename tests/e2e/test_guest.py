@@ -95,3 +95,21 @@ def test_deleting_it_leaves_no_process_and_no_disk(qemu_server: ServerProcess, g
     assert qemu_processes(qemu_server.state) == {}
     assert list((qemu_server.state / "volumes").iterdir()) == []
     assert list((qemu_server.state / "guests").iterdir()) == []
+
+
+@pytest.mark.long
+def test_a_debian_guest_takes_its_wishes_through_the_api(
+    qemu_server: ServerProcess, login: Login
+) -> None:
+    spec = SPEC | {"type": "small", "image": "debian-12", "memory_mb": 512, "disk_gb": 9}
+    body = {"metadata": {"name": "box"}, "spec": spec}
+    status, accepted = qemu_server.ask("POST", "/v1/instances", body)
+    assert status == 201, accepted
+    while qemu_server.get(f"/v1/operations/{accepted['operation_id']}?wait=60")["result"] is None:
+        pass
+    box = until_ready(qemu_server, accepted["id"])
+    assert login.run(box, "hostname; cat /root/mark; nproc") == "box\nit ran as root\n2"
+    kib = int(login.run(box, "df -k / | tail -1 | awk '{print $2}'"))
+    assert 0.9 * 9 * 2**20 < kib <= 9 * 2**20
+    _, answer = qemu_server.ask("DELETE", f"/v1/instances/{box['id']}")
+    assert qemu_server.ended(answer["operation_id"])["status"] == "completed"

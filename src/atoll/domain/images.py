@@ -21,7 +21,6 @@ class SourceKind(StrEnum):
     RECIPE = "recipe"
     URL = "url"
     FILE = "file"
-    UPLOAD = "upload"
 
 
 class ImageSource(msgspec.Struct, frozen=True, kw_only=True):

@@ -141,7 +141,7 @@ def test_a_wrong_source_is_refused(api: Api, spec: Json, field: str) -> None:
     refused(api.call("POST", "/v1/images", body_of("a", **spec)), 422, "INVALID", field)
 
 
-@pytest.mark.parametrize("kind", ["recipe", "file", "upload"])
+@pytest.mark.parametrize("kind", ["recipe", "file"])
 def test_what_lies_on_the_hosts_is_for_operators(key_for: KeyFor, kind: str) -> None:
     body = body_of("a", source={"kind": kind, "location": "atoll-mini"})
     refused(key_for("member").call("POST", "/v1/images", body), 403, "FORBIDDEN")

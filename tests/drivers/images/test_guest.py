@@ -106,6 +106,7 @@ runcmd:
         assert PRIVATE_IP in guest.ssh("ip -4 addr show eth0")
 
 
+@pytest.mark.long
 def test_a_debian_guest_is_what_its_seed_says(tmp_path: Path) -> None:
     vendor = {"disable_root": False}
     files = seed_files(make_key(tmp_path), SCRIPT, vendor)

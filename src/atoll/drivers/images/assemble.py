@@ -15,8 +15,8 @@ from atoll.drivers.images.store import ImageStore
 
 
 class ImageSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`cache_dir` may be shared by several stores. `file_dirs`: where images may be imported from,
-    uploads included. `uid`: who runs qemu-img, where we are root."""
+    """`cache_dir` may be shared by several stores. `file_dirs`: where images may be imported from.
+    `uid`: who runs qemu-img, where we are root."""
 
     root: Path
     cache_dir: Path
