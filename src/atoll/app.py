@@ -69,7 +69,7 @@ class Cloud:
             self.ranges,
             Limits(lease_s=settings.lease_s),
         )
-        self.desk = Desk(self.store, self.clock, self.ids, self.engine.wake)
+        self.desk = Desk(self.store, self.clock, self.ids, self.engine.accepted)
         self.reconciler = Reconciler(self.store, self.clock, self.ids, self.engine.wake)
         self.bus.on_report(self.reconciler.take)
         self.faults = FaultPlan(self.clock) if settings.driver == "simulator" else None

@@ -78,6 +78,10 @@ class Rows(Protocol[T]):
 
     async def page(self, wanted: Filter) -> list[T]: ...
 
+    def claim_name(self, project_id: str, name: str) -> None:
+        """The commit raises AlreadyExists where a thing of the project has the name."""
+        ...
+
     def add(self, thing: T) -> None:
         """The commit raises AlreadyExists where the id is taken."""
         ...
@@ -261,9 +265,9 @@ class Bus(Protocol):
     """Carries requests to the agent of one host, and reports back."""
 
     async def request(self, host_id: str, request: Request, *, timeout_s: float) -> Reply:
-        """The agent's answer. Raises what the agent raised (a DriverError), DriverBusy where the
-        host's agent is not to be reached from here now, and DriverUnavailable where it does not
-        answer in time."""
+        """The agent's answer. Raises what the agent raised (a DriverError), DriverElsewhere where
+        the host's agent is not to be reached from here now, and DriverUnavailable where it does
+        not answer in time."""
         ...
 
     def serve(

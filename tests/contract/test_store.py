@@ -9,6 +9,7 @@ from atoll.domain.events import Event, IdempotencyRecord
 from atoll.domain.hosts import Reservation
 from atoll.domain.instances import InstanceState
 from atoll.domain.operations import OperationState, StepRecord
+from atoll.domain.security_groups import SecurityGroup
 from atoll.ports import Filter, Store
 from tests.support import things
 from tests.support.things import NOW
@@ -330,3 +331,51 @@ async def test_a_watcher_is_told_of_its_topic(store: Store) -> None:
             tx.instances.add(added)
         await asyncio.wait_for(waiting, 5)
     assert waiting.done()
+
+
+async def test_what_is_promised_of_a_host_survives_a_report_that_was_read_before(
+    store: Store,
+) -> None:
+    host = things.host()
+    slot = Reservation(id="inst-1", host_id=host.id, vcpus=2, memory_mib=64, disk_gib=1)
+    async with store.transaction() as tx:
+        tx.hosts.add(host)
+    async with store.transaction() as tx:
+        tx.hosts.reserve(slot)
+    async with store.transaction() as tx:
+        tx.hosts.change(host, seen_at_ms=NOW + 1)
+    found = await store.read().hosts.get(host.id)
+    assert (found.vcpus_used, found.seen_at_ms) == (2, NOW + 1)
+
+
+async def test_of_two_that_claim_a_name_at_once_one_gets_it(store: Store) -> None:
+    async def create() -> bool:
+        group = SecurityGroup(
+            id=things.new_id("sg"), project_id="proj-1", name="web", created_at_ms=NOW
+        )
+        try:
+            async with store.transaction() as tx:
+                tx.security_groups.claim_name("proj-1", "web")
+                tx.security_groups.add(group)
+        except AlreadyExists:
+            return False
+        return True
+
+    assert sum(await asyncio.gather(*[create() for _ in range(10)])) == 1
+
+
+async def test_a_value_that_no_database_takes_harms_nobody_else(store: Store) -> None:
+    good = things.instance()
+
+    async def bad() -> None:
+        async with store.transaction() as tx:
+            tx.instances.add(things.instance(version=2**70))
+
+    async def add() -> None:
+        async with store.transaction() as tx:
+            tx.instances.add(good)
+
+    outcomes = await asyncio.gather(bad(), return_exceptions=True)
+    assert isinstance(outcomes[0], Exception)
+    await add()
+    assert await store.read().instances.get(good.id) == good

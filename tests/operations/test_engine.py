@@ -110,6 +110,6 @@ async def test_it_carries_out_no_more_at_once_than_its_limit(world: World) -> No
     world.driver.ensure_volume = counted  # type: ignore[method-assign]
     for _ in range(6):
         await world.accept_create()
-    await world.run_until_idle(world.engine(limits=Limits(at_once=2)))
+    await world.run_until_idle(world.engine(limits=Limits(at_once=2, lease_s=60)))
     assert 1 <= most <= 2
     assert len(await world.driver.list()) == 6

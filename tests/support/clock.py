@@ -7,7 +7,7 @@ from itertools import count
 from atoll.domain import ids
 from tests.support.things import NOW
 
-JUMP_S = 0.01
+JUMP_S = 0.015
 
 
 class JumpingClock:

@@ -30,6 +30,8 @@ from tests.support.things import NOW
 RANGES = Ranges(public_cidr="127.16.0.0/24", private_cidr="10.128.0.0/24")
 CAPACITY = Capacity(vcpus=8, memory_mib=16_384, disk_gib=500)
 SETTLE_S_MAX = 30
+# The clock jumps while a real database still writes: no lease shall run out in between.
+PATIENT = Limits(lease_s=60)
 LOOK_S = 0.002
 
 
@@ -101,7 +103,7 @@ class World:
         workflows: Mapping[str, Workflow] = WORKFLOWS,
         *,
         name: str = "engine",
-        limits: Limits = Limits(),  # noqa: B008  (frozen)
+        limits: Limits = PATIENT,
     ) -> "MortalEngine":
         return MortalEngine(name, self.store, self.bus, self.clock, workflows, RANGES, limits)
 

@@ -5,11 +5,14 @@ import asyncio
 import structlog
 
 from atoll.agent.handlers import Handlers
+from atoll.domain.errors import AtollError
 from atoll.messages import GuestFacts, GuestReport, HostReport
 from atoll.ports import Bus, Clock, Driver
 
 log = structlog.get_logger()
 HEARTBEAT_S = 5.0
+# What was missed or came too early is found by the next full list of guests.
+BEATS_A_CENSUS = 12
 
 
 class Agent:
@@ -55,9 +58,17 @@ class Agent:
         await self._changed.join()
 
     async def _beat(self) -> None:
+        beats = 0
         while True:
             await self._clock.sleep(HEARTBEAT_S)
-            await self._bus.report(await self._report(None))
+            beats += 1
+            try:
+                guests = None
+                if beats % BEATS_A_CENSUS == 0:
+                    guests = tuple(await self._driver.list())
+                await self._bus.report(await self._report(guests))
+            except AtollError as error:
+                log.warning("no heartbeat", host=self.name, why=error.message)
 
     async def _report(self, guests: tuple[GuestFacts, ...] | None) -> HostReport:
         return HostReport(

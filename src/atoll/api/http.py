@@ -14,7 +14,7 @@ from litestar.datastructures import State
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 
 from atoll.api.limits import Limiter, Standing
-from atoll.domain.errors import Invalid, RateLimited, Refused, Unauthenticated
+from atoll.domain.errors import AtollError, Invalid, RateLimited, Unauthenticated
 from atoll.domain.projects import Caller
 from atoll.ports import Clock, Ids
 from atoll.service.desk import Once
@@ -45,7 +45,7 @@ class Face:
     prefix: str
     app: ASGIApp
     secret_of: Callable[[Headers], str | None]
-    refuse: Callable[[Refused], Refusal]
+    refuse: Callable[[AtollError], Refusal]
     is_public: Callable[[str, str], bool]
     is_free: Callable[[str, str], bool]
 
@@ -74,10 +74,8 @@ class Guard:
 
         try:
             caller, standing = await self._admit(scope, headers, request_id)
-        except Refused as refused:
-            if isinstance(refused, RateLimited):
-                added += [(b"retry-after", str(refused.retry_after_s).encode())]
-            await answer(self._face.refuse(refused), send_more)
+        except AtollError as error:
+            await answer(self._face.refuse(error), send_more)
             return
         if standing is not None:
             added += limit_headers(standing)

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from atoll.domain.errors import AtollError, DriverBusy, DriverUnavailable
+from atoll.domain.errors import AtollError, DriverElsewhere, DriverUnavailable
 from atoll.messages import Reply, Report, Request
 
 log = structlog.get_logger()
@@ -29,7 +29,7 @@ class InProcessBus:
         if handler is None:
             # Where several control planes share a database, the host's agent may be with another
             # one: whoever is with it takes the operation next.
-            raise DriverBusy(f"no agent of host {host_id} is here", after_s=ELSEWHERE_S)
+            raise DriverElsewhere(f"no agent of host {host_id} is here", after_s=ELSEWHERE_S)
         try:
             async with asyncio.timeout(timeout_s):
                 return await handler(request)
@@ -63,6 +63,8 @@ class InProcessBus:
                     await handler(report)
                 except AtollError as error:
                     log.warning("a report was not taken", why=error.message)
+                except Exception as error:
+                    log.error("a report was not taken", exc_info=error)
             self._reports.task_done()
 
     async def settled(self) -> None:

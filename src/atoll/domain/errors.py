@@ -19,6 +19,7 @@ AtollError
 ├── Lost                     our claim, lease or version was overtaken: read again and repeat
 └── DriverError              a driver, network or image store could not do it
     ├── DriverBusy           not now: ask again in `after_s` seconds; not a failure
+    │   └── DriverElsewhere  the host's agent is not to be reached from this process
     ├── DriverUnavailable    may work later: retry with backoff
     └── DriverRefused        will never work as asked
 """
@@ -129,6 +130,10 @@ class DriverBusy(DriverError):
         super().__init__(message)
         self.after_s = after_s
         self.percent = percent
+
+
+class DriverElsewhere(DriverBusy):
+    code = "DRIVER_ELSEWHERE"
 
 
 class DriverUnavailable(DriverError):

@@ -80,6 +80,9 @@ class SimulatorDriver:
             self._journal = None
 
     async def capacity(self) -> Capacity:
+        """Asked with every heartbeat: a lost host has none."""
+        if self._faults.lost(self._name):
+            raise DriverUnavailable(f"host {self._name} does not answer")
         return self._capacity
 
     async def ensure_image(self, image: ImageSpec) -> ImageFacts:

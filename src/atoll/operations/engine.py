@@ -6,12 +6,22 @@ nothing that it did not just read: any number of engines may work on one databas
 
 import asyncio
 import random
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+import msgspec
 import structlog
 
-from atoll.domain.errors import AtollError, DriverBusy, DriverRefused, Lost, Refused
+from atoll.domain.errors import (
+    AtollError,
+    DriverBusy,
+    DriverRefused,
+    DriverUnavailable,
+    Lost,
+    Refused,
+    StoreUnavailable,
+)
 from atoll.domain.events import Event
 from atoll.domain.operations import Operation, OperationState, StepRecord
 from atoll.operations.pace import Pace
@@ -23,9 +33,19 @@ log = structlog.get_logger()
 BACKOFF_FIRST_S = 0.2
 BACKOFF_MAX_S = 30.0
 UNDO_ATTEMPTS_MAX = 10
+# A host that is away may come back: for it a step is tried again for minutes, an undo for as
+# long as `UNDO_S`. What breaks for another reason is tried a few times.
+AWAY_ATTEMPTS_MAX = 12
+UNDO_S = 1800.0
 OVERTAKEN_MAX = 50
 CANCELLED = "CANCELLED"
 
+
+async def nothing(context: StepContext) -> None:
+    """The end of an operation is no step of it."""
+
+
+NO_STEP = Step(nothing)
 Act = Callable[[Workflow, Step, Operation], Awaitable[Operation | None]]
 
 
@@ -34,7 +54,7 @@ class Limits:
     """`lease_s`: after that long without a sign of life another engine takes over."""
 
     lease_s: float = 15.0
-    at_once: int = 64
+    at_once: int = 256
     poll_s: float = 1.0
 
 
@@ -65,21 +85,29 @@ class Engine:
 
     def wake(self) -> None:
         """A hint that something may be due. The engine would find it anyway."""
+        self._wake.set()
+
+    def accepted(self) -> None:
+        """The same, from whoever has just accepted a request: requests go first."""
         self._pace.accepted()
         self._wake.set()
 
     async def run(self) -> None:
         """Works until it is cancelled. Then what it holds is left to the next engine."""
-        resumed = await self._store.read().operations.abandon(self.name, self._clock.now_ms())
-        if resumed:
-            log.info("resuming operations", count=resumed)
         heart = asyncio.create_task(self._keep_leases())
+        resuming = True
         try:
             while True:
                 try:
+                    if resuming:
+                        await self._resume()
+                        resuming = False
                     await self._take_what_is_due()
                 except AtollError as error:
                     log.warning("could not claim", error=error.message)
+                    await self._clock.sleep(self._limits.poll_s)
+                except Exception as error:
+                    log.error("could not claim", exc_info=error)
                     await self._clock.sleep(self._limits.poll_s)
         finally:
             heart.cancel()
@@ -87,6 +115,11 @@ class Engine:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _resume(self) -> None:
+        resumed = await self._store.read().operations.abandon(self.name, self._clock.now_ms())
+        if resumed:
+            log.info("resuming operations", count=resumed)
 
     async def _take_what_is_due(self) -> None:
         await self._pace.step()
@@ -97,9 +130,7 @@ class Engine:
         if due_ms is not None and due_ms <= now_ms and room > 0:
             lease_ms = now_ms + int(self._limits.lease_s * 1000)
             for operation in await operations.claim(self.name, now_ms, lease_ms, room):
-                task = asyncio.create_task(self._carry(operation))
-                self._carrying[operation.id] = task
-                task.add_done_callback(lambda _, key=operation.id: self._dropped(key))  # type: ignore[misc]
+                self._begin(operation)
             return
         pause_s = self._limits.poll_s
         if due_ms is not None and room > 0:
@@ -116,8 +147,17 @@ class Engine:
             waking.cancel()
         self._wake.clear()
 
-    def _dropped(self, operation_id: str) -> None:
-        self._carrying.pop(operation_id, None)
+    def _begin(self, operation: Operation) -> None:
+        """Where our own lease ran out, what still goes on under it is ended first."""
+        if overslept := self._carrying.get(operation.id):
+            overslept.cancel()
+        task = asyncio.create_task(self._carry(operation))
+        self._carrying[operation.id] = task
+        task.add_done_callback(lambda ended: self._dropped(operation.id, ended))
+
+    def _dropped(self, operation_id: str, ended: asyncio.Task[None]) -> None:
+        if self._carrying.get(operation_id) is ended:
+            del self._carrying[operation_id]
         self._wake.set()
 
     async def _keep_leases(self) -> None:
@@ -128,8 +168,8 @@ class Engine:
                 until_ms = self._clock.now_ms() + int(self._limits.lease_s * 1000)
                 try:
                     await self._store.read().operations.extend(self.name, held, until_ms)
-                except AtollError as error:
-                    log.warning("could not prolong leases", error=error.message)
+                except Exception as error:
+                    log.warning("could not prolong leases", error=str(error))
 
     async def _carry(self, operation: Operation) -> None:
         """Step after step, until it ends, has to wait, or another engine has it."""
@@ -151,14 +191,16 @@ class Engine:
         current = await self._store.read().operations.get(operation.id)
         if current.epoch != operation.epoch or current.ended:
             raise Lost(f"{operation.id} was claimed by another engine")
-        workflow = self._workflows[current.kind]
+        workflow = self._workflows.get(current.kind)
+        if workflow is None:
+            raise AtollError(f"this Atoll knows no operation {current.kind}")
         if current.state is OperationState.UNDOING:
             return await self._step_back(workflow, current)
         if current.step >= len(workflow.steps):
             return await self._end(workflow, current, OperationState.DONE)
         if current.cancel_requested and workflow.cancellable:
             return await self._turn_round(current, CANCELLED, "cancelled by request")
-        if self._clock.now_ms() >= current.deadline_ms:
+        if self._clock.now_ms() >= deadline_of(current):
             late = f"not done within {workflow.deadline_s:g} s; last: {current.message or 'start'}"
             return await self._turn_round(current, "DEADLINE_EXCEEDED", late)
         return await self._step_on(workflow, current)
@@ -173,7 +215,7 @@ class Engine:
         except (Refused, DriverRefused) as error:
             return await self._turn_round(operation, error.code, error.message)
         except Exception as error:
-            return await self._failed(operation, step, error)
+            return await self._failed(workflow, operation, step, error)
 
     async def _overtaking(
         self, act: Act, workflow: Workflow, step: Step, operation: Operation
@@ -207,19 +249,28 @@ class Engine:
     async def _end(
         self, workflow: Workflow, operation: Operation, state: OperationState
     ) -> Operation | None:
-        """The outcome, in the resource and in the operation, in one transaction."""
-        for _ in range(OVERTAKEN_MAX):
-            try:
-                async with self._store.transaction() as tx:
-                    await workflow.settle(self._context(operation, tx), state)
-                    self._finish(tx, operation, workflow, state)
-                self._wake.set()
-                return None
-            except Lost:
-                current = await self._store.read().operations.get(operation.id)
-                if current.epoch != operation.epoch or current.ended:
-                    raise
-        raise AtollError(f"the end of {operation.id} was overtaken {OVERTAKEN_MAX} times")
+        """The outcome, in the resource and in the operation, in one transaction. Where the
+        resource cannot take it, the operation ends all the same: nothing is stuck."""
+        try:
+            await self._overtaking(self._settle(state), workflow, NO_STEP, operation)
+        except (Lost, StoreUnavailable):
+            raise
+        except Exception as error:
+            log.error("could not settle", operation=operation.id, exc_info=error)
+            words = f"its outcome ({state}) could not be written: {error}"
+            broken = msgspec.structs.replace(operation, error_code="INTERNAL", error_message=words)
+            async with self._store.transaction() as tx:
+                self._finish(tx, broken, workflow, OperationState.FAILED)
+        self._wake.set()
+        return None
+
+    def _settle(self, state: OperationState) -> Act:
+        async def settle(workflow: Workflow, step: Step, operation: Operation) -> None:
+            async with self._store.transaction() as tx:
+                await workflow.settle(self._context(operation, tx), state)
+                self._finish(tx, operation, workflow, state)
+
+        return settle
 
     def _finish(
         self, tx: Transaction, operation: Operation, workflow: Workflow, state: OperationState
@@ -243,11 +294,13 @@ class Engine:
         )
 
     async def _turn_round(self, operation: Operation, code: str, message: str) -> Operation:
-        """From here on back: the failing step may have half run, so its undo comes first."""
+        """From here on back: the failing step may have half run, so its undo comes first. The
+        undo has a deadline of its own."""
         async with self._store.transaction() as tx:
             return tx.operations.advance(
                 operation,
                 state=OperationState.UNDOING,
+                deadline_ms=self._clock.now_ms() + int(UNDO_S * 1000),
                 attempt=0,
                 error_code=code,
                 error_message=message,
@@ -260,13 +313,15 @@ class Engine:
             end = OperationState.CANCELLED if cancelled else OperationState.FAILED
             return await self._end(workflow, operation, end)
         step = workflow.steps[operation.step]
+        if self._clock.now_ms() >= operation.deadline_ms:
+            return await self._leave(workflow, operation, step, operation.message)
         try:
             return await self._overtaking(self._undo, workflow, step, operation)
         except DriverBusy as busy:
             await self._wait(operation, Retry(busy.after_s, busy.message, busy.percent))
             return None
         except Exception as error:
-            return await self._failed(operation, step, error)
+            return await self._failed(workflow, operation, step, error)
 
     async def _undo(self, workflow: Workflow, step: Step, operation: Operation) -> Operation | None:
         async with self._store.transaction() as tx:
@@ -280,8 +335,10 @@ class Engine:
             self._record(tx, operation, step, "undo")
             return tx.operations.advance(operation, step=operation.step - 1, attempt=0)
 
-    async def _failed(self, operation: Operation, step: Step, error: Exception) -> Operation | None:
-        """Backs off; past the last attempt it turns round, or leaves this one undo behind."""
+    async def _failed(
+        self, workflow: Workflow, operation: Operation, step: Step, error: Exception
+    ) -> Operation | None:
+        """Backs off; past the last attempt it turns round, or leaves the undo behind."""
         if isinstance(error, Lost):
             raise error
         if not isinstance(error, AtollError | TimeoutError):
@@ -289,22 +346,28 @@ class Engine:
         words = str(error) or f"{step.name} took longer than {step.timeout_s:g} s"
         undoing = operation.state is OperationState.UNDOING
         attempt = operation.attempt + 1
-        if attempt < (UNDO_ATTEMPTS_MAX if undoing else step.attempts_max):
-            pause_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** (attempt - 1))
+        if attempt < attempts_for(step, error, undoing=undoing):
+            pause_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(attempt - 1, 20))
             pause_s *= random.uniform(0.5, 1.5)  # noqa: S311  (jitter, no secret)
             await self._wait(operation, Retry(pause_s, words), attempt=attempt)
             return None
+        if undoing:
+            return await self._leave(workflow, operation, step, words)
         code = error.code if isinstance(error, AtollError) else "INTERNAL"
         if isinstance(error, TimeoutError):
             code = "TIMEOUT"
-        if not undoing:
-            return await self._turn_round(operation, code, words)
+        return await self._turn_round(operation, code, words)
+
+    async def _leave(
+        self, workflow: Workflow, operation: Operation, step: Step, words: str
+    ) -> Operation | None:
+        """Ends with something not taken back. `step` stays where it is: so `settle` knows, and
+        keeps what the rest belongs to."""
         log.error("could not undo", operation=operation.id, step=step.name, error=words)
         left = f"{operation.error_message}; could not undo {step.name}: {words}"
         async with self._store.transaction() as tx:
-            return tx.operations.advance(
-                operation, step=operation.step - 1, attempt=0, error_message=left
-            )
+            left_behind = tx.operations.advance(operation, error_message=left)
+        return await self._end(workflow, left_behind, OperationState.FAILED)
 
     async def _wait(
         self, operation: Operation, retry: Retry, *, attempt: int | None = None
@@ -323,7 +386,7 @@ class Engine:
             claimable_at_ms=due_ms,
             message=retry.reason,
             attempt=operation.attempt if attempt is None else attempt,
-            percent=operation.percent if retry.percent is None else retry.percent,
+            percent=operation.percent if retry.percent is None else percent_of(operation, retry),
         )
 
     def _record(self, tx: Transaction, operation: Operation, step: Step, direction: str) -> None:
@@ -342,3 +405,23 @@ class Engine:
 
     def _context(self, operation: Operation, tx: Transaction) -> StepContext:
         return StepContext(operation, tx, self._bus, self._clock.now_ms(), self._ranges)
+
+
+def attempts_for(step: Step, error: Exception, *, undoing: bool) -> int:
+    away = isinstance(error, DriverUnavailable | StoreUnavailable)
+    if undoing:
+        # As many as there is time for: the undo's deadline ends them.
+        return sys.maxsize if away else UNDO_ATTEMPTS_MAX
+    return max(step.attempts_max, AWAY_ATTEMPTS_MAX) if away else step.attempts_max
+
+
+def deadline_of(operation: Operation) -> int:
+    """The time that it waited behind others is not counted against it."""
+    if operation.started_at_ms is None:
+        return operation.deadline_ms
+    return operation.deadline_ms + max(0, operation.started_at_ms - operation.queued_at_ms)
+
+
+def percent_of(operation: Operation, retry: Retry) -> float:
+    """A step's own percentage as its share of the whole."""
+    return (100.0 * max(0, operation.step) + (retry.percent or 0.0)) / operation.steps

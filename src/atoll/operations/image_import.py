@@ -1,5 +1,9 @@
 """`image.import`: a host fetches or builds an image, checks it, and keeps it."""
 
+from contextlib import suppress
+
+from atoll.domain.errors import DriverBusy, DriverElsewhere
+from atoll.domain.hosts import HostState
 from atoll.domain.images import ImageState
 from atoll.domain.operations import OperationState
 from atoll.messages import EnsureImage, ImageFacts, RemoveImage
@@ -11,35 +15,54 @@ HOSTS_MAX = 1000
 
 
 async def fetch(context: StepContext) -> None:
-    """Every ready host gets it; while one is still at it, the operation waits."""
+    """Every ready host that is reached from here gets it; while one is still at it, the
+    operation waits. Another host fetches it when its first instance needs it."""
     image = await context.tx.images.get(context.operation.resource_id)
     wanted = EnsureImage(image=await image_spec(context, image.id))
     facts: ImageFacts | None = None
+    elsewhere: DriverElsewhere | None = None
     for host in await context.tx.hosts.page(Filter(limit=HOSTS_MAX)):
-        answer = await context.ask(host.id, wanted, timeout_s=110)
+        if host.state is not HostState.READY:
+            continue
+        try:
+            answer = await context.ask(host.id, wanted, timeout_s=110)
+        except DriverElsewhere as error:
+            elsewhere = error
+            continue
         assert isinstance(answer, ImageFacts), "an image is answered by facts"
         facts = answer
-    if facts is not None:
-        context.tx.images.change(
-            image,
-            size_bytes=facts.size_bytes,
-            virtual_size_bytes=facts.virtual_size_bytes,
-            checksum=facts.checksum,
-            disk_gib_min=max(image.disk_gib_min, -(-facts.virtual_size_bytes // 2**30)),
-        )
+    if facts is None:
+        raise elsewhere or DriverBusy("no host is ready", after_s=1.0)
+    context.tx.images.change(
+        image,
+        size_bytes=facts.size_bytes,
+        virtual_size_bytes=facts.virtual_size_bytes,
+        checksum=facts.checksum,
+        disk_gib_min=max(image.disk_gib_min, -(-facts.virtual_size_bytes // 2**30)),
+    )
 
 
 async def remove(context: StepContext) -> None:
+    image = await context.tx.images.find(context.operation.resource_id)
+    if image is None or image.checksum is not None:
+        return  # it was there before, and instances may live on it
     for host in await context.tx.hosts.page(Filter(limit=HOSTS_MAX)):
-        await context.ask(host.id, RemoveImage(image_id=context.operation.resource_id))
+        if host.state is HostState.READY:
+            with suppress(DriverElsewhere):
+                await context.ask(host.id, RemoveImage(image_id=image.id))
 
 
 async def settle(context: StepContext, outcome: OperationState) -> None:
-    image = await context.tx.images.get(context.operation.resource_id)
+    image = await context.tx.images.find(context.operation.resource_id)
+    if image is None:
+        return
     done = outcome is OperationState.DONE
+    state = ImageState.AVAILABLE if done or image.checksum is not None else ImageState.ERROR
+    if outcome is OperationState.CANCELLED and state is ImageState.ERROR:
+        state = ImageState.PENDING
     context.tx.images.change(
         image,
-        state=ImageState.AVAILABLE if done else ImageState.ERROR,
+        state=state,
         reason="" if done else context.operation.error_message or "",
         doing=None,
         updated_at_ms=context.now_ms,

@@ -2,6 +2,7 @@
 
 import ipaddress
 
+from atoll.domain.errors import DriverUnavailable
 from atoll.domain.hosts import Reservation
 from atoll.domain.instances import Goal, InstanceState
 from atoll.domain.operations import OperationState
@@ -116,6 +117,8 @@ async def wait_until_running(context: StepContext) -> Retry | None:
         if facts.ports != instance.ports:
             context.tx.instances.change(instance, ports=facts.ports)
         return None
+    if isinstance(facts, GuestFacts) and facts.crashed:
+        raise DriverUnavailable(facts.reason or "the guest crashed as it was started")
     return Retry(POLL_S, "the guest is not running yet")
 
 
@@ -124,9 +127,12 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     if outcome is OperationState.DONE:
         await settle_instance(context, instance, state=InstanceState.RUNNING, reason="")
         return
+    # What could not be taken back stays with the instance, so that deleting it removes the rest.
+    left_behind = context.operation.step >= 0
     await settle_instance(
-        context, instance, state=InstanceState.DELETED, goal=Goal.DELETED,
-        reason=context.operation.error_message or "",
+        context, instance,
+        state=InstanceState.ERROR if left_behind else InstanceState.DELETED,
+        goal=Goal.DELETED, reason=context.operation.error_message or "",
     )  # fmt: skip
 
 

@@ -4,12 +4,13 @@ Called by the bus for every report. It writes facts (`ready`, `stopped`), never 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from atoll.domain import ids
-from atoll.domain.errors import AtollError, Lost
+from atoll.domain.errors import Lost
 from atoll.domain.events import Event
 from atoll.domain.hosts import Host, HostState
 from atoll.domain.instances import Goal, Instance, InstanceState
@@ -47,8 +48,8 @@ class Reconciler:
             await self._clock.sleep(LOST_AFTER_S / 3)
             try:
                 await self.mark_silent()
-            except AtollError as error:
-                log.warning("could not look at the hosts", error=error.message)
+            except Exception as error:
+                log.warning("could not look at the hosts", error=str(error))
 
     async def mark_silent(self) -> None:
         """Marks hosts that fell silent as lost. Their guests are left alone."""
@@ -85,10 +86,12 @@ class Reconciler:
             )
             for instance in page:
                 facts = guests.pop(instance.id, None) or absent(instance)
-                await self._take_guest(host_id, facts)
+                if judge(instance, facts, self._clock.now_ms()) is not None:
+                    await self._take_guest(host_id, facts)
             if len(page) < PAGE:
                 break
             after = page[-1].id
+            await self._clock.sleep(0)
         for guest_id in guests:
             log.warning("a guest without an instance", host=host_id, guest=guest_id)
 
@@ -98,42 +101,24 @@ class Reconciler:
                 async with self._store.transaction() as tx:
                     instance = await tx.instances.find(facts.id)
                     if instance is not None and instance.host_id == host_id:
-                        self._apply(tx, instance, facts)
+                        self._write(tx, instance, judge(instance, facts, self._clock.now_ms()))
             except Lost:
                 continue
             self._wake()
             return
         log.warning("a guest's report was overtaken", guest=facts.id)
 
-    def _apply(self, tx: Transaction, instance: Instance, facts: GuestFacts) -> None:
-        """Readiness is written at once. Power is left to the operation that is going on, if one
-        is; otherwise a guest that crashed is started again, one that shut down is stopped."""
-        now_ms = self._clock.now_ms()
-        running = facts.power is Power.RUNNING
-        if running and facts.boots == instance.boots:
-            ready_at_ms = (instance.ready_at_ms or now_ms) if facts.ready else None
-            if (ready_at_ms, facts.ports) != (instance.ready_at_ms, instance.ports):
-                tx.instances.change(
-                    instance, ready_at_ms=ready_at_ms, ports=facts.ports, updated_at_ms=now_ms
-                )
-            if ready_at_ms is not None and instance.ready_at_ms is None:
-                self._note(tx, instance, "instance.ready")
+    def _write(self, tx: Transaction, instance: Instance, verdict: "Verdict | None") -> None:
+        if verdict is None:
             return
-        if running or instance.doing is not None or instance.state is not InstanceState.RUNNING:
-            return
-        changes: dict[str, Any] = {
-            "state": InstanceState.STOPPED, "reason": facts.reason, "ready_at_ms": None,
-            "running_since_ms": None, "updated_at_ms": now_ms,
-        }  # fmt: skip
-        if facts.crashed and instance.goal is Goal.RUNNING:
+        changes: dict[str, Any] = dict(verdict.changes)
+        if verdict.restart:
             operation = self._start_of(instance)
             changes |= {"doing": operation.kind, "operation_id": operation.id}
-            tx.instances.change(instance, **changes)
-            tx.operations.enqueue(operation, now_ms)
-            self._note(tx, instance, "instance.crashed")
-        else:
-            tx.instances.change(instance, goal=Goal.STOPPED, **changes)
-            self._note(tx, instance, "instance.stopped")
+            tx.operations.enqueue(operation, self._clock.now_ms())
+        tx.instances.change(instance, updated_at_ms=self._clock.now_ms(), **changes)
+        if verdict.event is not None:
+            self._note(tx, instance, verdict.event)
 
     def _start_of(self, instance: Instance) -> Operation:
         now_ms = self._clock.now_ms()
@@ -159,6 +144,40 @@ class Reconciler:
                 at_ms=self._clock.now_ms(),
             )
         )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a report changes of an instance, and what is told of it."""
+
+    changes: dict[str, Any]
+    event: str | None = None
+    restart: bool = False
+
+
+def judge(instance: Instance, facts: GuestFacts, now_ms: int) -> Verdict | None:
+    """None where the instance knows it already, or where the operation that is going on will
+    see to it. Readiness is believed at once; of power, only what happened by itself: a guest that
+    crashed is started again, one that shut itself down stays down."""
+    running = facts.power is Power.RUNNING
+    if running and facts.boots == instance.boots:
+        ready_at_ms = (instance.ready_at_ms or now_ms) if facts.ready else None
+        if (ready_at_ms, facts.ports) == (instance.ready_at_ms, instance.ports):
+            return None
+        became_ready = ready_at_ms is not None and instance.ready_at_ms is None
+        changes = {"ready_at_ms": ready_at_ms, "ports": facts.ports}
+        return Verdict(changes, "instance.ready" if became_ready else None)
+    if running or instance.doing is not None or instance.state is not InstanceState.RUNNING:
+        return None
+    stopped = {
+        "state": InstanceState.STOPPED,
+        "reason": facts.reason,
+        "ready_at_ms": None,
+        "running_since_ms": None,
+    }
+    if facts.crashed and instance.goal is Goal.RUNNING:
+        return Verdict(stopped, "instance.crashed", restart=True)
+    return Verdict({**stopped, "goal": Goal.STOPPED}, "instance.stopped")
 
 
 def absent(instance: Instance) -> GuestFacts:

@@ -5,7 +5,7 @@ from typing import Any
 
 from atoll.domain import ids
 from atoll.domain.commands import CreateImage, Update
-from atoll.domain.errors import AlreadyExists, Conflict, Invalid
+from atoll.domain.errors import Conflict, Invalid
 from atoll.domain.images import CATALOGUE, Image, ImageSource, ImageState, SourceKind
 from atoll.domain.instances import Instance, require_labels
 from atoll.domain.projects import Caller
@@ -25,10 +25,8 @@ def create(command: CreateImage) -> Callable[[Case], Awaitable[Accepted[Image]]]
     async def use_case(case: Case) -> Accepted[Image]:
         case.require("write")
         project_id = case.caller.project_id
-        references.require_name(command.name)
+        await references.require_free_name(case.tx.images, project_id, command.name, "image")
         require_labels(command.labels)
-        if await case.tx.images.named(project_id, command.name):
-            raise AlreadyExists(f"image already exists: {command.name}", field="metadata.name")
         image_id = case.ids.new(ids.IMAGE)
         operation = None
         if command.alias_of is None:
@@ -74,7 +72,9 @@ def update(
         require_version(image.version, command.version)
         changes: dict[str, Any] = {}
         if command.name is not None and command.name != image.name:
-            references.require_name(command.name)
+            await references.require_free_name(
+                case.tx.images, image.project_id, command.name, "image"
+            )
             changes["name"] = command.name
         if command.labels is not None:
             require_labels(command.labels)
@@ -96,7 +96,7 @@ def fetch(reference: str) -> Callable[[Case], Awaitable[Accepted[Image]]]:
 
     async def use_case(case: Case) -> Accepted[Image]:
         case.require("write")
-        image = await get(case.tx, case.caller, reference)
+        image = await own(case, reference)
         if image.alias_of is not None:
             raise Conflict(f"image {image.name} is an alias of {image.alias_of}: import that one")
         if image.doing is not None:
@@ -158,6 +158,10 @@ async def require_no_circle(case: Case, image: Image, alias_of: str) -> None:
     """Follows the aliases from the new target on; none may be the image itself."""
     field = "spec.alias_of"
     if not alias_of:
+        if not image.source.location:
+            raise Invalid(
+                f"{field}: {image.name} is nothing but an alias: delete it instead", field=field
+            )
         return
     await references.image(case.tx, case.caller.project_id, alias_of, field)
     for _ in range(references.ALIASES_MAX):

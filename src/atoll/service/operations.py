@@ -78,6 +78,8 @@ async def reopen_resource(case: Case, operation: Operation) -> None:
     image = await case.tx.images.find(operation.resource_id)
     if image is None:
         raise Conflict(f"{operation.resource_id} is no longer there")
+    if image.doing is not None:
+        raise Conflict(f"image {image.name} is being imported by {image.operation_id}")
     case.tx.images.change(image, state=ImageState.IMPORTING, reason="", doing=operation.kind,
                           operation_id=operation.id, updated_at_ms=case.now_ms)  # fmt: skip
 

@@ -70,6 +70,8 @@ async def require_free_name(rows: Rows[T], project_id: str, name: str, noun: str
     require_name(name)
     if await rows.named(project_id, name):
         raise AlreadyExists(f"{noun} already exists: {name}", field="metadata.name")
+    # Two that ask at the same time both come this far; the commit lets one of them pass.
+    rows.claim_name(project_id, name)
 
 
 def require_name(name: str, field: str = "metadata.name") -> None:

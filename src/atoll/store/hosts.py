@@ -19,6 +19,8 @@ SIZES = ("vcpus", "memory_mib", "disk_gib")
 class HostRows(NounRows[Host]):
     """`ports.Hosts`. What is used changes without a new version: many do it at once."""
 
+    counted = frozenset(f"{size}_used" for size in SIZES)
+
     def __init__(self, unit: Unit) -> None:
         super().__init__(unit, HOSTS)
 
@@ -58,7 +60,7 @@ class HostRows(NounRows[Host]):
         self._use(reservation, "release", -1)
 
     def change(self, thing: Host, **changes: Any) -> Host:
-        if {f"{size}_used" for size in SIZES} & set(changes):
+        if self.counted & set(changes):
             raise AssertionError("what is used changes by reserve and release alone")
         return super().change(thing, **changes)
 

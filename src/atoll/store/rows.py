@@ -124,6 +124,9 @@ def decoder_of(hint: Any) -> Callable[[Any], Any] | None:
 class NounRows(Generic[T]):
     """The rows of one noun within one transaction: `ports.Rows`."""
 
+    # Columns that statements of their own change, without a new version.
+    counted: frozenset[str] = frozenset()
+
     def __init__(self, unit: Unit, mapping: Mapping[T]) -> None:
         self.unit = unit
         self.mapping = mapping
@@ -171,6 +174,22 @@ class NounRows(Generic[T]):
             kept.keep(table, key, things, forgotten)
         return list(things)
 
+    def claim_name(self, project_id: str, name: str) -> None:
+        table, singular = self.mapping.table, self.mapping.singular
+        taken = sa.exists().where(
+            table.c.project_id == bind("project_id", table.c.project_id),
+            table.c.name == bind("name", table.c.name),
+        )
+        query = self._query("claim_name", lambda: sa.select(sa.literal(1)).where(~taken))
+        self.unit.write(
+            Write(
+                query,
+                query.place({"project_id": project_id, "name": name}),
+                missing=lambda: AlreadyExists(f"{singular} already exists: {name}"),
+                lock=f"{table.name}/{project_id}/{name}",
+            )
+        )
+
     def add(self, thing: T) -> None:
         query = self._query("add", lambda: self.mapping.table.insert())
         values = self.mapping.values(thing)
@@ -192,7 +211,13 @@ class NounRows(Generic[T]):
                 table.update()
                 .where(table.c.id == bind("of_id", table.c.id))
                 .where(table.c.version == bind("of_version", table.c.version))
-                .values({n: bind(n, table.c[n]) for n in self.mapping.names if n != "id"})
+                .values(
+                    {
+                        n: bind(n, table.c[n])
+                        for n in self.mapping.names
+                        if n not in {"id", *self.counted}
+                    }
+                )
             ),
         )
         values = self.mapping.values(changed)

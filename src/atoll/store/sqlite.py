@@ -105,18 +105,26 @@ class SqliteStore:
             return
         try:
             self._writer.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             self._wait_for_lock(error)
             return
         group = [self._jobs.popleft() for _ in range(min(GROUP_MAX, len(self._jobs)))]
-        results = run_group(self._writer, group)
+        try:
+            results = run_group(self._writer, group)
+        except Exception as error:
+            # SQLite itself gave up the transaction, or a value was not one of its own.
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            failed = Finished(unavailable(error), self._commit_s)
+            self._deliver(group, [None] * len(group), failed)
+            return
         if self._commit_s < FAST_COMMIT_S:
             self._deliver(group, results, finish(self._writer))
             return
         finishing = self._loop.run_in_executor(self._thread, finish, self._writer)
         finishing.add_done_callback(lambda f: self._deliver(group, results, f.result()))
 
-    def _wait_for_lock(self, error: sqlite3.OperationalError) -> None:
+    def _wait_for_lock(self, error: sqlite3.Error) -> None:
         """Another process writes: the thread waits until it has ended, or for too long."""
 
         def waited(waiting: asyncio.Future[bool]) -> None:
@@ -206,7 +214,8 @@ def run(connection: sqlite3.Connection, writes: Sequence[Write]) -> Sequence[Any
             if write.duplicate is None:
                 raise
             raise write.duplicate() from error
-        if write.missing is not None and cursor.rowcount == 0:
+        touched = len(rows) if cursor.description else cursor.rowcount
+        if write.missing is not None and touched == 0:
             raise write.missing()
     return rows
 
@@ -227,7 +236,7 @@ def wait_for_lock(connection: sqlite3.Connection) -> bool:
     try:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
-    except sqlite3.OperationalError:
+    except sqlite3.Error:
         return False
     finally:
         connection.execute("PRAGMA busy_timeout = 0")
@@ -236,6 +245,6 @@ def wait_for_lock(connection: sqlite3.Connection) -> bool:
 
 def unavailable(error: Exception) -> Exception:
     """What a full or broken disk says. Anything else is a mistake of ours and stays as it is."""
-    if isinstance(error, sqlite3.OperationalError):
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
         return StoreUnavailable(f"the database cannot write: {error}")
     return error

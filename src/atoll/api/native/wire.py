@@ -76,7 +76,7 @@ def status_of_error(error: AtollError) -> int:
     return next((status for kind, status in STATUSES if isinstance(error, kind)), 409)
 
 
-def refuse(error: Refused) -> Refusal:
+def refuse(error: AtollError) -> Refusal:
     return Refusal(status_of_error(error), encode(error_body(error)))
 
 
