@@ -45,6 +45,7 @@ log = structlog.get_logger()
 CATALOGUE = Path(__file__).parent / "catalogue.toml"
 DATABASE_FILE = "atoll.db"
 KEY_BYTES = 32
+THIS_MACHINE = "this machine"
 GARBAGE_ALLOCATIONS = 20_000
 
 
@@ -75,6 +76,7 @@ class Cloud:
         self.faults = FaultPlan(self.clock) if settings.driver == "simulator" else None
         self.first_key: str | None = None
         self.ready = False
+        self.broken = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -109,7 +111,8 @@ class Cloud:
         if not fresh and known is None:
             self.state.forget_admin_key()
             raise RuntimeError(
-                "this database belongs to another Atoll: copy admin.key and server.secret from "
+                "this database belongs to another Atoll: copy admin.key and server.secret (and "
+                "hosts.json, where it is to go on in its place) from "
                 f"its state directory to {self.state.path}"
             )
         wanted = catalogue.read_catalogue(CATALOGUE)
@@ -123,13 +126,15 @@ class Cloud:
         return hosts
 
     def _agents(self, hosts: dict[str, Driver]) -> list[Agent]:
+        """A real machine keeps its id when it is renamed: its guests are known by that."""
         known = self.state.host_ids()
-        for name in hosts:
-            known.setdefault(name, self.ids.new(ids.HOST))
+        key_of = {name: name if self.faults else THIS_MACHINE for name in hosts}
+        for key in key_of.values():
+            known.setdefault(key, self.ids.new(ids.HOST))
         self.state.keep_host_ids(known)
         region = self.settings.region
         return [
-            Agent(known[name], name, region, driver, self.bus, self.clock)
+            Agent(known[key_of[name]], name, region, driver, self.bus, self.clock)
             for name, driver in hosts.items()
         ]
 
@@ -144,6 +149,7 @@ class Cloud:
             return
         log.error("a part of the cloud ended", part=task.get_name(), exc_info=task.exception())
         self.ready = False
+        self.broken.set()
 
 
 def store_of(settings: Settings) -> Store:
@@ -197,6 +203,12 @@ class Server(uvicorn.Server):
         gc.set_threshold(GARBAGE_ALLOCATIONS, 20, 50)
         if self.started:
             announce(self._cloud)
+            self._watching = asyncio.create_task(self._end_when_broken())
+
+    async def _end_when_broken(self) -> None:
+        """Whoever supervises the process starts it again, and everything is taken up."""
+        await self._cloud.broken.wait()
+        self.should_exit = True
 
 
 def announce(cloud: Cloud) -> None:
@@ -238,7 +250,7 @@ def serve(settings: Settings) -> int:
         return 1
     finally:
         state.close()
-    return 0 if server.started else 1
+    return 0 if server.started and not cloud.broken.is_set() else 1
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,8 +1,8 @@
 """What the control plane and the agents on hosts say to each other.
 
 Every message is a frozen struct and may arrive twice, late or out of order: handlers are
-repeatable. A request names its whole wish, never a change. `VERSION` rises when a field changes
-its meaning; new optional fields do not count.
+repeatable. A request names its whole wish, never a change. A field that changes its meaning gets
+a new name.
 """
 
 from enum import StrEnum
@@ -12,8 +12,6 @@ import msgspec
 from atoll.domain.hosts import Capabilities, Capacity
 from atoll.domain.images import ImageSource
 from atoll.domain.security_groups import Rule
-
-VERSION = 1
 
 
 class Power(StrEnum):

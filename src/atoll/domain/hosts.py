@@ -7,7 +7,6 @@ import msgspec
 
 class HostState(StrEnum):
     READY = "ready"
-    SUSPECT = "suspect"
     LOST = "lost"
 
 
@@ -29,7 +28,7 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
     """`vcpus`, `memory_mib` and `disk_gib` are what may be promised (overcommit included),
-    the `…_used` figures what is promised. `epoch` rises when a host is declared lost."""
+    the `…_used` figures what is promised."""
 
     id: str
     name: str
@@ -44,7 +43,6 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     vcpus_used: int = 0
     memory_mib_used: int = 0
     disk_gib_used: int = 0
-    epoch: int = 0
     version: int = 1
     created_at_ms: int
     seen_at_ms: int

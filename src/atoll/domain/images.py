@@ -14,7 +14,6 @@ class ImageState(StrEnum):
     IMPORTING = "importing"
     AVAILABLE = "available"
     ERROR = "error"
-    DELETED = "deleted"
 
 
 class SourceKind(StrEnum):

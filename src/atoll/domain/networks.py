@@ -7,7 +7,6 @@ import msgspec
 from atoll.domain.errors import Invalid
 
 SUBNET_PREFIX_MIN, SUBNET_PREFIX_MAX = 8, 29
-DEFAULT_SUBNET = ipaddress.IPv4Network("10.128.0.0/9")
 RESERVED_AT_START = 4
 
 
@@ -30,15 +29,6 @@ class Subnet(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     version: int = 1
     created_at_ms: int
-
-
-class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """An address taken by an instance: the `number`th of its scope, which is a subnet's id,
-    `default:<project>` or `public`. The store holds each (scope, number) once."""
-
-    scope: str
-    number: int
-    instance_id: str
 
 
 def cidr_of(text: str, field: str) -> ipaddress.IPv4Network:

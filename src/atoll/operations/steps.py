@@ -6,7 +6,7 @@ the database must be repeatable: it may have happened before.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from atoll.domain.operations import Operation, OperationState
 from atoll.messages import Reply, Request
@@ -40,7 +40,6 @@ class StepContext:
     bus: Bus
     now_ms: int
     ranges: Ranges
-    wake: list[str] = field(default_factory=list)
 
     async def ask(self, host_id: str, request: Request, *, timeout_s: float = 30) -> Reply:
         return await self.bus.request(host_id, request, timeout_s=timeout_s)

@@ -175,7 +175,7 @@ async def region_of(tx: Transaction, name: str | None) -> str:
 
 async def usable_image(case: Case, reference: str) -> Image:
     image = await references.image(case.tx, case.caller.project_id, reference, "spec.image")
-    if image.state in {ImageState.ERROR, ImageState.DELETED}:
+    if image.state is ImageState.ERROR:
         raise Invalid(
             f"spec.image: {image.name} cannot be used: {image.reason or image.state}",
             field="spec.image",

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+import msgspec
+
 from atoll.domain.commands import Update
 from atoll.domain.errors import InUse
 from atoll.domain.instances import Instance, require_labels
@@ -33,9 +35,10 @@ def update(
         if command.labels is not None:
             require_labels(command.labels)
             changes["labels"] = command.labels
-        before = {key: getattr(thing, key) for key in changes}
+        before = msgspec.to_builtins({key: getattr(thing, key) for key in changes})
         changed = rows.change(thing, **changes)
-        case.audit(f"{slug(noun)}.update", thing.id, before=before, after=dict(changes))
+        after = msgspec.to_builtins(changes)
+        case.audit(f"{slug(noun)}.update", thing.id, before=before, after=after)
         case.note(f"{slug(noun)}.updated", thing.id)
         return Accepted(changed)
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from atoll.domain import ids
 from atoll.domain.commands import CreateApiKey
-from atoll.domain.errors import AlreadyExists, Forbidden, Invalid, Unauthenticated
+from atoll.domain.errors import AlreadyExists, Forbidden, InUse, Invalid, Unauthenticated
 from atoll.domain.projects import RIGHTS, ApiKey, Project, Role
 from atoll.domain.security_groups import DEFAULT_GROUP, DEFAULT_RULES, SecurityGroup
 from atoll.ports import Clock, Filter, Ids, Store, Transaction
@@ -131,14 +131,27 @@ def create_key(
 
 def delete_key(reference: str, keys: Keys) -> Callable[[Case], Awaitable[Accepted[ApiKey]]]:
     async def use_case(case: Case) -> Accepted[ApiKey]:
+        """By its id in any project, by its name in the caller's own."""
         case.require("administer")
-        key = await references.get(case.tx.api_keys, case.caller.project_id, reference, "api key")
+        by_id = await case.tx.api_keys.find(reference)
+        key = by_id or await references.get(
+            case.tx.api_keys, case.caller.project_id, reference, "api key"
+        )
+        if key.role is Role.ADMIN:
+            await require_another_admin(case.tx, key)
         case.tx.api_keys.remove(key)
         case.audit("api_key.delete", key.id, before={"name": key.name, "role": key.role})
         keys.forget()
         return Accepted(key)
 
     return use_case
+
+
+async def require_another_admin(tx: Transaction, key: ApiKey) -> None:
+    """Raises InUse where nobody could make a key any more."""
+    admins = await tx.api_keys.page(Filter(any_of=((("role", (Role.ADMIN.value,)),),), limit=2))
+    if all(one.id == key.id for one in admins):
+        raise InUse(f"api key {key.name} is the last one with the role admin")
 
 
 def create_project(name: str) -> Callable[[Case], Awaitable[Accepted[Project]]]:

@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable
 
 from atoll.domain import ids
-from atoll.domain.commands import CreateSecurityGroup
+from atoll.domain.commands import CreateSecurityGroup, Update
 from atoll.domain.instances import Instance, require_labels
-from atoll.domain.security_groups import SecurityGroup, require_rules
+from atoll.domain.security_groups import Rule, SecurityGroup, require_rules
 from atoll.service import owned, references
 from atoll.service.desk import Accepted, Case
 
@@ -31,6 +31,15 @@ def create(command: CreateSecurityGroup) -> Callable[[Case], Awaitable[Accepted[
         return Accepted(group)
 
     return use_case
+
+
+def update(
+    reference: str, command: Update, rules: tuple[Rule, ...] | None
+) -> Callable[[Case], Awaitable[Accepted[SecurityGroup]]]:
+    """New rules apply to a guest when it is started the next time."""
+    if rules is not None:
+        require_rules(rules)
+    return owned.update(lambda tx: tx.security_groups, NOUN, reference, command, rules=rules)
 
 
 def guards(instance: Instance, group_id: str) -> bool:

@@ -91,7 +91,7 @@ sa.Index(
     postgresql_where=sa.text("deleted_at_ms IS NULL"),
 )
 
-images = owned("images")
+images = owned("images", text("state"))
 ssh_keys = owned("ssh_keys")
 vpcs = owned("vpcs")
 subnets = owned("subnets", text("vpc_id"))
@@ -103,6 +103,7 @@ api_keys = noun(
     "api_keys",
     text("project_id"),
     text("name"),
+    text("role"),
     document("digest"),
     integer("version"),
     sa.Index(None, "digest", unique=True),
@@ -136,7 +137,6 @@ hosts = sa.Table(
     integer("vcpus_used"),
     integer("memory_mib_used"),
     integer("disk_gib_used"),
-    integer("epoch"),
     integer("version"),
     integer("created_at_ms"),
     integer("seen_at_ms"),

@@ -156,3 +156,15 @@ def test_only_operators_change_the_catalogue(key_for: KeyFor) -> None:
     assert operator.patch("/v1/images/debian-12", body)["metadata"]["version"] == before + 1
     refused(key_for("member").call("DELETE", "/v1/images/debian-12"), 403, "FORBIDDEN")
     operator.patch("/v1/images/debian-12", {"metadata": {"labels": {}}})
+
+
+def test_images_are_found_by_their_state(api: Api) -> None:
+    pending = api.items("/v1/images?state=pending")
+    assert {one["status"]["state"] for one in pending} == {"pending"}
+    both = api.items("/v1/images?state=pending&state=available")
+    assert len(both) >= len(pending)
+
+
+def test_a_member_does_not_import_what_every_project_uses(key_for: KeyFor) -> None:
+    member = key_for("member")
+    refused(member.call("POST", "/v1/images/debian-12/import"), 403, "FORBIDDEN")

@@ -179,3 +179,11 @@ def test_a_group_has_at_most_a_hundred_rules(api: Api) -> None:
     rule = SPECS["security-groups"]["rules"][0]
     body = {"metadata": {"name": "g"}, "spec": {"rules": [rule] * 101}}
     refused(api.call("POST", "/v1/security-groups", body), 422, "INVALID", "spec.rules")
+
+
+def test_the_rules_of_a_group_are_replaced(api: Api) -> None:
+    group = api.named("security-groups", rules=[{"protocol": "tcp", "port": 80}])
+    rules = [{"protocol": "tcp", "port": 443}]
+    changed = api.patch(f"/v1/security-groups/{group['id']}", {"spec": {"rules": rules}})
+    assert [rule["port"] for rule in changed["spec"]["rules"]] == [443]
+    assert changed["metadata"]["name"] == group["metadata"]["name"]

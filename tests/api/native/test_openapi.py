@@ -1,5 +1,6 @@
 """The document that describes this dialect, and the page made of it."""
 
+import json
 import re
 from typing import Any
 
@@ -109,7 +110,7 @@ def test_the_documented_example_is_accepted_by_its_own_schema(document: dict[str
     body = content["application/json"]
     components = {"components": document["components"]}
     validator = jsonschema_rs.validator_for(components | body["schema"])
-    assert [*validator.iter_errors(body["examples"]["create"]["value"])] == []
+    assert [*validator.iter_errors(body["examples"]["example"]["value"])] == []
     assert [*validator.iter_errors({"metadata": {"name": "a"}, "spec": {}})]
     assert [*validator.iter_errors({"metadata": {"name": "a", "nmae": "b"}, "spec": {}})]
 
@@ -134,3 +135,20 @@ def test_there_is_a_page_for_people(document: dict[str, Any], cloud: RunningClou
         assert path in page.text
     assert "web-server-01" in page.text
     assert "<script" not in page.text
+
+
+def test_every_example_is_a_body_that_its_schema_allows(document: dict[str, Any]) -> None:
+    schemas = {"$defs": document["components"]["schemas"]}
+    shown = 0
+    for path in document["paths"].values():
+        for operation in path.values():
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+            if content is None:
+                continue
+            assert content.get("examples"), operation["operationId"]
+            text = json.dumps(content["schema"] | schemas)
+            schema = json.loads(text.replace("#/components/schemas/", "#/$defs/"))
+            for example in content["examples"].values():
+                jsonschema_rs.validate(schema, example["value"])
+                shown += 1
+    assert shown >= 15

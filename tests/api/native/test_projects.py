@@ -54,14 +54,19 @@ def test_a_revoked_key_is_refused_at_once(api: Api, cloud: RunningCloud) -> None
     refused(api.call("DELETE", f"/v1/api-keys/{made['id']}"), 404, "NOT_FOUND")
 
 
-def test_a_key_of_another_project_is_made_but_not_removed_from_here(
-    api: Api, key_for: KeyFor
-) -> None:
+def test_an_admin_revokes_a_key_of_another_project_by_its_id(api: Api, key_for: KeyFor) -> None:
     other = key_for()
     made = api.post("/v1/api-keys", key_body("k", project=other.project))
     assert made["spec"]["project_id"] == other.project
-    refused(api.call("DELETE", f"/v1/api-keys/{made['id']}"), 404, "NOT_FOUND")
-    other.delete(f"/v1/api-keys/{made['id']}")
+    api.delete(f"/v1/api-keys/{made['id']}")
+    refused(other.call("DELETE", f"/v1/api-keys/{made['id']}"), 404, "NOT_FOUND")
+
+
+def test_the_last_admin_key_is_kept(own_cloud: RunningCloud) -> None:
+    admin = own_cloud.api()
+    (only,) = admin.items("/v1/api-keys")
+    refused(admin.call("DELETE", f"/v1/api-keys/{only['id']}"), 409, "IN_USE")
+    admin.close()
 
 
 def test_a_new_project_has_its_default_group_and_nothing_else(key_for: KeyFor) -> None:

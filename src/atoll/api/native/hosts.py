@@ -1,9 +1,11 @@
 """`/v1/hosts`."""
 
+from typing import Annotated, Literal
+
 import msgspec
 from litestar import Controller, Response, get, patch
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from atoll.api.http import Call, caller_of, json_response, version_of
 from atoll.api.native import named, wire
@@ -12,6 +14,8 @@ from atoll.api.native.wire import Wire, services_of
 from atoll.domain.hosts import Host
 from atoll.service import hosts
 from atoll.service.desk import require
+
+State = Literal["ready", "lost"]
 
 
 class HostSpecPatch(Wire, kw_only=True):
@@ -90,8 +94,10 @@ class Hosts(Controller):
         self,
         request: Call,
         paging: NamedDependency[Paging],
+        states: Annotated[list[State] | None, QueryParameter(name="state")] = None,
     ) -> Response[bytes]:
-        paging = paging.changed(project_id=None)
+        clause = ((("state", tuple(states)),),) if states else ()
+        paging = paging.changed(project_id=None, any_of=clause)
         return await named.page(request, lambda tx: tx.hosts, paging, show)
 
     @get("/{host_id:str}", operation_id="getHost", summary="Get a host",

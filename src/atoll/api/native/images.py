@@ -1,11 +1,11 @@
 """`/v1/images`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
 from atoll.api.http import Call, caller_of, json_response, version_of
@@ -25,6 +25,9 @@ from atoll.service import images
 from atoll.service.desk import Accepted, require
 
 Words = Annotated[str, Meta(max_length=1000)]
+
+
+State = Literal["pending", "importing", "available", "error"]
 
 
 class Source(Wire, kw_only=True):
@@ -154,9 +157,13 @@ class Images(Controller):
         self,
         request: Call,
         paging: NamedDependency[Paging],
+        states: Annotated[list[State] | None, QueryParameter(name="state")] = None,
     ) -> Response[bytes]:
-        mine = (("project_id", (caller_of(request).project_id, CATALOGUE)),)
-        paging = paging.changed(project_id=None, any_of=(mine,))
+        mine = (caller_of(request).project_id, CATALOGUE)
+        clause: tuple[tuple[str, tuple[str, ...]], ...] = (("project_id", mine),)
+        if states:
+            clause += (("state", tuple(states)),)
+        paging = paging.changed(project_id=None, any_of=(clause,))
         return await named.page(request, lambda tx: tx.images, paging, show)
 
     @get("/{image_id:str}", operation_id="getImage", summary="Get an image",

@@ -25,11 +25,6 @@ from atoll.service.waiting import until_condition
 WAIT_S_MAX = 60
 LOG_BYTES_DEFAULT, LOG_BYTES_MAX = 65_536, 1_048_576
 State = Literal["provisioning", "running", "stopping", "stopped", "terminated"]
-EXAMPLE_SPEC: dict[str, Any] = {
-    "type": "cx31", "image": "ubuntu-22.04", "vcpus": 2, "memory_mb": 4096, "disk_gb": 80,
-    "vpc_id": "vpc-abc123", "subnet_id": "subnet-def456", "security_groups": ["sg-web", "sg-ssh"],
-    "ssh_key_ids": ["key-001"], "user_data": "IyEvYmluL2Jhc2gKYXB0IHVwZGF0ZQ==",
-}  # fmt: skip
 
 
 class InstanceMetadataIn(Wire, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from litestar import Litestar
 
-from atoll.api.native.instances import EXAMPLE_SPEC
+from atoll.api.native.examples import REQUESTS
 
 MUTATIONS = ("post", "patch", "put", "delete")
 # What has no versions, and what is kept in no database.
@@ -69,10 +69,6 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "follow": {"description": "Goes on with what happens; otherwise ends at the last event."},
 }
 IN_PATH = "Its id, or its name where only one has that name."
-CREATE_EXAMPLE = {
-    "metadata": {"name": "web-server-01", "labels": {"env": "production", "team": "platform"}},
-    "spec": EXAMPLE_SPEC,
-}
 TEXT = """A compute cloud that you run yourself. Every resource has `id`, `metadata`, `spec` and
 `status`; what takes time answers with an operation, which `GET /v1/operations/{id}?wait=30` awaits.
 """
@@ -95,8 +91,6 @@ def native_document(app: Any) -> dict[str, Any]:
     for path in document["paths"].values():
         for method, operation in path.items():
             complete(method, operation)
-    body = document["paths"]["/v1/instances"]["post"]["requestBody"]
-    body["content"]["application/json"]["examples"] = {"create": {"value": CREATE_EXAMPLE}}
     return document
 
 
@@ -126,6 +120,8 @@ def complete(method: str, operation: dict[str, Any]) -> None:
     operation["parameters"] = parameters
     operation["responses"].get("204", {}).pop("content", None)
     body = operation.get("requestBody", {})
+    if name in REQUESTS:
+        body["content"]["application/json"]["examples"] = {"example": {"value": REQUESTS[name]}}
     choices = body.get("content", {}).get("application/json", {}).get("schema", {}).get("oneOf", ())
     if {"type": "null"} in choices:
         body["required"] = False

@@ -6,12 +6,12 @@ import msgspec
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
-from atoll.api.native.wire import Metadata, NewMetadata, Wire
+from atoll.api.native.wire import ChangedMetadata, Metadata, NewMetadata, Wire
 from atoll.domain.commands import CreateSecurityGroup
 from atoll.domain.security_groups import Direction, Protocol, Rule, SecurityGroup
 from atoll.ports import Rows, Transaction
@@ -37,6 +37,17 @@ class CreateSecurityGroupBody(Wire, kw_only=True):
     spec: SecurityGroupSpec
 
 
+class SecurityGroupSpecPatch(Wire, kw_only=True):
+    """The new rules, instead of all that there were."""
+
+    rules: Annotated[list[RuleBody], Meta(max_length=100)] | None = None
+
+
+class PatchSecurityGroupBody(Wire, kw_only=True):
+    metadata: ChangedMetadata | UnsetType = UNSET
+    spec: SecurityGroupSpecPatch | UnsetType = UNSET
+
+
 class SecurityGroupOut(msgspec.Struct, kw_only=True):
     id: str
     metadata: Metadata
@@ -59,6 +70,10 @@ def parse_rule(body: RuleBody) -> Rule:
     )  # fmt: skip
 
 
+def parse_rules(bodies: list[RuleBody] | None) -> tuple[Rule, ...] | None:
+    return None if bodies is None else tuple(parse_rule(body) for body in bodies)
+
+
 def show_rule(rule: Rule) -> RuleBody:
     return RuleBody(
         direction=rule.direction, protocol=rule.protocol, port=rule.port,
@@ -68,7 +83,7 @@ def show_rule(rule: Rule) -> RuleBody:
 
 def parse_create(body: CreateSecurityGroupBody) -> CreateSecurityGroup:
     given = body.metadata
-    rules = tuple(parse_rule(rule) for rule in body.spec.rules)
+    rules = parse_rules(body.spec.rules) or ()
     return CreateSecurityGroup(name=given.name, labels=given.labels, rules=rules)
 
 
@@ -106,13 +121,15 @@ class SecurityGroups(Controller):
     async def read(self, request: Call, group_id: FromPath[str]) -> Response[bytes]:
         return await named.read(request, rows, group_id, security_groups.NOUN, show)
 
-    @patch("/{group_id:str}", operation_id="updateSecurityGroup", summary="Change name or labels",
+    @patch("/{group_id:str}", operation_id="updateSecurityGroup", summary="Change labels or rules",
            responses=wire.WRITES | wire.shown(SecurityGroupOut, "as it now is"))  # fmt: skip
     async def update(
-        self, request: Call, group_id: FromPath[str], data: JSONBody[named.PatchBody]
+        self, request: Call, group_id: FromPath[str], data: JSONBody[PatchSecurityGroupBody]
     ) -> Response[bytes]:
-        command = named.parse_update(request, data)
-        use_case = owned.update(rows, security_groups.NOUN, group_id, command)
+        changed = named.PatchBody(metadata=data.metadata or ChangedMetadata())
+        command = named.parse_update(request, changed)
+        rules = parse_rules(data.spec.rules) if data.spec else None
+        use_case = security_groups.update(group_id, command, rules)
         return await wire.mutate(request, use_case, lambda a: show(a.thing))
 
     @delete("/{group_id:str}", operation_id="deleteSecurityGroup", status_code=204,

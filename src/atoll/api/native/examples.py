@@ -1,0 +1,51 @@
+"""Bodies that work, for the OpenAPI document: by operation id."""
+
+from typing import Any
+
+INSTANCE: dict[str, Any] = {
+    "metadata": {"name": "web-server-01", "labels": {"env": "production", "team": "platform"}},
+    "spec": {
+        "type": "cx31",
+        "image": "ubuntu-22.04",
+        "vcpus": 2,
+        "memory_mb": 4096,
+        "disk_gb": 80,
+        "vpc_id": "vpc-abc123",
+        "subnet_id": "subnet-def456",
+        "security_groups": ["sg-web", "sg-ssh"],
+        "ssh_key_ids": ["key-001"],
+        "user_data": "IyEvYmluL2Jhc2gKYXB0IHVwZGF0ZQ==",
+    },
+}
+PUBLIC_KEY = (
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f me@laptop"
+)
+WEB: dict[str, Any] = {"direction": "ingress", "protocol": "tcp", "port": 80, "cidr": "0.0.0.0/0"}
+URL = "https://cloud.debian.org/images/cloud/bookworm/latest/debian-12-genericcloud-amd64.qcow2"
+
+
+def named(name: str, **spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": spec}
+
+
+REQUESTS: dict[str, dict[str, Any]] = {
+    "createInstance": INSTANCE,
+    "updateInstance": {"metadata": {"labels": {"env": "staging"}, "protected": True}},
+    "stopInstance": {"force": False, "timeout_seconds": 60},
+    "createSshKey": named("key-001", public_key=PUBLIC_KEY),
+    "updateSshKey": {"metadata": {"name": "laptop"}},
+    "createVpc": named("vpc-abc123", cidr="10.0.0.0/16"),
+    "updateVpc": {"metadata": {"labels": {"env": "production"}}},
+    "createSubnet": named("subnet-def456", vpc_id="vpc-abc123", cidr="10.0.1.0/24"),
+    "updateSubnet": {"metadata": {"labels": {"tier": "web"}}},
+    "createSecurityGroup": named("sg-web", rules=[WEB]),
+    "updateSecurityGroup": {"spec": {"rules": [WEB, WEB | {"port": 443}]}},
+    "createImage": named("debian-latest", source={"kind": "url", "location": URL}),
+    "updateImage": {"spec": {"alias_of": "debian-12"}},
+    "createType": named("gx1", vcpus=4, memory_mb=8192, disk_gb=40),
+    "createRegion": named("cellar", description="the machine in the cellar"),
+    "updateHost": {"spec": {"enabled": False}},
+    "createApiKey": named("ci", role="member", limit_class="standard"),
+    "createProject": {"metadata": {"name": "team-a"}},
+    "createFault": {"verb": "ensure_running", "error": "unavailable", "times": 2},
+}
