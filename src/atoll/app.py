@@ -166,7 +166,7 @@ def front_of(cloud: Cloud) -> Front:
     """Every face of the cloud, on one port. The faces need the cloud to be started."""
     services = Services(
         store=cloud.store, bus=cloud.bus, clock=cloud.clock, ids=cloud.ids, desk=cloud.desk,
-        keys=cloud.keys, ranges=cloud.ranges, secret=lambda: secrets.token_bytes(KEY_BYTES),
+        keys=cloud.keys, secret=lambda: secrets.token_bytes(KEY_BYTES),
         faults=cloud.faults,
     )  # fmt: skip
     faces = [native.face(services)]

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from atoll.operations.steps import Ranges
 from atoll.ports import Bus, Clock, Faults, Ids, Store
 from atoll.service.desk import Desk
 from atoll.service.projects import Keys
@@ -19,6 +18,5 @@ class Services:
     ids: Ids
     desk: Desk
     keys: Keys
-    ranges: Ranges
     secret: Callable[[], bytes]
     faults: Faults | None = None
