@@ -31,7 +31,6 @@ demands = st.builds(
     ("unfit", "reason"),
     [
         (host(state=HostState.LOST), "it is lost"),
-        (host(state=HostState.SUSPECT), "it is suspect"),
         (host(enabled=False), "it is disabled"),
         (host(node_type="control"), "it is a control node"),
         (host(node_type="hop"), "it is a hop node"),
