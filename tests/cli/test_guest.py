@@ -67,6 +67,7 @@ def test_ssh_goes_to_the_instance_with_a_known_hosts_file_of_its_own(
         "-o", f'UserKnownHostsFile="{known_hosts}"',
         "-o", f"HostKeyAlias={INSTANCE_ID}",
         "-o", "StrictHostKeyChecking=accept-new",
+        "-o", "LogLevel=ERROR",
         "--", "root@127.16.0.1",
         "uname", "-a", "--json",
     ]  # fmt: skip
