@@ -25,7 +25,7 @@ from atoll.domain.errors import (
 from atoll.domain.events import Event
 from atoll.domain.operations import Operation, OperationState, StepRecord
 from atoll.operations.pace import Pace
-from atoll.operations.steps import Ranges, Retry, Step, StepContext, Workflow
+from atoll.operations.steps import Do, Ranges, Retry, Step, StepContext, Workflow
 from atoll.ports import Bus, Clock, Store, Transaction
 
 log = structlog.get_logger()
@@ -40,13 +40,7 @@ UNDO_S = 1800.0
 OVERTAKEN_MAX = 50
 CANCELLED = "CANCELLED"
 
-
-async def nothing(context: StepContext) -> None:
-    """The end of an operation is no step of it."""
-
-
-NO_STEP = Step(nothing)
-Act = Callable[[Workflow, Step, Operation], Awaitable[Operation | None]]
+Act = Callable[[], Awaitable[Operation | None]]
 
 
 @dataclass(frozen=True)
@@ -103,14 +97,10 @@ class Engine:
                         await self._resume()
                         resuming = False
                     await self._take_what_is_due()
-                except AtollError as error:
-                    log.warning("could not claim", error=error.message)
-                    await self._clock.sleep(self._limits.poll_s)
                 except Exception as error:
                     log.error("could not claim", exc_info=error)
                     await self._clock.sleep(self._limits.poll_s)
         finally:
-            heart.cancel()
             tasks = [*self._carrying.values(), heart]
             for task in tasks:
                 task.cancel()
@@ -208,7 +198,7 @@ class Engine:
     async def _step_on(self, workflow: Workflow, operation: Operation) -> Operation | None:
         step = workflow.steps[operation.step]
         try:
-            return await self._overtaking(self._do, workflow, step, operation)
+            return await self._overtaking(operation, lambda: self._do(workflow, step, operation))
         except DriverBusy as busy:
             await self._wait(operation, Retry(busy.after_s, busy.message, busy.percent))
             return None
@@ -217,34 +207,46 @@ class Engine:
         except Exception as error:
             return await self._failed(workflow, operation, step, error)
 
-    async def _overtaking(
-        self, act: Act, workflow: Workflow, step: Step, operation: Operation
-    ) -> Operation | None:
-        """Repeats a step whose writes lost a race for something other than the claim."""
+    async def _overtaking(self, operation: Operation, act: Act) -> Operation | None:
+        """Repeats what lost a race for something other than the claim."""
         for _ in range(OVERTAKEN_MAX):
             try:
-                return await act(workflow, step, operation)
+                return await act()
             except Lost:
                 current = await self._store.read().operations.get(operation.id)
                 if current.epoch != operation.epoch or current.ended:
                     raise
-        raise AtollError(f"step {step.name} was overtaken {OVERTAKEN_MAX} times")
+        raise AtollError(f"step {operation.step} was overtaken {OVERTAKEN_MAX} times")
 
     async def _do(self, workflow: Workflow, step: Step, operation: Operation) -> Operation | None:
+        done = operation.step + 1
+        percent = 100.0 * done / len(workflow.steps)
+        advance: dict[str, object] = {"step": done, "message": "", "percent": percent}
+        return await self._run(operation, step, step.do, "do", advance)
+
+    async def _undo(self, step: Step, operation: Operation) -> Operation | None:
+        advance: dict[str, object] = {"step": operation.step - 1}
+        return await self._run(operation, step, step.undo, "undo", advance)
+
+    async def _run(
+        self,
+        operation: Operation,
+        step: Step,
+        work: Do | None,
+        direction: str,
+        advance: dict[str, object],
+    ) -> Operation | None:
+        """One attempt: what it wrote, its line in the journal and the advance in one commit."""
         async with self._store.transaction() as tx:
-            context = self._context(operation, tx)
-            async with asyncio.timeout(step.timeout_s):
-                retry = await step.do(context)
-            if retry is not None:
-                tx.discard()
-                self._release(tx, operation, retry)
-                return None
-            self._record(tx, operation, step, "do")
-            done = operation.step + 1
-            percent = 100.0 * done / len(workflow.steps)
-            return tx.operations.advance(
-                operation, step=done, attempt=0, message="", percent=percent
-            )
+            if work is not None:
+                async with asyncio.timeout(step.timeout_s):
+                    retry = await work(self._context(operation, tx))
+                if retry is not None:
+                    tx.discard()
+                    self._release(tx, operation, retry)
+                    return None
+            self._record(tx, operation, step, direction)
+            return tx.operations.advance(operation, attempt=0, **advance)
 
     async def _end(
         self, workflow: Workflow, operation: Operation, state: OperationState
@@ -252,7 +254,7 @@ class Engine:
         """The outcome, in the resource and in the operation, in one transaction. Where the
         resource cannot take it, the operation ends all the same: nothing is stuck."""
         try:
-            await self._overtaking(self._settle(state), workflow, NO_STEP, operation)
+            await self._overtaking(operation, lambda: self._settle(workflow, operation, state))
         except (Lost, StoreUnavailable):
             raise
         except Exception as error:
@@ -264,13 +266,12 @@ class Engine:
         self._wake.set()
         return None
 
-    def _settle(self, state: OperationState) -> Act:
-        async def settle(workflow: Workflow, step: Step, operation: Operation) -> None:
-            async with self._store.transaction() as tx:
-                await workflow.settle(self._context(operation, tx), state)
-                self._finish(tx, operation, workflow, state)
-
-        return settle
+    async def _settle(
+        self, workflow: Workflow, operation: Operation, state: OperationState
+    ) -> None:
+        async with self._store.transaction() as tx:
+            await workflow.settle(self._context(operation, tx), state)
+            self._finish(tx, operation, workflow, state)
 
     def _finish(
         self, tx: Transaction, operation: Operation, workflow: Workflow, state: OperationState
@@ -316,24 +317,12 @@ class Engine:
         if self._clock.now_ms() >= operation.deadline_ms:
             return await self._leave(workflow, operation, step, operation.message)
         try:
-            return await self._overtaking(self._undo, workflow, step, operation)
+            return await self._overtaking(operation, lambda: self._undo(step, operation))
         except DriverBusy as busy:
             await self._wait(operation, Retry(busy.after_s, busy.message, busy.percent))
             return None
         except Exception as error:
             return await self._failed(workflow, operation, step, error)
-
-    async def _undo(self, workflow: Workflow, step: Step, operation: Operation) -> Operation | None:
-        async with self._store.transaction() as tx:
-            if step.undo is not None:
-                async with asyncio.timeout(step.timeout_s):
-                    retry = await step.undo(self._context(operation, tx))
-                if retry is not None:
-                    tx.discard()
-                    self._release(tx, operation, retry)
-                    return None
-            self._record(tx, operation, step, "undo")
-            return tx.operations.advance(operation, step=operation.step - 1, attempt=0)
 
     async def _failed(
         self, workflow: Workflow, operation: Operation, step: Step, error: Exception
