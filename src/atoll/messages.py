@@ -37,20 +37,37 @@ class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VolumeSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """`image` None means an empty volume."""
+    """What it holds when it is made: an image, or a snapshot of the same host, or nothing. A
+    volume that is smaller than `size_gib` grows, under a running guest too."""
 
     id: str
     size_gib: int
     image: ImageSpec | None = None
+    snapshot_id: str | None = None
+
+
+class SnapshotFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """`size_bytes` is what it takes on the host's disk by itself, without what it stands on."""
+
+    id: str
+    size_bytes: int
+    virtual_size_bytes: int
 
 
 class NicSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """An instance's place in its network, and what may reach it from outside."""
+    """An instance's place in a network, and what may pass there. `network` names the wire: guests
+    of one network reach one another where their rules allow it, guests of two never do. `groups`
+    are the security groups that the instance is in, which other guests' rules may name. A floating
+    IP leads to the same guest as `public_ip`."""
 
     mac: str
     private_ip: str
     subnet_cidr: str
+    network: str = ""
     public_ip: str | None = None
+    floating_ips: tuple[str, ...] = ()
+    ipv6: str | None = None
+    groups: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
 
 
@@ -66,7 +83,8 @@ class SeedSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of a guest. `boots`: a host that booted this guest fewer times resets it.
-    `graceful_reboot` asks for the guest's own shutdown before that."""
+    `volumes` are its further volumes, `nics` its places in further networks; both may change
+    while it runs."""
 
     id: str
     name: str
@@ -74,16 +92,18 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     memory_mib: int
     root_volume_id: str
     image_id: str
+    volumes: tuple[str, ...] = ()
     nic: NicSpec
+    nics: tuple[NicSpec, ...] = ()
     seed: SeedSpec
     boots: int = 1
-    graceful_reboot: bool = False
 
 
 class GuestFacts(msgspec.Struct, frozen=True, kw_only=True):
     """`ready`: the guest has said that its first boot is over. `boots` as far as it came.
     `crashed`: it ended neither by its own shutdown nor because we asked for it. `ports` maps each
-    open guest port, as `tcp/22`, to where it is reached: `127.16.0.5:22`."""
+    open guest port, as `tcp/22`, to where it is reached: `127.16.0.5:22`. `volumes` are the further
+    volumes that a running guest has now."""
 
     id: str
     power: Power
@@ -92,6 +112,38 @@ class GuestFacts(msgspec.Struct, frozen=True, kw_only=True):
     crashed: bool = False
     reason: str = ""
     ports: dict[str, str] = {}
+    volumes: tuple[str, ...] = ()
+
+
+class DiskCounters(msgspec.Struct, frozen=True, kw_only=True):
+    """Since the guest's process began. `volume_id` is the root volume's or a further one's."""
+
+    volume_id: str
+    read_bytes: int
+    written_bytes: int
+    reads: int
+    writes: int
+
+
+class NicCounters(msgspec.Struct, frozen=True, kw_only=True):
+    """Since the NIC was plugged in, as the guest sees it."""
+
+    mac: str
+    received_bytes: int
+    sent_bytes: int
+    received_packets: int
+    sent_packets: int
+
+
+class GuestMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """`cpu_s` is the processor time since the guest's process began. `memory_bytes` is what the
+    guest takes of its host's memory now. `nics` is empty where the network does not count."""
+
+    id: str
+    cpu_s: float
+    memory_bytes: int
+    disks: tuple[DiskCounters, ...] = ()
+    nics: tuple[NicCounters, ...] = ()
 
 
 class EnsureImage(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -110,15 +162,36 @@ class RemoveVolume(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     volume_id: str
 
 
+class EnsureSnapshot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What the volume holds now, kept for good. Its guest runs on."""
+
+    snapshot_id: str
+    volume_id: str
+
+
+class RemoveSnapshot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What other volumes and snapshots stand on stays for them."""
+
+    snapshot_id: str
+
+
 class EnsureRunning(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     guest: GuestSpec
 
 
+class EnsureConfigured(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A running guest is given the volumes, networks, rules, floating IPs and keys that the spec
+    names, without a restart. One that does not run gets them when it starts."""
+
+    guest: GuestSpec
+
+
 class EnsureStopped(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """`graceful_s`: how long the guest may take to shut down by itself; 0 pulls the plug."""
+    """Without `force` the guest is asked to shut down, and answered by facts at once: ask again
+    until it has stopped. `force` pulls the plug."""
 
     guest_id: str
-    graceful_s: float
+    force: bool = False
 
 
 class RemoveGuest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -136,18 +209,47 @@ class ReadGuestLog(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     bytes_max: int
 
 
+class ReadScreen(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Answered with what the guest's screen shows, as PNG."""
+
+    guest_id: str
+
+
+class ReadMetrics(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    guest_id: str
+
+
+class Console(StrEnum):
+    """`vnc` speaks RFB (RFC 6143), `serial` plain bytes."""
+
+    VNC = "vnc"
+    SERIAL = "serial"
+
+
+class OpenConsole(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Not answered but connected: see `ports.Bus.connect`."""
+
+    guest_id: str
+    console: Console
+
+
 Request = (
     EnsureImage
     | RemoveImage
     | EnsureVolume
     | RemoveVolume
+    | EnsureSnapshot
+    | RemoveSnapshot
     | EnsureRunning
+    | EnsureConfigured
     | EnsureStopped
     | RemoveGuest
     | InspectGuest
     | ReadGuestLog
+    | ReadScreen
+    | ReadMetrics
 )
-Reply = GuestFacts | ImageFacts | bytes | None
+Reply = GuestFacts | ImageFacts | SnapshotFacts | GuestMetrics | bytes | None
 
 
 class HostReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):

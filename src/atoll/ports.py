@@ -4,7 +4,7 @@ Nothing here is implemented here. Each port has one contract suite in `tests/con
 every implementation passes.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
@@ -12,6 +12,7 @@ import msgspec
 
 from atoll.domain.events import AuditRecord, Event, IdempotencyRecord
 from atoll.domain.faults import Fault
+from atoll.domain.floating_ips import FloatingIp
 from atoll.domain.hosts import Capabilities, Capacity, Host, Reservation
 from atoll.domain.images import Image
 from atoll.domain.instances import Instance
@@ -19,18 +20,27 @@ from atoll.domain.networks import Subnet, Vpc
 from atoll.domain.operations import Operation, StepRecord
 from atoll.domain.plans import Plan
 from atoll.domain.projects import ApiKey, Project
+from atoll.domain.quotas import Amounts, Quota
 from atoll.domain.regions import Region
 from atoll.domain.security_groups import SecurityGroup
+from atoll.domain.snapshots import Snapshot
 from atoll.domain.ssh_keys import SshKey
+from atoll.domain.timers import Timer
+from atoll.domain.volumes import Volume
 from atoll.messages import (
+    Console,
     GuestFacts,
+    GuestMetrics,
     GuestSpec,
     ImageFacts,
     ImageSpec,
+    NicCounters,
     NicSpec,
+    OpenConsole,
     Reply,
     Report,
     Request,
+    SnapshotFacts,
     VolumeSpec,
 )
 
@@ -51,12 +61,14 @@ class Ids(Protocol):
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """What a page shows, in rising order of id. `project_id` None means all projects; `any_of` is
-    an OR of ANDs of (column, allowed values); `after` is the last id of the page before."""
+    an OR of ANDs of (column, allowed values); `uses` is the id of a thing that each of them needs;
+    `after` is the last id of the page before."""
 
     project_id: str | None = None
     name: str | None = None
     labels: tuple[tuple[str, str], ...] = ()
     any_of: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = ()
+    uses: str | None = None
     after: str | None = None
     limit: int = 100
     descending: bool = False
@@ -170,7 +182,38 @@ class Addresses(Protocol):
         """The next number of the scope. The commit raises NoCapacity when it is full."""
         ...
 
-    def release(self, instance_id: str) -> None: ...
+    async def pick(self, scope: str, holder_id: str, first: int, last: int) -> int:
+        """The same number, but known at once: for what is rare. Raises NoCapacity; the commit
+        raises Lost where somebody else took it meanwhile."""
+        ...
+
+    def release(self, instance_id: str, scope: str | None = None) -> None:
+        """All that it holds, or its address in one scope."""
+        ...
+
+
+class Timers(Rows[Timer], Protocol):
+    async def due(self, now_ms: int, limit: int) -> list[Timer]:
+        """Those whose time has come, the oldest first."""
+        ...
+
+
+class Quotas(Protocol):
+    async def find(self, project_id: str) -> Quota | None: ...
+
+    def add(self, project_id: str) -> None:
+        """Begins to count. The commit raises Lost where somebody did already."""
+        ...
+
+    def take(self, project_id: str, amounts: Amounts) -> None:
+        """The commit raises Lost where it would be more than the limits allow."""
+        ...
+
+    def give_back(self, project_id: str, amounts: Amounts) -> None: ...
+
+    def limit(self, project_id: str, limits: Mapping[str, int]) -> None:
+        """What is not named is not limited. What is used already stays."""
+        ...
 
 
 class Events(Protocol):
@@ -217,6 +260,12 @@ class Transaction(Protocol):
     @property
     def security_groups(self) -> Rows[SecurityGroup]: ...
     @property
+    def volumes(self) -> Rows[Volume]: ...
+    @property
+    def snapshots(self) -> Rows[Snapshot]: ...
+    @property
+    def floating_ips(self) -> Rows[FloatingIp]: ...
+    @property
     def projects(self) -> Rows[Project]: ...
     @property
     def api_keys(self) -> Rows[ApiKey]: ...
@@ -226,6 +275,10 @@ class Transaction(Protocol):
     def hosts(self) -> Hosts: ...
     @property
     def addresses(self) -> Addresses: ...
+    @property
+    def timers(self) -> Timers: ...
+    @property
+    def quotas(self) -> Quotas: ...
     @property
     def events(self) -> Events: ...
     @property
@@ -248,7 +301,9 @@ class Watch(Protocol):
 class Store(Protocol):
     """The database. `transaction()` commits at the end of its block; `read()` never writes."""
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
+    def transaction(self, *, fresh: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        """What changes rarely may be read as it was a second ago, unless `fresh` is asked for."""
+        ...
 
     def read(self) -> Transaction: ...
 
@@ -257,6 +312,18 @@ class Store(Protocol):
         ...
 
     async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Stream(Protocol):
+    """Bytes both ways. Each method raises DriverUnavailable once the other side is gone."""
+
+    async def receive(self) -> bytes:
+        """The next bytes; none at all where the other side has closed."""
+        ...
+
+    async def send(self, data: bytes) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -271,9 +338,16 @@ class Bus(Protocol):
         ...
 
     def serve(
-        self, host_id: str, handler: Callable[[Request], Coroutine[Any, Any, Reply]]
+        self,
+        host_id: str,
+        handler: Callable[[Request], Coroutine[Any, Any, Reply]],
+        connector: Callable[[OpenConsole], Coroutine[Any, Any, "Stream"]],
     ) -> Callable[[], None]:
         """Answers this host's requests until the returned function is called."""
+        ...
+
+    async def connect(self, host_id: str, request: OpenConsole, *, timeout_s: float) -> "Stream":
+        """A connection to one of a guest's consoles. Raises as `request` does."""
         ...
 
     async def report(self, report: Report) -> None: ...
@@ -305,15 +379,33 @@ class Driver(Protocol):
 
     async def remove_image(self, image_id: str) -> None: ...
 
-    async def ensure_volume(self, volume: VolumeSpec) -> None: ...
+    async def ensure_volume(self, volume: VolumeSpec) -> None:
+        """Makes it, or lets it grow, also below a running guest. Never shrinks it."""
+        ...
 
-    async def remove_volume(self, volume_id: str) -> None: ...
+    async def remove_volume(self, volume_id: str) -> None:
+        """Raises DriverRefused while a running guest has it."""
+        ...
+
+    async def ensure_snapshot(self, snapshot_id: str, volume_id: str) -> SnapshotFacts:
+        """Takes it in constant time, of a running guest's volume too; a second time it only says
+        what there is. Raises DriverRefused where there is no such volume."""
+        ...
+
+    async def remove_snapshot(self, snapshot_id: str) -> None: ...
 
     async def ensure_running(self, guest: GuestSpec) -> GuestFacts:
         """Raises DriverBusy while the host has enough guests starting already."""
         ...
 
-    async def ensure_stopped(self, guest_id: str, graceful_s: float) -> GuestFacts: ...
+    async def ensure_configured(self, guest: GuestSpec) -> GuestFacts:
+        """Raises DriverBusy while the guest has not let go of a volume that it shall lose, and
+        DriverRefused where it has no place for one more."""
+        ...
+
+    async def ensure_stopped(self, guest_id: str, *, force: bool) -> GuestFacts:
+        """Without `force` the guest is asked, and the facts may say that it still runs."""
+        ...
 
     async def remove(self, guest_id: str) -> None:
         """The guest and all that is its own, but no volume."""
@@ -325,21 +417,57 @@ class Driver(Protocol):
 
     async def read_log(self, guest_id: str, bytes_max: int) -> bytes: ...
 
+    async def read_screen(self, guest_id: str) -> bytes:
+        """PNG. Raises DriverRefused where the guest does not run."""
+        ...
+
+    async def measure(self, guest_id: str) -> GuestMetrics | None:
+        """None where the guest does not run."""
+        ...
+
+    async def open_console(self, guest_id: str, console: Console) -> Stream:
+        """Raises DriverRefused where the guest does not run."""
+        ...
+
 
 class PortWiring(msgspec.Struct, frozen=True, kw_only=True):
-    """How a guest's NIC is connected: the value of QEMU's `-netdev`, without its id. `ports` maps
-    each open guest port, as `tcp/22`, to where it is reached: `127.16.0.5:22`."""
+    """How a guest's NIC is connected: the value of QEMU's `-netdev`, without its id and forwards.
+
+    `forwards` are what QEMU itself shall let in, each as in `hostfwd=`; the driver changes them
+    while the guest runs. `tap` is an open descriptor that stands for `{fd}` in `netdev`: the
+    driver hands it to QEMU and closes its own. `ports` maps each open guest port, as `tcp/22`, to
+    where it is reached: `127.16.0.5:22`.
+    """
 
     netdev: str
+    forwards: tuple[str, ...] = ()
+    tap: int | None = None
     ports: dict[str, str] = {}
 
 
 class Network(Protocol):
-    """Connects guests of one host. Repeatable, like a driver."""
+    """Connects the guests of one host. Repeatable, like a driver."""
 
-    async def ensure_port(self, guest_id: str, nic: NicSpec) -> PortWiring: ...
+    async def open(self) -> None:
+        """Takes up what an earlier process left. Raises DriverRefused, with what to do, where
+        this machine cannot carry such a network."""
+        ...
 
-    async def remove_port(self, guest_id: str) -> None: ...
+    async def close(self) -> None:
+        """Lets go. Guests keep their network."""
+        ...
+
+    async def ensure_port(self, guest: GuestSpec, nic: NicSpec, *, plug: bool) -> PortWiring:
+        """The NIC, one of the guest's own, connected as it says: rules and addresses that changed
+        apply at once, and connections that were let in stay. `plug` asks for a new connection,
+        for a QEMU that is about to be given this NIC; without it there is no `tap`."""
+        ...
+
+    async def remove_port(self, guest_id: str, mac: str | None = None) -> None:
+        """One NIC of a guest, or all of them."""
+        ...
+
+    async def counters(self, guest_id: str) -> tuple[NicCounters, ...]: ...
 
 
 class Faults(Protocol):

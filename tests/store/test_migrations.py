@@ -3,12 +3,17 @@
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from atoll.domain.errors import StoreUnavailable
+from atoll.domain.instances import Instance, Resolved
+from atoll.domain.projects import Project
+from atoll.domain.quotas import Amounts
+from atoll.ports import Filter
 from atoll.store import migrate
 from atoll.store.postgres import PostgresStore
 from atoll.store.sqlite import SqliteStore
@@ -62,6 +67,45 @@ async def test_a_filled_database_is_opened_again_with_all_that_is_in_it(tmp_path
     await store.open()
     assert await store.read().instances.get(added.id) == added
     await store.close()
+
+
+async def test_what_the_foundation_kept_is_carried_over(tmp_path: Path) -> None:
+    """A database of the first release, with a project and an instance in it."""
+    path = tmp_path / "a.db"
+    migrate.upgrade(f"sqlite:///{path}", "0001")
+    resolved = Resolved(
+        image_id="img-1", root_volume_id="vol-1", security_group_ids=("sg-1",), ssh_key_ids=("k",)
+    )
+    old = things.instance(resolved=resolved, mac="52:54:00:00:01:02", host_id="host-1")
+    fill_as_the_foundation_did(path, old)
+    migrate.upgrade(f"sqlite:///{path}")
+    store = SqliteStore(path)
+    await store.open()
+    read = store.read()
+    assert await read.instances.get(old.id) == old
+    assert [i.id for i in await read.instances.page(Filter(uses="sg-1"))] == [old.id]
+    assert await read.instances.page(Filter(uses="k")) == []
+    assert await read.addresses.find("mac", old.id) == 0x0102
+    quota = await read.quotas.find("proj-1")
+    assert quota is not None
+    assert quota.used == Amounts(instances=1, vcpus=1, memory_mib=512, disk_gib=10)
+    await store.close()
+
+
+def fill_as_the_foundation_did(path: Path, old: Instance) -> None:
+    document = msgspec.json.encode(old)
+    project = Project(id="proj-1", name="default", created_at_ms=things.NOW)
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "INSERT INTO projects (id, name, version, document) VALUES (?, ?, 1, ?)",
+            (project.id, project.name, msgspec.json.encode(project)),
+        )
+        connection.execute(
+            "INSERT INTO instances (id, project_id, name, goal, state, host_id, version, document)"
+            " VALUES (?, ?, ?, ?, ?, ?, 1, ?)",
+            (old.id, old.project_id, old.name, old.goal, old.state, old.host_id, document),
+        )
+    connection.close()
 
 
 async def test_a_new_database_gets_its_schema_when_it_is_opened(tmp_path: Path) -> None:

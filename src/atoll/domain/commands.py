@@ -25,6 +25,39 @@ class CreateInstance(msgspec.Struct, frozen=True, kw_only=True):
     ssh_keys: tuple[str, ...] = ()
     user_data: str = ""
     protected: bool = False
+    expires_at_ms: int | None = None
+
+
+class UpdateInstance(msgspec.Struct, frozen=True, kw_only=True):
+    """As `Update`. New groups and keys reach a running guest; user data is read at the next
+    reinstallation. An `expires_at_ms` of 0 means that it does not expire."""
+
+    name: str | None = None
+    labels: dict[str, str] | None = None
+    protected: bool | None = None
+    security_groups: tuple[str, ...] | None = None
+    ssh_keys: tuple[str, ...] | None = None
+    user_data: str | None = None
+    expires_at_ms: int | None = None
+    version: int | None = None
+
+
+class Reinstall(msgspec.Struct, frozen=True, kw_only=True):
+    """None means as it is: the same image, name, keys and user data."""
+
+    image: str | None = None
+    name: str | None = None
+    ssh_keys: tuple[str, ...] | None = None
+    user_data: str | None = None
+
+
+class Resize(msgspec.Struct, frozen=True, kw_only=True):
+    """None means the plan's size where a plan is named, otherwise as it is."""
+
+    plan: str | None = None
+    vcpus: int | None = None
+    memory_mib: int | None = None
+    disk_gib: int | None = None
 
 
 class Update(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +110,22 @@ class CreateSubnet(CreateNamed, frozen=True, kw_only=True):
 
 class CreateSecurityGroup(CreateNamed, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
+
+
+class CreateVolume(CreateNamed, frozen=True, kw_only=True):
+    size_gib: int
+    region: str | None = None
+    instance: str | None = None
+
+
+class CreateSnapshot(CreateNamed, frozen=True, kw_only=True):
+    instance: str
+    description: str = ""
+
+
+class CreateFloatingIp(CreateNamed, frozen=True, kw_only=True):
+    region: str | None = None
+    instance: str | None = None
 
 
 class CreatePlan(msgspec.Struct, frozen=True, kw_only=True):

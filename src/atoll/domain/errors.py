@@ -12,6 +12,7 @@ AtollError
 │   │   ├── InUse
 │   │   ├── Protected
 │   │   └── KeyReused        an Idempotency-Key came back with another request
+│   ├── QuotaExceeded        the project would have more than it may
 │   ├── VersionMismatch      the caller's If-Match is no longer true
 │   ├── NoCapacity           no host can take it; carries why, host by host
 │   └── RateLimited
@@ -85,6 +86,10 @@ class Protected(Conflict):
 
 class KeyReused(Conflict):
     code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class QuotaExceeded(Refused):
+    code = "QUOTA_EXCEEDED"
 
 
 class VersionMismatch(Refused):

@@ -42,9 +42,11 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Fals
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
-    """What the references of a spec meant when it was accepted: ids."""
+    """What the references of a spec meant when it was accepted: ids. The root volume was made from
+    the snapshot where there is one, otherwise from the image."""
 
     image_id: str
+    snapshot_id: str | None = None
     ssh_key_ids: tuple[str, ...] = ()
     security_group_ids: tuple[str, ...] = ()
     vpc_id: str | None = None
@@ -52,9 +54,21 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     root_volume_id: str
 
 
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
+    """The instance's place in a further network."""
+
+    vpc_id: str
+    subnet_id: str
+    mac: str
+    private_ip: str
+
+
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """`boots` counts the power-ons asked for: a host that has seen fewer resets the guest. `ports`
-    says where the open ports are reached from outside, as `{"tcp/22": "127.16.0.5:22"}`."""
+    says where the open ports are reached from outside, as `{"tcp/22": "127.16.0.5:22"}`.
+    `volumes` (ids), `floating_ips` (addresses) and `attachments` are what its guest shall have
+    besides its root volume and its first network; `outdated` means that it could not be told.
+    A deleted one with a `purge_at_ms` can be recovered until then."""
 
     id: str
     project_id: str
@@ -73,13 +87,34 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     public_ip: str | None = None
     mac: str | None = None
     ports: dict[str, str] = {}
+    volumes: tuple[str, ...] = ()
+    floating_ips: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    outdated: bool = False
     protected: bool = False
+    expires_at_ms: int | None = None
+    purge_at_ms: int | None = None
     version: int = 1
     created_at_ms: int
     updated_at_ms: int
     running_since_ms: int | None = None
     ready_at_ms: int | None = None
     deleted_at_ms: int | None = None
+
+    @property
+    def network(self) -> str:
+        """The one whose guests reach one another: its VPC, or the project's default one."""
+        return self.resolved.vpc_id or f"default:{self.project_id}"
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The ids of what this instance needs, which nobody may remove meanwhile. A key is not
+        among them: a guest that has it keeps it."""
+        if self.state is InstanceState.DELETED and self.purge_at_ms is None:
+            return frozenset()
+        named = self.resolved
+        subnets = (named.subnet_id or "", *(a.subnet_id for a in self.attachments))
+        return frozenset({named.image_id, *named.security_group_ids, *subnets} - {""})
 
 
 MEMORY_MIB_MIN, MEMORY_MIB_MAX = 64, 4 * 1024 * 1024

@@ -1,5 +1,6 @@
 """Private networks of a project: a VPC and its subnets; addresses and MACs of an instance."""
 
+import hashlib
 import ipaddress
 
 import msgspec
@@ -54,6 +55,14 @@ def private_cidr_of(text: str, field: str) -> ipaddress.IPv4Network:
 
 
 def mac_of(bits: int) -> str:
-    """A MAC out of an instance's random bits; 52:54:00 is the prefix that QEMU's guests use."""
+    """A MAC out of a number of 24 bits; 52:54:00 is the prefix that QEMU's guests use."""
     low = bits & 0xFFFFFF
     return f"52:54:00:{low >> 16:02x}:{low >> 8 & 255:02x}:{low & 255:02x}"
+
+
+def ipv6_of(network: str, private_ip: str) -> str:
+    """The address beside the private one: unique local, the network's own /64, and the IPv4
+    address as its end (RFC 4193 section 3.2, with a hash of the network for its random bits)."""
+    prefix = int.from_bytes(hashlib.blake2b(network.encode(), digest_size=7).digest(), "big")
+    low = int(ipaddress.IPv4Address(private_ip))
+    return str(ipaddress.IPv6Address(0xFD << 120 | prefix << 64 | low))

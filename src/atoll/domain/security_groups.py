@@ -23,13 +23,15 @@ class Protocol(StrEnum):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """`port` to `port_max`, both included; none of both means every port."""
+    """`port` to `port_max`, both included; none of both means every port. `group` is the id of a
+    security group: the rule is then for its members in the same network, and `cidr` is nothing."""
 
     direction: Direction = Direction.INGRESS
     protocol: Protocol
     port: int | None = None
     port_max: int | None = None
     cidr: str = "0.0.0.0/0"
+    group: str | None = None
 
 
 class SecurityGroup(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,14 +15,14 @@ SCRIPTS = Path(__file__).parent / "migrations"
 POSTGRES_LOCK = 4_702_111
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str, revision: str = "head") -> None:
     """`sqlite:///…` or `postgresql://…`."""
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
     if url.startswith("postgresql://"):
         url = url.replace("postgresql://", "postgresql+asyncpg://", 1)
     config.attributes["url"] = sa.make_url(url)
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 if __name__ == "__main__":

@@ -58,8 +58,8 @@ class PostgresStore:
     async def close(self) -> None:
         await self._pool.close()
 
-    def transaction(self) -> AbstractAsyncContextManager[SqlTransaction]:
-        return committed(self)
+    def transaction(self, *, fresh: bool = False) -> AbstractAsyncContextManager[SqlTransaction]:
+        return committed(self, fresh=fresh)
 
     def read(self) -> SqlTransaction:
         return self._read

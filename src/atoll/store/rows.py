@@ -155,6 +155,7 @@ class NounRows(Generic[T]):
             wanted.project_id is None,
             wanted.name is None,
             len(wanted.labels),
+            wanted.uses is None,
             shape,
             wanted.after is None,
             wanted.descending,
@@ -163,7 +164,7 @@ class NounRows(Generic[T]):
         return await self._things(query, page_values(wanted))
 
     async def _things(self, query: Query, values: dict[str, Any]) -> list[T]:
-        if not self.mapping.kept:
+        if self.unit.fresh or not self.mapping.kept:
             return [self.mapping.thing(row) for row in await self.unit.fetch(query, values)]
         kept, table = self.unit.database.kept, self.mapping.table.name
         key = (query.text, query.place(values))
@@ -200,6 +201,7 @@ class NounRows(Generic[T]):
             duplicate=lambda: AlreadyExists(f"{singular} already exists: {thing_id}"),
         )
         self._add_labels(thing)
+        self._add_uses(thing)
 
     def change(self, thing: T, **changes: Any) -> T:
         version = thing.version  # type: ignore[attr-defined]
@@ -226,6 +228,9 @@ class NounRows(Generic[T]):
         if "labels" in changes:
             self._drop_labels(values["id"])
             self._add_labels(changed)
+        if uses_of(changed) != uses_of(thing):
+            self._drop_uses(values["id"])
+            self._add_uses(changed)
         return changed
 
     def remove(self, thing: T) -> None:
@@ -242,6 +247,8 @@ class NounRows(Generic[T]):
         self._write(query, values, missing=self._lost(values["id"]))
         if getattr(thing, "labels", None):
             self._drop_labels(values["id"])
+        if uses_of(thing):
+            self._drop_uses(values["id"])
 
     def _add_labels(self, thing: T) -> None:
         query = self.unit.statements.get("labels.add", lambda: tables.labels.insert())
@@ -254,6 +261,20 @@ class NounRows(Generic[T]):
         column = tables.labels.c.resource_id
         query = self.unit.statements.get(
             "labels.drop", lambda: tables.labels.delete().where(column == bind("id", column))
+        )
+        self.unit.write(Write(query, query.place({"id": thing_id})))
+
+    def _add_uses(self, thing: T) -> None:
+        query = self.unit.statements.get("uses.add", lambda: tables.uses.insert())
+        thing_id = thing.id  # type: ignore[attr-defined]
+        for used_id in sorted(uses_of(thing)):
+            row = {"used_id": used_id, "user_id": thing_id}
+            self.unit.write(Write(query, query.place(row)))
+
+    def _drop_uses(self, thing_id: str) -> None:
+        column = tables.uses.c.user_id
+        query = self.unit.statements.get(
+            "uses.drop", lambda: tables.uses.delete().where(column == bind("id", column))
         )
         self.unit.write(Write(query, query.place({"id": thing_id})))
 
@@ -271,6 +292,10 @@ class NounRows(Generic[T]):
         )
 
 
+def uses_of(thing: Any) -> frozenset[str]:
+    return getattr(thing, "uses", frozenset())
+
+
 def page_of(mapping: Mapping[Any], wanted: Filter) -> sa.Select[Any]:
     """One page in order of id. Each label is a join on its own index; the cursor is repeated on
     the label's column, or PostgreSQL merges its whole index."""
@@ -286,6 +311,11 @@ def page_of(mapping: Mapping[Any], wanted: Filter) -> sa.Select[Any]:
         if wanted.after is not None:
             beyond = label.c.resource_id
             query = query.where(beyond < after if wanted.descending else beyond > after)
+    if wanted.uses is not None:
+        user, used = tables.uses.c.user_id, tables.uses.c.used_id
+        query = query.join(tables.uses, user == table.c.id).where(used == bind("uses", used))
+        if wanted.after is not None:
+            query = query.where(user < after if wanted.descending else user > after)
     if wanted.project_id is not None:
         query = query.where(table.c.project_id == bind("project_id", table.c.project_id))
     if wanted.name is not None:
@@ -320,6 +350,7 @@ def page_values(wanted: Filter) -> dict[str, Any]:
     values: dict[str, Any] = {
         "project_id": wanted.project_id,
         "name": wanted.name,
+        "uses": wanted.uses,
         "after": wanted.after,
         "limit": wanted.limit,
     }

@@ -74,8 +74,8 @@ class SqliteStore:
         self._reader.close()
         self._writer.close()
 
-    def transaction(self) -> AbstractAsyncContextManager[SqlTransaction]:
-        return committed(self)
+    def transaction(self, *, fresh: bool = False) -> AbstractAsyncContextManager[SqlTransaction]:
+        return committed(self, fresh=fresh)
 
     def read(self) -> SqlTransaction:
         return self._read

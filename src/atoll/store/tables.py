@@ -96,6 +96,12 @@ ssh_keys = owned("ssh_keys")
 vpcs = owned("vpcs")
 subnets = owned("subnets", text("vpc_id"))
 security_groups = owned("security_groups")
+volumes = owned("volumes", text("state"), text_or_null("instance_id"))
+sa.Index(None, volumes.c.instance_id)
+snapshots = owned("snapshots", text("state"), text("kind"), text("instance_id"))
+sa.Index(None, snapshots.c.instance_id)
+floating_ips = owned("floating_ips", text("address"), text_or_null("instance_id"))
+sa.Index(None, floating_ips.c.address)
 plans = noun("plans", integer("version"))
 regions = noun("regions", integer("version"))
 projects = noun("projects", text("name"), integer("version"), sa.Index(None, "name", unique=True))
@@ -118,6 +124,35 @@ labels = sa.Table(
     Column("value", Text, primary_key=True),
     Column("resource_id", Text, primary_key=True),
     sa.Index(None, "resource_id"),
+    sqlite_with_rowid=False,
+)
+
+timers = noun(
+    "timers",
+    text("project_id"),
+    text("instance_id"),
+    integer("due_at_ms"),
+    integer("version"),
+    sa.Index(None, "due_at_ms"),
+)
+
+# Which instance needs which key, group, subnet or image: an instance's `uses`, as rows.
+uses = sa.Table(
+    "uses",
+    METADATA,
+    Column("used_id", Text, primary_key=True),
+    Column("user_id", Text, primary_key=True),
+    sa.Index(None, "user_id"),
+    sqlite_with_rowid=False,
+)
+
+USED = ("instances", "vcpus", "memory_mib", "disk_gib", "volumes", "snapshots", "floating_ips")
+usages = sa.Table(
+    "usages",
+    METADATA,
+    Column("project_id", Text, primary_key=True),
+    *[integer(name) for name in USED],
+    *[integer_or_null(f"{name}_max") for name in USED],
     sqlite_with_rowid=False,
 )
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from atoll.domain.floating_ips import FloatingIp
 from atoll.domain.images import Image
 from atoll.domain.instances import Instance
 from atoll.domain.networks import Subnet, Vpc
@@ -10,13 +11,17 @@ from atoll.domain.plans import Plan
 from atoll.domain.projects import ApiKey, Project
 from atoll.domain.regions import Region
 from atoll.domain.security_groups import SecurityGroup
+from atoll.domain.snapshots import Snapshot
 from atoll.domain.ssh_keys import SshKey
+from atoll.domain.volumes import Volume
 from atoll.store import tables
 from atoll.store.addresses import AddressRows
 from atoll.store.history import AnswerRows, AuditRows, EventRows
 from atoll.store.hosts import HostRows
 from atoll.store.operations import OperationRows
+from atoll.store.quotas import QuotaRows
 from atoll.store.rows import DocumentMapping, NounRows
+from atoll.store.timers import TimerRows
 from atoll.store.unit import Database, Unit, lazily
 
 INSTANCES = DocumentMapping(Instance, tables.instances, "instance")
@@ -29,6 +34,9 @@ SUBNETS = DocumentMapping(Subnet, tables.subnets, "subnet", kept=True)
 SECURITY_GROUPS = DocumentMapping(
     SecurityGroup, tables.security_groups, "security group", kept=True
 )
+VOLUMES = DocumentMapping(Volume, tables.volumes, "volume")
+SNAPSHOTS = DocumentMapping(Snapshot, tables.snapshots, "snapshot")
+FLOATING_IPS = DocumentMapping(FloatingIp, tables.floating_ips, "floating IP")
 PROJECTS = DocumentMapping(Project, tables.projects, "project")
 API_KEYS = DocumentMapping(ApiKey, tables.api_keys, "api key")
 
@@ -36,8 +44,8 @@ API_KEYS = DocumentMapping(ApiKey, tables.api_keys, "api key")
 class SqlTransaction:
     """The nouns, each with its own queries, all writing into one unit; made when first used."""
 
-    def __init__(self, database: Database) -> None:
-        self.unit = Unit(database)
+    def __init__(self, database: Database, *, fresh: bool = False) -> None:
+        self.unit = Unit(database, fresh=fresh)
 
     def discard(self) -> None:
         self.unit.writes.clear()
@@ -75,6 +83,18 @@ class SqlTransaction:
         return NounRows(self.unit, SECURITY_GROUPS)
 
     @lazily
+    def volumes(self) -> NounRows[Volume]:
+        return NounRows(self.unit, VOLUMES)
+
+    @lazily
+    def snapshots(self) -> NounRows[Snapshot]:
+        return NounRows(self.unit, SNAPSHOTS)
+
+    @lazily
+    def floating_ips(self) -> NounRows[FloatingIp]:
+        return NounRows(self.unit, FLOATING_IPS)
+
+    @lazily
     def projects(self) -> NounRows[Project]:
         return NounRows(self.unit, PROJECTS)
 
@@ -95,6 +115,14 @@ class SqlTransaction:
         return AddressRows(self.unit)
 
     @lazily
+    def timers(self) -> TimerRows:
+        return TimerRows(self.unit)
+
+    @lazily
+    def quotas(self) -> QuotaRows:
+        return QuotaRows(self.unit)
+
+    @lazily
     def events(self) -> EventRows:
         return EventRows(self.unit)
 
@@ -108,8 +136,8 @@ class SqlTransaction:
 
 
 @asynccontextmanager
-async def committed(database: Database) -> AsyncIterator[SqlTransaction]:
+async def committed(database: Database, *, fresh: bool) -> AsyncIterator[SqlTransaction]:
     """A transaction that commits when its block ends without an error."""
-    transaction = SqlTransaction(database)
+    transaction = SqlTransaction(database, fresh=fresh)
     yield transaction
     await transaction.unit.commit()

@@ -75,10 +75,12 @@ class Database(Protocol):
 
 
 class Unit:
-    """The reads and the held-back writes of one transaction."""
+    """The reads and the held-back writes of one transaction. A `fresh` one reads nothing that was
+    kept: another process may have changed it a moment ago."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, fresh: bool = False) -> None:
         self.database = database
+        self.fresh = fresh
         self.statements = database.statements
         self.writes: list[Write] = []
 

@@ -1,0 +1,46 @@
+"""How much of what a project has, and may have at most."""
+
+import msgspec
+
+from atoll.domain.errors import QuotaExceeded
+
+RESOURCES = (
+    "instances", "vcpus", "memory_mib", "disk_gib", "volumes", "snapshots", "floating_ips",
+)  # fmt: skip
+
+
+WORDS = {"memory_mib": "MiB of memory", "disk_gib": "GiB of disk", "floating_ips": "floating IPs"}
+
+
+class Amounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Root volumes and further ones both count as `disk_gib`."""
+
+    instances: int = 0
+    vcpus: int = 0
+    memory_mib: int = 0
+    disk_gib: int = 0
+    volumes: int = 0
+    snapshots: int = 0
+    floating_ips: int = 0
+
+    def minus(self, other: "Amounts") -> "Amounts":
+        return Amounts(**{name: getattr(self, name) - getattr(other, name) for name in RESOURCES})
+
+
+class Quota(msgspec.Struct, frozen=True, kw_only=True):
+    """`limits` names only what is limited."""
+
+    project_id: str
+    used: Amounts = Amounts()
+    limits: dict[str, int] = {}
+
+
+def require_within(quota: Quota, more: Amounts) -> None:
+    """Raises QuotaExceeded, naming the first resource that would be too much."""
+    for name, limit in quota.limits.items():
+        wanted, used = getattr(more, name), getattr(quota.used, name)
+        if wanted > 0 and used + wanted > limit:
+            raise QuotaExceeded(
+                f"the project may have {limit} {WORDS.get(name, name)}: {used} are in use, "
+                f"and {wanted} more were asked for"
+            )
