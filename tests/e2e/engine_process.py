@@ -8,7 +8,7 @@ from atoll.domain.operations import OperationState
 from atoll.operations.engine import Engine, Limits
 from atoll.operations.steps import Ranges, Step, StepContext, Workflow
 from atoll.store.postgres import PostgresStore
-from atoll.system import SystemClock
+from atoll.system import RandomIds, SystemClock
 
 KIND = "test.five"
 
@@ -30,7 +30,9 @@ async def main(url: str, name: str) -> None:
     ranges = Ranges("127.16.0.0/24", "10.0.0.0/24")
     limits = Limits(lease_s=2, at_once=32)
     bus = InProcessBus()
-    await Engine(name, store, bus, SystemClock(), {KIND: FIVE}, ranges, limits).run()
+    clock = SystemClock()
+    new_ids = RandomIds(clock)
+    await Engine(name, store, bus, clock, {KIND: FIVE}, ranges, new_ids, limits).run()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A world on each kind of database."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,20 @@ from tests.support.world import World
 
 @pytest.fixture(params=KINDS)
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    store = await fresh_store(request.param, request, tmp_path)
+    async with opened(request.param, request, tmp_path) as world:
+        yield world
+
+
+@pytest.fixture
+async def sqlite_world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    """For what has hundreds of cases and does not depend on the database."""
+    async with opened(KINDS[0], request, tmp_path) as world:
+        yield world
+
+
+@asynccontextmanager
+async def opened(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    store = await fresh_store(kind, request, tmp_path)
     built = World(store)
     await built.open()
     yield built

@@ -54,7 +54,7 @@ async def test_a_long_step_keeps_its_lease(world: World) -> None:
 
     world.driver.ensure_running = slow  # type: ignore[method-assign]
     clock = StillClock()
-    engine = Engine("e", world.store, world.bus, clock, WORKFLOWS, RANGES)
+    engine = Engine("e", world.store, world.bus, clock, WORKFLOWS, RANGES, world.ids)
     running = asyncio.create_task(engine.run())
     await working.wait()
     read = world.store.read().operations

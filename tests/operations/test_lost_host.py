@@ -7,7 +7,7 @@ from atoll.domain.errors import DriverUnavailable
 from atoll.domain.faults import Fault
 from atoll.domain.instances import InstanceState
 from atoll.domain.operations import OperationState
-from atoll.service import instances
+from atoll.service import instance_delete, instances
 from tests.operations.faults import Fuse, changed, fused_do, fused_undo, refused
 from tests.support.world import World
 
@@ -42,7 +42,7 @@ async def test_a_power_action_waits_for_a_host_that_comes_back(world: World, ver
 async def test_a_deletion_waits_for_a_host_that_comes_back(world: World) -> None:
     instance = await world.created()
     lose(world, AWAY_S)
-    await world.do(instances.delete(instance.id))
+    await world.do(instance_delete.delete(instance.id))
     await world.run_until_idle(world.engine())
     await world.assert_nothing_is_left()
 
@@ -65,7 +65,7 @@ async def test_what_could_not_be_undone_stays_with_its_instance_until_it_is_dele
     left = await world.store.read().instances.get(instance.id)
     assert (left.state, left.host_id) == (InstanceState.ERROR, "host-1")
     await world.assert_whole(left)
-    await world.do(instances.delete(instance.id))
+    await world.do(instance_delete.delete(instance.id))
     await world.run_until_idle(world.engine())
     await world.assert_nothing_is_left()
 

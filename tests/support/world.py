@@ -14,6 +14,7 @@ from atoll.domain.instances import Instance
 from atoll.domain.operations import Operation
 from atoll.domain.plans import Plan
 from atoll.domain.projects import Caller, Role
+from atoll.domain.quotas import Amounts
 from atoll.domain.regions import Region
 from atoll.drivers.faults import FaultPlan
 from atoll.drivers.simulator import SimulatorDriver
@@ -105,7 +106,9 @@ class World:
         name: str = "engine",
         limits: Limits = PATIENT,
     ) -> "MortalEngine":
-        return MortalEngine(name, self.store, self.bus, self.clock, workflows, RANGES, limits)
+        return MortalEngine(
+            name, self.store, self.bus, self.clock, workflows, RANGES, self.ids, limits
+        )
 
     async def do(self, use_case: Callable[[Case], Awaitable[Accepted[Any]]]) -> Accepted[Any]:
         """Carries a use case out and answers what it accepted."""
@@ -144,19 +147,23 @@ class World:
         return await self.store.read().instances.get(instance.id)
 
     async def assert_nothing_is_left(self) -> None:
-        """No guest, disk, address, reservation or capacity."""
+        """No guest, disk, snapshot, address, reservation, capacity or quota."""
         read = self.store.read()
         host = await read.hosts.get("host-1")
         assert list(await self.driver.list()) == []
         assert list(await self.driver.volumes()) == []
+        assert list(await self.driver.snapshots()) == []
         assert await read.addresses.count() == 0
         assert (host.vcpus_used, host.memory_mib_used, host.disk_gib_used) == (0, 0, 0)
+        quota = await read.quotas.find(self.caller.project_id)
+        assert quota is not None
+        assert quota.used == Amounts()
 
     async def assert_whole(self, instance: Instance) -> None:
-        """Exactly one guest, one disk, two addresses, one reservation."""
+        """Exactly one guest, one disk, two addresses and a MAC, one reservation."""
         read = self.store.read()
         host = await read.hosts.get("host-1")
         assert [guest.id for guest in await self.driver.list()] == [instance.id]
         assert list(await self.driver.volumes()) == [instance.resolved.root_volume_id]
-        assert await read.addresses.count() == 2
+        assert await read.addresses.count() == 3
         assert (host.vcpus_used, host.memory_mib_used) == (1, 512)

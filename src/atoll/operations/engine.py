@@ -26,7 +26,7 @@ from atoll.domain.events import Event
 from atoll.domain.operations import Operation, OperationState, StepRecord
 from atoll.operations.pace import Pace
 from atoll.operations.steps import Do, Ranges, Retry, Step, StepContext, Workflow
-from atoll.ports import Bus, Clock, Store, Transaction
+from atoll.ports import Bus, Clock, Ids, Store, Transaction
 
 log = structlog.get_logger()
 
@@ -64,6 +64,7 @@ class Engine:
         clock: Clock,
         workflows: Mapping[str, Workflow],
         ranges: Ranges,
+        new_ids: Ids,
         limits: Limits = Limits(),
     ) -> None:
         self.name = name
@@ -72,6 +73,7 @@ class Engine:
         self._clock = clock
         self._workflows = workflows
         self._ranges = ranges
+        self._ids = new_ids
         self._limits = limits
         self._wake = asyncio.Event()
         self._pace = Pace(clock)
@@ -237,7 +239,7 @@ class Engine:
         advance: dict[str, object],
     ) -> Operation | None:
         """One attempt: what it wrote, its line in the journal and the advance in one commit."""
-        async with self._store.transaction() as tx:
+        async with self._store.transaction(fresh=True) as tx:
             if work is not None:
                 async with asyncio.timeout(step.timeout_s):
                     retry = await work(self._context(operation, tx))
@@ -261,7 +263,7 @@ class Engine:
             log.error("could not settle", operation=operation.id, exc_info=error)
             words = f"its outcome ({state}) could not be written: {error}"
             broken = msgspec.structs.replace(operation, error_code="INTERNAL", error_message=words)
-            async with self._store.transaction() as tx:
+            async with self._store.transaction(fresh=True) as tx:
                 self._finish(tx, broken, workflow, OperationState.FAILED)
         self._wake.set()
         return None
@@ -269,7 +271,7 @@ class Engine:
     async def _settle(
         self, workflow: Workflow, operation: Operation, state: OperationState
     ) -> None:
-        async with self._store.transaction() as tx:
+        async with self._store.transaction(fresh=True) as tx:
             await workflow.settle(self._context(operation, tx), state)
             self._finish(tx, operation, workflow, state)
 
@@ -297,7 +299,7 @@ class Engine:
     async def _turn_round(self, operation: Operation, code: str, message: str) -> Operation:
         """From here on back: the failing step may have half run, so its undo comes first. The
         undo has a deadline of its own."""
-        async with self._store.transaction() as tx:
+        async with self._store.transaction(fresh=True) as tx:
             return tx.operations.advance(
                 operation,
                 state=OperationState.UNDOING,
@@ -354,14 +356,14 @@ class Engine:
         keeps what the rest belongs to."""
         log.error("could not undo", operation=operation.id, step=step.name, error=words)
         left = f"{operation.error_message}; could not undo {step.name}: {words}"
-        async with self._store.transaction() as tx:
+        async with self._store.transaction(fresh=True) as tx:
             left_behind = tx.operations.advance(operation, error_message=left)
         return await self._end(workflow, left_behind, OperationState.FAILED)
 
     async def _wait(
         self, operation: Operation, retry: Retry, *, attempt: int | None = None
     ) -> None:
-        async with self._store.transaction() as tx:
+        async with self._store.transaction(fresh=True) as tx:
             self._release(tx, operation, retry, attempt=attempt)
 
     def _release(
@@ -393,7 +395,8 @@ class Engine:
         )
 
     def _context(self, operation: Operation, tx: Transaction) -> StepContext:
-        return StepContext(operation, tx, self._bus, self._clock.now_ms(), self._ranges)
+        now_ms = self._clock.now_ms()
+        return StepContext(operation, tx, self._bus, now_ms, self._ranges, self._ids)
 
 
 def attempts_for(step: Step, error: Exception, *, undoing: bool) -> int:

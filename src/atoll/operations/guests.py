@@ -1,16 +1,30 @@
 """An instance as its host is told of it: what the instance verbs have in common."""
 
 import ipaddress
+from typing import Any
 
-from atoll.domain import ids
+import msgspec
+
+from atoll.domain.errors import Conflict
 from atoll.domain.events import Event
-from atoll.domain.instances import Instance, InstanceState, hostname_of
-from atoll.domain.networks import RESERVED_AT_START, mac_of
-from atoll.domain.security_groups import Rule
-from atoll.messages import GuestSpec, ImageSpec, NicSpec, SeedSpec, VolumeSpec
+from atoll.domain.instances import Attachment, Goal, Instance, InstanceState, hostname_of
+from atoll.domain.networks import RESERVED_AT_START, ipv6_of
+from atoll.domain.security_groups import SecurityGroup
+from atoll.messages import (
+    EnsureConfigured,
+    GuestFacts,
+    GuestSpec,
+    ImageSpec,
+    NicSpec,
+    Power,
+    SeedSpec,
+    VolumeSpec,
+)
 from atoll.operations.steps import StepContext
 
 PUBLIC_SCOPE = "public"
+MAC_SCOPE = "mac"
+MAC_FIRST, MAC_LAST = 1, 0xFFFFFE
 
 
 def private_scope(instance: Instance) -> str:
@@ -35,11 +49,20 @@ async def instance_of(context: StepContext) -> Instance:
     return await context.tx.instances.get(context.operation.resource_id)
 
 
-async def volume_spec(context: StepContext, instance: Instance) -> VolumeSpec:
+def host_of(instance: Instance) -> str:
+    """Raises Conflict where its creation, which came before, has failed."""
+    if instance.host_id is None:
+        raise Conflict(f"instance {instance.id} has no host: it was never made")
+    return instance.host_id
+
+
+async def root_volume_spec(context: StepContext, instance: Instance) -> VolumeSpec:
+    resolved = instance.resolved
     return VolumeSpec(
-        id=instance.resolved.root_volume_id,
+        id=resolved.root_volume_id,
         size_gib=instance.spec.disk_gib,
-        image=await image_spec(context, instance.resolved.image_id),
+        image=None if resolved.snapshot_id else await image_spec(context, resolved.image_id),
+        snapshot_id=resolved.snapshot_id,
     )
 
 
@@ -48,13 +71,10 @@ async def image_spec(context: StepContext, image_id: str) -> ImageSpec:
     return ImageSpec(id=image.id, name=image.name, source=image.source)
 
 
-async def guest_spec(
-    context: StepContext, instance: Instance, *, graceful: bool = False
-) -> GuestSpec:
+async def guest_spec(context: StepContext, instance: Instance) -> GuestSpec:
     """The whole wish, from what is committed now."""
-    network = await private_network(context, instance)
     keys = [await context.tx.ssh_keys.find(key) for key in instance.resolved.ssh_key_ids]
-    assert instance.private_ip and instance.mac, "an instance has its addresses before its guest"
+    groups = await groups_of(context, instance)
     return GuestSpec(
         id=instance.id,
         name=instance.name,
@@ -62,38 +82,92 @@ async def guest_spec(
         memory_mib=instance.spec.memory_mib,
         root_volume_id=instance.resolved.root_volume_id,
         image_id=instance.resolved.image_id,
-        nic=NicSpec(
-            mac=instance.mac,
-            private_ip=instance.private_ip,
-            subnet_cidr=str(network),
-            public_ip=instance.public_ip,
-            rules=await rules_of(context, instance),
-        ),
+        volumes=instance.volumes,
+        nic=await first_nic(context, instance, groups),
+        nics=tuple([await further_nic(context, a, groups) for a in instance.attachments]),
         seed=SeedSpec(
             hostname=hostname_of(instance.name),
             ssh_keys=tuple(key.public_key for key in keys if key is not None),
             user_data=instance.spec.user_data,
         ),
         boots=instance.boots,
-        graceful_reboot=graceful,
     )
 
 
-async def rules_of(context: StepContext, instance: Instance) -> tuple[Rule, ...]:
-    groups = [
+async def groups_of(context: StepContext, instance: Instance) -> list[SecurityGroup]:
+    found = [
         await context.tx.security_groups.find(group)
         for group in instance.resolved.security_group_ids
     ]
-    return tuple(rule for group in groups if group is not None for rule in group.rules)
+    return [group for group in found if group is not None]
+
+
+async def first_nic(
+    context: StepContext, instance: Instance, groups: list[SecurityGroup]
+) -> NicSpec:
+    assert instance.private_ip and instance.mac, "an instance has its addresses before its guest"
+    return NicSpec(
+        mac=instance.mac,
+        private_ip=instance.private_ip,
+        subnet_cidr=str(await private_network(context, instance)),
+        network=instance.network,
+        public_ip=instance.public_ip,
+        floating_ips=instance.floating_ips,
+        ipv6=ipv6_of(instance.network, instance.private_ip),
+        groups=tuple(group.id for group in groups),
+        rules=tuple(rule for group in groups for rule in group.rules),
+    )
+
+
+async def further_nic(
+    context: StepContext, attachment: Attachment, groups: list[SecurityGroup]
+) -> NicSpec:
+    subnet = await context.tx.subnets.get(attachment.subnet_id)
+    return NicSpec(
+        mac=attachment.mac,
+        private_ip=attachment.private_ip,
+        subnet_cidr=subnet.cidr,
+        network=attachment.vpc_id,
+        ipv6=ipv6_of(attachment.vpc_id, attachment.private_ip),
+        groups=tuple(group.id for group in groups),
+        rules=tuple(rule for group in groups for rule in group.rules),
+    )
+
+
+async def configure(context: StepContext, instance: Instance, **changes: Any) -> None:
+    """A guest that runs becomes what the instance, with these changes, says, as far as it can
+    without a restart. The changes are written together with the step."""
+    wanted = msgspec.structs.replace(instance, **changes)
+    request = EnsureConfigured(guest=await guest_spec(context, wanted))
+    facts = await context.ask(host_of(instance), request, timeout_s=50)
+    if isinstance(facts, GuestFacts) and facts.power is Power.RUNNING:
+        changes["ports"] = facts.ports
+    if any(getattr(instance, name) != value for name, value in changes.items()):
+        context.tx.instances.change(instance, **changes)
+
+
+async def goal_after_failure(context: StepContext, instance: Instance) -> Goal:
+    """What is so: nobody tries on behind the user's back. Unless more was asked for meanwhile: then
+    the goal is that request's."""
+    live = await context.tx.operations.live_on(instance.id)
+    if instance.goal is Goal.DELETED or any(o.id != context.operation.id for o in live):
+        return instance.goal
+    return Goal.RUNNING if instance.state is InstanceState.RUNNING else Goal.STOPPED
 
 
 async def settle_instance(
-    context: StepContext, instance: Instance, *, state: InstanceState, **changes: object
+    context: StepContext,
+    instance: Instance,
+    *,
+    state: InstanceState,
+    keep: bool = False,
+    **changes: object,
 ) -> None:
-    """Writes what the host said, and which operation goes on now, into the instance."""
+    """Writes what the host said, and which operation goes on now, into the instance. To `keep`
+    means that a deleted one still has its place and its addresses."""
     live = await context.tx.operations.live_on(instance.id)
     after = next((o.kind for o in live if o.id != context.operation.id), None)
-    if state is InstanceState.DELETED:
+    if state is InstanceState.DELETED and not keep:
         changes["deleted_at_ms"] = context.now_ms
         changes["host_id"] = None
         changes["private_ip"] = None
@@ -110,18 +184,14 @@ async def settle_instance(
         note(context, f"instance.{state}")
 
 
-def note(context: StepContext, kind: str) -> None:
+def note(context: StepContext, kind: str, resource_id: str | None = None) -> None:
     operation = context.operation
     context.tx.events.add(
         Event(
             project_id=operation.project_id,
             kind=kind,
-            resource_id=operation.resource_id,
+            resource_id=resource_id or operation.resource_id,
             operation_id=operation.id,
             at_ms=context.now_ms,
         )
     )
-
-
-def mac_for(instance: Instance) -> str:
-    return mac_of(ids.bits_of(instance.id))

@@ -1,10 +1,11 @@
 """`image.import`: a host fetches or builds an image, checks it, and keeps it."""
 
 from contextlib import suppress
+from typing import Any
 
 from atoll.domain.errors import DriverBusy, DriverElsewhere
 from atoll.domain.hosts import HostState
-from atoll.domain.images import ImageState
+from atoll.domain.images import Image, ImageState
 from atoll.domain.operations import OperationState
 from atoll.messages import EnsureImage, ImageFacts, RemoveImage
 from atoll.operations.guests import image_spec, note
@@ -33,13 +34,30 @@ async def fetch(context: StepContext) -> None:
         facts = answer
     if facts is None:
         raise elsewhere or DriverBusy("no host is ready", after_s=1.0)
+    context.tx.images.change(image, **fields_of(image, facts))
+
+
+async def prepare_image(context: StepContext, host_id: str, image_id: str) -> None:
+    """The first instance of a listed image fetches it; the catalogue then says so."""
+    image = await context.tx.images.get(image_id)
+    if image.state is not ImageState.PENDING:
+        return
+    request = EnsureImage(image=await image_spec(context, image_id))
+    facts = await context.ask(host_id, request, timeout_s=110)
+    assert isinstance(facts, ImageFacts), "an image is answered by facts"
     context.tx.images.change(
-        image,
-        size_bytes=facts.size_bytes,
-        virtual_size_bytes=facts.virtual_size_bytes,
-        checksum=facts.checksum,
-        disk_gib_min=max(image.disk_gib_min, -(-facts.virtual_size_bytes // 2**30)),
+        image, state=ImageState.AVAILABLE, updated_at_ms=context.now_ms, **fields_of(image, facts)
     )
+
+
+def fields_of(image: Image, facts: ImageFacts) -> dict[str, Any]:
+    """What a host has found out about an image."""
+    return {
+        "size_bytes": facts.size_bytes,
+        "virtual_size_bytes": facts.virtual_size_bytes,
+        "checksum": facts.checksum,
+        "disk_gib_min": max(image.disk_gib_min, -(-facts.virtual_size_bytes // 2**30)),
+    }
 
 
 async def remove(context: StepContext) -> None:

@@ -4,8 +4,10 @@ import ipaddress
 
 from atoll.domain.errors import DriverUnavailable
 from atoll.domain.hosts import Reservation
-from atoll.domain.instances import Goal, InstanceState
+from atoll.domain.instances import Goal, Instance, InstanceSpec, InstanceState
+from atoll.domain.networks import mac_of
 from atoll.domain.operations import OperationState
+from atoll.domain.quotas import Amounts
 from atoll.messages import (
     EnsureRunning,
     EnsureVolume,
@@ -16,16 +18,20 @@ from atoll.messages import (
     RemoveVolume,
 )
 from atoll.operations.guests import (
+    MAC_FIRST,
+    MAC_LAST,
+    MAC_SCOPE,
     PUBLIC_SCOPE,
     guest_spec,
+    host_of,
     instance_of,
-    mac_for,
     numbers_of,
     private_network,
     private_scope,
+    root_volume_spec,
     settle_instance,
-    volume_spec,
 )
+from atoll.operations.image_import import prepare_image
 from atoll.operations.steps import Retry, Step, StepContext, Workflow
 from atoll.ports import Filter
 from atoll.scheduler.placement import Demand, pick
@@ -38,9 +44,14 @@ async def take_addresses(context: StepContext) -> None:
     instance = await instance_of(context)
     public = ipaddress.IPv4Network(context.ranges.public_cidr)
     private = await private_network(context, instance)
-    for scope, network in ((PUBLIC_SCOPE, public), (private_scope(instance), private)):
+    wanted = {
+        PUBLIC_SCOPE: numbers_of(public),
+        private_scope(instance): numbers_of(private),
+        MAC_SCOPE: (MAC_FIRST, MAC_LAST),
+    }
+    for scope, (lowest, highest) in wanted.items():
         if await context.tx.addresses.find(scope, instance.id) is None:
-            context.tx.addresses.take(scope, instance.id, *numbers_of(network))
+            context.tx.addresses.take(scope, instance.id, lowest, highest)
 
 
 async def release_addresses(context: StepContext) -> None:
@@ -53,7 +64,7 @@ async def pick_host(context: StepContext) -> None:
     reservation = await context.tx.hosts.reservation(instance.id)
     if reservation is None:
         hosts = await context.tx.hosts.page(Filter(limit=HOSTS_MAX))
-        host = pick(hosts, Demand.of(instance))
+        host = pick(hosts, await demand_of(context, instance))
         size = instance.spec
         reservation = Reservation(
             id=instance.id, host_id=host.id, vcpus=size.vcpus, memory_mib=size.memory_mib,
@@ -65,16 +76,25 @@ async def pick_host(context: StepContext) -> None:
     context.tx.instances.change(
         instance,
         host_id=reservation.host_id,
-        mac=mac_for(instance),
-        public_ip=await address_in(context, PUBLIC_SCOPE, public),
-        private_ip=await address_in(context, private_scope(instance), private),
+        mac=mac_of(await number_in(context, MAC_SCOPE)),
+        public_ip=str(public[await number_in(context, PUBLIC_SCOPE)]),
+        private_ip=str(private[await number_in(context, private_scope(instance))]),
     )
 
 
-async def address_in(context: StepContext, scope: str, network: ipaddress.IPv4Network) -> str:
+async def demand_of(context: StepContext, instance: Instance) -> Demand:
+    """A snapshot ties the instance to the host that keeps it."""
+    snapshot_id = instance.resolved.snapshot_id
+    if snapshot_id is None:
+        return Demand.of(instance)
+    snapshot = await context.tx.snapshots.get(snapshot_id)
+    return Demand.of(instance, host_id=snapshot.host_id)
+
+
+async def number_in(context: StepContext, scope: str) -> int:
     number = await context.tx.addresses.find(scope, context.operation.resource_id)
     assert number is not None, "addresses are taken before a host is picked"
-    return str(network[number])
+    return number
 
 
 async def release_host(context: StepContext) -> None:
@@ -85,9 +105,11 @@ async def release_host(context: StepContext) -> None:
 
 async def prepare_volume(context: StepContext) -> None:
     instance = await instance_of(context)
-    assert instance.host_id is not None, "a host is picked before its disk is made"
-    volume = await volume_spec(context, instance)
-    await context.ask(instance.host_id, EnsureVolume(volume=volume), timeout_s=110)
+    host_id = host_of(instance)
+    if instance.resolved.snapshot_id is None:
+        await prepare_image(context, host_id, instance.resolved.image_id)
+    volume = await root_volume_spec(context, instance)
+    await context.ask(host_id, EnsureVolume(volume=volume), timeout_s=110)
 
 
 async def remove_volume(context: StepContext) -> None:
@@ -99,8 +121,8 @@ async def remove_volume(context: StepContext) -> None:
 
 async def start_guest(context: StepContext) -> None:
     instance = await instance_of(context)
-    assert instance.host_id is not None, "a host is picked before its guest is started"
-    await context.ask(instance.host_id, EnsureRunning(guest=await guest_spec(context, instance)))
+    request = EnsureRunning(guest=await guest_spec(context, instance))
+    await context.ask(host_of(instance), request)
 
 
 async def remove_guest(context: StepContext) -> None:
@@ -111,8 +133,7 @@ async def remove_guest(context: StepContext) -> None:
 
 async def wait_until_running(context: StepContext) -> Retry | None:
     instance = await instance_of(context)
-    assert instance.host_id is not None, "a guest runs on a host"
-    facts = await context.ask(instance.host_id, InspectGuest(guest_id=instance.id))
+    facts = await context.ask(host_of(instance), InspectGuest(guest_id=instance.id))
     if isinstance(facts, GuestFacts) and facts.power is Power.RUNNING:
         if facts.ports != instance.ports:
             context.tx.instances.change(instance, ports=facts.ports)
@@ -128,12 +149,29 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
         await settle_instance(context, instance, state=InstanceState.RUNNING, reason="")
         return
     # What could not be taken back stays with the instance, so that deleting it removes the rest.
-    left_behind = context.operation.step >= 0
+    reason = context.operation.error_message or ""
+    if context.operation.step >= 0:
+        await settle_instance(
+            context, instance, state=InstanceState.ERROR, goal=Goal.DELETED, reason=reason
+        )
+    else:
+        await settle_deleted(context, instance, reason)
+
+
+async def settle_deleted(context: StepContext, instance: Instance, reason: str) -> None:
+    """Nothing of it is left on any host: what it took of the project's quota is free again."""
+    if instance.state is not InstanceState.DELETED or instance.purge_at_ms is not None:
+        context.tx.quotas.give_back(instance.project_id, amounts_of(instance.spec))
     await settle_instance(
-        context, instance,
-        state=InstanceState.ERROR if left_behind else InstanceState.DELETED,
-        goal=Goal.DELETED, reason=context.operation.error_message or "",
+        context, instance, state=InstanceState.DELETED, goal=Goal.DELETED, reason=reason,
+        purge_at_ms=None,
     )  # fmt: skip
+
+
+def amounts_of(spec: InstanceSpec) -> Amounts:
+    return Amounts(
+        instances=1, vcpus=spec.vcpus, memory_mib=spec.memory_mib, disk_gib=spec.disk_gib
+    )
 
 
 STEPS = (

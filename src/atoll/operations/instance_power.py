@@ -1,40 +1,47 @@
 """`instance.start`, `instance.stop`, `instance.reboot` and `instance.reset`."""
 
-from atoll.domain.errors import Conflict
-from atoll.domain.instances import Goal, Instance, InstanceState
+from atoll.domain.instances import InstanceState
 from atoll.domain.operations import OperationState
 from atoll.messages import EnsureRunning, EnsureStopped, GuestFacts, InspectGuest, Power
-from atoll.operations.guests import guest_spec, instance_of, settle_instance
+from atoll.operations.guests import (
+    goal_after_failure,
+    guest_spec,
+    host_of,
+    instance_of,
+    settle_instance,
+)
 from atoll.operations.instance_create import wait_until_running
-from atoll.operations.steps import Step, StepContext, Workflow
+from atoll.operations.steps import Retry, Step, StepContext, Workflow
 
-# A graceful reboot gives the guest a minute before it is cut off.
 BOOT_S = 110.0
-GRACE_MARGIN_S = 30.0
-
-
-def host_of(instance: Instance) -> str:
-    """Raises Conflict where its creation, which came before, has failed."""
-    if instance.host_id is None:
-        raise Conflict(f"instance {instance.id} has no host: it was never made")
-    return instance.host_id
+ASK_AGAIN_S = 1.0
+GRACE_S = 60.0
 
 
 async def ensure_running(context: StepContext) -> None:
     """Starts the guest, or resets it where it booted fewer times than the instance wants."""
     instance = await instance_of(context)
-    host_id = host_of(instance)
-    graceful = context.operation.kind == "instance.reboot"
-    guest = await guest_spec(context, instance, graceful=graceful)
-    await context.ask(host_id, EnsureRunning(guest=guest), timeout_s=BOOT_S)
+    request = EnsureRunning(guest=await guest_spec(context, instance))
+    await context.ask(host_of(instance), request, timeout_s=BOOT_S)
+
+
+async def ask_to_stop(context: StepContext) -> Retry | None:
+    """The guest may shut down by itself as long as it was given time for that. Between two looks
+    the operation can be cancelled."""
+    instance = await instance_of(context)
+    started_ms = context.operation.started_at_ms or context.now_ms
+    grace_s = float(context.operation.arguments.get("graceful_s", GRACE_S))
+    if context.now_ms - started_ms >= grace_s * 1000:
+        return None
+    facts = await context.ask(host_of(instance), EnsureStopped(guest_id=instance.id))
+    if isinstance(facts, GuestFacts) and facts.power is Power.RUNNING:
+        return Retry(ASK_AGAIN_S, "the guest is shutting down")
+    return None
 
 
 async def ensure_stopped(context: StepContext) -> None:
     instance = await instance_of(context)
-    host_id = host_of(instance)
-    grace_s = float(context.operation.arguments.get("graceful_s", 0.0))
-    request = EnsureStopped(guest_id=instance.id, graceful_s=grace_s)
-    await context.ask(host_id, request, timeout_s=grace_s + GRACE_MARGIN_S)
+    await context.ask(host_of(instance), EnsureStopped(guest_id=instance.id, force=True))
 
 
 async def count_boot(context: StepContext) -> None:
@@ -56,7 +63,6 @@ async def see_what_is(context: StepContext) -> None:
 
 
 async def settle(context: StepContext, outcome: OperationState) -> None:
-    """After a failure the goal becomes what is so: nobody tries on behind the user's back."""
     instance = await instance_of(context)
     wanted = InstanceState.STOPPED
     if context.operation.kind != "instance.stop":
@@ -64,9 +70,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     if outcome is OperationState.DONE:
         await settle_instance(context, instance, state=wanted, reason="")
         return
-    goal = Goal.RUNNING if instance.state is InstanceState.RUNNING else Goal.STOPPED
-    if instance.goal is Goal.DELETED:
-        goal = Goal.DELETED
+    goal = await goal_after_failure(context, instance)
     reason = context.operation.error_message or ""
     await settle_instance(context, instance, state=instance.state, goal=goal, reason=reason)
 
@@ -82,7 +86,7 @@ START = Workflow(
 )
 STOP = Workflow(
     kind="instance.stop",
-    steps=(Step(ensure_stopped, undo=see_what_is, timeout_s=3700),),
+    steps=(Step(ask_to_stop, undo=see_what_is), Step(ensure_stopped, undo=see_what_is)),
     settle=settle,
     deadline_s=4000,
     impact="the guest is shut down; its disk, addresses and place on the host stay",
@@ -92,7 +96,9 @@ REBOOT = Workflow(
     kind="instance.reboot",
     steps=(
         Step(count_boot),
-        Step(ensure_running, undo=see_what_is, timeout_s=240),
+        Step(ask_to_stop, undo=see_what_is),
+        Step(ensure_stopped, undo=see_what_is),
+        Step(ensure_running, undo=see_what_is, timeout_s=120),
         Step(wait_until_running),
     ),
     settle=settle,

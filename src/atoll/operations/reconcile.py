@@ -16,11 +16,11 @@ from atoll.domain.hosts import Host, HostState
 from atoll.domain.instances import Goal, Instance, InstanceState
 from atoll.domain.operations import Operation
 from atoll.messages import GuestFacts, GuestReport, HostReport, Power, Report
-from atoll.operations import instance_power
+from atoll.operations import instance_configure, instance_power
+from atoll.operations.steps import Workflow
 from atoll.ports import Clock, Filter, Ids, Store, Transaction
 
 log = structlog.get_logger()
-SYSTEM = "system"
 PAGE = 1000
 RACES_MAX = 20
 LOST_AFTER_S = 30.0
@@ -112,27 +112,20 @@ class Reconciler:
         if verdict is None:
             return
         changes: dict[str, Any] = dict(verdict.changes)
-        if verdict.restart:
-            operation = self._start_of(instance)
+        if verdict.follow_up is not None:
+            operation = self._operation(verdict.follow_up, instance)
             changes |= {"doing": operation.kind, "operation_id": operation.id}
             tx.operations.enqueue(operation, self._clock.now_ms())
         tx.instances.change(instance, updated_at_ms=self._clock.now_ms(), **changes)
         if verdict.event is not None:
             self._note(tx, instance, verdict.event)
 
-    def _start_of(self, instance: Instance) -> Operation:
-        now_ms = self._clock.now_ms()
-        workflow = instance_power.START
-        return Operation(
-            id=self._ids.new(ids.OPERATION),
+    def _operation(self, workflow: Workflow, instance: Instance) -> Operation:
+        return workflow.operation(
+            self._ids.new(ids.OPERATION),
             project_id=instance.project_id,
-            kind=workflow.kind,
             resource_id=instance.id,
-            steps=len(workflow.steps),
-            requested_by=SYSTEM,
-            deadline_ms=now_ms + int(workflow.deadline_s * 1000),
-            created_at_ms=now_ms,
-            queued_at_ms=now_ms,
+            now_ms=self._clock.now_ms(),
         )
 
     def _note(self, tx: Transaction, instance: Instance, kind: str) -> None:
@@ -152,7 +145,7 @@ class Verdict:
 
     changes: dict[str, Any]
     event: str | None = None
-    restart: bool = False
+    follow_up: Workflow | None = None
 
 
 def judge(instance: Instance, facts: GuestFacts, now_ms: int) -> Verdict | None:
@@ -160,6 +153,8 @@ def judge(instance: Instance, facts: GuestFacts, now_ms: int) -> Verdict | None:
     see to it. Readiness is believed at once; of power, only what happened by itself: a guest that
     crashed is started again, one that shut itself down stays down."""
     running = facts.power is Power.RUNNING
+    if running and instance.outdated and instance.doing is None:
+        return Verdict({"outdated": False}, follow_up=instance_configure.WORKFLOW)
     if running and facts.boots == instance.boots:
         ready_at_ms = (instance.ready_at_ms or now_ms) if facts.ready else None
         if (ready_at_ms, facts.ports) == (instance.ready_at_ms, instance.ports):
@@ -176,7 +171,7 @@ def judge(instance: Instance, facts: GuestFacts, now_ms: int) -> Verdict | None:
         "running_since_ms": None,
     }
     if facts.crashed and instance.goal is Goal.RUNNING:
-        return Verdict(stopped, "instance.crashed", restart=True)
+        return Verdict(stopped, "instance.crashed", follow_up=instance_power.START)
     return Verdict({**stopped, "goal": Goal.STOPPED}, "instance.stopped")
 
 

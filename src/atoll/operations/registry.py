@@ -2,7 +2,23 @@
 
 from collections.abc import Mapping
 
-from atoll.operations import image_import, instance_create, instance_delete, instance_power
+from atoll.operations import (
+    image_delete,
+    image_import,
+    instance_configure,
+    instance_create,
+    instance_delete,
+    instance_power,
+    instance_rebuild,
+    instance_resize,
+    instance_retire,
+    network_attach,
+    snapshot_create,
+    snapshot_delete,
+    volume_attach,
+    volume_delete,
+    volume_grow,
+)
 from atoll.operations.steps import Workflow
 
 WORKFLOWS: Mapping[str, Workflow] = {
@@ -10,10 +26,25 @@ WORKFLOWS: Mapping[str, Workflow] = {
     for workflow in (
         instance_create.WORKFLOW,
         instance_delete.WORKFLOW,
+        instance_retire.WORKFLOW,
         instance_power.START,
         instance_power.STOP,
         instance_power.REBOOT,
         instance_power.RESET,
+        instance_rebuild.REINSTALL,
+        instance_rebuild.RESTORE,
+        instance_resize.WORKFLOW,
+        instance_configure.WORKFLOW,
+        volume_attach.ATTACH,
+        volume_attach.DETACH,
+        volume_grow.WORKFLOW,
+        volume_delete.DELETE,
+        volume_delete.DISCARD,
+        network_attach.ATTACH,
+        network_attach.DETACH,
+        snapshot_create.WORKFLOW,
+        snapshot_delete.WORKFLOW,
         image_import.WORKFLOW,
+        image_delete.WORKFLOW,
     )
 }

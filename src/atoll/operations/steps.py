@@ -7,10 +7,14 @@ the database must be repeatable: it may have happened before.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
+from atoll.domain import ids
 from atoll.domain.operations import Operation, OperationState
 from atoll.messages import Reply, Request
-from atoll.ports import Bus, Transaction
+from atoll.ports import Bus, Ids, Transaction
+
+SYSTEM = "system"
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class StepContext:
     bus: Bus
     now_ms: int
     ranges: Ranges
+    ids: Ids
 
     async def ask(self, host_id: str, request: Request, *, timeout_s: float = 30) -> Reply:
         return await self.bus.request(host_id, request, timeout_s=timeout_s)
@@ -75,3 +80,45 @@ class Workflow:
     impact: str
     undo: str
     cancellable: bool = True
+
+    def operation(
+        self,
+        operation_id: str,
+        *,
+        project_id: str,
+        resource_id: str,
+        now_ms: int,
+        arguments: dict[str, Any] | None = None,
+        requested_by: str = SYSTEM,
+    ) -> Operation:
+        """What carries this out about one resource, once it is enqueued."""
+        return Operation(
+            id=operation_id,
+            project_id=project_id,
+            kind=self.kind,
+            resource_id=resource_id,
+            arguments=arguments or {},
+            steps=len(self.steps),
+            requested_by=requested_by,
+            deadline_ms=now_ms + int(self.deadline_s * 1000),
+            created_at_ms=now_ms,
+            queued_at_ms=now_ms,
+        )
+
+
+def enqueue(
+    context: StepContext,
+    workflow: Workflow,
+    resource_id: str,
+    arguments: dict[str, Any] | None = None,
+) -> Operation:
+    """What follows from an operation, as one of its own."""
+    operation = workflow.operation(
+        context.ids.new(ids.OPERATION),
+        project_id=context.operation.project_id,
+        resource_id=resource_id,
+        now_ms=context.now_ms,
+        arguments=arguments,
+    )
+    context.tx.operations.enqueue(operation, context.now_ms)
+    return operation

@@ -14,11 +14,13 @@ class Demand:
     vcpus: int
     memory_mib: int
     disk_gib: int
+    host_id: str | None = None
 
     @classmethod
-    def of(cls, instance: Instance) -> Self:
+    def of(cls, instance: Instance, *, host_id: str | None = None) -> Self:
+        """`host_id` is the only host that will do, where its disk comes from a snapshot."""
         spec = instance.spec
-        return cls(spec.region, spec.vcpus, spec.memory_mib, spec.disk_gib)
+        return cls(spec.region, spec.vcpus, spec.memory_mib, spec.disk_gib, host_id)
 
 
 def ready(host: Host, demand: Demand) -> str | None:
@@ -35,6 +37,11 @@ def runs_guests(host: Host, demand: Demand) -> str | None:
 
 def in_region(host: Host, demand: Demand) -> str | None:
     return None if host.region == demand.region else f"it is in {host.region}"
+
+
+def keeps_the_snapshot(host: Host, demand: Demand) -> str | None:
+    here = demand.host_id in {None, host.id}
+    return None if here else "the snapshot is kept by another host"
 
 
 def has_vcpus(host: Host, demand: Demand) -> str | None:
@@ -58,6 +65,7 @@ FILTERS: tuple[Callable[[Host, Demand], str | None], ...] = (
     enabled,
     runs_guests,
     in_region,
+    keeps_the_snapshot,
     has_vcpus,
     has_memory,
     has_disk,

@@ -1,0 +1,203 @@
+"""`instance.reinstall` and `instance.restore`: a new root volume for the same instance.
+
+Its id, addresses, volumes and keys stay. The old root volume is kept until the new guest says that
+it is ready, and comes back if it never does. The operation's arguments hold the new and the old.
+"""
+
+from typing import Any
+
+import msgspec
+
+from atoll.domain.instances import Goal, Instance, InstanceState
+from atoll.domain.operations import OperationState
+from atoll.messages import (
+    EnsureRunning,
+    EnsureStopped,
+    EnsureVolume,
+    GuestFacts,
+    InspectGuest,
+    RemoveVolume,
+)
+from atoll.operations.guests import (
+    goal_after_failure,
+    guest_spec,
+    host_of,
+    instance_of,
+    note,
+    root_volume_spec,
+    settle_instance,
+)
+from atoll.operations.image_import import prepare_image
+from atoll.operations.instance_create import wait_until_running
+from atoll.operations.instance_power import see_what_is
+from atoll.operations.steps import Retry, Step, StepContext, Workflow, enqueue
+from atoll.operations.volume_delete import DISCARD
+
+READY_S = 900.0
+LOOK_S = 0.5
+PAST = {"instance.reinstall": "instance.reinstalled", "instance.restore": "instance.restored"}
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    """What of an instance becomes another, and nothing else of it: whatever is changed meanwhile
+    stays changed."""
+
+    name: str
+    image: str
+    image_id: str
+    snapshot_id: str | None
+    root_volume_id: str
+    user_data: str
+    ssh_keys: tuple[str, ...]
+    ssh_key_ids: tuple[str, ...]
+
+    def of(self, instance: Instance) -> dict[str, Any]:
+        """These as fields of the instance."""
+        replace = msgspec.structs.replace
+        return {
+            "name": self.name,
+            "spec": replace(
+                instance.spec, image=self.image, user_data=self.user_data, ssh_keys=self.ssh_keys
+            ),
+            "resolved": replace(
+                instance.resolved,
+                image_id=self.image_id,
+                snapshot_id=self.snapshot_id,
+                root_volume_id=self.root_volume_id,
+                ssh_key_ids=self.ssh_key_ids,
+            ),
+        }
+
+
+def body_of(instance: Instance) -> Body:
+    spec, resolved = instance.spec, instance.resolved
+    return Body(
+        name=instance.name,
+        image=spec.image,
+        image_id=resolved.image_id,
+        snapshot_id=resolved.snapshot_id,
+        root_volume_id=resolved.root_volume_id,
+        user_data=spec.user_data,
+        ssh_keys=spec.ssh_keys,
+        ssh_key_ids=resolved.ssh_key_ids,
+    )
+
+
+def arguments_of(instance: Instance, new: Body) -> dict[str, Any]:
+    return {
+        "old": msgspec.to_builtins(body_of(instance)),
+        "new": msgspec.to_builtins(new),
+        "was_running": instance.goal is Goal.RUNNING,
+    }
+
+
+def body(context: StepContext, which: str) -> Body:
+    return msgspec.convert(context.operation.arguments[which], Body)
+
+
+async def prepare_new_volume(context: StepContext) -> None:
+    instance, new = await instance_of(context), body(context, "new")
+    host_id = host_of(instance)
+    if new.snapshot_id is None:
+        await prepare_image(context, host_id, new.image_id)
+    wanted = msgspec.structs.replace(instance, **new.of(instance))
+    volume = await root_volume_spec(context, wanted)
+    await context.ask(host_id, EnsureVolume(volume=volume), timeout_s=110)
+
+
+async def remove_new_volume(context: StepContext) -> None:
+    instance, new = await instance_of(context), body(context, "new")
+    if instance.host_id is not None:
+        request = RemoveVolume(volume_id=new.root_volume_id)
+        await context.ask(instance.host_id, request)
+
+
+async def stop_guest(context: StepContext) -> None:
+    instance = await instance_of(context)
+    await context.ask(host_of(instance), EnsureStopped(guest_id=instance.id, force=True))
+
+
+async def start_guest(context: StepContext) -> None:
+    instance = await instance_of(context)
+    request = EnsureRunning(guest=await guest_spec(context, instance))
+    await context.ask(host_of(instance), request, timeout_s=110)
+
+
+async def start_guest_again(context: StepContext) -> None:
+    """The old guest, unless it was stopped before or its instance is to go."""
+    instance = await instance_of(context)
+    if instance.host_id is None:
+        return
+    if context.operation.arguments["was_running"] and instance.goal is not Goal.DELETED:
+        await start_guest(context)
+    await see_what_is(context)
+
+
+async def swap_in(context: StepContext) -> None:
+    await swap(context, body(context, "new"))
+
+
+async def swap_back(context: StepContext) -> None:
+    await swap(context, body(context, "old"))
+
+
+async def swap(context: StepContext, wanted: Body) -> None:
+    instance = await instance_of(context)
+    if instance.resolved.root_volume_id != wanted.root_volume_id:
+        context.tx.instances.change(
+            instance, **wanted.of(instance), boots=instance.boots + 1, ready_at_ms=None
+        )
+
+
+async def wait_until_ready(context: StepContext) -> Retry | None:
+    """Only the guest itself can say that its new system works."""
+    instance = await instance_of(context)
+    facts = await context.ask(host_of(instance), InspectGuest(guest_id=instance.id))
+    if isinstance(facts, GuestFacts) and facts.ready and facts.boots == instance.boots:
+        context.tx.instances.change(instance, ready_at_ms=context.now_ms)
+        return None
+    return Retry(LOOK_S, "the new guest has not said that it is ready")
+
+
+async def discard_old_volume(context: StepContext) -> None:
+    """From here on there is no way back, so it is an operation of its own that cannot fail us."""
+    instance, old = await instance_of(context), body(context, "old")
+    enqueue(context, DISCARD, old.root_volume_id, {"host_id": host_of(instance)})
+
+
+async def settle(context: StepContext, outcome: OperationState) -> None:
+    instance = await instance_of(context)
+    if outcome is OperationState.DONE:
+        await settle_instance(context, instance, state=InstanceState.RUNNING, reason="")
+        note(context, PAST[context.operation.kind])
+        return
+    goal = await goal_after_failure(context, instance)
+    reason = context.operation.error_message or ""
+    await settle_instance(context, instance, state=instance.state, goal=goal, reason=reason)
+
+
+STEPS = (
+    Step(prepare_new_volume, undo=remove_new_volume, timeout_s=120),
+    Step(stop_guest, undo=start_guest_again, timeout_s=120),
+    Step(swap_in, undo=swap_back),
+    Step(start_guest, undo=stop_guest, timeout_s=120),
+    Step(wait_until_running),
+    Step(wait_until_ready),
+    Step(discard_old_volume),
+)
+REINSTALL = Workflow(
+    kind="instance.reinstall",
+    steps=STEPS,
+    settle=settle,
+    deadline_s=READY_S,
+    impact="the root disk is replaced by a fresh one; id, addresses, volumes and keys stay",
+    undo="none once the new guest is ready: the old root disk is gone",
+)
+RESTORE = Workflow(
+    kind="instance.restore",
+    steps=STEPS,
+    settle=settle,
+    deadline_s=READY_S,
+    impact="the root disk becomes what it was at the snapshot; what came later is lost",
+    undo="none once the guest is ready again: the root disk from before is gone",
+)

@@ -1,0 +1,179 @@
+"""`instance.resize`: another size for the same instance.
+
+A larger root disk alone is given to a running guest. Processors and memory need a restart; the
+host keeps room for the larger of both sizes until the guest has really stopped.
+"""
+
+from typing import Any
+
+import msgspec
+
+from atoll.domain.hosts import Reservation
+from atoll.domain.instances import Goal, Instance, InstanceSpec, InstanceState
+from atoll.domain.operations import OperationState
+from atoll.domain.quotas import Amounts
+from atoll.messages import EnsureVolume
+from atoll.operations.guests import (
+    goal_after_failure,
+    host_of,
+    instance_of,
+    note,
+    root_volume_spec,
+    settle_instance,
+)
+from atoll.operations.instance_create import wait_until_running
+from atoll.operations.instance_power import (
+    ask_to_stop,
+    ensure_running,
+    ensure_stopped,
+    see_what_is,
+)
+from atoll.operations.steps import Retry, Step, StepContext, Workflow
+
+
+class Size(msgspec.Struct, frozen=True, kw_only=True):
+    plan: str
+    vcpus: int
+    memory_mib: int
+    disk_gib: int
+
+    def of(self, spec: InstanceSpec) -> InstanceSpec:
+        return msgspec.structs.replace(spec, **msgspec.structs.asdict(self))
+
+    def held(self) -> dict[str, int]:
+        """What a host keeps for it."""
+        return {
+            "vcpus": self.vcpus, "memory_mib": self.memory_mib, "disk_gib": self.disk_gib,
+        }  # fmt: skip
+
+    def amounts(self) -> Amounts:
+        return Amounts(**self.held())
+
+
+def size_of(spec: InstanceSpec) -> Size:
+    return Size(
+        plan=spec.plan, vcpus=spec.vcpus, memory_mib=spec.memory_mib, disk_gib=spec.disk_gib
+    )
+
+
+def arguments_of(instance: Instance, new: Size) -> dict[str, Any]:
+    old = size_of(instance.spec)
+    return {
+        "old": msgspec.to_builtins(old),
+        "new": msgspec.to_builtins(new),
+        "restart": instance.goal is Goal.RUNNING
+        and (old.vcpus, old.memory_mib) != (new.vcpus, new.memory_mib),
+    }
+
+
+def size(context: StepContext, which: str) -> Size:
+    return msgspec.convert(context.operation.arguments[which], Size)
+
+
+def restarts(context: StepContext) -> bool:
+    return bool(context.operation.arguments["restart"])
+
+
+async def hold_both(context: StepContext) -> None:
+    old, new = size(context, "old").held(), size(context, "new").held()
+    await hold(context, {name: max(old[name], new[name]) for name in old})
+
+
+async def hold_old(context: StepContext) -> None:
+    await hold(context, size(context, "old").held())
+
+
+async def hold_new(context: StepContext) -> None:
+    await hold(context, size(context, "new").held())
+
+
+async def hold(context: StepContext, sizes: dict[str, int]) -> None:
+    """Changes what the host keeps for the instance. The commit fails where there is no room."""
+    instance = await instance_of(context)
+    held = await context.tx.hosts.reservation(instance.id)
+    wanted = Reservation(id=instance.id, host_id=host_of(instance), **sizes)
+    if held is not None and held != wanted:
+        context.tx.hosts.release(held)
+        context.tx.hosts.reserve(wanted)
+
+
+async def shut_down(context: StepContext) -> Retry | None:
+    return await ask_to_stop(context) if restarts(context) else None
+
+
+async def power_off(context: StepContext) -> None:
+    if restarts(context):
+        await ensure_stopped(context)
+
+
+async def power_on(context: StepContext) -> None:
+    if restarts(context):
+        await ensure_running(context)
+
+
+async def power_on_again(context: StepContext) -> None:
+    """With the old size, unless the instance is to go."""
+    instance = await instance_of(context)
+    if restarts(context) and instance.goal is not Goal.DELETED:
+        await ensure_running(context)
+    await see_what_is(context)
+
+
+async def change_size(context: StepContext) -> None:
+    await write_size(context, size(context, "new"))
+
+
+async def change_size_back(context: StepContext) -> None:
+    """A root disk that has grown stays as it is: it may be larger than the record says."""
+    await write_size(context, size(context, "old"))
+
+
+async def write_size(context: StepContext, wanted: Size) -> None:
+    instance = await instance_of(context)
+    spec = wanted.of(instance.spec)
+    if instance.spec != spec:
+        boots = instance.boots + 1 if restarts(context) else instance.boots
+        context.tx.instances.change(instance, spec=spec, boots=boots)
+
+
+async def grow_root(context: StepContext) -> None:
+    instance = await instance_of(context)
+    volume = await root_volume_spec(context, instance)
+    await context.ask(host_of(instance), EnsureVolume(volume=volume), timeout_s=50)
+
+
+async def wait_for_guest(context: StepContext) -> Retry | None:
+    return await wait_until_running(context) if restarts(context) else None
+
+
+async def settle(context: StepContext, outcome: OperationState) -> None:
+    instance = await instance_of(context)
+    more = size(context, "new").amounts().minus(size(context, "old").amounts())
+    if outcome is OperationState.DONE:
+        state = InstanceState.RUNNING if restarts(context) else instance.state
+        await settle_instance(context, instance, state=state, reason="")
+        note(context, "instance.resized")
+        return
+    context.tx.quotas.give_back(instance.project_id, more)
+    goal = await goal_after_failure(context, instance)
+    reason = context.operation.error_message or ""
+    await settle_instance(context, instance, state=instance.state, goal=goal, reason=reason)
+
+
+WORKFLOW = Workflow(
+    kind="instance.resize",
+    steps=(
+        Step(hold_both, undo=hold_old),
+        Step(shut_down, undo=power_on_again, timeout_s=120),
+        Step(power_off, undo=see_what_is),
+        Step(change_size, undo=change_size_back),
+        Step(grow_root),
+        Step(power_on, undo=power_off, timeout_s=120),
+        Step(wait_for_guest),
+        Step(hold_new),
+    ),
+    settle=settle,
+    deadline_s=900,
+    impact="the guest restarts with the new size; a larger root disk alone needs no restart",
+    undo="resize back; the root disk stays as large as it became",
+)

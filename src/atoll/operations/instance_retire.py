@@ -1,0 +1,40 @@
+"""`instance.retire`: a deleted instance that can still be recovered.
+
+Its guest is off; its disk, addresses and place on the host stay until `instance.delete` comes.
+"""
+
+from atoll.domain.instances import Goal, InstanceState
+from atoll.domain.operations import OperationState
+from atoll.operations.guests import instance_of, settle_instance
+from atoll.operations.instance_power import ensure_stopped, see_what_is
+from atoll.operations.steps import Step, StepContext, Workflow
+
+
+async def power_off(context: StepContext) -> None:
+    if (await instance_of(context)).host_id is not None:
+        await ensure_stopped(context)
+
+
+async def settle(context: StepContext, outcome: OperationState) -> None:
+    instance = await instance_of(context)
+    if outcome is OperationState.DONE:
+        await settle_instance(
+            context, instance, state=InstanceState.DELETED, reason="",
+            deleted_at_ms=context.now_ms, keep=True,
+        )  # fmt: skip
+        return
+    goal = Goal.RUNNING if instance.state is InstanceState.RUNNING else Goal.STOPPED
+    reason = context.operation.error_message or ""
+    await settle_instance(
+        context, instance, state=instance.state, goal=goal, purge_at_ms=None, reason=reason
+    )
+
+
+WORKFLOW = Workflow(
+    kind="instance.retire",
+    steps=(Step(power_off, undo=see_what_is),),
+    settle=settle,
+    deadline_s=1800,
+    impact="the guest is powered off; the instance can be recovered for a while",
+    undo="recover the instance",
+)

@@ -1,0 +1,102 @@
+"""`network.attach` and `network.detach`: a place in a further subnet, while the guest runs.
+
+They queue at the instance. Each place has a MAC and an address that nobody else has.
+"""
+
+import ipaddress
+
+from atoll.domain.instances import Attachment, Instance, InstanceState
+from atoll.domain.networks import mac_of
+from atoll.domain.operations import OperationState
+from atoll.operations.guests import (
+    MAC_FIRST,
+    MAC_LAST,
+    MAC_SCOPE,
+    configure,
+    instance_of,
+    note,
+    numbers_of,
+    settle_instance,
+)
+from atoll.operations.steps import Step, StepContext, Workflow
+
+
+def holder_of(instance_id: str, subnet_id: str) -> str:
+    """Under which name the place's numbers are taken."""
+    return f"{instance_id}/{subnet_id}"
+
+
+def holder(context: StepContext) -> str:
+    return holder_of(context.operation.resource_id, subnet_id_of(context))
+
+
+def subnet_id_of(context: StepContext) -> str:
+    return str(context.operation.arguments["subnet_id"])
+
+
+async def take_place(context: StepContext) -> None:
+    subnet = await context.tx.subnets.get(subnet_id_of(context))
+    numbers = numbers_of(ipaddress.IPv4Network(subnet.cidr))
+    wanted = {subnet.id: numbers, MAC_SCOPE: (MAC_FIRST, MAC_LAST)}
+    for scope, (lowest, highest) in wanted.items():
+        if await context.tx.addresses.find(scope, holder(context)) is None:
+            context.tx.addresses.take(scope, holder(context), lowest, highest)
+
+
+async def give_place_back(context: StepContext) -> None:
+    context.tx.addresses.release(holder(context))
+
+
+async def connect(context: StepContext) -> None:
+    instance = await instance_of(context)
+    subnet = await context.tx.subnets.get(subnet_id_of(context))
+    number = await context.tx.addresses.find(subnet.id, holder(context))
+    mac = await context.tx.addresses.find(MAC_SCOPE, holder(context))
+    assert number is not None and mac is not None, "the place is taken before it is connected"
+    place = Attachment(
+        vpc_id=subnet.vpc_id, subnet_id=subnet.id, mac=mac_of(mac),
+        private_ip=str(ipaddress.IPv4Network(subnet.cidr)[number]),
+    )  # fmt: skip
+    await configure(context, instance, attachments=(*others(context, instance), place))
+
+
+async def disconnect(context: StepContext) -> None:
+    instance = await instance_of(context)
+    if instance.host_id is not None:
+        await configure(context, instance, attachments=others(context, instance))
+
+
+async def connect_again(context: StepContext) -> None:
+    instance = await instance_of(context)
+    if instance.host_id is not None and instance.state is not InstanceState.DELETED:
+        await connect(context)
+
+
+def others(context: StepContext, instance: Instance) -> tuple[Attachment, ...]:
+    return tuple(a for a in instance.attachments if a.subnet_id != subnet_id_of(context))
+
+
+async def settle(context: StepContext, outcome: OperationState) -> None:
+    instance = await instance_of(context)
+    if outcome is OperationState.DONE:
+        kind = context.operation.kind
+        note(context, "network.attached" if kind == ATTACH.kind else "network.detached")
+    await settle_instance(context, instance, state=instance.state)
+
+
+ATTACH = Workflow(
+    kind="network.attach",
+    steps=(Step(take_place, undo=give_place_back), Step(connect, undo=disconnect)),
+    settle=settle,
+    deadline_s=600,
+    impact="the guest gets one more network interface, while it runs or at its next start",
+    undo="detach the network",
+)
+DETACH = Workflow(
+    kind="network.detach",
+    steps=(Step(disconnect, undo=connect_again), Step(give_place_back)),
+    settle=settle,
+    deadline_s=600,
+    impact="the guest loses the network interface",
+    undo="attach the network; the address may be another one then",
+)

@@ -1,0 +1,77 @@
+"""`snapshot.create`: it queues at the instance, whose guest runs on meanwhile."""
+
+from atoll.domain.operations import OperationState
+from atoll.domain.snapshots import Snapshot, SnapshotKind, SnapshotState
+from atoll.messages import EnsureSnapshot, RemoveSnapshot, SnapshotFacts
+from atoll.operations import snapshot_delete
+from atoll.operations.guests import host_of, instance_of, note, settle_instance
+from atoll.operations.steps import Step, StepContext, Workflow, enqueue
+from atoll.ports import Filter
+
+GIB = 2**30
+BACKUPS_MAX = 1000
+
+
+async def snapshot_of(context: StepContext) -> Snapshot:
+    return await context.tx.snapshots.get(context.operation.arguments["snapshot_id"])
+
+
+async def take(context: StepContext) -> None:
+    instance, snapshot = await instance_of(context), await snapshot_of(context)
+    request = EnsureSnapshot(snapshot_id=snapshot.id, volume_id=instance.resolved.root_volume_id)
+    facts = await context.ask(host_of(instance), request, timeout_s=50)
+    assert isinstance(facts, SnapshotFacts), "a snapshot is answered by facts"
+    context.tx.snapshots.change(
+        snapshot,
+        host_id=instance.host_id,
+        volume_id=instance.resolved.root_volume_id,
+        disk_gib=-(-facts.virtual_size_bytes // GIB),
+        size_bytes=facts.size_bytes,
+    )
+
+
+async def take_back(context: StepContext) -> None:
+    instance, snapshot = await instance_of(context), await snapshot_of(context)
+    if instance.host_id is not None:
+        await context.ask(instance.host_id, RemoveSnapshot(snapshot_id=snapshot.id))
+        context.tx.snapshots.change(snapshot, host_id=None, size_bytes=None)
+
+
+async def settle(context: StepContext, outcome: OperationState) -> None:
+    """A failed one stays in the list, with the reason, until it is deleted."""
+    instance, snapshot = await instance_of(context), await snapshot_of(context)
+    done = outcome is OperationState.DONE
+    context.tx.snapshots.change(
+        snapshot,
+        state=SnapshotState.COMPLETE if done else SnapshotState.ERROR,
+        reason="" if done else context.operation.error_message or "",
+        doing=None,
+        updated_at_ms=context.now_ms,
+    )
+    note(context, f"snapshot.{'complete' if done else 'error'}", snapshot.id)
+    if done and snapshot.kind is SnapshotKind.BACKUP:
+        await remove_old_backups(context, instance.id, context.operation.arguments["keep"])
+    await settle_instance(context, instance, state=instance.state)
+
+
+async def remove_old_backups(context: StepContext, instance_id: str, keep: int) -> None:
+    """Of the complete ones, this one included, the newest `keep` stay."""
+    mine = (("instance_id", (instance_id,)), ("kind", (SnapshotKind.BACKUP,)))
+    wanted = Filter(any_of=(mine,), limit=BACKUPS_MAX, descending=True)
+    found = await context.tx.snapshots.page(wanted)
+    complete = [s for s in found if s.state is SnapshotState.COMPLETE and s.doing is None]
+    for old in complete[max(0, keep - 1) :]:
+        operation = enqueue(context, snapshot_delete.WORKFLOW, old.id)
+        context.tx.snapshots.change(
+            old, doing=operation.kind, operation_id=operation.id, updated_at_ms=context.now_ms
+        )
+
+
+WORKFLOW = Workflow(
+    kind="snapshot.create",
+    steps=(Step(take, undo=take_back),),
+    settle=settle,
+    deadline_s=900,
+    impact="the root volume as it is now is kept; the guest pauses for some milliseconds",
+    undo="delete the snapshot",
+)

@@ -1,0 +1,168 @@
+"""Starts the operations that are due by the clock: backups, expiries, purges.
+
+Any number of them may work on one database: whoever changes a timer first has it. What was due
+while nobody worked happens once, late.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from croniter import croniter
+
+from atoll.domain import ids
+from atoll.domain.errors import AtollError, Lost, QuotaExceeded
+from atoll.domain.events import Event
+from atoll.domain.instances import Goal, Instance, InstanceState
+from atoll.domain.operations import Operation
+from atoll.domain.quotas import Amounts, require_within
+from atoll.domain.snapshots import Snapshot, SnapshotKind
+from atoll.domain.timers import Timer, TimerKind
+from atoll.operations import instance_delete, snapshot_create
+from atoll.operations.steps import Workflow
+from atoll.ports import Clock, Ids, Store, Transaction
+
+log = structlog.get_logger()
+LOOK_S = 1.0
+AT_ONCE = 100
+HAPPENED = {TimerKind.EXPIRE: "instance.expired", TimerKind.PURGE: "instance.purged"}
+
+
+class Timekeeper:
+    def __init__(self, store: Store, clock: Clock, new_ids: Ids, wake: Callable[[], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = new_ids
+        self._wake = wake
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        while True:
+            try:
+                await self.look()
+            except Exception as error:
+                log.warning("could not look at the timers", error=str(error))
+            await self._clock.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Does what is due now."""
+        for timer in await self._store.read().timers.due(self._clock.now_ms(), AT_ONCE):
+            try:
+                async with self._store.transaction(fresh=True) as tx:
+                    await self._happen(tx, timer)
+            except Lost:
+                continue  # somebody else was faster, or the instance was changed: look again
+            except AtollError as error:
+                log.warning("a timer failed", timer=timer.id, why=error.message)
+            self._wake()
+
+    async def _happen(self, tx: Transaction, timer: Timer) -> None:
+        instance = await tx.instances.find(timer.instance_id)
+        if instance is None or is_gone(instance) or is_wanted_again(timer, instance):
+            tx.timers.remove(timer)
+            return
+        match timer.kind:
+            case TimerKind.BACKUP:
+                await self._back_up(tx, timer, instance)
+            case TimerKind.EXPIRE | TimerKind.PURGE:
+                tx.timers.remove(timer)
+                self._delete(tx, timer, instance)
+
+    def _delete(self, tx: Transaction, timer: Timer, instance: Instance) -> None:
+        """What expires goes for good, unless it is protected."""
+        if timer.kind is TimerKind.EXPIRE and instance.protected:
+            self._note(tx, instance, "instance.expired", {"kept": "it is protected"})
+            return
+        operation = self._operation(instance_delete.WORKFLOW, instance)
+        tx.operations.enqueue(operation, self._clock.now_ms())
+        self._go_on(tx, instance, operation, goal=Goal.DELETED)
+        self._note(tx, instance, HAPPENED[timer.kind])
+
+    async def _back_up(self, tx: Transaction, timer: Timer, instance: Instance) -> None:
+        """The next one is due after now: what was missed meanwhile is not made up for."""
+        assert timer.backups is not None, "a backup timer has a schedule"
+        now_ms = self._clock.now_ms()
+        tx.timers.change(timer, due_at_ms=next_ms(timer.backups.cron, now_ms))
+        if instance.state is InstanceState.DELETED or instance.goal is Goal.DELETED:
+            return
+        quota = await tx.quotas.find(instance.project_id)
+        if quota is not None:
+            try:
+                require_within(quota, Amounts(snapshots=1))
+            except QuotaExceeded as exceeded:
+                self._note(tx, instance, "backup.skipped", {"why": exceeded.message})
+                return
+        tx.quotas.take(instance.project_id, Amounts(snapshots=1))
+        snapshot_id = self._ids.new(ids.SNAPSHOT)
+        arguments = {"snapshot_id": snapshot_id, "keep": timer.backups.keep}
+        operation = self._operation(snapshot_create.WORKFLOW, instance, arguments)
+        tx.operations.enqueue(operation, now_ms)
+        self._go_on(tx, instance, operation)
+        moment = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+        tx.snapshots.add(
+            Snapshot(
+                id=snapshot_id,
+                project_id=instance.project_id,
+                name=f"{instance.name} {moment}"[:253],
+                kind=SnapshotKind.BACKUP,
+                region=instance.spec.region,
+                instance_id=instance.id,
+                volume_id=instance.resolved.root_volume_id,
+                image_id=instance.resolved.image_id,
+                disk_gib=instance.spec.disk_gib,
+                doing=operation.kind,
+                operation_id=operation.id,
+                created_at_ms=now_ms,
+                updated_at_ms=now_ms,
+            )
+        )
+
+    def _operation(
+        self, workflow: Workflow, instance: Instance, arguments: dict[str, Any] | None = None
+    ) -> Operation:
+        return workflow.operation(
+            self._ids.new(ids.OPERATION),
+            project_id=instance.project_id,
+            resource_id=instance.id,
+            now_ms=self._clock.now_ms(),
+            arguments=arguments,
+        )
+
+    def _go_on(
+        self, tx: Transaction, instance: Instance, operation: Operation, **changes: Any
+    ) -> None:
+        tx.instances.change(
+            instance,
+            doing=instance.doing or operation.kind,
+            operation_id=operation.id,
+            updated_at_ms=self._clock.now_ms(),
+            **changes,
+        )
+
+    def _note(
+        self, tx: Transaction, instance: Instance, kind: str, data: dict[str, Any] | None = None
+    ) -> None:
+        tx.events.add(
+            Event(
+                project_id=instance.project_id,
+                kind=kind,
+                resource_id=instance.id,
+                data=data or {},
+                at_ms=self._clock.now_ms(),
+            )
+        )
+
+
+def is_gone(instance: Instance) -> bool:
+    return instance.state is InstanceState.DELETED and instance.purge_at_ms is None
+
+
+def is_wanted_again(timer: Timer, instance: Instance) -> bool:
+    """Its retirement failed or was taken back."""
+    return timer.kind is TimerKind.PURGE and instance.purge_at_ms is None
+
+
+def next_ms(cron: str, after_ms: int) -> int:
+    """When the schedule is due for the first time after that moment."""
+    return int(croniter(cron, after_ms / 1000).get_next(float) * 1000)

@@ -1,0 +1,71 @@
+"""`volume.delete` and `volume.discard`: the bytes go, and the place on the host.
+
+What is discarded is a root volume that its instance no longer uses.
+"""
+
+from atoll.domain.operations import OperationState
+from atoll.domain.quotas import Amounts
+from atoll.domain.volumes import VolumeState
+from atoll.messages import RemoveVolume
+from atoll.operations.guests import note
+from atoll.operations.steps import Step, StepContext, Workflow
+
+DAY_S = 24 * 3600.0
+
+
+async def remove_bytes(context: StepContext) -> None:
+    volume = await context.tx.volumes.get(context.operation.resource_id)
+    if volume.host_id is not None:
+        await context.ask(volume.host_id, RemoveVolume(volume_id=volume.id))
+
+
+async def release_place(context: StepContext) -> None:
+    reservation = await context.tx.hosts.reservation(context.operation.resource_id)
+    if reservation is not None:
+        context.tx.hosts.release(reservation)
+
+
+async def settle(context: StepContext, outcome: OperationState) -> None:
+    volume = await context.tx.volumes.get(context.operation.resource_id)
+    if outcome is OperationState.DONE:
+        context.tx.volumes.remove(volume)
+        context.tx.quotas.give_back(volume.project_id, Amounts(volumes=1, disk_gib=volume.size_gib))
+        note(context, "volume.deleted")
+        return
+    context.tx.volumes.change(
+        volume,
+        state=VolumeState.ERROR,
+        reason=context.operation.error_message or "",
+        doing=None,
+        updated_at_ms=context.now_ms,
+    )
+
+
+async def discard_bytes(context: StepContext) -> None:
+    host_id = context.operation.arguments["host_id"]
+    await context.ask(host_id, RemoveVolume(volume_id=context.operation.resource_id))
+
+
+async def nothing_to_settle(context: StepContext, outcome: OperationState) -> None:
+    """A discarded volume has no row: the operation itself says what became of it."""
+
+
+# No step has an undo: what is gone is gone, and what is left is removed by asking again.
+DELETE = Workflow(
+    kind="volume.delete",
+    steps=(Step(remove_bytes, attempts_max=10), Step(release_place)),
+    settle=settle,
+    deadline_s=1800,
+    impact="what is on the volume is destroyed",
+    undo="none: the data is gone",
+    cancellable=False,
+)
+DISCARD = Workflow(
+    kind="volume.discard",
+    steps=(Step(discard_bytes, attempts_max=10_000),),
+    settle=nothing_to_settle,
+    deadline_s=DAY_S,
+    impact="a disk that is no longer used is destroyed",
+    undo="none",
+    cancellable=False,
+)

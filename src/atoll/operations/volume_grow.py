@@ -1,0 +1,78 @@
+"""`volume.grow`: a larger volume, below a running guest too.
+
+It queues at the instance that has the volume, otherwise at the volume itself.
+"""
+
+from atoll.domain.hosts import Reservation
+from atoll.domain.operations import OperationState
+from atoll.domain.quotas import Amounts
+from atoll.messages import EnsureVolume, VolumeSpec
+from atoll.operations.guests import note, settle_instance
+from atoll.operations.steps import Step, StepContext, Workflow
+from atoll.operations.volume_attach import volume_of
+
+
+def wanted_gib(context: StepContext) -> int:
+    return int(context.operation.arguments["size_gib"])
+
+
+async def hold_room(context: StepContext) -> None:
+    await hold(context, wanted_gib(context))
+
+
+async def give_room_back(context: StepContext) -> None:
+    await hold(context, (await volume_of(context)).size_gib)
+
+
+async def hold(context: StepContext, size_gib: int) -> None:
+    """Makes the reservation as large as that, where the volume has a place at all."""
+    reservation = await context.tx.hosts.reservation(context.operation.arguments["volume_id"])
+    if reservation is None or reservation.disk_gib == size_gib:
+        return
+    context.tx.hosts.release(reservation)
+    context.tx.hosts.reserve(
+        Reservation(
+            id=reservation.id, host_id=reservation.host_id, vcpus=0, memory_mib=0,
+            disk_gib=size_gib,
+        )
+    )  # fmt: skip
+
+
+async def grow(context: StepContext) -> None:
+    volume = await volume_of(context)
+    if volume.host_id is not None:
+        spec = VolumeSpec(id=volume.id, size_gib=wanted_gib(context))
+        await context.ask(volume.host_id, EnsureVolume(volume=spec), timeout_s=50)
+
+
+async def settle(context: StepContext, outcome: OperationState) -> None:
+    volume = await volume_of(context)
+    done = outcome is OperationState.DONE
+    size_gib = wanted_gib(context) if done else volume.size_gib
+    context.tx.volumes.change(
+        volume,
+        size_gib=size_gib,
+        reason="" if done else context.operation.error_message or "",
+        doing=None,
+        updated_at_ms=context.now_ms,
+    )
+    if done:
+        note(context, "volume.grown", volume.id)
+    else:
+        more = Amounts(disk_gib=wanted_gib(context) - volume.size_gib)
+        context.tx.quotas.give_back(volume.project_id, more)
+    if context.operation.resource_id != volume.id:
+        instance = await context.tx.instances.get(context.operation.resource_id)
+        await settle_instance(context, instance, state=instance.state)
+
+
+# A disk that grew before a later failure stays larger than its record says: growing it again, or
+# not at all, does no harm. So `grow` has no undo.
+WORKFLOW = Workflow(
+    kind="volume.grow",
+    steps=(Step(hold_room, undo=give_room_back), Step(grow)),
+    settle=settle,
+    deadline_s=600,
+    impact="the volume becomes larger; the file system on it has to be grown from inside",
+    undo="none: a volume never shrinks",
+)

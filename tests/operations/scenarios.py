@@ -1,0 +1,282 @@
+"""One scenario an operation: what comes before it, how it is asked for, what it leads to."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from atoll.domain.commands import (
+    CreateFloatingIp,
+    CreateImage,
+    CreateSnapshot,
+    CreateSubnet,
+    CreateVolume,
+    CreateVpc,
+    Power,
+    Reinstall,
+    Resize,
+)
+from atoll.domain.images import ImageSource, SourceKind
+from atoll.domain.instances import Instance
+from atoll.domain.operations import Operation
+from atoll.ports import Filter
+from atoll.service import (
+    floating_ips,
+    images,
+    instance_delete,
+    instance_rebuild,
+    instance_resize,
+    instances,
+    networks,
+    snapshots,
+    volumes,
+)
+from tests.support.world import RANGES, World
+
+ALL = Filter(limit=100)
+Prepare = Callable[[World], Awaitable[None]]
+Accept = Callable[[World], Awaitable[Operation]]
+Check = Callable[[World], Awaitable[bool]]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`came_true` is asked after the end: yes where it was done, no where it was taken back.
+    What cannot be `undone` may stand half way after a failure, and is asked for again."""
+
+    kind: str
+    prepare: Prepare
+    accept: Accept
+    came_true: Check
+    undone: bool = True
+
+
+async def the_instance(world: World) -> Instance:
+    return (await world.store.read().instances.page(ALL))[0]
+
+
+async def settled(world: World) -> None:
+    await world.run_until_idle(world.engine())
+
+
+async def an_instance(world: World) -> None:
+    await world.created()
+
+
+async def a_stopped_instance(world: World) -> None:
+    instance = await world.created()
+    await world.do(instances.power(instance.id, Power(verb="stop")))
+    await settled(world)
+
+
+async def a_volume(world: World) -> None:
+    await world.created()
+    await world.do(volumes.create(CreateVolume(name="data", size_gib=7)))
+
+
+async def a_used_volume(world: World) -> None:
+    """Attached before, so its bytes are on the host."""
+    await an_attached_volume(world)
+    await world.do(volumes.detach("data"))
+    await settled(world)
+
+
+async def an_attached_volume(world: World) -> None:
+    await a_volume(world)
+    await world.do(volumes.attach("data", "web"))
+    await settled(world)
+
+
+async def a_snapshot(world: World) -> None:
+    await world.created()
+    await world.do(snapshots.create(CreateSnapshot(name="before", instance="web")))
+    await settled(world)
+
+
+async def a_subnet(world: World) -> None:
+    await world.created()
+    await world.do(networks.create_vpc(CreateVpc(name="net", cidr="10.9.0.0/16")))
+    await world.do(networks.create_subnet(CreateSubnet(name="sub", vpc="net", cidr="10.9.1.0/24")))
+
+
+async def a_place_in_a_subnet(world: World) -> None:
+    await a_subnet(world)
+    await world.do(networks.attach("web", "sub"))
+    await settled(world)
+
+
+async def everything(world: World) -> None:
+    """An instance with all that it can have."""
+    await an_attached_volume(world)
+    await world.do(floating_ips.create(CreateFloatingIp(name="ip", instance="web"), RANGES))
+    await settled(world)
+    await world.do(networks.create_vpc(CreateVpc(name="net", cidr="10.9.0.0/16")))
+    await world.do(networks.create_subnet(CreateSubnet(name="sub", vpc="net", cidr="10.9.1.0/24")))
+    await world.do(networks.attach("web", "sub"))
+    await settled(world)
+
+
+def asking(use_case: Callable[[], instances.Any]) -> Accept:
+    async def accept(world: World) -> Operation:
+        accepted = await world.do(use_case())
+        assert accepted.operation is not None
+        return accepted.operation
+
+    return accept
+
+
+async def volume_is_attached(world: World) -> bool:
+    return (await the_instance(world)).volumes != ()
+
+
+async def volume_is_detached(world: World) -> bool:
+    return not await volume_is_attached(world)
+
+
+async def volume_has_nine_gib(world: World) -> bool:
+    (volume,) = await world.store.read().volumes.page(ALL)
+    return volume.size_gib == 9
+
+
+async def there_is_no_volume(world: World) -> bool:
+    return await world.store.read().volumes.page(ALL) == []
+
+
+async def snapshot_is_complete(world: World) -> bool:
+    (snapshot,) = await world.store.read().snapshots.page(ALL)
+    if snapshot.state == "complete":
+        assert snapshot.size_bytes
+        return True
+    assert (snapshot.state, snapshot.host_id) == ("error", None)
+    return False
+
+
+async def there_is_no_snapshot(world: World) -> bool:
+    return await world.store.read().snapshots.page(ALL) == []
+
+
+async def root_is_from_snapshot(world: World) -> bool:
+    instance = await the_instance(world)
+    assert instance.spec.image == "mini"
+    return instance.resolved.snapshot_id is not None
+
+
+async def is_called_again(world: World) -> bool:
+    return (await the_instance(world)).name == "again"
+
+
+async def has_two_vcpus(world: World) -> bool:
+    instance = await the_instance(world)
+    assert (instance.spec.vcpus == 2) == (instance.spec.disk_gib == 9)
+    return instance.spec.vcpus == 2
+
+
+async def is_in_the_subnet(world: World) -> bool:
+    return (await the_instance(world)).attachments != ()
+
+
+async def is_not_in_the_subnet(world: World) -> bool:
+    return not await is_in_the_subnet(world)
+
+
+async def there_is_no_instance(world: World) -> bool:
+    return await world.store.read().instances.page(ALL) == []
+
+
+async def has_an_address(world: World) -> bool:
+    return (await the_instance(world)).floating_ips != ()
+
+
+async def an_image(world: World) -> None:
+    await world.created()
+    source = ImageSource(kind=SourceKind.URL, location="https://example.com/a.qcow2")
+    await world.do(images.create(CreateImage(name="mine", source=source)))
+    await settled(world)
+
+
+async def there_is_no_image(world: World) -> bool:
+    mine = Filter(project_id=world.caller.project_id)
+    return await world.store.read().images.page(mine) == []
+
+
+def reinstall() -> instances.Any:
+    return instance_rebuild.reinstall("web", Reinstall(name="again"))
+
+
+def restore() -> instances.Any:
+    return instance_rebuild.restore("web", "before")
+
+
+def resize() -> instances.Any:
+    return instance_resize.resize("web", Resize(vcpus=2, disk_gib=9))
+
+
+def snap() -> instances.Any:
+    return snapshots.create(CreateSnapshot(name="s", instance="web"))
+
+
+ATTACH = asking(lambda: volumes.attach("data", "web"))
+SCENARIOS = {
+    "attach a new volume": Scenario("volume.attach", a_volume, ATTACH, volume_is_attached),
+    "attach a used volume": Scenario("volume.attach", a_used_volume, ATTACH, volume_is_attached),
+    "detach a volume": Scenario(
+        "volume.detach", an_attached_volume, asking(lambda: volumes.detach("data")),
+        volume_is_detached,
+    ),
+    "grow an attached volume": Scenario(
+        "volume.grow", an_attached_volume, asking(lambda: volumes.grow("data", 9)),
+        volume_has_nine_gib,
+    ),
+    "grow a used volume": Scenario(
+        "volume.grow", a_used_volume, asking(lambda: volumes.grow("data", 9)),
+        volume_has_nine_gib,
+    ),
+    "delete a volume": Scenario(
+        "volume.delete", a_used_volume, asking(lambda: volumes.delete("data")),
+        there_is_no_volume, undone=False,
+    ),
+    "take a snapshot": Scenario(
+        "snapshot.create", an_instance, asking(snap), snapshot_is_complete
+    ),
+    "take a snapshot of a stopped instance": Scenario(
+        "snapshot.create", a_stopped_instance, asking(snap), snapshot_is_complete
+    ),
+    "delete a snapshot": Scenario(
+        "snapshot.delete", a_snapshot, asking(lambda: snapshots.delete("before")),
+        there_is_no_snapshot, undone=False,
+    ),
+    "reinstall": Scenario(
+        "instance.reinstall", everything, asking(reinstall), is_called_again
+    ),
+    "reinstall a stopped instance": Scenario(
+        "instance.reinstall", a_stopped_instance, asking(reinstall), is_called_again
+    ),
+    "restore": Scenario("instance.restore", a_snapshot, asking(restore), root_is_from_snapshot),
+    "resize": Scenario("instance.resize", everything, asking(resize), has_two_vcpus),
+    "resize a stopped instance": Scenario(
+        "instance.resize", a_stopped_instance, asking(resize), has_two_vcpus
+    ),
+    "attach a network": Scenario(
+        "network.attach", a_subnet, asking(lambda: networks.attach("web", "sub")),
+        is_in_the_subnet,
+    ),
+    "detach a network": Scenario(
+        "network.detach", a_place_in_a_subnet, asking(lambda: networks.detach("web", "sub")),
+        is_not_in_the_subnet,
+    ),
+    "delete an instance with everything": Scenario(
+        "instance.delete", everything, asking(lambda: instance_delete.delete("web")),
+        there_is_no_instance, undone=False,
+    ),
+    "retire an instance": Scenario(
+        "instance.retire", an_instance,
+        asking(lambda: instance_delete.delete("web", recoverable_s=60)), there_is_no_instance,
+    ),
+    "tell a guest of a new address": Scenario(
+        "instance.configure", an_instance,
+        asking(lambda: floating_ips.create(CreateFloatingIp(name="ip", instance="web"), RANGES)),
+        has_an_address, undone=False,
+    ),
+    "delete an image": Scenario(
+        "image.delete", an_image, asking(lambda: images.delete("mine")), there_is_no_image,
+        undone=False,
+    ),
+}  # fmt: skip

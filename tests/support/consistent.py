@@ -1,0 +1,98 @@
+"""What must be so whenever nothing goes on: database, host and quota say the same."""
+
+from collections import Counter
+
+from atoll.domain.instances import Instance, InstanceState
+from atoll.domain.quotas import Amounts
+from atoll.domain.snapshots import SnapshotState
+from atoll.messages import Power
+from atoll.ports import Filter
+from tests.support.world import World
+
+ALL = Filter(limit=1000)
+
+
+async def assert_consistent(world: World) -> None:
+    """Nothing goes on, nothing is left over, nothing is missing."""
+    read = world.store.read()
+    live = await there_are(world)
+    for instance in live:
+        assert await read.operations.live_on(instance.id) == []
+        assert instance.doing is None
+        await assert_true_to_its_host(world, instance)
+    await assert_disks_are_accounted_for(world, live)
+    await assert_room_is_accounted_for(world)
+    await assert_quota_is_accounted_for(world, live)
+    addresses = len(await read.floating_ips.page(ALL))
+    addresses += sum(3 + 2 * len(instance.attachments) for instance in live)
+    assert await read.addresses.count() == addresses
+
+
+async def there_are(world: World) -> list[Instance]:
+    """Those that live, and those deleted ones that can be recovered: they keep what is theirs."""
+    read = world.store.read()
+    deleted = Filter(any_of=((("state", (InstanceState.DELETED,)),),), limit=1000)
+    retired = [i for i in await read.instances.page(deleted) if i.purge_at_ms is not None]
+    return [*await read.instances.page(ALL), *retired]
+
+
+async def assert_true_to_its_host(world: World, instance: Instance) -> None:
+    facts = await world.driver.inspect(instance.id)
+    assert facts is not None
+    running = facts.power is Power.RUNNING
+    assert (instance.state is InstanceState.RUNNING) == running
+    retired = instance.purge_at_ms is not None
+    assert instance.goal == ("deleted" if retired else "running" if running else "stopped")
+    if running:
+        told = world.driver.spec_of(instance.id)
+        assert facts.boots == instance.boots
+        assert told.root_volume_id == instance.resolved.root_volume_id
+        assert facts.volumes == instance.volumes == told.volumes
+        assert told.nic.floating_ips == instance.floating_ips
+        assert (told.vcpus, told.memory_mib) == (instance.spec.vcpus, instance.spec.memory_mib)
+        assert [nic.mac for nic in told.nics] == [a.mac for a in instance.attachments]
+
+
+async def assert_disks_are_accounted_for(world: World, live: list[Instance]) -> None:
+    read = world.store.read()
+    placed = [v for v in await read.volumes.page(ALL) if v.host_id is not None]
+    wanted = [i.resolved.root_volume_id for i in live] + [v.id for v in placed]
+    assert sorted(await world.driver.volumes()) == sorted(wanted)
+    for volume in await read.volumes.page(ALL):
+        assert volume.doing is None
+        users = [i.id for i in live if volume.id in i.volumes]
+        assert users == ([volume.instance_id] if volume.instance_id else [])
+        assert (volume.state == "attached") == bool(users)
+    snapshots = await read.snapshots.page(ALL)
+    assert all(snapshot.doing is None for snapshot in snapshots)
+    kept = [s.id for s in snapshots if s.state is SnapshotState.COMPLETE]
+    assert sorted(await world.driver.snapshots()) == sorted(kept)
+
+
+async def assert_room_is_accounted_for(world: World) -> None:
+    read = world.store.read()
+    host = await read.hosts.get("host-1")
+    used: Counter[str] = Counter()
+    for instance in await there_are(world):
+        size = instance.spec
+        used.update(vcpus=size.vcpus, memory_mib=size.memory_mib, disk_gib=size.disk_gib)
+    for volume in await read.volumes.page(ALL):
+        used.update(disk_gib=volume.size_gib if volume.host_id else 0)
+    held = (host.vcpus_used, host.memory_mib_used, host.disk_gib_used)
+    assert held == (used["vcpus"], used["memory_mib"], used["disk_gib"])
+
+
+async def assert_quota_is_accounted_for(world: World, live: list[Instance]) -> None:
+    read = world.store.read()
+    volumes = await read.volumes.page(ALL)
+    quota = await read.quotas.find(world.caller.project_id)
+    assert quota is not None
+    assert quota.used == Amounts(
+        instances=len(live),
+        vcpus=sum(i.spec.vcpus for i in live),
+        memory_mib=sum(i.spec.memory_mib for i in live),
+        disk_gib=sum(i.spec.disk_gib for i in live) + sum(v.size_gib for v in volumes),
+        volumes=len(volumes),
+        snapshots=len(await read.snapshots.page(ALL)),
+        floating_ips=len(await read.floating_ips.page(ALL)),
+    )
