@@ -20,11 +20,11 @@ import uvicorn
 
 from atoll.agent.agent import Agent
 from atoll.api import docs
-from atoll.api.asgi import HTML, JSON, Front
+from atoll.api.asgi import HTML, JSON, Front, Page, pages_in
 from atoll.api.http import Guard
 from atoll.api.limits import Limiter
 from atoll.api.native import app as native
-from atoll.api.native import openapi
+from atoll.api.native import consoles, openapi
 from atoll.bus.inprocess import InProcessBus
 from atoll.domain import ids
 from atoll.domain.errors import AtollError
@@ -33,6 +33,7 @@ from atoll.operations.engine import Engine, Limits
 from atoll.operations.reconcile import Reconciler
 from atoll.operations.registry import WORKFLOWS
 from atoll.operations.steps import Ranges
+from atoll.operations.timekeeper import Timekeeper
 from atoll.ports import Driver, Store
 from atoll.service import catalogue, housekeeping, projects
 from atoll.service.bundle import Services
@@ -43,10 +44,12 @@ from atoll.system import RandomIds, SystemClock
 
 log = structlog.get_logger()
 CATALOGUE = Path(__file__).parent / "catalogue.toml"
+CONSOLE = Path(__file__).parent / "console"
 DATABASE_FILE = "atoll.db"
 KEY_BYTES = 32
 THIS_MACHINE = "this machine"
 GARBAGE_ALLOCATIONS = 20_000
+WEBSOCKET_MESSAGE_BYTES_MAX = 1024 * 1024
 
 
 class Cloud:
@@ -68,10 +71,12 @@ class Cloud:
             self.clock,
             WORKFLOWS,
             self.ranges,
+            self.ids,
             Limits(lease_s=settings.lease_s),
         )
         self.desk = Desk(self.store, self.clock, self.ids, self.engine.accepted)
         self.reconciler = Reconciler(self.store, self.clock, self.ids, self.engine.wake)
+        self.timekeeper = Timekeeper(self.store, self.clock, self.ids, self.engine.wake)
         self.bus.on_report(self.reconciler.take)
         self.faults = FaultPlan(self.clock) if settings.driver == "simulator" else None
         self.first_key: str | None = None
@@ -90,6 +95,7 @@ class Cloud:
         await self.bus.settled()
         self._go(self.engine.run(), "engine")
         self._go(self.reconciler.watch_hosts(), "host watch")
+        self._go(self.timekeeper.run(), "timekeeper")
         self._go(housekeeping.run(self.store, self.clock), "housekeeping")
         self.ready = True
 
@@ -167,7 +173,7 @@ def front_of(cloud: Cloud) -> Front:
     services = Services(
         store=cloud.store, bus=cloud.bus, clock=cloud.clock, ids=cloud.ids, desk=cloud.desk,
         keys=cloud.keys, secret=lambda: secrets.token_bytes(KEY_BYTES),
-        faults=cloud.faults,
+        ranges=cloud.ranges, recoverable_s=cloud.settings.recoverable_s, faults=cloud.faults,
     )  # fmt: skip
     faces = [native.face(services)]
     limiter = Limiter()
@@ -184,8 +190,27 @@ def front_of(cloud: Cloud) -> Front:
     def page() -> bytes:
         return docs.page(openapi.native_document(native_app))
 
-    pages = {"/openapi.json": (JSON, document), "/docs": (HTML, page), "/": (HTML, page)}
-    return Front(guards, pages, lambda: cloud.ready, cloud.start, cloud.stop)
+    pages = {
+        "/openapi.json": Page(JSON, document), "/docs": Page(HTML, page), "/": Page(HTML, page),
+        **pages_in(CONSOLE, "/console"),
+    }  # fmt: skip
+    sockets = {consoles.SOCKET_PATH: consoles.ConsoleSocket(services)}
+    return Front(guards, pages, sockets, lambda: cloud.ready, cloud.start, cloud.stop)
+
+
+def websocket_protocol(**options: Any) -> asyncio.Protocol:
+    """Loaded at the first websocket: an idle server stays small."""
+    module = "uvicorn.protocols.websockets.websockets_sansio_impl"
+    protocol: asyncio.Protocol = resolve_name(f"{module}:WebSocketsSansIOProtocol")(**options)
+    return protocol
+
+
+# What consoles send is compressed already, or too little to be worth the memory.
+WEBSOCKETS: dict[str, Any] = {
+    "ws": websocket_protocol,
+    "ws_max_size": WEBSOCKET_MESSAGE_BYTES_MAX,
+    "ws_per_message_deflate": False,
+}
 
 
 class Server(uvicorn.Server):
@@ -234,7 +259,7 @@ def serve(settings: Settings) -> int:
             front_of(cloud),
             loop="uvloop",
             http="httptools",
-            ws="none",
+            **WEBSOCKETS,
             lifespan="on",
             access_log=False,
             proxy_headers=False,

@@ -33,13 +33,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_private_urls: bool = False
     engine: str | None = None
     lease_s: float = 15.0
+    recoverable_s: int = 0
     log_level: str = "info"
     proxies: dict[str, str] = {}
 
 
 PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 DRIVERS = ("auto", "qemu", "simulator")
-NETWORKS = ("user",)
+NETWORKS = ("user", "bridge")
 
 
 def default_state(environment: Mapping[str, str]) -> Path:
@@ -70,7 +71,8 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--host", default=default("host", "127.0.0.1"))
     add("--port", type=int, default=default("port", 8080))
     add("--driver", choices=DRIVERS, default=default("driver", "auto"))
-    add("--network", choices=NETWORKS, default=default("network", "user"))
+    add("--network", choices=NETWORKS, default=default("network", "user"),
+        help="bridge needs root: guests meet where rules allow it")  # fmt: skip
     add("--database", default=default("database", None), help="postgresql://…; SQLite if left out")
     add("--region", default=default("region", "local"))
     add("--recipes", type=Path, default=default("recipes", packaged_recipes()))
@@ -88,6 +90,8 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         default=default("allow_private_urls", "") not in {"", "0", "false"})  # fmt: skip
     add("--engine", default=default("engine", None))
     add("--lease-s", type=float, default=default("lease_s", 15.0))
+    add("--recoverable-s", type=int, default=default("recoverable_s", 0),
+        help="for how many seconds a deleted instance can be recovered")  # fmt: skip
     add("--log-level", choices=("debug", "info", "warning", "error"),
         default=default("log_level", "info"))  # fmt: skip
     return options

@@ -58,8 +58,9 @@ class RunningCloud:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         config = uvicorn.Config(
-            self.front, host="127.0.0.1", port=port, loop="asyncio", http="httptools", ws="none",
+            self.front, host="127.0.0.1", port=port, loop="asyncio", http="httptools",
             lifespan="on", access_log=False, log_level="error", timeout_graceful_shutdown=1,
+            **app.WEBSOCKETS,
         )  # fmt: skip
         self._server = Server(config)
         self._thread = threading.Thread(target=self._run, name="cloud", daemon=True)

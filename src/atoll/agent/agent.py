@@ -34,7 +34,8 @@ class Agent:
         await self._driver.open(self._changed.put_nowait)
         guests = tuple(await self._driver.list())
         await self._bus.report(await self._report(guests))
-        self._stop_serving = self._bus.serve(self.host_id, Handlers(self._driver).answer)
+        handlers = Handlers(self._driver)
+        self._stop_serving = self._bus.serve(self.host_id, handlers.answer, handlers.connect)
 
     async def run(self) -> None:
         """Reports changes and heartbeats until it is cancelled. Guests run on after that."""

@@ -1,19 +1,25 @@
 """What an agent does for each request: one verb of its driver. Nothing is decided here."""
 
 from atoll.messages import (
+    EnsureConfigured,
     EnsureImage,
     EnsureRunning,
+    EnsureSnapshot,
     EnsureStopped,
     EnsureVolume,
     InspectGuest,
+    OpenConsole,
     ReadGuestLog,
+    ReadMetrics,
+    ReadScreen,
     RemoveGuest,
     RemoveImage,
+    RemoveSnapshot,
     RemoveVolume,
     Reply,
     Request,
 )
-from atoll.ports import Driver
+from atoll.ports import Driver, Stream
 
 
 class Handlers:
@@ -31,14 +37,34 @@ class Handlers:
                 await driver.ensure_volume(volume)
             case RemoveVolume(volume_id=volume_id):
                 await driver.remove_volume(volume_id)
+            case EnsureSnapshot(snapshot_id=snapshot_id, volume_id=volume_id):
+                return await driver.ensure_snapshot(snapshot_id, volume_id)
+            case RemoveSnapshot(snapshot_id=snapshot_id):
+                await driver.remove_snapshot(snapshot_id)
+            case _:
+                return await self._answer_about_guest(request)
+        return None
+
+    async def _answer_about_guest(self, request: Request) -> Reply:
+        driver = self._driver
+        match request:
             case EnsureRunning(guest=guest):
                 return await driver.ensure_running(guest)
-            case EnsureStopped(guest_id=guest_id, graceful_s=graceful_s):
-                return await driver.ensure_stopped(guest_id, graceful_s)
+            case EnsureConfigured(guest=guest):
+                return await driver.ensure_configured(guest)
+            case EnsureStopped(guest_id=guest_id, force=force):
+                return await driver.ensure_stopped(guest_id, force=force)
             case RemoveGuest(guest_id=guest_id):
                 await driver.remove(guest_id)
             case InspectGuest(guest_id=guest_id):
                 return await driver.inspect(guest_id)
             case ReadGuestLog(guest_id=guest_id, bytes_max=bytes_max):
                 return await driver.read_log(guest_id, bytes_max)
+            case ReadScreen(guest_id=guest_id):
+                return await driver.read_screen(guest_id)
+            case ReadMetrics(guest_id=guest_id):
+                return await driver.measure(guest_id)
         return None
+
+    async def connect(self, request: OpenConsole) -> Stream:
+        return await self._driver.open_console(request.guest_id, request.console)

@@ -1,7 +1,9 @@
-"""One port, every face: hands each request to the dialect whose prefix its path has."""
+"""One port, every face: hands each request to the dialect whose prefix its path has, and shows
+what stands beside the dialects: documents, and the pages of consoles."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,22 +17,55 @@ Asgi = Callable[[Scope, Any, Any], Coroutine[Any, Any, None]]
 Start = Callable[[], Coroutine[Any, Any, None]]
 JSON = b"application/json"
 HTML = b"text/html; charset=utf-8"
+TYPES = {".html": HTML, ".css": b"text/css", ".js": b"text/javascript"}
+CSP = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    b"img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+STRICT = (
+    (b"content-security-policy", CSP),
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+
+class Page(NamedTuple):
+    """A document; it is made when it is first asked for."""
+
+    kind: bytes
+    make: Callable[[], bytes]
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+def pages_in(directory: Path, prefix: str) -> dict[str, Page]:
+    """The files of a directory, a page of HTML by its name without an ending. Nothing in them
+    comes from elsewhere, and nothing of them is kept."""
+    return {
+        f"{prefix}/{file.name.removesuffix('.html')}": Page(
+            TYPES[file.suffix], file.read_bytes, STRICT
+        )
+        for file in directory.iterdir()
+        if file.suffix in TYPES
+    }
 
 
 class Front:
-    """`pages` are documents by path, with their type; each is made when it is first asked for.
-    `is_ready` says whether the cloud behind it serves."""
+    """`pages` are documents and `sockets` what answers websockets, by path. `is_ready` says whether
+    the cloud behind it serves."""
 
     def __init__(
         self,
         faces: Sequence[tuple[str, Asgi]],
-        pages: Mapping[str, tuple[bytes, Callable[[], bytes]]],
+        pages: Mapping[str, Page],
+        sockets: Mapping[str, Asgi],
         is_ready: Callable[[], bool],
         start: Start,
         stop: Start,
     ) -> None:
         self._faces = [(prefix, f"{prefix}/", app) for prefix, app in faces]
         self._pages = pages
+        self._sockets = sockets
         self._is_ready = is_ready
         self._start = start
         self._stop = stop
@@ -40,6 +75,9 @@ class Front:
             await self._live(receive, send)
             return
         path = scope["path"]
+        if scope["type"] == "websocket":
+            await self._sockets.get(path, refuse_socket)(scope, receive, send)
+            return
         scope.setdefault("state", {})
         for prefix, below, app in self._faces:
             if path.startswith(below) or path == prefix:
@@ -56,9 +94,10 @@ class Front:
             body = b'{"status":"ready"}' if ready else b'{"status":"starting"}'
             await answer(Refusal(200 if ready else 503, body), send)
         elif path in self._pages:
-            kind, make = self._pages[path]
-            body = make()
-            headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+            page = self._pages[path]
+            body = page.make()
+            headers = [(b"content-type", page.kind), (b"content-length", b"%d" % len(body))]
+            headers += page.headers
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             await send({"type": "http.response.body", "body": body, "more_body": False})
         else:
@@ -79,3 +118,9 @@ class Front:
                 await self._stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+async def refuse_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """No websocket is served there: the handshake is answered with 403."""
+    await receive()
+    await send({"type": "websocket.close", "code": 1000})

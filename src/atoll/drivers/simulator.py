@@ -14,8 +14,21 @@ import msgspec
 from atoll.domain.errors import DriverRefused, DriverUnavailable
 from atoll.domain.hosts import Capabilities, Capacity
 from atoll.drivers.faults import FaultPlan
-from atoll.messages import GuestFacts, GuestSpec, ImageFacts, ImageSpec, Power, VolumeSpec
+from atoll.drivers.simulator_console import PICTURE, SimulatedConsole, SimulatedConsoles
+from atoll.messages import (
+    Console,
+    DiskCounters,
+    GuestFacts,
+    GuestMetrics,
+    GuestSpec,
+    ImageFacts,
+    ImageSpec,
+    Power,
+    SnapshotFacts,
+    VolumeSpec,
+)
 
+GIB = 2**30
 LOG_LINE = "[    0.000000] Linux version (simulated)\n{name} login: "
 
 
@@ -27,13 +40,15 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One change of the world: a guest or volume as it now is, or gone."""
+    """One change of the world: a guest, volume or snapshot as it now is, or gone."""
 
     guest: GuestFacts | None = None
-    name: str = ""
+    spec: GuestSpec | None = None
     gone_guest: str | None = None
     volume: VolumeSpec | None = None
     gone_volume: str | None = None
+    snapshot: SnapshotFacts | None = None
+    gone_snapshot: str | None = None
 
 
 class SimulatorDriver:
@@ -58,9 +73,12 @@ class SimulatorDriver:
         self._journal_path = journal
         self._journal: IO[bytes] | None = None
         self._guests: dict[str, GuestFacts] = {}
-        self._names: dict[str, str] = {}
+        self._specs: dict[str, GuestSpec] = {}
         self._volumes: dict[str, VolumeSpec] = {}
+        self._snapshots: dict[str, SnapshotFacts] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._shutting_down: set[str] = set()
+        self._consoles = SimulatedConsoles()
         self._on_change: Callable[[GuestFacts], None] = lambda facts: None
 
     async def open(self, on_change: Callable[[GuestFacts], None]) -> None:
@@ -75,6 +93,7 @@ class SimulatorDriver:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        self._consoles.end_all()
         if self._journal is not None:
             self._journal.close()
             self._journal = None
@@ -100,43 +119,124 @@ class SimulatorDriver:
 
     async def ensure_volume(self, volume: VolumeSpec) -> None:
         with self._faults.around("ensure_volume", self._name):
-            if self._volumes.get(volume.id) != volume:
-                self._volumes[volume.id] = volume
-                self._write(Line(volume=volume))
+            known = self._volumes.get(volume.id)
+            if known is None:
+                self._require_source(volume)
+                self._keep(volume)
+            elif known.size_gib < volume.size_gib:
+                self._keep(msgspec.structs.replace(known, size_gib=volume.size_gib))
+
+    def _require_source(self, volume: VolumeSpec) -> None:
+        if volume.snapshot_id is None:
+            return
+        source = self._snapshots.get(volume.snapshot_id)
+        if source is None:
+            raise DriverRefused(f"snapshot {volume.snapshot_id} is not on this host")
+        if volume.size_gib * GIB < source.virtual_size_bytes:
+            raise DriverRefused(
+                f"volume {volume.id} shall have {volume.size_gib} GiB, but its snapshot has "
+                f"{source.virtual_size_bytes // GIB} GiB: ask for at least that"
+            )
+
+    def _keep(self, volume: VolumeSpec) -> None:
+        self._volumes[volume.id] = volume
+        self._write(Line(volume=volume))
 
     async def remove_volume(self, volume_id: str) -> None:
         with self._faults.around("remove_volume", self._name):
+            for guest_id, facts in self._guests.items():
+                root = self._specs[guest_id].root_volume_id
+                if facts.power is Power.RUNNING and volume_id in {root, *facts.volumes}:
+                    raise DriverRefused(
+                        f"volume {volume_id} is in use by {guest_id}: stop that first"
+                    )
             if self._volumes.pop(volume_id, None) is not None:
                 self._write(Line(gone_volume=volume_id))
 
+    async def ensure_snapshot(self, snapshot_id: str, volume_id: str) -> SnapshotFacts:
+        with self._faults.around("ensure_snapshot", self._name):
+            if snapshot_id not in self._snapshots:
+                volume = self._volumes.get(volume_id)
+                if volume is None:
+                    raise DriverRefused(f"volume {volume_id} is not on this host")
+                facts = SnapshotFacts(
+                    id=snapshot_id, size_bytes=2**20, virtual_size_bytes=volume.size_gib * GIB
+                )
+                self._snapshots[snapshot_id] = facts
+                self._write(Line(snapshot=facts))
+            return self._snapshots[snapshot_id]
+
+    async def remove_snapshot(self, snapshot_id: str) -> None:
+        with self._faults.around("remove_snapshot", self._name):
+            if self._snapshots.pop(snapshot_id, None) is not None:
+                self._write(Line(gone_snapshot=snapshot_id))
+
     async def ensure_running(self, guest: GuestSpec) -> GuestFacts:
         with self._faults.around("ensure_running", self._name):
-            if guest.root_volume_id not in self._volumes:
-                raise DriverRefused(f"{guest.id} has no root volume {guest.root_volume_id}")
+            self._require_volumes(guest)
             known = self._guests.get(guest.id)
             if known is None or known.power is not Power.RUNNING or known.boots < guest.boots:
-                self._names[guest.id] = guest.name
+                self._specs[guest.id] = guest
                 boots = max(guest.boots, known.boots if known else 0)
-                self._set(GuestFacts(id=guest.id, power=Power.RUNNING, boots=boots))
+                self._set(
+                    GuestFacts(
+                        id=guest.id, power=Power.RUNNING, boots=boots, volumes=guest.volumes
+                    )
+                )
                 self._boot(guest.id)
             return self._guests[guest.id]
 
-    async def ensure_stopped(self, guest_id: str, graceful_s: float) -> GuestFacts:
-        if graceful_s > 0 and self._times.shutdown_s:
-            await asyncio.sleep(min(graceful_s, self._times.shutdown_s))
+    def _require_volumes(self, guest: GuestSpec) -> None:
+        for volume_id in (guest.root_volume_id, *guest.volumes):
+            if volume_id not in self._volumes:
+                raise DriverRefused(f"volume {volume_id} of {guest.id} is not on this host")
+
+    async def ensure_configured(self, guest: GuestSpec) -> GuestFacts:
+        with self._faults.around("ensure_configured", self._name):
+            known = self._guests.get(guest.id)
+            if known is None:
+                return GuestFacts(id=guest.id, power=Power.STOPPED, boots=0)
+            if known.power is Power.RUNNING:
+                self._require_volumes(guest)
+                self._specs[guest.id] = guest
+                self._set(msgspec.structs.replace(known, volumes=guest.volumes))
+            return self._guests[guest.id]
+
+    async def ensure_stopped(self, guest_id: str, *, force: bool) -> GuestFacts:
         with self._faults.around("ensure_stopped", self._name):
             known = self._guests.get(guest_id)
             if known is None:
                 return GuestFacts(id=guest_id, power=Power.STOPPED, boots=0)
             if known.power is Power.RUNNING:
-                self._set(GuestFacts(id=guest_id, power=Power.STOPPED, boots=known.boots))
+                if force or not self._times.shutdown_s:
+                    self._stop(guest_id)
+                else:
+                    self._shut_down_later(guest_id)
             return self._guests[guest_id]
+
+    def _stop(self, guest_id: str) -> None:
+        self._drop_timer(guest_id)
+        known = self._guests[guest_id]
+        self._set(GuestFacts(id=guest_id, power=Power.STOPPED, boots=known.boots))
+
+    def _shut_down_later(self, guest_id: str) -> None:
+        """Once, however often it is asked."""
+        if guest_id not in self._shutting_down:
+            self._drop_timer(guest_id)
+            later = asyncio.get_running_loop().call_later
+            self._timers[guest_id] = later(self._times.shutdown_s, self._stop, guest_id)
+            self._shutting_down.add(guest_id)
+
+    def _drop_timer(self, guest_id: str) -> None:
+        self._shutting_down.discard(guest_id)
+        if timer := self._timers.pop(guest_id, None):
+            timer.cancel()
 
     async def remove(self, guest_id: str) -> None:
         with self._faults.around("remove", self._name):
-            self._names.pop(guest_id, None)
-            if timer := self._timers.pop(guest_id, None):
-                timer.cancel()
+            self._specs.pop(guest_id, None)
+            self._drop_timer(guest_id)
+            self._consoles.end(guest_id)
             if self._guests.pop(guest_id, None) is not None:
                 self._write(Line(gone_guest=guest_id))
 
@@ -152,11 +252,54 @@ class SimulatorDriver:
         """What is left on the simulated disks, for whoever checks that nothing is."""
         return list(self._volumes)
 
+    async def snapshots(self) -> Sequence[str]:
+        """The same of snapshots."""
+        return list(self._snapshots)
+
+    def size_gib_of(self, volume_id: str) -> int:
+        return self._volumes[volume_id].size_gib
+
+    def spec_of(self, guest_id: str) -> GuestSpec:
+        """What a guest was told last."""
+        return self._specs[guest_id]
+
     async def read_log(self, guest_id: str, bytes_max: int) -> bytes:
         with self._faults.around("read_log", self._name):
             if guest_id not in self._guests:
                 return b""
-            return LOG_LINE.format(name=self._names.get(guest_id, guest_id)).encode()[-bytes_max:]
+            return LOG_LINE.format(name=self._specs[guest_id].name).encode()[-bytes_max:]
+
+    async def measure(self, guest_id: str) -> GuestMetrics | None:
+        """Of a guest that does nothing: the counters stand still."""
+        with self._faults.around("measure", self._name):
+            facts = self._guests.get(guest_id)
+            if facts is None or facts.power is not Power.RUNNING:
+                return None
+            disks = (self._specs[guest_id].root_volume_id, *facts.volumes)
+            return GuestMetrics(
+                id=guest_id,
+                cpu_s=0.0,
+                memory_bytes=self._specs[guest_id].memory_mib * 2**20,
+                disks=tuple(
+                    DiskCounters(volume_id=disk, read_bytes=0, written_bytes=0, reads=0, writes=0)
+                    for disk in disks
+                ),
+            )
+
+    async def read_screen(self, guest_id: str) -> bytes:
+        with self._faults.around("read_screen", self._name):
+            self._require_running(guest_id)
+            return PICTURE
+
+    async def open_console(self, guest_id: str, console: Console) -> SimulatedConsole:
+        with self._faults.around("open_console", self._name):
+            self._require_running(guest_id)
+            return self._consoles.open(guest_id, self._specs[guest_id].name, console)
+
+    def _require_running(self, guest_id: str) -> None:
+        facts = self._guests.get(guest_id)
+        if facts is None or facts.power is not Power.RUNNING:
+            raise DriverRefused(f"guest {guest_id} does not run: start it first")
 
     def power_off_inside(self, guest_id: str, *, crashed: bool) -> None:
         """The guest ends by itself, as a real one may at any time."""
@@ -172,10 +315,9 @@ class SimulatorDriver:
         self._on_change(self._guests[guest_id])
 
     def _boot(self, guest_id: str) -> None:
-        loop = asyncio.get_running_loop()
-        if timer := self._timers.pop(guest_id, None):
-            timer.cancel()
-        self._timers[guest_id] = loop.call_later(self._times.boot_s, self._ready, guest_id)
+        self._drop_timer(guest_id)
+        later = asyncio.get_running_loop().call_later
+        self._timers[guest_id] = later(self._times.boot_s, self._ready, guest_id)
 
     def _ready(self, guest_id: str) -> None:
         self._timers.pop(guest_id, None)
@@ -186,7 +328,9 @@ class SimulatorDriver:
 
     def _set(self, facts: GuestFacts) -> None:
         self._guests[facts.id] = facts
-        self._write(Line(guest=facts, name=self._names.get(facts.id, "")))
+        self._write(Line(guest=facts, spec=self._specs[facts.id]))
+        if facts.power is not Power.RUNNING:
+            self._consoles.end(facts.id)
 
     def _write(self, line: Line) -> None:
         if self._journal is not None:
@@ -206,20 +350,26 @@ class SimulatorDriver:
         with fresh.open("wb") as file:
             for volume in self._volumes.values():
                 file.write(msgspec.json.encode(Line(volume=volume)) + b"\n")
+            for snapshot in self._snapshots.values():
+                file.write(msgspec.json.encode(Line(snapshot=snapshot)) + b"\n")
             for facts in self._guests.values():
-                line = Line(guest=facts, name=self._names.get(facts.id, ""))
+                line = Line(guest=facts, spec=self._specs[facts.id])
                 file.write(msgspec.json.encode(line) + b"\n")
         fresh.replace(path)
         self._journal = path.open("ab")
 
     def _apply(self, line: Line) -> None:
-        if line.guest is not None:
+        if line.guest is not None and line.spec is not None:
             self._guests[line.guest.id] = line.guest
-            self._names[line.guest.id] = line.name
+            self._specs[line.guest.id] = line.spec
         if line.gone_guest is not None:
             self._guests.pop(line.gone_guest, None)
-            self._names.pop(line.gone_guest, None)
+            self._specs.pop(line.gone_guest, None)
         if line.volume is not None:
             self._volumes[line.volume.id] = line.volume
         if line.gone_volume is not None:
             self._volumes.pop(line.gone_volume, None)
+        if line.snapshot is not None:
+            self._snapshots[line.snapshot.id] = line.snapshot
+        if line.gone_snapshot is not None:
+            self._snapshots.pop(line.gone_snapshot, None)

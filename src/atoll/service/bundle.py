@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from atoll.operations.steps import Ranges
 from atoll.ports import Bus, Clock, Faults, Ids, Store
 from atoll.service.desk import Desk
 from atoll.service.projects import Keys
@@ -10,7 +11,8 @@ from atoll.service.projects import Keys
 
 @dataclass(frozen=True)
 class Services:
-    """`faults` is the simulator's plan, or None. `secret` answers 256 new random bits."""
+    """`faults` is the simulator's plan, or None. `secret` answers 256 new random bits. A deleted
+    instance can be recovered for `recoverable_s` seconds."""
 
     store: Store
     bus: Bus
@@ -19,4 +21,6 @@ class Services:
     desk: Desk
     keys: Keys
     secret: Callable[[], bytes]
+    ranges: Ranges
+    recoverable_s: int = 0
     faults: Faults | None = None

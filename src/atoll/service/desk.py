@@ -61,17 +61,13 @@ class Case:
         self, workflow: Workflow, resource_id: str, arguments: dict[str, Any] | None = None
     ) -> Operation:
         """Writes down an operation, due at once or behind those on the same resource."""
-        operation = Operation(
-            id=self.ids.new(ids.OPERATION),
+        operation = workflow.operation(
+            self.ids.new(ids.OPERATION),
             project_id=self.caller.project_id,
-            kind=workflow.kind,
             resource_id=resource_id,
-            arguments=arguments or {},
-            steps=len(workflow.steps),
+            now_ms=self.now_ms,
+            arguments=arguments,
             requested_by=self.caller.key_id,
-            deadline_ms=self.now_ms + int(workflow.deadline_s * 1000),
-            created_at_ms=self.now_ms,
-            queued_at_ms=self.now_ms,
         )
         self.tx.operations.enqueue(operation, self.now_ms)
         self.note("operation.accepted", resource_id, operation.id, {"kind": workflow.kind})

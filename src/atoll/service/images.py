@@ -7,9 +7,9 @@ from atoll.domain import ids
 from atoll.domain.commands import CreateImage, Update
 from atoll.domain.errors import Conflict, Invalid
 from atoll.domain.images import CATALOGUE, Image, ImageSource, ImageState, SourceKind
-from atoll.domain.instances import Instance, require_labels
+from atoll.domain.instances import require_labels
 from atoll.domain.projects import Caller
-from atoll.operations import image_import
+from atoll.operations import image_delete, image_import
 from atoll.ports import Transaction
 from atoll.service import owned, references
 from atoll.service.desk import Accepted, Case, require
@@ -100,7 +100,9 @@ def fetch(reference: str) -> Callable[[Case], Awaitable[Accepted[Image]]]:
         if image.alias_of is not None:
             raise Conflict(f"image {image.name} is an alias of {image.alias_of}: import that one")
         if image.doing is not None:
-            raise Conflict(f"image {image.name} is being imported by {image.operation_id}")
+            raise Conflict(
+                f"{image.doing} goes on about {image.name}: wait for {image.operation_id}"
+            )
         operation = case.accept(image_import.WORKFLOW, image.id)
         changed = case.tx.images.change(
             image,
@@ -119,25 +121,26 @@ def fetch(reference: str) -> Callable[[Case], Awaitable[Accepted[Image]]]:
 def delete(
     reference: str, version: int | None = None
 ) -> Callable[[Case], Awaitable[Accepted[Image]]]:
-    """The hosts' copies stay until the host has no guest on them; nothing lists it any more."""
+    """The hosts' copies go first, then what lists it."""
 
     async def use_case(case: Case) -> Accepted[Image]:
         case.require("write")
         image = await own(case, reference)
         require_version(image.version, version)
         if image.doing is not None:
-            raise Conflict(f"image {image.name} is being imported by {image.operation_id}")
-        everywhere = None if image.project_id == CATALOGUE else image.project_id
-        what = f"image {image.name}"
-        await owned.require_unused(case, what, image.id, starts_from, project_id=everywhere)
-        owned.remove(case, case.tx.images, image, "image")
-        return Accepted(image)
+            raise Conflict(
+                f"{image.doing} goes on about {image.name}: wait for {image.operation_id}"
+            )
+        await owned.require_unused(case, f"image {image.name}", image.id)
+        operation = case.accept(image_delete.WORKFLOW, image.id)
+        changed = case.tx.images.change(
+            image, doing=operation.kind, operation_id=operation.id, updated_at_ms=case.now_ms
+        )
+        before = {"name": image.name}
+        case.audit("image.delete", image.id, operation=operation, before=before)
+        return Accepted(changed, operation)
 
     return use_case
-
-
-def starts_from(instance: Instance, image_id: str) -> bool:
-    return instance.resolved.image_id == image_id
 
 
 async def get(tx: Transaction, caller: Caller, reference: str) -> Image:
@@ -201,3 +204,9 @@ def require_source(case: Case, source: ImageSource | None) -> ImageSource:
                 field=f"{field}.checksum",
             )
     return source
+
+
+def busy(image: Image) -> Conflict:
+    return Conflict(
+        f"{image.doing} goes on about image {image.name}: wait for {image.operation_id}"
+    )

@@ -5,10 +5,12 @@ import binascii
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
+
 from atoll.domain import ids
-from atoll.domain.commands import CreateInstance, Power, Update
-from atoll.domain.errors import Conflict, Invalid, NotFound, VersionMismatch
-from atoll.domain.images import Image, ImageState
+from atoll.domain.commands import CreateInstance, Power, UpdateInstance
+from atoll.domain.errors import Conflict, Invalid, VersionMismatch
+from atoll.domain.images import Image
 from atoll.domain.instances import (
     USER_DATA_BYTES_MAX,
     Goal,
@@ -19,17 +21,23 @@ from atoll.domain.instances import (
     require_alive,
     require_labels,
     require_size,
-    require_unprotected,
 )
 from atoll.domain.networks import Subnet, Vpc
 from atoll.domain.operations import Operation
 from atoll.domain.plans import Plan
 from atoll.domain.projects import Caller
 from atoll.domain.security_groups import DEFAULT_GROUP
-from atoll.operations import instance_create, instance_delete, instance_power
-from atoll.operations.registry import WORKFLOWS
+from atoll.domain.snapshots import Snapshot
+from atoll.operations import (
+    instance_configure,
+    instance_create,
+    instance_delete,
+    instance_power,
+)
+from atoll.operations.instance_create import amounts_of
+from atoll.operations.steps import Workflow
 from atoll.ports import Filter, Transaction
-from atoll.service import references
+from atoll.service import quotas, references, timers
 from atoll.service.desk import Accepted, Case, require
 
 KEYS_MAX = 100
@@ -43,6 +51,8 @@ POWER = {
     "reset": (instance_power.RESET, Goal.RUNNING),
 }
 
+replace = msgspec.structs.replace
+
 
 def create(command: CreateInstance) -> Callable[[Case], Awaitable[Accepted[Instance]]]:
     async def use_case(case: Case) -> Accepted[Instance]:
@@ -51,8 +61,11 @@ def create(command: CreateInstance) -> Callable[[Case], Awaitable[Accepted[Insta
         require_labels(command.labels)
         require_user_data(command.user_data)
         plan = await plan_of(case.tx, command.plan)
-        image = await usable_image(case, command.image)
-        spec, resolved = await resolve(case, command, plan, image)
+        source = await references.source(
+            case.tx, case.caller.project_id, command.image, "spec.image"
+        )
+        spec, resolved = await resolve(case, command, plan, *source)
+        await quotas.take(case, amounts_of(spec))
         instance_id = case.ids.new(ids.INSTANCE)
         operation = case.accept(instance_create.WORKFLOW, instance_id)
         instance = Instance(
@@ -65,10 +78,13 @@ def create(command: CreateInstance) -> Callable[[Case], Awaitable[Accepted[Insta
             doing=operation.kind,
             operation_id=operation.id,
             protected=command.protected,
+            expires_at_ms=command.expires_at_ms,
             created_at_ms=case.now_ms,
             updated_at_ms=case.now_ms,
         )
         case.tx.instances.add(instance)
+        if command.expires_at_ms is not None:
+            await timers.expire(case, instance, command.expires_at_ms)
         after = {"name": command.name, "plan": command.plan, "image": command.image}
         case.audit("instance.create", instance_id, operation=operation, after=after)
         return Accepted(instance, operation)
@@ -77,33 +93,20 @@ def create(command: CreateInstance) -> Callable[[Case], Awaitable[Accepted[Insta
 
 
 async def resolve(
-    case: Case, command: CreateInstance, plan: Plan, image: Image
+    case: Case, command: CreateInstance, plan: Plan, image: Image, snapshot: Snapshot | None
 ) -> tuple[InstanceSpec, Resolved]:
     """The wish with its defaults filled in, and what its references mean."""
-    tx, project_id = case.tx, case.caller.project_id
+    tx = case.tx
     vcpus = plan.vcpus if command.vcpus is None else command.vcpus
     memory_mib = plan.memory_mib if command.memory_mib is None else command.memory_mib
     disk_gib = plan.disk_gib if command.disk_gib is None else command.disk_gib
-    require_size(vcpus, memory_mib, disk_gib, disk_gib_min=image.disk_gib_min)
-    if memory_mib < image.memory_mib_min:
-        raise Invalid(
-            f"spec.memory_mb is {memory_mib}, image {image.name} needs {image.memory_mib_min}",
-            field="spec.memory_mb",
-        )
-    require_count("spec.ssh_key_ids", command.ssh_keys, KEYS_MAX)
+    smallest_gib = image.disk_gib_min if snapshot is None else snapshot.disk_gib
+    require_size(vcpus, memory_mib, disk_gib, disk_gib_min=smallest_gib)
+    require_memory(memory_mib, image)
     groups = (DEFAULT_GROUP,) if command.security_groups is None else command.security_groups
-    require_count("spec.security_groups", groups, GROUPS_MAX)
     vpc, subnet = await network_of(case, command)
-    keys = [
-        await references.meant(tx.ssh_keys, project_id, key, "ssh key", f"spec.ssh_key_ids.{i}")
-        for i, key in enumerate(command.ssh_keys)
-    ]
-    found = [
-        await references.meant(
-            tx.security_groups, project_id, group, "security group", f"spec.security_groups.{i}"
-        )
-        for i, group in enumerate(groups)
-    ]
+    keys = await keys_meant(case, command.ssh_keys)
+    found = await groups_meant(case, groups)
     spec = InstanceSpec(
         plan=command.plan, image=command.image, vcpus=vcpus, memory_mib=memory_mib,
         disk_gib=disk_gib, region=await region_of(tx, command.region), vpc=command.vpc or "",
@@ -112,13 +115,46 @@ async def resolve(
     )  # fmt: skip
     resolved = Resolved(
         image_id=image.id,
-        ssh_key_ids=tuple(key.id for key in keys),
-        security_group_ids=tuple(group.id for group in found),
+        snapshot_id=snapshot.id if snapshot else None,
+        ssh_key_ids=keys,
+        security_group_ids=found,
         vpc_id=vpc.id if vpc else None,
         subnet_id=subnet.id if subnet else None,
         root_volume_id=case.ids.new(ids.VOLUME),
     )
     return spec, resolved
+
+
+def require_memory(memory_mib: int, image: Image) -> None:
+    if memory_mib < image.memory_mib_min:
+        raise Invalid(
+            f"spec.memory_mb is {memory_mib}, image {image.name} needs {image.memory_mib_min}",
+            field="spec.memory_mb",
+        )
+
+
+async def keys_meant(case: Case, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Their ids."""
+    field, rows = "spec.ssh_key_ids", case.tx.ssh_keys
+    require_count(field, keys, KEYS_MAX)
+    project_id = case.caller.project_id
+    found = [
+        await references.meant(rows, project_id, key, "ssh key", f"{field}.{i}")
+        for i, key in enumerate(keys)
+    ]
+    return tuple(key.id for key in found)
+
+
+async def groups_meant(case: Case, groups: tuple[str, ...]) -> tuple[str, ...]:
+    """Their ids."""
+    field, rows = "spec.security_groups", case.tx.security_groups
+    require_count(field, groups, GROUPS_MAX)
+    project_id = case.caller.project_id
+    found = [
+        await references.meant(rows, project_id, group, "security group", f"{field}.{i}")
+        for i, group in enumerate(groups)
+    ]
+    return tuple(group.id for group in found)
 
 
 async def network_of(case: Case, command: CreateInstance) -> tuple[Vpc | None, Subnet | None]:
@@ -173,16 +209,6 @@ async def region_of(tx: Transaction, name: str | None) -> str:
     raise Invalid("spec.region is needed; see /v1/regions", field="spec.region")
 
 
-async def usable_image(case: Case, reference: str) -> Image:
-    image = await references.image(case.tx, case.caller.project_id, reference, "spec.image")
-    if image.state is ImageState.ERROR:
-        raise Invalid(
-            f"spec.image: {image.name} cannot be used: {image.reason or image.state}",
-            field="spec.image",
-        )
-    return image
-
-
 def require_count(field: str, things: tuple[str, ...], most: int) -> None:
     if len(things) > most:
         raise Invalid(f"{field}: {len(things)} given, at most {most} are allowed", field=field)
@@ -200,28 +226,68 @@ def require_user_data(text: str) -> None:
         )
 
 
-def update(reference: str, command: Update) -> Callable[[Case], Awaitable[Accepted[Instance]]]:
+def update(
+    reference: str, command: UpdateInstance
+) -> Callable[[Case], Awaitable[Accepted[Instance]]]:
+    """New groups and keys are told to a running guest by an operation."""
+
     async def use_case(case: Case) -> Accepted[Instance]:
         case.require("write")
         instance = await instance_meant(case, reference)
         require_version(instance.version, command.version)
         require_alive(instance)
-        changes: dict[str, Any] = {}
-        if command.name is not None:
-            references.require_name(command.name)
-            changes["name"] = command.name
-        if command.labels is not None:
-            require_labels(command.labels)
-            changes["labels"] = command.labels
-        if command.protected is not None:
-            changes["protected"] = command.protected
+        changes = await changes_of(case, instance, command)
+        if "expires_at_ms" in changes:
+            await timers.expire(case, instance, changes["expires_at_ms"])
         before = {key: getattr(instance, key) for key in changes}
-        changed = case.tx.instances.change(instance, updated_at_ms=case.now_ms, **changes)
-        case.audit("instance.update", instance.id, before=before, after=dict(changes))
+        operation = None
+        if "resolved" in changes:
+            changed, operation = configure(case, instance, **changes)
+        else:
+            changed = case.tx.instances.change(instance, updated_at_ms=case.now_ms, **changes)
+        case.audit(
+            "instance.update",
+            instance.id,
+            operation=operation,
+            before=msgspec.to_builtins(before),
+            after=msgspec.to_builtins(changes),
+        )
         case.note("instance.updated", instance.id)
-        return Accepted(changed)
+        return Accepted(changed, operation)
 
     return use_case
+
+
+async def changes_of(case: Case, instance: Instance, command: UpdateInstance) -> dict[str, Any]:
+    """Which fields of the instance become another. Raises Invalid."""
+    changes: dict[str, Any] = {}
+    if command.name is not None:
+        references.require_name(command.name)
+        changes["name"] = command.name
+    if command.labels is not None:
+        require_labels(command.labels)
+        changes["labels"] = command.labels
+    if command.protected is not None:
+        changes["protected"] = command.protected
+    if command.expires_at_ms is not None:
+        changes["expires_at_ms"] = command.expires_at_ms or None
+    spec, resolved = instance.spec, instance.resolved
+    if command.user_data is not None:
+        require_user_data(command.user_data)
+        spec = replace(spec, user_data=command.user_data)
+    if command.ssh_keys is not None:
+        keys = await keys_meant(case, command.ssh_keys)
+        spec = replace(spec, ssh_keys=command.ssh_keys)
+        resolved = replace(resolved, ssh_key_ids=keys)
+    if command.security_groups is not None:
+        groups = await groups_meant(case, command.security_groups)
+        spec = replace(spec, security_groups=command.security_groups)
+        resolved = replace(resolved, security_group_ids=groups)
+    if spec != instance.spec:
+        changes["spec"] = spec
+    if resolved != instance.resolved:
+        changes["resolved"] = resolved
+    return changes
 
 
 def power(reference: str, command: Power) -> Callable[[Case], Awaitable[Accepted[Instance]]]:
@@ -235,6 +301,8 @@ def power(reference: str, command: Power) -> Callable[[Case], Awaitable[Accepted
         if not 0 <= command.graceful_s <= GRACE_S_MAX:
             field = "timeout_seconds"
             raise Invalid(f"{field}: 0 to {GRACE_S_MAX} are allowed", field=field)
+        if command.verb == "stop" and command.graceful_s == 0:
+            await hurry(case, instance)
         operation = case.accept(workflow, instance.id, {"graceful_s": command.graceful_s})
         changed = go_on(case, instance, operation, goal=goal)
         before, after = {"goal": instance.goal}, {"goal": goal}
@@ -244,42 +312,39 @@ def power(reference: str, command: Power) -> Callable[[Case], Awaitable[Accepted
     return use_case
 
 
-def delete(
-    reference: str, version: int | None = None
-) -> Callable[[Case], Awaitable[Accepted[Instance]]]:
-    """A deletion that goes on already is answered by its operation; what is going on otherwise
-    is cancelled."""
-
-    async def use_case(case: Case) -> Accepted[Instance]:
-        case.require("write")
-        instance = await instance_meant(case, reference)
-        require_version(instance.version, version)
-        require_unprotected(instance)
-        if instance.state is InstanceState.DELETED:
-            raise NotFound(f"instance not found: {reference} is deleted already")
-        live = await case.tx.operations.live_on(instance.id)
-        for operation in live:
-            if operation.kind == instance_delete.WORKFLOW.kind:
-                return Accepted(instance, operation)
-            if WORKFLOWS[operation.kind].cancellable:
-                case.tx.operations.cancel(operation, case.now_ms)
-        operation = case.accept(instance_delete.WORKFLOW, instance.id)
-        changed = go_on(case, instance, operation, goal=Goal.DELETED)
-        before = {"name": instance.name, "state": instance.state}
-        case.audit("instance.delete", instance.id, operation=operation, before=before)
-        return Accepted(changed, operation)
-
-    return use_case
+async def hurry(case: Case, instance: Instance) -> None:
+    """Whoever pulls the plug does not wait until the guest has shut down by itself."""
+    for operation in await case.tx.operations.live_on(instance.id):
+        if operation.kind in {instance_power.STOP.kind, instance_power.REBOOT.kind}:
+            case.tx.operations.cancel(operation, case.now_ms)
 
 
-def go_on(case: Case, instance: Instance, operation: Operation, *, goal: Goal) -> Instance:
+def go_on(case: Case, instance: Instance, operation: Operation, **changes: Any) -> Instance:
     return case.tx.instances.change(
         instance,
-        goal=goal,
         doing=instance.doing or operation.kind,
         operation_id=operation.id,
         updated_at_ms=case.now_ms,
+        **changes,
     )
+
+
+def begin(
+    case: Case, instance: Instance, workflow: Workflow, arguments: dict[str, Any] | None = None
+) -> Operation:
+    """An operation behind those that go on about the instance."""
+    operation = case.accept(workflow, instance.id, arguments)
+    go_on(case, instance, operation)
+    return operation
+
+
+def configure(case: Case, instance: Instance, **changes: Any) -> tuple[Instance, Operation | None]:
+    """Writes a wish that a running guest is told; one that does not run reads it at its start."""
+    if not runs(instance):
+        changed = case.tx.instances.change(instance, updated_at_ms=case.now_ms, **changes)
+        return changed, None
+    operation = case.accept(instance_configure.WORKFLOW, instance.id)
+    return go_on(case, instance, operation, **changes), operation
 
 
 def reopen(instance: Instance, operation: Operation, now_ms: int) -> dict[str, Any]:
@@ -296,7 +361,10 @@ def reopen(instance: Instance, operation: Operation, now_ms: int) -> dict[str, A
     goal = Goal.DELETED
     if operation.kind != instance_delete.WORKFLOW.kind:
         require_alive(instance)
-        goal = next(g for w, g in POWER.values() if w.kind == operation.kind)
+        goals = {workflow.kind: goal for workflow, goal in POWER.values()}
+        if operation.kind not in goals:
+            raise Conflict(f"{operation.kind} is not retried: ask for it anew")
+        goal = goals[operation.kind]
     return {"goal": goal, "doing": instance.doing or operation.kind, "updated_at_ms": now_ms}
 
 
@@ -309,6 +377,17 @@ def require_version(version: int, wanted: int | None) -> None:
 
 async def instance_meant(case: Case, reference: str) -> Instance:
     return await get(case.tx, case.caller, reference)
+
+
+def runs(instance: Instance) -> bool:
+    """Whether it has a guest that reads no more what is written now, or may soon have."""
+    return instance.state is InstanceState.RUNNING or instance.doing is not None
+
+
+async def instance_named(case: Case, reference: str, field: str) -> Instance:
+    """What a field means by an instance. Raises Invalid that names it."""
+    rows, project_id = case.tx.instances, case.caller.project_id
+    return await references.meant(rows, project_id, reference, "instance", field)
 
 
 async def get(tx: Transaction, caller: Caller, reference: str) -> Instance:

@@ -5,14 +5,17 @@ from collections.abc import Awaitable, Callable
 from atoll.domain import ids
 from atoll.domain.commands import CreateSubnet, CreateVpc
 from atoll.domain.errors import Conflict, InUse, Invalid
-from atoll.domain.instances import Instance, require_labels
+from atoll.domain.instances import Instance, require_alive, require_labels
 from atoll.domain.networks import Subnet, Vpc, private_cidr_of
+from atoll.operations import network_attach
 from atoll.ports import Filter
-from atoll.service import owned, references
+from atoll.service import instances, owned, references
 from atoll.service.desk import Accepted, Case
 from atoll.service.instances import require_version
 
 SUBNETS_MAX = 200
+ATTACHMENTS_MAX = 4
+UseCase = Callable[[Case], Awaitable[Accepted[Instance]]]
 
 
 def create_vpc(command: CreateVpc) -> Callable[[Case], Awaitable[Accepted[Vpc]]]:
@@ -83,8 +86,52 @@ def delete_vpc(
     return use_case
 
 
-def lives_in(instance: Instance, subnet_id: str) -> bool:
-    return instance.resolved.subnet_id == subnet_id
+def attach(instance_reference: str, subnet: str) -> UseCase:
+    """A further network interface, while the guest runs."""
+
+    async def use_case(case: Case) -> Accepted[Instance]:
+        case.require("write")
+        instance = await instances.instance_meant(case, instance_reference)
+        require_alive(instance)
+        project_id = case.caller.project_id
+        wanted = await references.meant(case.tx.subnets, project_id, subnet, "subnet", "subnet_id")
+        taken = {instance.resolved.subnet_id, *(a.subnet_id for a in instance.attachments)}
+        if wanted.id in taken:
+            raise Conflict(f"instance {instance.name} is in subnet {wanted.name} already")
+        if len(instance.attachments) >= ATTACHMENTS_MAX:
+            raise Conflict(
+                f"instance {instance.name} has {ATTACHMENTS_MAX} further networks, "
+                "which is the most"
+            )
+        operation = case.accept(network_attach.ATTACH, instance.id, {"subnet_id": wanted.id})
+        changed = instances.go_on(case, instance, operation)
+        after = {"subnet": wanted.id}
+        case.audit("network.attach", instance.id, operation=operation, after=after)
+        return Accepted(changed, operation)
+
+    return use_case
+
+
+def detach(instance_reference: str, subnet: str) -> UseCase:
+    """Not of the network that the instance was created in: its addresses are the instance's."""
+
+    async def use_case(case: Case) -> Accepted[Instance]:
+        case.require("write")
+        instance = await instances.instance_meant(case, instance_reference)
+        require_alive(instance)
+        project_id = case.caller.project_id
+        wanted = await references.get(case.tx.subnets, project_id, subnet, "subnet")
+        if wanted.id not in {a.subnet_id for a in instance.attachments}:
+            raise Conflict(
+                f"instance {instance.name} was not attached to subnet {wanted.name} later"
+            )
+        operation = case.accept(network_attach.DETACH, instance.id, {"subnet_id": wanted.id})
+        changed = instances.go_on(case, instance, operation)
+        before = {"subnet": wanted.id}
+        case.audit("network.detach", instance.id, operation=operation, before=before)
+        return Accepted(changed, operation)
+
+    return use_case
 
 
 async def subnets_of(case: Case, vpc: Vpc) -> list[Subnet]:

@@ -6,8 +6,11 @@ from atoll.domain.errors import Conflict, NotFound
 from atoll.domain.images import ImageState
 from atoll.domain.operations import ENDED, RETRYABLE, Operation, OperationState
 from atoll.domain.projects import Caller
+from atoll.operations import image_import, instance_create
+from atoll.operations.instance_create import amounts_of
 from atoll.operations.registry import WORKFLOWS
 from atoll.ports import Clock, Store, Transaction
+from atoll.service import quotas
 from atoll.service.desk import Accepted, Case, require
 from atoll.service.instances import reopen
 
@@ -73,9 +76,13 @@ def retry(operation_id: str) -> Callable[[Case], Awaitable[Accepted[Operation]]]
 async def reopen_resource(case: Case, operation: Operation) -> None:
     instance = await case.tx.instances.find(operation.resource_id)
     if instance is not None:
+        if operation.kind == instance_create.WORKFLOW.kind:
+            await quotas.take(case, amounts_of(instance.spec))
         case.tx.instances.change(instance, **reopen(instance, operation, case.now_ms))
         return
     image = await case.tx.images.find(operation.resource_id)
+    if operation.kind != image_import.WORKFLOW.kind:
+        raise Conflict(f"{operation.kind} is not retried: ask for it anew")
     if image is None:
         raise Conflict(f"{operation.resource_id} is no longer there")
     if image.doing is not None:

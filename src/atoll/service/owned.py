@@ -7,7 +7,7 @@ import msgspec
 
 from atoll.domain.commands import Update
 from atoll.domain.errors import InUse
-from atoll.domain.instances import Instance, require_labels
+from atoll.domain.instances import require_labels
 from atoll.ports import Filter, Rows, Transaction
 from atoll.service import references
 from atoll.service.desk import Accepted, Case
@@ -15,13 +15,19 @@ from atoll.service.instances import require_version
 
 T = TypeVar("T", bound=Any)
 RowsOf = Callable[[Transaction], Rows[T]]
-PAGE = 1000
 
 
 def update(
-    rows_of: RowsOf[T], noun: str, reference: str, command: Update, **more: Any
+    rows_of: RowsOf[T],
+    noun: str,
+    reference: str,
+    command: Update,
+    *,
+    unique: bool = True,
+    **more: Any,
 ) -> Callable[[Case], Awaitable[Accepted[T]]]:
-    """Name and labels; `more` are fields of the noun itself, None where they stay."""
+    """Name and labels; names of the noun may be `unique` in a project. `more` are fields of the
+    noun itself, None where they stay."""
 
     async def use_case(case: Case) -> Accepted[T]:
         case.require("write")
@@ -30,7 +36,9 @@ def update(
         require_version(thing.version, command.version)
         changes = {key: value for key, value in more.items() if value is not None}
         if command.name is not None and command.name != thing.name:
-            await references.require_free_name(rows, case.caller.project_id, command.name, noun)
+            references.require_name(command.name)
+            if unique:
+                await references.require_free_name(rows, thing.project_id, command.name, noun)
             changes["name"] = command.name
         if command.labels is not None:
             require_labels(command.labels)
@@ -49,43 +57,29 @@ def delete(
     rows_of: RowsOf[T],
     noun: str,
     reference: str,
-    used_by: Callable[[Instance, str], bool] | None = None,
     version: int | None = None,
 ) -> Callable[[Case], Awaitable[Accepted[T]]]:
-    """Raises InUse where `used_by` finds an instance that needs it."""
+    """Raises InUse where an instance needs it."""
 
     async def use_case(case: Case) -> Accepted[T]:
         case.require("write")
         rows = rows_of(case.tx)
         thing = await references.get(rows, case.caller.project_id, reference, noun)
         require_version(thing.version, version)
-        if used_by is not None:
-            await require_unused(case, f"{noun} {thing.name}", thing.id, used_by)
+        await require_unused(case, f"{noun} {thing.name}", thing.id)
         remove(case, rows, thing, noun)
         return Accepted(thing)
 
     return use_case
 
 
-async def require_unused(
-    case: Case,
-    what: str,
-    thing_id: str,
-    used_by: Callable[[Instance, str], bool],
-    *,
-    project_id: str | None = "",
-) -> None:
-    """Looks through the live instances of the project (of all projects for None), a page a time."""
-    owner = case.caller.project_id if project_id == "" else project_id
-    after: str | None = None
-    while True:
-        page = await case.tx.instances.page(Filter(project_id=owner, after=after, limit=PAGE))
-        for instance in page:
-            if used_by(instance, thing_id):
-                raise InUse(f"{what} is in use by instance {instance.name} ({instance.id})")
-        if len(page) < PAGE:
-            return
-        after = page[-1].id
+async def require_unused(case: Case, what: str, thing_id: str) -> None:
+    """Instances of any project: an image of the catalogue may be anybody's."""
+    wanted = Filter(uses=thing_id, limit=1)
+    for user in await case.tx.instances.page(wanted):
+        raise InUse(f"{what} is in use by instance {user.name} ({user.id})")
+    for snapshot in await case.tx.snapshots.page(wanted):
+        raise InUse(f"{what} is in use by snapshot {snapshot.name} ({snapshot.id})")
 
 
 def add(case: Case, rows: Rows[T], thing: T, noun: str) -> None:

@@ -63,6 +63,7 @@ def add_project(tx: Transaction, new_ids: Ids, name: str, now_ms: int) -> Projec
     """With its default security group."""
     project = Project(id=new_ids.new(ids.PROJECT), name=name, created_at_ms=now_ms)
     tx.projects.add(project)
+    tx.quotas.add(project.id)
     tx.security_groups.add(
         SecurityGroup(
             id=new_ids.new(ids.SECURITY_GROUP),

@@ -4,7 +4,8 @@ from typing import Protocol, TypeVar
 
 from atoll.domain import ids
 from atoll.domain.errors import AlreadyExists, Conflict, Invalid, NotFound
-from atoll.domain.images import CATALOGUE, Image
+from atoll.domain.images import CATALOGUE, Image, ImageState
+from atoll.domain.snapshots import Snapshot, SnapshotState
 from atoll.ports import Rows, Transaction
 
 ALIASES_MAX = 5
@@ -64,6 +65,36 @@ async def image(tx: Transaction, project_id: str, reference: str, field: str) ->
             return found
         wanted = found.alias_of
     raise Invalid(f"{field}: {reference!r} is an alias of an alias too often", field=field)
+
+
+async def source(
+    tx: Transaction, project_id: str, reference: str, field: str
+) -> tuple[Image, Snapshot | None]:
+    """What a root volume is made from: an image, or a snapshot and the image behind it."""
+    snapshot = None
+    if reference.startswith(f"{ids.SNAPSHOT}-") or await no_image(tx, project_id, reference):
+        snapshot = await find(tx.snapshots, project_id, reference, "snapshot")
+    if snapshot is None:
+        return require_usable_image(await image(tx, project_id, reference, field), field), None
+    if snapshot.state is not SnapshotState.COMPLETE or snapshot.doing is not None:
+        raise Invalid(
+            f"{field}: snapshot {snapshot.name} is {snapshot.doing or snapshot.state}, "
+            "only a complete one can be used",
+            field=field,
+        )
+    return await tx.images.get(snapshot.image_id), snapshot
+
+
+async def no_image(tx: Transaction, project_id: str, reference: str) -> bool:
+    own = await find(tx.images, project_id, reference, "image")
+    return own is None and await find(tx.images, CATALOGUE, reference, "image") is None
+
+
+def require_usable_image(found: Image, field: str) -> Image:
+    if found.state is ImageState.ERROR or found.doing == "image.delete":
+        why = found.reason or found.doing or found.state
+        raise Invalid(f"{field}: {found.name} cannot be used: {why}", field=field)
+    return found
 
 
 async def require_free_name(rows: Rows[T], project_id: str, name: str, noun: str) -> None:

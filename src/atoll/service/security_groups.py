@@ -2,14 +2,18 @@
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from atoll.domain import ids
 from atoll.domain.commands import CreateSecurityGroup, Update
-from atoll.domain.instances import Instance, require_labels
+from atoll.domain.instances import require_labels
 from atoll.domain.security_groups import Rule, SecurityGroup, require_rules
-from atoll.service import owned, references
+from atoll.ports import Filter
+from atoll.service import instances, owned, references
 from atoll.service.desk import Accepted, Case
 
 NOUN = "security group"
+PAGE = 1000
 
 
 def create(command: CreateSecurityGroup) -> Callable[[Case], Awaitable[Accepted[SecurityGroup]]]:
@@ -24,7 +28,7 @@ def create(command: CreateSecurityGroup) -> Callable[[Case], Awaitable[Accepted[
             project_id=project_id,
             name=command.name,
             labels=command.labels,
-            rules=command.rules,
+            rules=await with_groups(case, command.rules),
             created_at_ms=case.now_ms,
         )
         owned.add(case, rows, group, NOUN)
@@ -36,11 +40,41 @@ def create(command: CreateSecurityGroup) -> Callable[[Case], Awaitable[Accepted[
 def update(
     reference: str, command: Update, rules: tuple[Rule, ...] | None
 ) -> Callable[[Case], Awaitable[Accepted[SecurityGroup]]]:
-    """New rules apply to a guest when it is started the next time."""
+    """New rules are told to every guest that runs in the group."""
     if rules is not None:
         require_rules(rules)
-    return owned.update(lambda tx: tx.security_groups, NOUN, reference, command, rules=rules)
+
+    async def use_case(case: Case) -> Accepted[SecurityGroup]:
+        meant = None if rules is None else await with_groups(case, rules)
+        rename = owned.update(lambda tx: tx.security_groups, NOUN, reference, command, rules=meant)
+        accepted = await rename(case)
+        if rules is not None:
+            await tell_members(case, accepted.thing.id)
+        return accepted
+
+    return use_case
 
 
-def guards(instance: Instance, group_id: str) -> bool:
-    return group_id in instance.resolved.security_group_ids
+async def tell_members(case: Case, group_id: str) -> None:
+    after: str | None = None
+    while True:
+        page = await case.tx.instances.page(Filter(uses=group_id, after=after, limit=PAGE))
+        for instance in page:
+            if instances.runs(instance):
+                instances.configure(case, instance)
+        if len(page) < PAGE:
+            return
+        after = page[-1].id
+
+
+async def with_groups(case: Case, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """The rules, with the groups that they name by id. Raises Invalid."""
+    meant = []
+    rows, project_id = case.tx.security_groups, case.caller.project_id
+    for index, rule in enumerate(rules):
+        if rule.group is not None:
+            field = f"spec.rules.{index}.group"
+            group = await references.meant(rows, project_id, rule.group, NOUN, field)
+            rule = msgspec.structs.replace(rule, group=group.id)  # noqa: PLW2901
+        meant.append(rule)
+    return tuple(meant)

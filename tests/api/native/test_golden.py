@@ -12,9 +12,12 @@ from tests.api.keys import public_key
 
 HERE = Path(__file__).parent
 OURS = {
-    "metadata": {"updated_at", "version", "protected"},
+    "metadata": {"updated_at", "version", "protected", "expires_at"},
     "spec": {"region"},
-    "status": {"ports", "ready", "ready_at", "reason"},
+    "status": {
+        "ports", "floating_ips", "volume_ids", "networks", "running_since", "ready", "ready_at",
+        "ipv6", "recoverable_until", "reason",
+    },
 }
 
 

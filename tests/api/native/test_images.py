@@ -112,7 +112,8 @@ def test_an_image_stays_while_a_guest_starts_from_it(api: Api) -> None:
     refused(api.call("DELETE", "/v1/images/mine"), 409, "IN_USE")
     operation = api.delete(f"/v1/instances/{instance['id']}", 202)["operation_id"]
     api.ended(operation, "completed")
-    api.delete("/v1/images/mine")
+    operation = api.delete("/v1/images/mine", 202)["operation_id"]
+    api.ended(operation, "completed")
     assert api.call("GET", "/v1/images/mine").status_code == 404
 
 

@@ -149,9 +149,9 @@ def test_rules_come_back_with_their_defaults_filled_in(api: Api) -> None:
     group = api.named("security-groups", rules=rules)
     assert group["spec"]["rules"] == [
         {"direction": "ingress", "protocol": "tcp", "port": 80, "port_max": 80,
-         "cidr": "0.0.0.0/0"},
+         "cidr": "0.0.0.0/0", "group": None},
         {"direction": "egress", "protocol": "icmp", "port": None, "port_max": None,
-         "cidr": "0.0.0.0/0"},
+         "cidr": "0.0.0.0/0", "group": None},
     ]  # fmt: skip
 
 

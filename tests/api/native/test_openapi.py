@@ -11,7 +11,7 @@ import pytest
 from tests.api.client import Api
 from tests.api.server import RunningCloud
 
-METHODS = {"get", "post", "patch", "delete"}
+METHODS = {"get", "post", "put", "patch", "delete"}
 EVERY = {"400", "401", "403", "429", "503"}
 
 

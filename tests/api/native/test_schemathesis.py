@@ -23,6 +23,7 @@ from tests.api.client import Api, fresh
 from tests.api.server import RunningCloud
 
 EXAMPLES_MAX = 6
+TOO_LARGE = 413
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -36,6 +37,13 @@ ACCEPTING = {"getOperation", "explainInstance", "getInstanceLog", "streamEvents"
 DOCUMENT = schemathesis.openapi.from_dict(openapi.native_document(app.build(None)))  # type: ignore[arg-type]
 LOADED: list[Any] = [found.ok() for found in DOCUMENT.get_all_operations()]
 OPERATIONS = {operation.definition.raw["operationId"]: operation for operation in LOADED}
+
+
+def rejection_of_negative_data(context: Any, response: Any, case: Any) -> bool | None:
+    """A body that is wrong may be refused for its length alone."""
+    if response.status_code == TOO_LARGE:
+        return None
+    return negative_data_rejection(context, response, case)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +63,7 @@ def things(cloud: RunningCloud) -> Iterator[dict[str, str]]:
     subnet = api.named("subnets", vpc_id=vpc, cidr="10.0.1.0/24")["id"]
     image = {"metadata": {"name": fresh("alias")}, "spec": {"alias_of": "atoll-mini"}}
     instance = api.running(subnet_id=subnet)
+    snapshot = {"metadata": {"name": fresh("s")}, "spec": {"instance_id": instance["id"]}}
     yield {
         "instance_id": instance["id"],
         "operation_id": instance["operation_id"],
@@ -64,6 +73,10 @@ def things(cloud: RunningCloud) -> Iterator[dict[str, str]]:
         "group_id": api.named("security-groups")["id"],
         "key_id": api.named("ssh-keys")["id"],
         "host_id": "sim-1",
+        "volume_id": api.named("volumes", size_gb=1)["id"],
+        "snapshot_id": api.post("/v1/snapshots", snapshot)["id"],
+        "floating_ip_id": api.named("floating-ips", region="local")["id"],
+        "project_id": api.items("/v1/projects")[0]["id"],
         "name": "mini",
         "fault_id": "fault-1",
     }
@@ -75,7 +88,7 @@ def things(cloud: RunningCloud) -> Iterator[dict[str, str]]:
 def test_an_operation_keeps_its_word(
     cloud: RunningCloud, admin: Api, things: dict[str, str], operation_id: str, mode: GenerationMode
 ) -> None:
-    checks = [*CHECKS, negative_data_rejection]
+    checks = [*CHECKS, rejection_of_negative_data]
     if operation_id.startswith(("list", "update")) or operation_id in ACCEPTING:
         checks.append(positive_data_acceptance)
     sending = {"base_url": cloud.url, "headers": {"X-API-Key": cloud.admin_key}, "timeout": 70}

@@ -20,17 +20,23 @@ from atoll.api.http import (
 )
 from atoll.api.native import wire
 from atoll.api.native.catalogue import Regions, Types
+from atoll.api.native.consoles import Consoles
 from atoll.api.native.events import Events
+from atoll.api.native.floating_ips import FloatingIps
 from atoll.api.native.hosts import Hosts
 from atoll.api.native.images import Images
+from atoll.api.native.instance_actions import InstanceActions
 from atoll.api.native.instances import Instances
 from atoll.api.native.operations import Operations
 from atoll.api.native.problems import message_in, problems_of
 from atoll.api.native.projects import ApiKeys, Projects
+from atoll.api.native.quotas import Quotas
 from atoll.api.native.security_groups import SecurityGroups
 from atoll.api.native.simulator import Faults
+from atoll.api.native.snapshots import Snapshots
 from atoll.api.native.ssh_keys import SshKeys
 from atoll.api.native.subnets import Subnets
+from atoll.api.native.volumes import Volumes
 from atoll.api.native.vpcs import Vpcs
 from atoll.api.native.wire import ErrorBody, Problem
 from atoll.domain.errors import AtollError, Invalid, Malformed, NotFound
@@ -40,8 +46,9 @@ log = structlog.get_logger()
 PREFIX = "/v1"
 OPERATIONS, OPERATION = "v1/operations", "/v1/operations/"
 CONTROLLERS = (
-    Instances, Operations, Events, Types, Regions, Images, SshKeys, Vpcs, Subnets,
-    SecurityGroups, Hosts, ApiKeys, Projects, Faults,
+    Instances, Consoles, Operations, Events, Types, Regions, Images, SshKeys, Vpcs, Subnets,
+    SecurityGroups, Volumes, Snapshots, FloatingIps, InstanceActions, Quotas, Hosts, ApiKeys,
+    Projects, Faults,
 )  # fmt: skip
 NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 ALIASES = {"states": "state", "bytes_": "bytes"}

@@ -186,11 +186,12 @@ class Images(Controller):
         alias_of = data.spec.alias_of if data.spec else None
         return await wire.mutate(request, images.update(image_id, command, alias_of), show_thing)
 
-    @delete("/{image_id:str}", operation_id="deleteImage", status_code=204,
-            summary="Delete an image that no instance starts from",
-            responses=wire.WRITES)  # fmt: skip
-    async def remove(self, request: Call, image_id: FromPath[str]) -> Response[None]:
-        return await named.gone(request, images.delete(image_id, version_of(request)))
+    @delete("/{image_id:str}", operation_id="deleteImage", status_code=202,
+            summary="Delete an image that no instance starts from, and every host's copy",
+            responses=wire.ACCEPTED)  # fmt: skip
+    async def remove(self, request: Call, image_id: FromPath[str]) -> Response[bytes]:
+        use_case = images.delete(image_id, version_of(request))
+        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
 
     @post("/{image_id:str}/import", operation_id="importImage", status_code=202,
           summary="Fetch or build a listed image now",

@@ -7,17 +7,18 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from atoll.api.http import Call, caller_of, json_response, version_of
 from atoll.api.native import wire
 from atoll.api.native.paging import LABELLED, Paging
-from atoll.api.native.wire import Labels, Name, OperationRef, Wire, services_of
-from atoll.domain.commands import CreateInstance, Power, Update
+from atoll.api.native.wire import ACCEPTED, Labels, Moment, Name, Wire, services_of
+from atoll.domain.commands import CreateInstance, Power, UpdateInstance
 from atoll.domain.errors import Invalid
 from atoll.domain.instances import Instance
+from atoll.domain.networks import ipv6_of
 from atoll.messages import ReadGuestLog
-from atoll.service import instances, preview
+from atoll.service import instance_delete, instances, preview
 from atoll.service.desk import Accepted
 from atoll.service.operations import waiting_for
 from atoll.service.waiting import until_condition
@@ -27,10 +28,14 @@ LOG_BYTES_DEFAULT, LOG_BYTES_MAX = 65_536, 1_048_576
 State = Literal["provisioning", "running", "stopping", "stopped", "terminated"]
 
 
+UserData = Annotated[str, Meta(max_length=90_000)]
+
+
 class InstanceMetadataIn(Wire, kw_only=True):
     name: Name
     labels: Labels = {}
     protected: bool = False
+    expires_at: Moment | None = None
 
 
 class InstanceSpecIn(Wire, kw_only=True):
@@ -46,7 +51,7 @@ class InstanceSpecIn(Wire, kw_only=True):
     subnet_id: str | None = None
     security_groups: Annotated[list[str], Meta(max_length=50)] | None = None
     ssh_key_ids: Annotated[list[str], Meta(max_length=100)] = []
-    user_data: Annotated[str, Meta(max_length=90_000)] = ""
+    user_data: UserData = ""
 
 
 class CreateInstanceBody(Wire, kw_only=True):
@@ -55,13 +60,26 @@ class CreateInstanceBody(Wire, kw_only=True):
 
 
 class InstanceMetadataPatch(Wire, kw_only=True):
+    """`expires_at` null means that it no longer expires."""
+
     name: Name | None = None
     labels: Labels | None = None
     protected: bool | None = None
+    expires_at: Moment | UnsetType | None = UNSET
+
+
+class InstanceSpecPatch(Wire, kw_only=True):
+    """Groups and keys reach a running guest at once; user data is read at the next
+    reinstallation."""
+
+    security_groups: Annotated[list[str], Meta(max_length=50)] | None = None
+    ssh_key_ids: Annotated[list[str], Meta(max_length=100)] | None = None
+    user_data: UserData | None = None
 
 
 class PatchInstanceBody(Wire, kw_only=True):
-    metadata: InstanceMetadataPatch
+    metadata: InstanceMetadataPatch | UnsetType = UNSET
+    spec: InstanceSpecPatch | UnsetType = UNSET
 
 
 class StopBody(Wire, kw_only=True):
@@ -78,6 +96,7 @@ class InstanceMetadata(msgspec.Struct, kw_only=True):
     updated_at: str
     version: int
     protected: bool
+    expires_at: str | None
 
 
 class InstanceSpec(msgspec.Struct, kw_only=True):
@@ -94,18 +113,32 @@ class InstanceSpec(msgspec.Struct, kw_only=True):
     user_data: str
 
 
+class NetworkOut(msgspec.Struct, kw_only=True):
+    vpc_id: str
+    subnet_id: str
+    mac: str
+    private_ip: str
+
+
 class InstanceStatus(msgspec.Struct, kw_only=True):
     """`state`: provisioning, running, stopping, stopped, terminated. `ready` means that the
     guest's first boot is over; `reason` says why it is not what was wanted; `ports` where the
-    open ports of the guest are reached, as `{"tcp/22": "127.16.0.5:22"}`."""
+    open ports of the guest are reached, as `{"tcp/22": "127.16.0.5:22"}`. `networks` are those
+    that it was attached to later."""
 
     state: str
     host_id: str
     private_ip: str
     public_ip: str
+    ipv6: str
     ports: dict[str, str]
+    floating_ips: tuple[str, ...]
+    volume_ids: tuple[str, ...]
+    networks: list[NetworkOut]
+    running_since: str | None
     ready: bool
     ready_at: str | None
+    recoverable_until: str | None
     reason: str
 
 
@@ -159,19 +192,35 @@ class Explanation(msgspec.Struct, kw_only=True):
 
 def parse_create(body: CreateInstanceBody) -> CreateInstance:
     spec = body.spec
-    groups = None if spec.security_groups is None else tuple(spec.security_groups)
     return CreateInstance(
         name=body.metadata.name, labels=body.metadata.labels, plan=spec.type, image=spec.image,
         region=spec.region or None, vcpus=spec.vcpus, memory_mib=spec.memory_mb,
         disk_gib=spec.disk_gb, vpc=spec.vpc_id or None, subnet=spec.subnet_id or None,
-        security_groups=groups, ssh_keys=tuple(spec.ssh_key_ids), user_data=spec.user_data,
-        protected=body.metadata.protected,
+        security_groups=optional_tuple(spec.security_groups),
+        ssh_keys=tuple(spec.ssh_key_ids), user_data=spec.user_data,
+        protected=body.metadata.protected, expires_at_ms=wire.ms_of(body.metadata.expires_at),
     )  # fmt: skip
 
 
-def parse_update(body: PatchInstanceBody, version: int | None) -> Update:
-    given = body.metadata
-    return Update(name=given.name, labels=given.labels, protected=given.protected, version=version)
+def parse_update(body: PatchInstanceBody, version: int | None) -> UpdateInstance:
+    given, spec = body.metadata or InstanceMetadataPatch(), body.spec or InstanceSpecPatch()
+    return UpdateInstance(
+        name=given.name, labels=given.labels, protected=given.protected,
+        security_groups=optional_tuple(spec.security_groups),
+        ssh_keys=optional_tuple(spec.ssh_key_ids), user_data=spec.user_data,
+        expires_at_ms=expiry_of(given), version=version,
+    )  # fmt: skip
+
+
+def expiry_of(given: InstanceMetadataPatch) -> int | None:
+    """0 where it shall not expire, None where nothing was said."""
+    if given.expires_at is UNSET:
+        return None
+    return wire.ms_of(given.expires_at) or 0
+
+
+def optional_tuple(given: list[str] | None) -> tuple[str, ...] | None:
+    return None if given is None else tuple(given)
 
 
 def parse_stop(body: StopBody | None) -> Power:
@@ -188,6 +237,7 @@ def show(instance: Instance) -> InstanceOut:
             created_at=wire.time_text(instance.created_at_ms),
             updated_at=wire.time_text(instance.updated_at_ms),
             version=instance.version, protected=instance.protected,
+            expires_at=wire.time_of(instance.expires_at_ms),
         ),
         spec=InstanceSpec(
             type=spec.plan, image=spec.image, vcpus=spec.vcpus, memory_mb=spec.memory_mib,
@@ -198,12 +248,26 @@ def show(instance: Instance) -> InstanceOut:
         status=InstanceStatus(
             state=wire.instance_word(instance), host_id=instance.host_id or "",
             private_ip=instance.private_ip or "", public_ip=instance.public_ip or "",
-            ports=instance.ports,
+            ipv6=ipv6_of(instance.network, instance.private_ip) if instance.private_ip else "",
+            ports=instance.ports, floating_ips=instance.floating_ips,
+            volume_ids=instance.volumes, networks=show_networks(instance),
+            running_since=wire.time_of(instance.running_since_ms),
             ready=instance.ready_at_ms is not None, ready_at=wire.time_of(instance.ready_at_ms),
+            recoverable_until=wire.time_of(instance.purge_at_ms),
             reason=instance.reason,
         ),
         operation_id=instance.operation_id or "",
     )  # fmt: skip
+
+
+def show_networks(instance: Instance) -> list[NetworkOut]:
+    return [
+        NetworkOut(
+            vpc_id=place.vpc_id, subnet_id=place.subnet_id, mac=place.mac,
+            private_ip=place.private_ip,
+        )
+        for place in instance.attachments
+    ]  # fmt: skip
 
 
 def show_thing(accepted: Accepted[Instance]) -> InstanceOut:
@@ -235,7 +299,6 @@ async def planned(request: Call, use_case: Any) -> Response[bytes]:
     return json_response(wire.encode(show_plan(plan)))
 
 
-ACCEPTED = wire.WRITES | wire.shown(OperationRef, "accepted: the operation goes on", 202)
 DRY = wire.shown(PlanBody, "the plan, where dry_run=true was asked for", 200)
 DryRun = FromQuery[bool]
 
@@ -314,9 +377,16 @@ class Instances(Controller):
         status_code=202, responses=ACCEPTED | DRY,
     )  # fmt: skip
     async def remove(
-        self, request: Call, instance_id: FromPath[str], dry_run: DryRun = False
+        self,
+        request: Call,
+        instance_id: FromPath[str],
+        dry_run: DryRun = False,
+        purge: FromQuery[bool] = False,
     ) -> Response[bytes]:
-        use_case = instances.delete(instance_id, version_of(request))
+        use_case = instance_delete.delete(
+            instance_id, version_of(request), purge=purge,
+            recoverable_s=services_of(request).recoverable_s,
+        )  # fmt: skip
         if dry_run:
             return await planned(request, use_case)
         return await wire.mutate(request, use_case, wire.show_operation_ref, 202)

@@ -125,6 +125,7 @@ class Operations(Controller):
         paging: NamedDependency[Paging],
         states: Annotated[list[Status] | None, QueryParameter(name="state")] = None,
         resource_id: FromQuery[str | None] = None,
+        kind: FromQuery[str | None] = None,
     ) -> Response[bytes]:
         clause: tuple[tuple[str, tuple[str, ...]], ...] = ()
         if states:
@@ -132,6 +133,8 @@ class Operations(Controller):
             clause += (("state", tuple(words)),)
         if resource_id is not None:
             clause += (("resource_id", (resource_id,)),)
+        if kind is not None:
+            clause += (("kind", (kind,)),)
         any_of = (clause,) if clause else ()
         wanted = msgspec.structs.replace(paging.wanted, any_of=any_of)
         found = await services_of(request).store.read().operations.page(wanted)

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
-from atoll.api.native.wire import ChangedMetadata, Metadata, NewMetadata, Wire
+from atoll.api.native.wire import ChangedMetadata, Metadata, Name, NewMetadata, Wire
 from atoll.domain.commands import CreateSecurityGroup
 from atoll.domain.security_groups import Direction, Protocol, Rule, SecurityGroup
 from atoll.ports import Rows, Transaction
@@ -19,13 +19,15 @@ from atoll.service import owned, security_groups
 
 
 class RuleBody(Wire, kw_only=True):
-    """`port` to `port_max`, both included; neither means every port of tcp or udp."""
+    """`port` to `port_max`, both included; neither means every port of tcp or udp. `group`, the id
+    or name of a security group, lets its members in instead of a range of addresses."""
 
     direction: Direction = Direction.INGRESS
     protocol: Protocol
     port: Annotated[int, Meta(ge=1, le=65_535)] | None = None
     port_max: Annotated[int, Meta(ge=1, le=65_535)] | None = None
     cidr: wire.Cidr = "0.0.0.0/0"
+    group: Name | None = None
 
 
 class SecurityGroupSpec(Wire, kw_only=True):
@@ -66,7 +68,7 @@ def rows(tx: Transaction) -> Rows[SecurityGroup]:
 def parse_rule(body: RuleBody) -> Rule:
     return Rule(
         direction=body.direction, protocol=body.protocol, port=body.port,
-        port_max=body.port_max or body.port, cidr=body.cidr,
+        port_max=body.port_max or body.port, cidr=body.cidr, group=body.group,
     )  # fmt: skip
 
 
@@ -77,7 +79,7 @@ def parse_rules(bodies: list[RuleBody] | None) -> tuple[Rule, ...] | None:
 def show_rule(rule: Rule) -> RuleBody:
     return RuleBody(
         direction=rule.direction, protocol=rule.protocol, port=rule.port,
-        port_max=rule.port_max, cidr=rule.cidr,
+        port_max=rule.port_max, cidr=rule.cidr, group=rule.group,
     )  # fmt: skip
 
 
@@ -135,8 +137,5 @@ class SecurityGroups(Controller):
     @delete("/{group_id:str}", operation_id="deleteSecurityGroup", status_code=204,
             summary="Delete a security group", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, group_id: FromPath[str]) -> Response[None]:
-        use_case = owned.delete(
-            rows, security_groups.NOUN, group_id, security_groups.guards,
-            version=version_of(request),
-        )  # fmt: skip
+        use_case = owned.delete(rows, security_groups.NOUN, group_id, version_of(request))
         return await named.gone(request, use_case)

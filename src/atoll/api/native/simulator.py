@@ -16,8 +16,9 @@ from atoll.ports import Faults as FaultsPort
 from atoll.service.desk import require
 
 Verb = Literal[
-    "*", "ensure_image", "remove_image", "ensure_volume", "remove_volume", "ensure_running",
-    "ensure_stopped", "remove", "inspect", "list", "read_log",
+    "*", "ensure_image", "remove_image", "ensure_volume", "remove_volume", "ensure_snapshot",
+    "remove_snapshot", "ensure_running", "ensure_configured", "ensure_stopped", "remove",
+    "inspect", "list", "read_log", "read_screen", "measure", "open_console",
 ]  # fmt: skip
 
 

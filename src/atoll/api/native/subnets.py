@@ -92,6 +92,6 @@ class Subnets(Controller):
             summary="Delete a subnet", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, subnet_id: FromPath[str]) -> Response[None]:
         use_case = owned.delete(
-            rows, "subnet", subnet_id, networks.lives_in, version=version_of(request)
+            rows, "subnet", subnet_id, version_of(request)
         )
         return await named.gone(request, use_case)

@@ -20,6 +20,7 @@ from atoll.domain.errors import (
     Malformed,
     NoCapacity,
     NotFound,
+    QuotaExceeded,
     RateLimited,
     Refused,
     StoreUnavailable,
@@ -44,6 +45,7 @@ STATUSES: tuple[tuple[type[AtollError], int], ...] = (
     (VersionMismatch, 412),
     (Invalid, 422),
     (NoCapacity, 422),
+    (QuotaExceeded, 422),
     (RateLimited, 429),
     (StoreUnavailable, 503),
     (DriverError, 503),
@@ -106,6 +108,11 @@ LISTS = documented(422)
 WRITES = documented(404, 409, 412, 413, 422)
 
 
+def equals(column: str, value: str | None) -> Any:
+    """A filter for `Filter.any_of`, where a value was given."""
+    return () if value is None else (((column, (value,)),),)
+
+
 def shown(spec: type[Any], words: str, status: int = 200) -> dict[int, ResponseSpec]:
     return {status: ResponseSpec(spec, description=words, generate_examples=False)}
 
@@ -119,6 +126,9 @@ Text = Annotated[str, Meta(max_length=1000, extra_json_schema=TEXT_SCHEMA)]
 Cidr = Annotated[str, Meta(min_length=9, max_length=18, examples=["10.0.0.0/16"])]
 LabelValue = Annotated[str, Meta(extra_json_schema={"maxLength": 255} | TEXT_SCHEMA)]
 Labels = Annotated[dict[str, LabelValue], Meta(max_length=64, extra_json_schema=KEYS_SCHEMA)]
+
+
+Moment = Annotated[datetime.datetime, Meta(tz=True)]
 
 
 class Wire(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -151,6 +161,9 @@ class OperationRef(msgspec.Struct, kw_only=True):
     type: str
 
 
+ACCEPTED = WRITES | shown(OperationRef, "accepted: the operation goes on", 202)
+
+
 def time_of(at_ms: int | None) -> str | None:
     return None if at_ms is None else second_text(at_ms // 1000)
 
@@ -159,6 +172,10 @@ def time_of(at_ms: int | None) -> str | None:
 def second_text(at_s: int) -> str:
     """RFC 3339. Things of one page were often made in the same second."""
     return f"{datetime.datetime.fromtimestamp(at_s, datetime.UTC).isoformat()[:19]}Z"
+
+
+def ms_of(moment: datetime.datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)
 
 
 def time_text(at_ms: int) -> str:

@@ -1,0 +1,86 @@
+"""`/v1/quota` of the caller's project, and `/v1/projects/{project_id}/quota` for administrators."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, get, put
+from litestar.params import FromPath, JSONBody
+from msgspec import Meta
+
+from atoll.api.http import Call, caller_of, json_response
+from atoll.api.native import wire
+from atoll.api.native.wire import Wire, services_of
+from atoll.domain.quotas import Quota
+from atoll.service import quotas
+
+Limit = Annotated[int, Meta(ge=0, le=2**53)]
+
+
+class Limits(Wire, kw_only=True):
+    """What is null or left out is not limited. Memory is in MiB, disks are in GiB."""
+
+    instances: Limit | None = None
+    vcpus: Limit | None = None
+    memory_mb: Limit | None = None
+    disk_gb: Limit | None = None
+    volumes: Limit | None = None
+    snapshots: Limit | None = None
+    floating_ips: Limit | None = None
+
+
+class Used(msgspec.Struct, kw_only=True):
+    instances: int
+    vcpus: int
+    memory_mb: int
+    disk_gb: int
+    volumes: int
+    snapshots: int
+    floating_ips: int
+
+
+class QuotaOut(msgspec.Struct, kw_only=True):
+    project_id: str
+    used: Used
+    limits: Limits
+
+
+class LimitsBody(Wire, kw_only=True):
+    limits: Limits
+
+
+# The native dialect's words for what the domain counts.
+WORDS = {"memory_mib": "memory_mb", "disk_gib": "disk_gb"}
+NAMES = {word: name for name, word in WORDS.items()}
+
+
+def show(quota: Quota) -> QuotaOut:
+    used = msgspec.structs.asdict(quota.used)
+    return QuotaOut(
+        project_id=quota.project_id,
+        used=Used(**{WORDS.get(name, name): amount for name, amount in used.items()}),
+        limits=Limits(**{WORDS.get(name, name): most for name, most in quota.limits.items()}),
+    )
+
+
+def parse_limits(body: LimitsBody) -> dict[str, int]:
+    given = msgspec.structs.asdict(body.limits)
+    return {NAMES.get(word, word): most for word, most in given.items() if most is not None}
+
+
+class Quotas(Controller):
+    tags = ("Quotas",)
+
+    @get("/quota", operation_id="getQuota", summary="What the project has, and may have",
+         responses=wire.READS | wire.shown(QuotaOut, "used, and limits"))  # fmt: skip
+    async def read(self, request: Call) -> Response[bytes]:
+        quota = await quotas.get(services_of(request).store.read(), caller_of(request))
+        return json_response(wire.encode(show(quota)))
+
+    @put("/projects/{project_id:str}/quota", operation_id="limitProject",
+         summary="Set a project's limits",
+         responses=wire.WRITES | wire.shown(QuotaOut, "as it now is"))  # fmt: skip
+    async def limit(
+        self, request: Call, project_id: FromPath[str], data: JSONBody[LimitsBody]
+    ) -> Response[bytes]:
+        use_case = quotas.limit(project_id, parse_limits(data))
+        return await wire.mutate(request, use_case, lambda a: show(a.thing))

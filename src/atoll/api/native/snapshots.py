@@ -1,0 +1,132 @@
+"""`/v1/snapshots`."""
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
+
+from atoll.api.http import Call, version_of
+from atoll.api.native import named, wire
+from atoll.api.native.paging import LABELLED, Paging
+from atoll.api.native.wire import Metadata, Name, NewMetadata, Text, Wire
+from atoll.domain.commands import CreateSnapshot
+from atoll.domain.snapshots import Snapshot
+from atoll.ports import Rows, Transaction
+from atoll.service import owned, snapshots
+
+
+class SnapshotSpecIn(Wire, kw_only=True):
+    """`instance_id` is the id or the name of the instance whose root volume is kept."""
+
+    instance_id: Name
+    description: Text = ""
+
+
+class CreateSnapshotBody(Wire, kw_only=True):
+    metadata: NewMetadata
+    spec: SnapshotSpecIn
+
+
+class SnapshotSpec(msgspec.Struct, kw_only=True):
+    instance_id: str
+    description: str
+    region: str
+
+
+class SnapshotStatus(msgspec.Struct, kw_only=True):
+    """`state`: pending, complete, deleting or error. `size_bytes` is what it takes by itself, the
+    disk that it was taken of has `disk_gb`."""
+
+    state: str
+    kind: str
+    size_bytes: int | None
+    disk_gb: int
+    image_id: str
+    host_id: str
+    reason: str
+
+
+class SnapshotOut(msgspec.Struct, kw_only=True):
+    id: str
+    metadata: Metadata
+    spec: SnapshotSpec
+    status: SnapshotStatus
+    operation_id: str
+
+
+class SnapshotList(msgspec.Struct, kw_only=True):
+    items: list[SnapshotOut]
+    next: str | None
+
+
+def rows(tx: Transaction) -> Rows[Snapshot]:
+    return tx.snapshots
+
+
+def parse_create(body: CreateSnapshotBody) -> CreateSnapshot:
+    given, spec = body.metadata, body.spec
+    return CreateSnapshot(
+        name=given.name, labels=given.labels, instance=spec.instance_id,
+        description=spec.description,
+    )  # fmt: skip
+
+
+def show(snapshot: Snapshot) -> SnapshotOut:
+    deleting = snapshot.doing == "snapshot.delete"
+    return SnapshotOut(
+        id=snapshot.id,
+        metadata=named.metadata(snapshot),
+        spec=SnapshotSpec(
+            instance_id=snapshot.instance_id, description=snapshot.description,
+            region=snapshot.region,
+        ),
+        status=SnapshotStatus(
+            state="deleting" if deleting else snapshot.state, kind=snapshot.kind,
+            size_bytes=snapshot.size_bytes, disk_gb=snapshot.disk_gib,
+            image_id=snapshot.image_id, host_id=snapshot.host_id or "", reason=snapshot.reason,
+        ),
+        operation_id=snapshot.operation_id or "",
+    )  # fmt: skip
+
+
+class Snapshots(Controller):
+    path = "/snapshots"
+    tags = ("Snapshots",)
+
+    @post("/", operation_id="createSnapshot", status_code=201,
+          summary="Keep an instance's root volume as it is",
+          responses=wire.WRITES | wire.shown(SnapshotOut, "accepted", 201))  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[CreateSnapshotBody]) -> Response[bytes]:
+        use_case = snapshots.create(parse_create(data))
+        return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
+
+    @get("/", operation_id="listSnapshots", dependencies=LABELLED, summary="List snapshots",
+         responses=wire.LISTS | wire.shown(SnapshotList, "one page"))  # fmt: skip
+    async def page(
+        self,
+        request: Call,
+        paging: NamedDependency[Paging],
+        instance_id: FromQuery[str | None] = None,
+    ) -> Response[bytes]:
+        wanted = paging.changed(any_of=wire.equals("instance_id", instance_id))
+        return await named.page(request, rows, wanted, show)
+
+    @get("/{snapshot_id:str}", operation_id="getSnapshot", summary="Get a snapshot",
+         responses=wire.READS | wire.shown(SnapshotOut, "the snapshot"))  # fmt: skip
+    async def read(self, request: Call, snapshot_id: FromPath[str]) -> Response[bytes]:
+        return await named.read(request, rows, snapshot_id, snapshots.NOUN, show)
+
+    @patch("/{snapshot_id:str}", operation_id="updateSnapshot", summary="Change name or labels",
+           responses=wire.WRITES | wire.shown(SnapshotOut, "as it now is"))  # fmt: skip
+    async def update(
+        self, request: Call, snapshot_id: FromPath[str], data: JSONBody[named.PatchBody]
+    ) -> Response[bytes]:
+        command = named.parse_update(request, data)
+        use_case = owned.update(rows, snapshots.NOUN, snapshot_id, command, unique=False)
+        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+
+    @delete("/{snapshot_id:str}", operation_id="deleteSnapshot", status_code=202,
+            summary="Destroy a snapshot", responses=wire.ACCEPTED)  # fmt: skip
+    async def remove(self, request: Call, snapshot_id: FromPath[str]) -> Response[bytes]:
+        use_case = snapshots.delete(snapshot_id, version_of(request))
+        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)

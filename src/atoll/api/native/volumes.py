@@ -1,0 +1,171 @@
+"""`/v1/volumes`."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
+from msgspec import Meta
+
+from atoll.api.http import Call, version_of
+from atoll.api.native import named, wire
+from atoll.api.native.paging import LABELLED, Paging
+from atoll.api.native.wire import Metadata, Name, NewMetadata, Wire
+from atoll.domain.commands import CreateVolume
+from atoll.domain.volumes import Volume, serial_of
+from atoll.ports import Rows, Transaction
+from atoll.service import owned, volumes
+
+SizeGb = Annotated[int, Meta(ge=1, le=65_536)]
+
+
+class VolumeSpecIn(Wire, kw_only=True):
+    """`instance_id`, an id or a name, attaches the new volume to that instance."""
+
+    size_gb: SizeGb
+    region: str | None = None
+    instance_id: str | None = None
+
+
+class CreateVolumeBody(Wire, kw_only=True):
+    metadata: NewMetadata
+    spec: VolumeSpecIn
+
+
+class AttachVolumeBody(Wire, kw_only=True):
+    instance_id: Name
+
+
+class ResizeVolumeBody(Wire, kw_only=True):
+    """A volume only grows."""
+
+    size_gb: SizeGb
+
+
+class VolumeSpec(msgspec.Struct, kw_only=True):
+    size_gb: int
+    region: str
+
+
+class VolumeStatus(msgspec.Struct, kw_only=True):
+    """`state`: available, attaching, attached, detaching, resizing, deleting or error. `device` is
+    the name under `/dev/disk/by-id/` by which a guest finds it."""
+
+    state: str
+    instance_id: str
+    host_id: str
+    device: str
+    reason: str
+
+
+class VolumeOut(msgspec.Struct, kw_only=True):
+    id: str
+    metadata: Metadata
+    spec: VolumeSpec
+    status: VolumeStatus
+    operation_id: str
+
+
+class VolumeList(msgspec.Struct, kw_only=True):
+    items: list[VolumeOut]
+    next: str | None
+
+
+DOING = {
+    "volume.attach": "attaching",
+    "volume.detach": "detaching",
+    "volume.grow": "resizing",
+    "volume.delete": "deleting",
+}
+
+
+def rows(tx: Transaction) -> Rows[Volume]:
+    return tx.volumes
+
+
+def parse_create(body: CreateVolumeBody) -> CreateVolume:
+    given, spec = body.metadata, body.spec
+    return CreateVolume(
+        name=given.name, labels=given.labels, size_gib=spec.size_gb, region=spec.region or None,
+        instance=spec.instance_id or None,
+    )  # fmt: skip
+
+
+def show(volume: Volume) -> VolumeOut:
+    return VolumeOut(
+        id=volume.id,
+        metadata=named.metadata(volume),
+        spec=VolumeSpec(size_gb=volume.size_gib, region=volume.region),
+        status=VolumeStatus(
+            state=DOING.get(volume.doing or "", volume.state),
+            instance_id=volume.instance_id or "", host_id=volume.host_id or "",
+            device=f"virtio-{serial_of(volume.id)}", reason=volume.reason,
+        ),
+        operation_id=volume.operation_id or "",
+    )  # fmt: skip
+
+
+class Volumes(Controller):
+    path = "/volumes"
+    tags = ("Volumes",)
+
+    @post("/", operation_id="createVolume", status_code=201, summary="Create a volume",
+          responses=wire.WRITES | wire.shown(VolumeOut, "there at once", 201))  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[CreateVolumeBody]) -> Response[bytes]:
+        use_case = volumes.create(parse_create(data))
+        return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
+
+    @get("/", operation_id="listVolumes", dependencies=LABELLED, summary="List volumes",
+         responses=wire.LISTS | wire.shown(VolumeList, "one page"))  # fmt: skip
+    async def page(
+        self,
+        request: Call,
+        paging: NamedDependency[Paging],
+        instance_id: FromQuery[str | None] = None,
+    ) -> Response[bytes]:
+        wanted = paging.changed(any_of=wire.equals("instance_id", instance_id))
+        return await named.page(request, rows, wanted, show)
+
+    @get("/{volume_id:str}", operation_id="getVolume", summary="Get a volume",
+         responses=wire.READS | wire.shown(VolumeOut, "the volume"))  # fmt: skip
+    async def read(self, request: Call, volume_id: FromPath[str]) -> Response[bytes]:
+        return await named.read(request, rows, volume_id, volumes.NOUN, show)
+
+    @patch("/{volume_id:str}", operation_id="updateVolume", summary="Change name or labels",
+           responses=wire.WRITES | wire.shown(VolumeOut, "as it now is"))  # fmt: skip
+    async def update(
+        self, request: Call, volume_id: FromPath[str], data: JSONBody[named.PatchBody]
+    ) -> Response[bytes]:
+        command = named.parse_update(request, data)
+        use_case = owned.update(rows, volumes.NOUN, volume_id, command, unique=False)
+        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+
+    @post("/{volume_id:str}/attach", operation_id="attachVolume", status_code=202,
+          summary="Attach it to an instance, which may run", responses=wire.ACCEPTED)  # fmt: skip
+    async def attach(
+        self, request: Call, volume_id: FromPath[str], data: JSONBody[AttachVolumeBody]
+    ) -> Response[bytes]:
+        use_case = volumes.attach(volume_id, data.instance_id)
+        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
+
+    @post("/{volume_id:str}/detach", operation_id="detachVolume", status_code=202,
+          summary="Detach it, once the guest has let go of it",
+          responses=wire.ACCEPTED)  # fmt: skip
+    async def detach(self, request: Call, volume_id: FromPath[str]) -> Response[bytes]:
+        use_case = volumes.detach(volume_id)
+        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
+
+    @post("/{volume_id:str}/resize", operation_id="resizeVolume", status_code=202,
+          summary="Let it grow, also below a running guest", responses=wire.ACCEPTED)  # fmt: skip
+    async def resize(
+        self, request: Call, volume_id: FromPath[str], data: JSONBody[ResizeVolumeBody]
+    ) -> Response[bytes]:
+        use_case = volumes.grow(volume_id, data.size_gb)
+        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
+
+    @delete("/{volume_id:str}", operation_id="deleteVolume", status_code=202,
+            summary="Destroy a volume that no instance has", responses=wire.ACCEPTED)  # fmt: skip
+    async def remove(self, request: Call, volume_id: FromPath[str]) -> Response[bytes]:
+        use_case = volumes.delete(volume_id, version_of(request))
+        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)

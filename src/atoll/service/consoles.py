@@ -1,0 +1,306 @@
+"""Use cases of consoles: tokens that open one, the connections that go on, screens and metrics.
+
+A token is signed, not stored: it says who may open which console until when. That it was used is
+written down as the answer to an Idempotency-Key of its own, so that it opens one console once,
+whichever of several servers is asked. It never outlives its key or its instance by much.
+"""
+
+import asyncio
+import base64
+import binascii
+import hmac
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum, auto
+
+import msgspec
+import structlog
+
+from atoll.domain.errors import (
+    AtollError,
+    Conflict,
+    DriverRefused,
+    DriverUnavailable,
+    Lost,
+    Unauthenticated,
+)
+from atoll.domain.events import IdempotencyRecord
+from atoll.domain.instances import Goal, Instance, InstanceState
+from atoll.domain.projects import Caller
+from atoll.messages import (
+    Console,
+    GuestMetrics,
+    OpenConsole,
+    ReadMetrics,
+    ReadScreen,
+    Reply,
+    Request,
+)
+from atoll.ports import Bus, Clock, Store, Stream, Transaction
+from atoll.service import instances
+from atoll.service.desk import Accepted, Case
+from atoll.service.projects import Keys
+
+log = structlog.get_logger()
+TOKEN_MS = 60_000
+TOKEN_LENGTH_MAX = 2048
+PURPOSE = "console-token:"
+IDLE_MS = 15 * 60_000
+CHECK_S = 15.0
+CONNECT_S = 10.0
+LOOK_S = 15.0
+LAST_WORDS_S = 2.0
+PER_INSTANCE_MAX = 10
+OPEN_MAX = 100
+
+
+class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+    """What a token says. Its nonce has 256 random bits."""
+
+    project_id: str
+    key_id: str
+    instance_id: str
+    console: Console
+    expires_at_ms: int
+    nonce: bytes
+
+
+class End(Enum):
+    """Why a console is closed, or was not opened."""
+
+    VIEWER_LEFT = auto()
+    GUEST_CLOSED = auto()
+    IDLE = auto()
+    KEY_GONE = auto()
+    INSTANCE_GONE = auto()
+    NOT_RUNNING = auto()
+    TOO_MANY = auto()
+    UNREACHABLE = auto()
+
+
+def open_console(
+    reference: str, console: Console
+) -> Callable[[Case], Awaitable[Accepted[Instance]]]:
+    """Whether the caller may, and what the audit keeps of it."""
+
+    async def use_case(case: Case) -> Accepted[Instance]:
+        case.require("write")
+        instance = require_running(await instances.get(case.tx, case.caller, reference))
+        case.audit("instance.console", instance.id, after={"type": console})
+        return Accepted(instance)
+
+    return use_case
+
+
+def require_running(instance: Instance) -> Instance:
+    if instance.state is not InstanceState.RUNNING or instance.host_id is None:
+        raise Conflict(f"instance {instance.id} does not run: start it first")
+    return instance
+
+
+async def screen(tx: Transaction, bus: Bus, caller: Caller, reference: str) -> bytes:
+    """PNG."""
+    instance = require_running(await instances.get(tx, caller, reference))
+    picture = await ask(bus, instance, ReadScreen(guest_id=instance.id))
+    assert isinstance(picture, bytes), "a screen is answered with a picture"
+    return picture
+
+
+async def metrics(
+    tx: Transaction, bus: Bus, caller: Caller, reference: str
+) -> tuple[Instance, GuestMetrics]:
+    instance = require_running(await instances.get(tx, caller, reference))
+    measured = await ask(bus, instance, ReadMetrics(guest_id=instance.id))
+    if measured is None:
+        raise Conflict(f"instance {instance.id} does not run: start it first")
+    assert isinstance(measured, GuestMetrics), "metrics are answered with metrics"
+    return instance, measured
+
+
+async def ask(bus: Bus, instance: Instance, request: Request) -> Reply:
+    """The host may know before us that its guest has ended."""
+    assert instance.host_id is not None, "what runs does so on a host"
+    try:
+        return await bus.request(instance.host_id, request, timeout_s=LOOK_S)
+    except DriverRefused as refused:
+        raise Conflict(refused.message) from refused
+
+
+class Tickets:
+    def __init__(self, store: Store, clock: Clock, keys: Keys) -> None:
+        self._store = store
+        self._clock = clock
+        self._keys = keys
+
+    def issue(
+        self, caller: Caller, instance_id: str, console: Console, nonce: bytes
+    ) -> tuple[str, Ticket]:
+        ticket = Ticket(
+            project_id=caller.project_id,
+            key_id=caller.key_id,
+            instance_id=instance_id,
+            console=console,
+            expires_at_ms=self._clock.now_ms() + TOKEN_MS,
+            nonce=nonce,
+        )
+        words = base64.urlsafe_b64encode(msgspec.json.encode(ticket)).decode()
+        return f"{words}.{self._signature(words)}", ticket
+
+    async def redeem(self, text: str) -> Ticket:
+        """Raises Unauthenticated, also the second time."""
+        words, _, signature = text.rpartition(".")
+        if len(text) > TOKEN_LENGTH_MAX or not self._is_ours(words, signature):
+            raise Unauthenticated("this console token is not known")
+        try:
+            ticket = msgspec.json.decode(base64.urlsafe_b64decode(words), type=Ticket)
+        except (binascii.Error, msgspec.DecodeError) as error:
+            raise Unauthenticated("this console token is not known") from error
+        if ticket.expires_at_ms <= self._clock.now_ms():
+            raise Unauthenticated("this console token has expired: ask for another one")
+        await self._use_up(ticket)
+        return ticket
+
+    def _is_ours(self, words: str, signature: str) -> bool:
+        return hmac.compare_digest(self._signature(words).encode(), signature.encode())
+
+    def _signature(self, words: str) -> str:
+        """Under the server's secret. No API key begins with the purpose."""
+        return self._keys.digest(PURPOSE + words).hex()
+
+    async def _use_up(self, ticket: Ticket) -> None:
+        used = IdempotencyRecord(
+            key_id=ticket.key_id,
+            key=PURPOSE + self._keys.digest(PURPOSE + ticket.nonce.hex()).hex(),
+            fingerprint=b"",
+            status=101,
+            body=b"",
+            at_ms=self._clock.now_ms(),
+        )
+        try:
+            async with self._store.transaction() as tx:
+                tx.idempotency.add(used)
+        except Lost as error:
+            raise Unauthenticated(
+                "this console token was used already: ask for another one"
+            ) from error
+
+
+class Activity:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last_ms = clock.now_ms()
+
+    def note(self) -> None:
+        self._last_ms = self._clock.now_ms()
+
+    @property
+    def is_idle(self) -> bool:
+        return self._clock.now_ms() - self._last_ms >= IDLE_MS
+
+
+class Connections:
+    """The consoles that are open by way of this process."""
+
+    def __init__(self, store: Store, bus: Bus, clock: Clock, *, check_s: float = CHECK_S) -> None:
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._check_s = check_s
+        self._open: Counter[str] = Counter()
+
+    async def carry(self, ticket: Ticket, viewer: Stream) -> End:
+        """Connects the viewer with the guest until one of them, or we, have had enough."""
+        if self._open.total() >= OPEN_MAX or self._open[ticket.instance_id] >= PER_INSTANCE_MAX:
+            return End.TOO_MANY
+        with self._place(ticket.instance_id):
+            try:
+                guest = await self._connect(ticket)
+            except AtollError as error:
+                log.warning("no console", instance=ticket.instance_id, why=error.message)
+                return End.UNREACHABLE
+            if isinstance(guest, End):
+                return guest
+            try:
+                return await self._until_the_end(ticket, viewer, guest)
+            finally:
+                await guest.close()
+
+    @contextmanager
+    def _place(self, instance_id: str) -> Iterator[None]:
+        self._open[instance_id] += 1
+        try:
+            yield
+        finally:
+            self._open[instance_id] -= 1
+            self._open += Counter()  # forgets what is not open any more
+
+    async def _connect(self, ticket: Ticket) -> Stream | End:
+        if end := await self._why_over(ticket):
+            return end
+        instance = await self._store.read().instances.get(ticket.instance_id)
+        if instance.state is not InstanceState.RUNNING or instance.host_id is None:
+            return End.NOT_RUNNING
+        wanted = OpenConsole(guest_id=instance.id, console=ticket.console)
+        try:
+            return await self._bus.connect(instance.host_id, wanted, timeout_s=CONNECT_S)
+        except DriverRefused:
+            return End.NOT_RUNNING
+
+    async def _until_the_end(self, ticket: Ticket, viewer: Stream, guest: Stream) -> End:
+        activity = Activity(self._clock)
+        downward = asyncio.create_task(
+            pump(guest, viewer, activity, End.GUEST_CLOSED, End.VIEWER_LEFT)
+        )
+        upward = asyncio.create_task(
+            pump(viewer, guest, activity, End.VIEWER_LEFT, End.GUEST_CLOSED)
+        )
+        watching = asyncio.create_task(self._watch(ticket, activity))
+        tasks = [downward, upward, watching]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            end = next(task for task in tasks if task.done()).result()
+            if end is End.GUEST_CLOSED:
+                await asyncio.wait({downward}, timeout=LAST_WORDS_S)
+            return end
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch(self, ticket: Ticket, activity: Activity) -> End:
+        with self._store.watch(ticket.instance_id) as watch:
+            while True:
+                if end := await self._why_over(ticket):
+                    return end
+                if activity.is_idle:
+                    return End.IDLE
+                await watch.wait(self._check_s)
+
+    async def _why_over(self, ticket: Ticket) -> End | None:
+        read = self._store.read()
+        key = await read.api_keys.find(ticket.key_id)
+        expires_at_ms = key.expires_at_ms if key is not None else 0
+        if expires_at_ms is not None and expires_at_ms <= self._clock.now_ms():
+            return End.KEY_GONE
+        instance = await read.instances.find(ticket.instance_id)
+        if instance is None or instance.project_id != ticket.project_id:
+            return End.INSTANCE_GONE
+        gone = instance.goal is Goal.DELETED or instance.state is InstanceState.DELETED
+        return End.INSTANCE_GONE if gone else None
+
+
+async def pump(
+    source: Stream, sink: Stream, activity: Activity, source_ended: End, sink_ended: End
+) -> End:
+    """One way. Nothing more is read until the other side has taken what was read before."""
+    try:
+        while data := await source.receive():
+            activity.note()
+            try:
+                await sink.send(data)
+            except DriverUnavailable:
+                return sink_ended
+    except DriverUnavailable:
+        pass
+    return source_ended

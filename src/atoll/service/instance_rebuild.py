@@ -1,0 +1,125 @@
+"""Use cases that replace an instance's root volume: reinstall and restore."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from atoll.domain import ids
+from atoll.domain.commands import Reinstall
+from atoll.domain.errors import Conflict, Invalid
+from atoll.domain.images import Image
+from atoll.domain.instances import Goal, Instance, InstanceState, require_alive
+from atoll.domain.operations import Operation
+from atoll.domain.snapshots import Snapshot
+from atoll.operations import instance_rebuild
+from atoll.operations.instance_rebuild import Body, arguments_of, body_of
+from atoll.operations.steps import Workflow
+from atoll.service import references
+from atoll.service.desk import Accepted, Case
+from atoll.service.instances import (
+    go_on,
+    instance_meant,
+    keys_meant,
+    require_memory,
+    require_user_data,
+)
+
+UseCase = Callable[[Case], Awaitable[Accepted[Instance]]]
+replace = msgspec.structs.replace
+
+
+def reinstall(reference: str, command: Reinstall) -> UseCase:
+    """From the same image where none is named: then an instance that was made from a snapshot is
+    made from that again, as long as it is there."""
+
+    async def use_case(case: Case) -> Accepted[Instance]:
+        case.require("write")
+        instance = await rebuildable(case, reference)
+        body = await wanted(case, instance, command)
+        operation = rebuild(case, instance, instance_rebuild.REINSTALL, body)
+        return Accepted(under_way(case, instance, operation), operation)
+
+    return use_case
+
+
+async def wanted(case: Case, instance: Instance, command: Reinstall) -> Body:
+    body = body_of(instance)
+    if command.name is not None:
+        references.require_name(command.name, "hostname")
+        body = replace(body, name=command.name)
+    if command.user_data is not None:
+        require_user_data(command.user_data)
+        body = replace(body, user_data=command.user_data)
+    if command.ssh_keys is not None:
+        keys = await keys_meant(case, command.ssh_keys)
+        body = replace(body, ssh_keys=command.ssh_keys, ssh_key_ids=keys)
+    wish = command.image or body.snapshot_id or body.image_id
+    image, snapshot = await references.source(case.tx, instance.project_id, wish, "image")
+    require_room(instance, image, snapshot)
+    return replace(
+        body,
+        image=command.image or body.image,
+        image_id=image.id,
+        snapshot_id=snapshot.id if snapshot else None,
+        root_volume_id=case.ids.new(ids.VOLUME),
+    )
+
+
+def require_room(instance: Instance, image: Image, snapshot: Snapshot | None) -> None:
+    """For the image or snapshot, on the instance's disk, in its memory and on its host."""
+    name, smallest_gib = image.name, image.disk_gib_min
+    if snapshot is not None:
+        name, smallest_gib = snapshot.name, snapshot.disk_gib
+        if snapshot.host_id != instance.host_id:
+            raise Conflict(f"snapshot {name} is kept by another host than the instance's")
+    if instance.spec.disk_gib < smallest_gib:
+        raise Invalid(
+            f"image: {name} needs {smallest_gib} GiB of disk, the instance has "
+            f"{instance.spec.disk_gib}: resize it first",
+            field="image",
+        )
+    require_memory(instance.spec.memory_mib, image)
+
+
+def restore(reference: str, snapshot: str) -> UseCase:
+    """Its root volume becomes what the snapshot holds; all else stays."""
+
+    async def use_case(case: Case) -> Accepted[Instance]:
+        case.require("write")
+        instance = await rebuildable(case, reference)
+        found = await references.source(case.tx, instance.project_id, snapshot, "snapshot_id")
+        if found[1] is None:
+            field = "snapshot_id"
+            raise Invalid(f"{field}: {snapshot!r} is an image: reinstall from it", field=field)
+        body = await wanted(case, instance, Reinstall(image=found[1].id))
+        body = replace(body, image=instance.spec.image)
+        operation = rebuild(case, instance, instance_rebuild.RESTORE, body)
+        return Accepted(under_way(case, instance, operation), operation)
+
+    return use_case
+
+
+async def rebuildable(case: Case, reference: str) -> Instance:
+    """What its body was when this is accepted is what comes back: so nothing else goes on."""
+    instance = await instance_meant(case, reference)
+    require_alive(instance)
+    if instance.doing is not None:
+        raise Conflict(
+            f"{instance.doing} goes on about instance {instance.name}: "
+            f"wait for {instance.operation_id}"
+        )
+    if instance.state is InstanceState.ERROR or instance.host_id is None:
+        raise Conflict(f"instance {instance.name} is broken: delete it")
+    return instance
+
+
+def rebuild(case: Case, instance: Instance, workflow: Workflow, body: Body) -> Operation:
+    operation = case.accept(workflow, instance.id, arguments_of(instance, body))
+    before = {"root_volume": instance.resolved.root_volume_id, "image": instance.spec.image}
+    after = {"root_volume": body.root_volume_id, "image": body.image}
+    case.audit(workflow.kind, instance.id, operation=operation, before=before, after=after)
+    return operation
+
+
+def under_way(case: Case, instance: Instance, operation: Operation) -> Instance:
+    return go_on(case, instance, operation, goal=Goal.RUNNING)

@@ -1,0 +1,113 @@
+"""What shall happen to an instance at a time: expiry, purge and backups."""
+
+from collections.abc import Awaitable, Callable
+
+from croniter import croniter
+
+from atoll.domain.errors import Invalid, NotFound
+from atoll.domain.instances import Instance, require_alive
+from atoll.domain.projects import Caller
+from atoll.domain.timers import Backups, Timer, TimerKind, timer_id
+from atoll.operations.timekeeper import next_ms
+from atoll.ports import Transaction
+from atoll.service import references
+from atoll.service.desk import Accepted, Case, require
+
+YEARS_100_MS = 100 * 366 * 24 * 3600 * 1000
+KEEP_MAX = 100
+CRON_FIELDS = 5
+UseCase = Callable[[Case], Awaitable[Accepted[Timer]]]
+
+
+async def expire(case: Case, instance: Instance, expires_at_ms: int | None) -> None:
+    """Sets or drops the timer of an instance that is being written. Raises Invalid."""
+    if expires_at_ms is None:
+        await drop_timer(case, TimerKind.EXPIRE, instance)
+        return
+    if not case.now_ms < expires_at_ms < case.now_ms + YEARS_100_MS:
+        field = "metadata.expires_at"
+        raise Invalid(f"{field} must lie in the future", field=field)
+    await set_timer(case, TimerKind.EXPIRE, instance, expires_at_ms)
+
+
+async def set_timer(
+    case: Case,
+    kind: TimerKind,
+    instance: Instance,
+    due_at_ms: int,
+    backups: Backups | None = None,
+) -> Timer:
+    known = await case.tx.timers.find(timer_id(kind, instance.id))
+    if known is not None:
+        return case.tx.timers.change(known, due_at_ms=due_at_ms, backups=backups)
+    timer = Timer(
+        id=timer_id(kind, instance.id),
+        project_id=instance.project_id,
+        kind=kind,
+        instance_id=instance.id,
+        due_at_ms=due_at_ms,
+        backups=backups,
+    )
+    case.tx.timers.add(timer)
+    return timer
+
+
+async def drop_timer(case: Case, kind: TimerKind, instance: Instance) -> None:
+    known = await case.tx.timers.find(timer_id(kind, instance.id))
+    if known is not None:
+        case.tx.timers.remove(known)
+
+
+async def instance_meant(tx: Transaction, caller: Caller, reference: str) -> Instance:
+    return await references.get(tx.instances, caller.project_id, reference, "instance")
+
+
+def back_up(reference: str, wanted: Backups) -> UseCase:
+    """A backup whenever the schedule says so, from now on."""
+
+    async def use_case(case: Case) -> Accepted[Timer]:
+        case.require("write")
+        instance = await instance_meant(case.tx, case.caller, reference)
+        require_alive(instance)
+        require_schedule(wanted)
+        due_at_ms = next_ms(wanted.cron, case.now_ms)
+        timer = await set_timer(case, TimerKind.BACKUP, instance, due_at_ms, wanted)
+        after = {"cron": wanted.cron, "keep": wanted.keep}
+        case.audit("instance.back_up", instance.id, after=after)
+        return Accepted(timer)
+
+    return use_case
+
+
+def require_schedule(wanted: Backups) -> None:
+    if len(wanted.cron.split()) != CRON_FIELDS or not croniter.is_valid(wanted.cron):
+        raise Invalid(
+            f"cron: {wanted.cron[:80]!r} is none; five fields are: minute, hour, day of the "
+            'month, month, day of the week, as in "30 3 * * *"',
+            field="cron",
+        )
+    if not 1 <= wanted.keep <= KEEP_MAX:
+        raise Invalid(f"keep is {wanted.keep}, allowed are 1 to {KEEP_MAX}", field="keep")
+
+
+async def backups_of(tx: Transaction, caller: Caller, reference: str) -> Timer:
+    """Raises NotFound where the instance has no schedule."""
+    require(caller, "read")
+    instance = await instance_meant(tx, caller, reference)
+    timer = await tx.timers.find(timer_id(TimerKind.BACKUP, instance.id))
+    if timer is None:
+        raise NotFound(f"instance {instance.name} has no backup schedule")
+    return timer
+
+
+def stop_backing_up(reference: str) -> UseCase:
+    """What was backed up stays."""
+
+    async def use_case(case: Case) -> Accepted[Timer]:
+        case.require("write")
+        timer = await backups_of(case.tx, case.caller, reference)
+        case.tx.timers.remove(timer)
+        case.audit("instance.stop_backing_up", timer.instance_id)
+        return Accepted(timer)
+
+    return use_case
