@@ -25,6 +25,7 @@ from atoll.domain.regions import Region
 from atoll.domain.security_groups import SecurityGroup
 from atoll.domain.snapshots import Snapshot
 from atoll.domain.ssh_keys import SshKey
+from atoll.domain.startup_scripts import StartupScript
 from atoll.domain.timers import Timer
 from atoll.domain.volumes import Volume
 from atoll.messages import (
@@ -253,6 +254,8 @@ class Transaction(Protocol):
     def regions(self) -> Rows[Region]: ...
     @property
     def ssh_keys(self) -> Rows[SshKey]: ...
+    @property
+    def startup_scripts(self) -> Rows[StartupScript]: ...
     @property
     def vpcs(self) -> Rows[Vpc]: ...
     @property

@@ -23,6 +23,7 @@ class CreateInstance(msgspec.Struct, frozen=True, kw_only=True):
     subnet: str | None = None
     security_groups: tuple[str, ...] | None = None
     ssh_keys: tuple[str, ...] = ()
+    startup_script: str | None = None
     user_data: str = ""
     protected: bool = False
     expires_at_ms: int | None = None
@@ -97,6 +98,10 @@ class CreateNamed(msgspec.Struct, frozen=True, kw_only=True):
 
 class CreateSshKey(CreateNamed, frozen=True, kw_only=True):
     public_key: str
+
+
+class CreateStartupScript(CreateNamed, frozen=True, kw_only=True):
+    script: str
 
 
 class CreateVpc(CreateNamed, frozen=True, kw_only=True):

@@ -38,6 +38,7 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Fals
     subnet: str = ""
     security_groups: tuple[str, ...] = ()
     ssh_keys: tuple[str, ...] = ()
+    startup_script: str = ""
     user_data: str = ""
 
 
@@ -48,6 +49,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     image_id: str
     snapshot_id: str | None = None
     ssh_key_ids: tuple[str, ...] = ()
+    startup_script_id: str | None = None
     security_group_ids: tuple[str, ...] = ()
     vpc_id: str | None = None
     subnet_id: str | None = None

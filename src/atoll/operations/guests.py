@@ -10,6 +10,7 @@ from atoll.domain.events import Event
 from atoll.domain.instances import Attachment, Goal, Instance, InstanceState, hostname_of
 from atoll.domain.networks import RESERVED_AT_START, ipv6_of
 from atoll.domain.security_groups import SecurityGroup
+from atoll.domain.startup_scripts import with_scripts
 from atoll.messages import (
     EnsureConfigured,
     GuestFacts,
@@ -88,10 +89,17 @@ async def guest_spec(context: StepContext, instance: Instance) -> GuestSpec:
         seed=SeedSpec(
             hostname=hostname_of(instance.name),
             ssh_keys=tuple(key.public_key for key in keys if key is not None),
-            user_data=instance.spec.user_data,
+            user_data=await user_data_of(context, instance),
         ),
         boots=instance.boots,
     )
+
+
+async def user_data_of(context: StepContext, instance: Instance) -> str:
+    """The user's, and the startup script that the instance names, where there still is one."""
+    script_id = instance.resolved.startup_script_id
+    script = await context.tx.startup_scripts.find(script_id) if script_id else None
+    return with_scripts(instance.spec.user_data, [script.script] if script else [])
 
 
 async def groups_of(context: StepContext, instance: Instance) -> list[SecurityGroup]:

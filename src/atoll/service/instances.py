@@ -111,12 +111,13 @@ async def resolve(
         plan=command.plan, image=command.image, vcpus=vcpus, memory_mib=memory_mib,
         disk_gib=disk_gib, region=await region_of(tx, command.region), vpc=command.vpc or "",
         subnet=command.subnet or "", security_groups=groups, ssh_keys=command.ssh_keys,
-        user_data=command.user_data,
+        user_data=command.user_data, startup_script=command.startup_script or "",
     )  # fmt: skip
     resolved = Resolved(
         image_id=image.id,
         snapshot_id=snapshot.id if snapshot else None,
         ssh_key_ids=keys,
+        startup_script_id=await script_meant(case, command.startup_script),
         security_group_ids=found,
         vpc_id=vpc.id if vpc else None,
         subnet_id=subnet.id if subnet else None,
@@ -143,6 +144,15 @@ async def keys_meant(case: Case, keys: tuple[str, ...]) -> tuple[str, ...]:
         for i, key in enumerate(keys)
     ]
     return tuple(key.id for key in found)
+
+
+async def script_meant(case: Case, script: str | None) -> str | None:
+    """Its id."""
+    if not script:
+        return None
+    field, rows = "spec.startup_script_id", case.tx.startup_scripts
+    project_id = case.caller.project_id
+    return (await references.meant(rows, project_id, script, "startup script", field)).id
 
 
 async def groups_meant(case: Case, groups: tuple[str, ...]) -> tuple[str, ...]:

@@ -93,6 +93,7 @@ sa.Index(
 
 images = owned("images", text("state"))
 ssh_keys = owned("ssh_keys")
+startup_scripts = owned("startup_scripts")
 vpcs = owned("vpcs")
 subnets = owned("subnets", text("vpc_id"))
 security_groups = owned("security_groups")

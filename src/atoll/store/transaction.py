@@ -13,6 +13,7 @@ from atoll.domain.regions import Region
 from atoll.domain.security_groups import SecurityGroup
 from atoll.domain.snapshots import Snapshot
 from atoll.domain.ssh_keys import SshKey
+from atoll.domain.startup_scripts import StartupScript
 from atoll.domain.volumes import Volume
 from atoll.store import tables
 from atoll.store.addresses import AddressRows
@@ -29,6 +30,7 @@ IMAGES = DocumentMapping(Image, tables.images, "image", kept=True)
 PLANS = DocumentMapping(Plan, tables.plans, "type", kept=True)
 REGIONS = DocumentMapping(Region, tables.regions, "region", kept=True)
 SSH_KEYS = DocumentMapping(SshKey, tables.ssh_keys, "ssh key", kept=True)
+STARTUP_SCRIPTS = DocumentMapping(StartupScript, tables.startup_scripts, "startup script")
 VPCS = DocumentMapping(Vpc, tables.vpcs, "vpc", kept=True)
 SUBNETS = DocumentMapping(Subnet, tables.subnets, "subnet", kept=True)
 SECURITY_GROUPS = DocumentMapping(
@@ -69,6 +71,10 @@ class SqlTransaction:
     @lazily
     def ssh_keys(self) -> NounRows[SshKey]:
         return NounRows(self.unit, SSH_KEYS)
+
+    @lazily
+    def startup_scripts(self) -> NounRows[StartupScript]:
+        return NounRows(self.unit, STARTUP_SCRIPTS)
 
     @lazily
     def vpcs(self) -> NounRows[Vpc]:

@@ -13,7 +13,7 @@ from tests.api.keys import public_key
 HERE = Path(__file__).parent
 OURS = {
     "metadata": {"updated_at", "version", "protected", "expires_at"},
-    "spec": {"region"},
+    "spec": {"region", "startup_script_id"},
     "status": {
         "ports", "floating_ips", "volume_ids", "networks", "running_since", "ready", "ready_at",
         "ipv6", "recoverable_until", "reason",

@@ -187,3 +187,19 @@ def test_the_rules_of_a_group_are_replaced(api: Api) -> None:
     changed = api.patch(f"/v1/security-groups/{group['id']}", {"spec": {"rules": rules}})
     assert [rule["port"] for rule in changed["spec"]["rules"]] == [443]
     assert changed["metadata"]["name"] == group["metadata"]["name"]
+
+
+def test_a_startup_script_runs_in_the_instances_that_name_it(api: Api) -> None:
+    made = api.named("startup-scripts", "hello", script="IyEvYmluL3NoCmVjaG8gaGVsbG8K")
+    instance = api.running(startup_script_id="hello")
+    assert instance["spec"]["startup_script_id"] == "hello"
+    path = f"/v1/startup-scripts/{made['id']}"
+    changed = api.patch(path, {"spec": {"script": "IyEvYmluL3NoCg=="}})
+    assert changed["spec"]["script"] == "IyEvYmluL3NoCg=="
+    refused(api.call("PATCH", path, {"spec": {"script": "ZWNobw=="}}), 422, "INVALID",
+            "spec.script")  # fmt: skip
+    body = {"metadata": {"name": "x"}, "spec": {"type": "mini", "image": "atoll-mini",
+            "startup_script_id": "nobody"}}  # fmt: skip
+    field = "spec.startup_script_id"
+    refused(api.call("POST", "/v1/instances", body), 422, "INVALID", field)
+    api.delete(path)

@@ -35,6 +35,7 @@ from atoll.api.native.security_groups import SecurityGroups
 from atoll.api.native.simulator import Faults
 from atoll.api.native.snapshots import Snapshots
 from atoll.api.native.ssh_keys import SshKeys
+from atoll.api.native.startup_scripts import StartupScripts
 from atoll.api.native.subnets import Subnets
 from atoll.api.native.volumes import Volumes
 from atoll.api.native.vpcs import Vpcs
@@ -48,7 +49,7 @@ OPERATIONS, OPERATION = "v1/operations", "/v1/operations/"
 CONTROLLERS = (
     Instances, Consoles, Operations, Events, Types, Regions, Images, SshKeys, Vpcs, Subnets,
     SecurityGroups, Volumes, Snapshots, FloatingIps, InstanceActions, Quotas, Hosts, ApiKeys,
-    Projects, Faults,
+    Projects, StartupScripts, Faults,
 )  # fmt: skip
 NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 ALIASES = {"states": "state", "bytes_": "bytes"}

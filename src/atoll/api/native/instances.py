@@ -51,6 +51,7 @@ class InstanceSpecIn(Wire, kw_only=True):
     subnet_id: str | None = None
     security_groups: Annotated[list[str], Meta(max_length=50)] | None = None
     ssh_key_ids: Annotated[list[str], Meta(max_length=100)] = []
+    startup_script_id: str | None = None
     user_data: UserData = ""
 
 
@@ -110,6 +111,7 @@ class InstanceSpec(msgspec.Struct, kw_only=True):
     subnet_id: str
     security_groups: tuple[str, ...]
     ssh_key_ids: tuple[str, ...]
+    startup_script_id: str
     user_data: str
 
 
@@ -198,6 +200,7 @@ def parse_create(body: CreateInstanceBody) -> CreateInstance:
         disk_gib=spec.disk_gb, vpc=spec.vpc_id or None, subnet=spec.subnet_id or None,
         security_groups=optional_tuple(spec.security_groups),
         ssh_keys=tuple(spec.ssh_key_ids), user_data=spec.user_data,
+        startup_script=spec.startup_script_id or None,
         protected=body.metadata.protected, expires_at_ms=wire.ms_of(body.metadata.expires_at),
     )  # fmt: skip
 
@@ -243,7 +246,7 @@ def show(instance: Instance) -> InstanceOut:
             type=spec.plan, image=spec.image, vcpus=spec.vcpus, memory_mb=spec.memory_mib,
             disk_gb=spec.disk_gib, region=spec.region, vpc_id=spec.vpc, subnet_id=spec.subnet,
             security_groups=spec.security_groups, ssh_key_ids=spec.ssh_keys,
-            user_data=spec.user_data,
+            startup_script_id=spec.startup_script, user_data=spec.user_data,
         ),
         status=InstanceStatus(
             state=wire.instance_word(instance), host_id=instance.host_id or "",

@@ -51,6 +51,21 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "startup_scripts",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_startup_scripts")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("startup_scripts", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_startup_scripts_project_id_name"), ["project_id", "name"], unique=False
+        )
+
+    op.create_table(
         "timers",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("project_id", sa.Text(), nullable=False),

@@ -1,0 +1,104 @@
+"""`/v1/startup-scripts`."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from msgspec import UNSET, Meta, UnsetType
+
+from atoll.api.http import Call, version_of
+from atoll.api.native import named, wire
+from atoll.api.native.paging import LABELLED, Paging
+from atoll.api.native.wire import ChangedMetadata, Metadata, NewMetadata, Wire
+from atoll.domain.commands import CreateStartupScript
+from atoll.domain.startup_scripts import StartupScript
+from atoll.ports import Rows, Transaction
+from atoll.service import owned, startup_scripts
+
+Script = Annotated[str, Meta(min_length=4, max_length=90_000)]
+
+
+class StartupScriptSpec(Wire, kw_only=True):
+    """`script` is base64 of a text that begins with `#!`."""
+
+    script: Script
+
+
+class CreateStartupScriptBody(Wire, kw_only=True):
+    metadata: NewMetadata
+    spec: StartupScriptSpec
+
+
+class PatchStartupScriptBody(Wire, kw_only=True):
+    metadata: ChangedMetadata | UnsetType = UNSET
+    spec: StartupScriptSpec | UnsetType = UNSET
+
+
+class StartupScriptOut(msgspec.Struct, kw_only=True):
+    id: str
+    metadata: Metadata
+    spec: StartupScriptSpec
+
+
+class StartupScriptList(msgspec.Struct, kw_only=True):
+    items: list[StartupScriptOut]
+    next: str | None
+
+
+def rows(tx: Transaction) -> Rows[StartupScript]:
+    return tx.startup_scripts
+
+
+def parse_create(body: CreateStartupScriptBody) -> CreateStartupScript:
+    given = body.metadata
+    return CreateStartupScript(name=given.name, labels=given.labels, script=body.spec.script)
+
+
+def show(script: StartupScript) -> StartupScriptOut:
+    return StartupScriptOut(
+        id=script.id, metadata=named.metadata(script), spec=StartupScriptSpec(script=script.script)
+    )
+
+
+class StartupScripts(Controller):
+    path = "/startup-scripts"
+    tags = ("Startup scripts",)
+
+    @post("/", operation_id="createStartupScript", status_code=201, summary="Add a script",
+          responses=wire.WRITES | wire.shown(StartupScriptOut, "added", 201))  # fmt: skip
+    async def create(
+        self, request: Call, data: JSONBody[CreateStartupScriptBody]
+    ) -> Response[bytes]:
+        use_case = startup_scripts.create(parse_create(data))
+        return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
+
+    @get("/", operation_id="listStartupScripts", dependencies=LABELLED, summary="List scripts",
+         responses=wire.LISTS | wire.shown(StartupScriptList, "one page"))  # fmt: skip
+    async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
+        return await named.page(request, rows, paging, show)
+
+    @get("/{script_id:str}", operation_id="getStartupScript", summary="Get a script",
+         responses=wire.READS | wire.shown(StartupScriptOut, "the script"))  # fmt: skip
+    async def read(self, request: Call, script_id: FromPath[str]) -> Response[bytes]:
+        return await named.read(request, rows, script_id, startup_scripts.NOUN, show)
+
+    @patch("/{script_id:str}", operation_id="updateStartupScript",
+           summary="Change name, labels or the script itself",
+           responses=wire.WRITES | wire.shown(StartupScriptOut, "as it now is"))  # fmt: skip
+    async def update(
+        self, request: Call, script_id: FromPath[str], data: JSONBody[PatchStartupScriptBody]
+    ) -> Response[bytes]:
+        changed = named.PatchBody(metadata=data.metadata or ChangedMetadata())
+        command = named.parse_update(request, changed)
+        script = data.spec.script if data.spec else None
+        use_case = startup_scripts.update(script_id, command, script)
+        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+
+    @delete("/{script_id:str}", operation_id="deleteStartupScript", status_code=204,
+            summary="Delete a script; guests that ran it stay as they are",
+            responses=wire.WRITES)  # fmt: skip
+    async def remove(self, request: Call, script_id: FromPath[str]) -> Response[None]:
+        use_case = owned.delete(rows, startup_scripts.NOUN, script_id, version_of(request))
+        return await named.gone(request, use_case)

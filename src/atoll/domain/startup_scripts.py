@@ -1,0 +1,66 @@
+"""A script that guests run at their first boot, kept under a name."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+
+import msgspec
+
+from atoll.domain.errors import Invalid
+
+SCRIPT_BYTES_MAX = 64 * 1024
+# What cloud-init knows a part of several by (its documentation, "User data formats").
+KINDS = {
+    b"#cloud-config": "cloud-config",
+    b"#!": "x-shellscript",
+    b"#include": "x-include-url",
+    b"#cloud-boothook": "cloud-boothook",
+    b"## template: jinja": "jinja2",
+}
+BOUNDARY = "atoll-part"
+
+
+class StartupScript(msgspec.Struct, frozen=True, kw_only=True):
+    """`script` is base64 of what begins with `#!`."""
+
+    id: str
+    project_id: str
+    name: str
+    labels: dict[str, str] = {}
+    script: str
+    version: int = 1
+    created_at_ms: int
+
+
+def require_script(script: str) -> None:
+    """Raises Invalid."""
+    field = "spec.script"
+    try:
+        content = base64.b64decode(script, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Invalid(f"{field} is not base64: {error}", field=field) from error
+    if len(content) > SCRIPT_BYTES_MAX:
+        raise Invalid(
+            f"{field} has {len(content)} bytes, at most {SCRIPT_BYTES_MAX} are allowed",
+            field=field,
+        )
+    if not content.startswith(b"#!"):
+        raise Invalid(f"{field} must begin with #! and the program that runs it", field=field)
+
+
+def with_scripts(user_data: str, scripts: Sequence[str]) -> str:
+    """User data that runs the scripts as well, all of it base64. What stands alone stays as it is;
+    several become parts of one MIME message, which cloud-init takes apart (RFC 2046)."""
+    given = [one for one in (user_data, *scripts) if one]
+    if len(given) < 2:
+        return given[0] if given else ""
+    message = MIMEMultipart(boundary=BOUNDARY + "-" + str(len(given)))
+    for number, one in enumerate(given):
+        content = base64.b64decode(one)
+        kind = next((k for mark, k in KINDS.items() if content.startswith(mark)), "plain")
+        part = MIMEText(content.decode("utf-8", errors="replace"), kind, "utf-8")
+        part.add_header("Content-Disposition", "attachment", filename=f"part-{number:03d}")
+        message.attach(part)
+    return base64.b64encode(message.as_bytes()).decode()
