@@ -20,6 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("atoll.domain",),
     ("atoll.messages",),
     ("atoll.ports",),
+    ("atoll.outbound",),
     ("atoll.store", "atoll.bus", "atoll.drivers", "atoll.networks", "atoll.scheduler"),
     ("atoll.operations", "atoll.agent"),
     ("atoll.service",),
@@ -38,7 +39,7 @@ HEIGHT_OF = {part: height for height, layer in enumerate(LAYERS) for part in lay
 CLIENTS = ("atoll.cli", "atoll.console")
 
 COMPOSITION_ROOT = {"atoll.app", "atoll.hypervisors"}
-CONCRETE = {"atoll.store", "atoll.bus", "atoll.drivers", "atoll.networks"}
+CONCRETE = {"atoll.outbound.courier", "atoll.store", "atoll.bus", "atoll.drivers", "atoll.networks"}
 DATABASES = {"sqlalchemy", "asyncpg", "sqlite3", "alembic"}
 IMPURE = {
     "asyncio", "datetime", "logging", "os", "pathlib", "random", "secrets", "shutil", "socket",

@@ -30,10 +30,12 @@ from atoll.domain import ids
 from atoll.domain.errors import AtollError
 from atoll.drivers.faults import FaultPlan
 from atoll.operations.engine import Engine, Limits
+from atoll.operations.messenger import Messenger
 from atoll.operations.reconcile import Reconciler
 from atoll.operations.registry import WORKFLOWS
 from atoll.operations.steps import Ranges
 from atoll.operations.timekeeper import Timekeeper
+from atoll.outbound.courier import HttpCourier
 from atoll.ports import Driver, Store
 from atoll.service import catalogue, housekeeping, projects
 from atoll.service.bundle import Services
@@ -76,6 +78,8 @@ class Cloud:
         )
         self.desk = Desk(self.store, self.clock, self.ids, self.engine.accepted)
         self.reconciler = Reconciler(self.store, self.clock, self.ids, self.engine.wake)
+        courier = HttpCourier(allow_private=settings.allow_private_urls)
+        self.messenger = Messenger(self.store, self.clock, courier)
         self.timekeeper = Timekeeper(self.store, self.clock, self.ids, self.engine.wake)
         self.bus.on_report(self.reconciler.take)
         self.faults = FaultPlan(self.clock) if settings.driver == "simulator" else None
@@ -96,6 +100,7 @@ class Cloud:
         self._go(self.engine.run(), "engine")
         self._go(self.reconciler.watch_hosts(), "host watch")
         self._go(self.timekeeper.run(), "timekeeper")
+        self._go(self.messenger.run(), "messenger")
         self._go(housekeeping.run(self.store, self.clock), "housekeeping")
         self.ready = True
 

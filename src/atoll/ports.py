@@ -28,6 +28,7 @@ from atoll.domain.ssh_keys import SshKey
 from atoll.domain.startup_scripts import StartupScript
 from atoll.domain.timers import Timer
 from atoll.domain.volumes import Volume
+from atoll.domain.webhooks import Webhook
 from atoll.messages import (
     Console,
     GuestFacts,
@@ -193,6 +194,12 @@ class Addresses(Protocol):
         ...
 
 
+class Webhooks(Rows[Webhook], Protocol):
+    async def due(self, now_ms: int, limit: int) -> list[Webhook]:
+        """Those whose time has come, the oldest first."""
+        ...
+
+
 class Timers(Rows[Timer], Protocol):
     async def due(self, now_ms: int, limit: int) -> list[Timer]:
         """Those whose time has come, the oldest first."""
@@ -278,6 +285,8 @@ class Transaction(Protocol):
     def hosts(self) -> Hosts: ...
     @property
     def addresses(self) -> Addresses: ...
+    @property
+    def webhooks(self) -> Webhooks: ...
     @property
     def timers(self) -> Timers: ...
     @property
@@ -471,6 +480,15 @@ class Network(Protocol):
         ...
 
     async def counters(self, guest_id: str) -> tuple[NicCounters, ...]: ...
+
+
+class Courier(Protocol):
+    """Sends what users asked to be sent to addresses of theirs."""
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        """The status of the answer. Raises DriverUnavailable where there is none in time, and
+        DriverRefused where the address may not be connected to."""
+        ...
 
 
 class Faults(Protocol):

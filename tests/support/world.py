@@ -93,6 +93,12 @@ class World:
         await self.agent.settled()
         await self.bus.settled()
 
+    async def give_room(self, capacity: Capacity) -> None:
+        """The host has grown, and says so."""
+        self.driver._capacity = capacity
+        await self.bus.report(await self.agent._report(None))
+        await self.bus.settled()
+
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()

@@ -133,6 +133,20 @@ class CreateFloatingIp(CreateNamed, frozen=True, kw_only=True):
     instance: str | None = None
 
 
+class CreateWebhook(CreateNamed, frozen=True, kw_only=True):
+    url: str
+    events: tuple[str, ...] = ("*",)
+
+
+class UpdateWebhook(msgspec.Struct, frozen=True, kw_only=True):
+    name: str | None = None
+    labels: dict[str, str] | None = None
+    url: str | None = None
+    events: tuple[str, ...] | None = None
+    enabled: bool | None = None
+    version: int | None = None
+
+
 class CreatePlan(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     vcpus: int

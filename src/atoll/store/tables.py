@@ -128,6 +128,8 @@ labels = sa.Table(
     sqlite_with_rowid=False,
 )
 
+webhooks = owned("webhooks", integer("due_at_ms"))
+sa.Index(None, webhooks.c.due_at_ms)
 timers = noun(
     "timers",
     text("project_id"),

@@ -24,6 +24,7 @@ from atoll.store.quotas import QuotaRows
 from atoll.store.rows import DocumentMapping, NounRows
 from atoll.store.timers import TimerRows
 from atoll.store.unit import Database, Unit, lazily
+from atoll.store.webhooks import WebhookRows
 
 INSTANCES = DocumentMapping(Instance, tables.instances, "instance")
 IMAGES = DocumentMapping(Image, tables.images, "image", kept=True)
@@ -119,6 +120,10 @@ class SqlTransaction:
     @lazily
     def addresses(self) -> AddressRows:
         return AddressRows(self.unit)
+
+    @lazily
+    def webhooks(self) -> WebhookRows:
+        return WebhookRows(self.unit)
 
     @lazily
     def timers(self) -> TimerRows:

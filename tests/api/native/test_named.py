@@ -1,5 +1,7 @@
 """Keys, networks and groups: made, shown, changed, removed, and refused while they are needed."""
 
+import time
+
 import pytest
 
 from tests.api.client import SPECS, Api, Json
@@ -202,4 +204,21 @@ def test_a_startup_script_runs_in_the_instances_that_name_it(api: Api) -> None:
             "startup_script_id": "nobody"}}  # fmt: skip
     field = "spec.startup_script_id"
     refused(api.call("POST", "/v1/instances", body), 422, "INVALID", field)
+    api.delete(path)
+
+
+def test_a_webhook_shows_its_secret_once_and_says_why_nobody_answers(api: Api) -> None:
+    url = "http://127.0.0.1:9/hook"
+    made = api.named("webhooks", "ops", url=url, events=["instance.*"])
+    assert made["status"]["secret"].startswith("whsec_")
+    path = f"/v1/webhooks/{made['id']}"
+    assert api.get(path)["status"]["secret"] is None
+    api.running()
+    until = time.monotonic() + 20
+    while not (status := api.get(path)["status"])["failures"]:
+        assert time.monotonic() < until
+    assert "only public ones are connected to" in status["reason"]
+    assert api.patch(path, {"spec": {"enabled": False}})["spec"]["enabled"] is False
+    body = {"metadata": {"name": "x"}, "spec": {"url": "gopher://example.com"}}
+    refused(api.call("POST", "/v1/webhooks", body), 422, "INVALID", "spec.url")
     api.delete(path)

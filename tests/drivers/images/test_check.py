@@ -8,7 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from atoll.domain.errors import DriverRefused
-from atoll.drivers.images.check import DiskFormat, check_image, check_volume, declared_format
+from atoll.drivers.images.check import (
+    DiskFacts,
+    DiskFormat,
+    check_image,
+    check_volume,
+    declared_format,
+)
 from tests.drivers.images.conftest import make_qcow2, qemu_img
 
 LIMIT = 100 << 30
@@ -149,10 +155,16 @@ def overlay(path: Path, base: Path) -> Path:
     return path
 
 
+def check(volume: Path, backing_file: str | None) -> DiskFacts:
+    return check_volume(
+        volume, what="volume x", backing_files=[backing_file], virtual_size_max_bytes=LIMIT
+    )
+
+
 def test_a_volume_keeps_the_backing_file_that_we_gave_it(tmp_path: Path) -> None:
     base = make_qcow2(tmp_path / "base")
     volume = overlay(tmp_path / "volume", base)
-    found = check_volume(volume, backing_file=str(base), virtual_size_max_bytes=LIMIT)
+    found = check(volume, str(base))
     assert found.virtual_size_bytes == 8 << 20
 
 
@@ -162,14 +174,14 @@ def test_a_volume_with_another_backing_file_is_refused(tmp_path: Path) -> None:
     qemu_img("rebase", "-u", "-f", "qcow2", "-F", "raw", "-b", "/etc/passwd", volume)
     for expected in (str(base), None):
         with pytest.raises(DriverRefused, match="/etc/passwd"):
-            check_volume(volume, backing_file=expected, virtual_size_max_bytes=LIMIT)
+            check(volume, expected)
 
 
 def test_a_volume_that_is_no_longer_qcow2_is_refused(tmp_path: Path) -> None:
     volume = tmp_path / "volume"
     volume.write_bytes(bytes(1 << 20))
     with pytest.raises(DriverRefused, match="no longer qcow2"):
-        check_volume(volume, backing_file=None, virtual_size_max_bytes=LIMIT)
+        check(volume, None)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from atoll.domain.errors import DriverError, DriverRefused, DriverUnavailable
-from atoll.drivers.images.addresses import resolve
+from atoll.outbound.addresses import resolve
 from atoll.drivers.images.checksums import Expected
 from atoll.drivers.images.fetch import Fetcher, FetchLimits
 from tests.drivers.images.conftest import PUBLIC_ADDRESS, MakeFetcher, PublicInternet

@@ -39,6 +39,7 @@ from atoll.api.native.startup_scripts import StartupScripts
 from atoll.api.native.subnets import Subnets
 from atoll.api.native.volumes import Volumes
 from atoll.api.native.vpcs import Vpcs
+from atoll.api.native.webhooks import Webhooks
 from atoll.api.native.wire import ErrorBody, Problem
 from atoll.domain.errors import AtollError, Invalid, Malformed, NotFound
 from atoll.service.bundle import Services
@@ -49,7 +50,7 @@ OPERATIONS, OPERATION = "v1/operations", "/v1/operations/"
 CONTROLLERS = (
     Instances, Consoles, Operations, Events, Types, Regions, Images, SshKeys, Vpcs, Subnets,
     SecurityGroups, Volumes, Snapshots, FloatingIps, InstanceActions, Quotas, Hosts, ApiKeys,
-    Projects, StartupScripts, Faults,
+    Projects, StartupScripts, Webhooks, Faults,
 )  # fmt: skip
 NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 ALIASES = {"states": "state", "bytes_": "bytes"}

@@ -55,6 +55,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "updateSshKey": {"metadata": {"name": "laptop"}},
     "createStartupScript": named("hello", script="IyEvYmluL3NoCmVjaG8gaGVsbG8K"),
     "updateStartupScript": {"spec": {"script": "IyEvYmluL3NoCmVjaG8gYnllCg=="}},
+    "createWebhook": named("ops", url="https://example.com/atoll", events=["instance.*"]),
+    "updateWebhook": {"spec": {"enabled": False}},
     "createVpc": named("vpc-abc123", cidr="10.0.0.0/16"),
     "updateVpc": {"metadata": {"labels": {"env": "production"}}},
     "createSubnet": named("subnet-def456", vpc_id="vpc-abc123", cidr="10.0.1.0/24"),

@@ -17,7 +17,11 @@ from atoll.domain.startup_scripts import StartupScript
 from atoll.ports import Rows, Transaction
 from atoll.service import owned, startup_scripts
 
-Script = Annotated[str, Meta(min_length=4, max_length=90_000)]
+# Base64 of what begins with `#!`. Documented here, refused below in words.
+QUAD = "[A-Za-z0-9+/]{4}"
+PATTERN = f"^IyE(=|[A-Za-z0-9+/]({QUAD})*([A-Za-z0-9+/]{{2}}==|[A-Za-z0-9+/]{{3}}=)?)$"
+SCHEMA = {"pattern": PATTERN}
+Script = Annotated[str, Meta(min_length=4, max_length=90_000, extra_json_schema=SCHEMA)]
 
 
 class StartupScriptSpec(Wire, kw_only=True):

@@ -5,8 +5,10 @@ on it. An image that names another file (backing file, external data file, VMDK 
 QEMU read that file of the host into the guest.
 """
 
+import logging
 import re
 import struct
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -33,6 +35,10 @@ REASONS = {
     "mbr": "its partition table is not a sound one",
 }
 ALLOWED = "Allowed are qcow2 and raw disk images"
+
+
+class Unsound(Exception):
+    """Why a disk is not let in. It does not leave this module."""
 
 
 class DiskFormat(StrEnum):
@@ -67,38 +73,57 @@ def check_image(
     path: Path, *, declared: DiskFormat | None, virtual_size_max_bytes: int
 ) -> DiskFacts:
     """Raises DriverRefused unless this is a self-contained disk of an allowed size and format."""
+    try:
+        facts = facts_of_image(path, declared)
+        require_size(facts.virtual_size_bytes, virtual_size_max_bytes)
+    except Unsound as error:
+        raise DriverRefused(f"the image is refused: {error}. {ALLOWED}") from error
+    return facts
+
+
+def facts_of_image(path: Path, declared: DiskFormat | None) -> DiskFacts:
     inspector = inspect(path)
     if str(inspector) == "raw" and is_vmdk_text(path):
-        raise refused("it is a VMDK descriptor, which names other files")
+        raise Unsound("it is a VMDK descriptor, which names other files")
     found = allowed_format(inspector, declared)
     if declared is not None and found is not declared:
-        raise refused(f"it is named {declared} and is {found}")
+        raise Unsound(f"it is named {declared} and is {found}")
     if found is DiskFormat.QCOW2 or str(inspector) != "raw":
         require_safe(inspector)
     size = path.stat().st_size
     if found is DiskFormat.QCOW2:
         size = require_whole(read_qcow2_header(path), size)
     elif size == 0 or size % SECTOR_BYTES:
-        raise refused(f"a raw disk consists of whole sectors of {SECTOR_BYTES} bytes")
-    require_size(size, virtual_size_max_bytes)
+        raise Unsound(f"a raw disk consists of whole sectors of {SECTOR_BYTES} bytes")
     return DiskFacts(format=found, virtual_size_bytes=size)
 
 
-def check_volume(path: Path, *, backing_file: str | None, virtual_size_max_bytes: int) -> DiskFacts:
-    """A qcow2 of our own after a guest has run on it: its backing file must be the one that we
-    gave it, word for word, or none."""
+def check_volume(
+    path: Path, *, what: str, backing_files: Sequence[str | None], virtual_size_max_bytes: int
+) -> DiskFacts:
+    """A qcow2 of our own after a guest has run on it: its backing file must be one that we gave
+    it, word for word, or none where that is allowed. `what` names it in an error."""
+    try:
+        size = size_of_overlay(path, backing_files)
+        require_size(size, virtual_size_max_bytes)
+    except Unsound as error:
+        raise DriverRefused(
+            f"the disk of {what} is refused: {error}. Something else than its guest has written to "
+            "it: go back to a snapshot"
+        ) from error
+    return DiskFacts(format=DiskFormat.QCOW2, virtual_size_bytes=size)
+
+
+def size_of_overlay(path: Path, backing_files: Sequence[str | None]) -> int:
     inspector = inspect(path)
     if str(inspector) != DiskFormat.QCOW2:
-        raise refused(f"the volume is no longer qcow2 but {inspector}")
+        raise Unsound(f"it is no longer qcow2 but {inspector}")
     header = read_qcow2_header(path)
-    if header.backing_file != (backing_file or ""):
-        raise refused(
-            f"the volume's backing file is {header.backing_file!r}, expected was {backing_file!r}"
-        )
+    backing_file = header.backing_file or None
+    if backing_file not in backing_files:
+        raise Unsound(f"its backing file is {backing_file!r}, expected was {backing_files[0]!r}")
     require_safe(inspector, except_for={"backing_file"} if backing_file else set())
-    size = require_whole(header, path.stat().st_size)
-    require_size(size, virtual_size_max_bytes)
-    return DiskFacts(format=DiskFormat.QCOW2, virtual_size_bytes=size)
+    return require_whole(header, path.stat().st_size)
 
 
 def inspect(path: Path) -> format_inspector.FileInspector:
@@ -112,7 +137,7 @@ def inspect(path: Path) -> format_inspector.FileInspector:
     found = wrapper.formats or []
     if len(found) != 1:
         names = " and ".join(sorted(str(inspector) for inspector in found)) or "nothing"
-        raise refused(f"its content is {names} at the same time")
+        raise Unsound(f"its content is {names} at the same time")
     return found[0]
 
 
@@ -130,10 +155,10 @@ def allowed_format(
     if name == "gpt":  # the library's name for a disk with a boot sector
         return DiskFormat.RAW
     if name != "raw":
-        raise refused(f"its format is {name}: convert it to qcow2 with qemu-img convert")
+        raise Unsound(f"its format is {name}: convert it to qcow2 with qemu-img convert")
     if declared is DiskFormat.RAW:
         return DiskFormat.RAW
-    raise refused(
+    raise Unsound(
         "its format is not recognized, and it has no boot sector. Name it .raw if it is a raw disk"
     )
 
@@ -141,28 +166,30 @@ def allowed_format(
 def require_safe(
     inspector: format_inspector.FileInspector, *, except_for: set[str] | None = None
 ) -> None:
+    # The library warns of each failed check, also of those that are none here.
+    logging.getLogger(format_inspector.__name__).setLevel(logging.ERROR)
     try:
         inspector.safety_check()
     except format_inspector.SafetyCheckFailed as error:
         failures = [name for name in error.failures if name not in (except_for or set())]
         if failures:
             reasons = [REASONS.get(name, name) for name in failures]
-            raise refused("; ".join(reasons)) from error
+            raise Unsound("; ".join(reasons)) from error
     except format_inspector.ImageFormatError as error:
-        raise refused(f"its header is not complete ({error})") from error
+        raise Unsound(f"its header is not complete ({error})") from error
 
 
 def read_qcow2_header(path: Path) -> Qcow2Header:
     with path.open("rb") as file:
         start = file.read(QCOW2_HEADER.size)
         if len(start) < QCOW2_HEADER.size or start[:4] != QCOW2_MAGIC:
-            raise refused("its qcow2 header is not complete")
+            raise Unsound("its qcow2 header is not complete")
         fields = QCOW2_HEADER.unpack(start)
         _, _, name_offset, name_size, cluster_bits, size, crypt, entries, first, refcounts = fields[
             :10
         ]
         if name_size > NAME_BYTES_MAX:
-            raise refused("the name of its backing file is too long")
+            raise Unsound("the name of its backing file is too long")
         file.seek(min(name_offset, PREFIX_BYTES * 2))
         name = file.read(name_size) if name_offset else b""
     return Qcow2Header(
@@ -179,23 +206,19 @@ def read_qcow2_header(path: Path) -> Qcow2Header:
 def require_whole(header: Qcow2Header, file_size_bytes: int) -> int:
     """The virtual size of a qcow2 whose tables lie within the file."""
     if not 9 <= header.cluster_bits <= 21:
-        raise refused("its cluster size is not one that qcow2 has")
+        raise Unsound("its cluster size is not one that qcow2 has")
     if header.crypt_method != 0:
-        raise refused("it is encrypted")
+        raise Unsound("it is encrypted")
     tables_end = max(
         header.first_level_offset + header.first_level_entries * 8, header.refcount_offset + 8
     )
     if tables_end > file_size_bytes:
-        raise refused("it is cut short: its tables lie beyond its end")
+        raise Unsound("it is cut short: its tables lie beyond its end")
     return header.virtual_size_bytes
 
 
 def require_size(size_bytes: int, max_bytes: int) -> None:
     if not 0 < size_bytes <= max_bytes:
-        raise refused(
+        raise Unsound(
             f"the disk has {size_bytes} bytes, allowed are 1 to {max_bytes} (its virtual size)"
         )
-
-
-def refused(reason: str) -> DriverRefused:
-    return DriverRefused(f"the image is refused: {reason}. {ALLOWED}")

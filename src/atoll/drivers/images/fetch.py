@@ -13,8 +13,8 @@ import httpx2
 import msgspec
 
 from atoll.domain.errors import DriverRefused, DriverUnavailable
-from atoll.drivers.images.addresses import Resolve, choose_address, resolve
 from atoll.drivers.images.checksums import CHUNK_BYTES, Expected
+from atoll.outbound.addresses import Resolve, choose_address, resolve
 
 REDIRECTS_MAX = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})

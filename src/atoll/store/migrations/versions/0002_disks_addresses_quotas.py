@@ -127,6 +127,23 @@ def upgrade() -> None:
             batch_op.f("ix_volumes_project_id_name"), ["project_id", "name"], unique=False
         )
 
+    op.create_table(
+        "webhooks",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("due_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("webhooks", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_webhooks_due_at_ms"), ["due_at_ms"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_webhooks_project_id_name"), ["project_id", "name"], unique=False
+        )
+
     fill()
 
 

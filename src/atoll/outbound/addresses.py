@@ -1,6 +1,6 @@
-"""Which addresses an image may be fetched from. Used by fetch.py for every hop.
+"""Which addresses a user may have this host connect to: for images, and for webhooks.
 
-A URL comes from a user and is fetched by the host: it must not reach what only the host can reach
+A URL comes from a user and is followed by the host: it must not reach what only the host can reach
 (cloud metadata, the host's own services, its private networks), by whatever name or redirect.
 """
 
@@ -41,12 +41,12 @@ async def choose_address(host: str, port: int, *, resolve: Resolve, allow_privat
 def require_allowed(host: str, address: Address, allow_private: bool) -> None:
     reached = embedded(address)
     if reached.is_multicast or reached.is_unspecified:
-        raise DriverRefused(f"{host} is at {address}, from which nothing can be fetched")
+        raise DriverRefused(f"{host} is at {address}, to which nobody can connect")
     if not reached.is_global and not allow_private:
         raise DriverRefused(
-            f"{host} is at {address}, a loopback, link-local, private or reserved address: images "
-            "are fetched from public addresses only. Ask the operator to allow private addresses, "
-            "or import the image as a file"
+            f"{host} is at {address}, a loopback, link-local, private or reserved address, and "
+            "only public ones are connected to. Ask the operator to allow private addresses "
+            "(--allow-private-urls); an image can be imported as a file as well"
         )
 
 

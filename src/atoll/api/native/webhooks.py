@@ -1,0 +1,147 @@
+"""`/v1/webhooks`."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from msgspec import UNSET, Meta, UnsetType
+
+from atoll.api.http import Call, version_of
+from atoll.api.native import named, wire
+from atoll.api.native.paging import LABELLED, Paging
+from atoll.api.native.wire import ChangedMetadata, Metadata, NewMetadata, Wire, services_of
+from atoll.domain.commands import CreateWebhook, UpdateWebhook
+from atoll.domain.webhooks import Webhook
+from atoll.ports import Rows, Transaction
+from atoll.service import owned, webhooks
+
+# Documented here, refused below in words.
+URL_SCHEMA = {"pattern": "^https?://[!-~]+$"}
+PATTERN_SCHEMA = {"pattern": "^[ -~]+$"}
+Url = Annotated[str, Meta(min_length=8, max_length=2048, extra_json_schema=URL_SCHEMA)]
+Pattern = Annotated[str, Meta(min_length=1, max_length=100, extra_json_schema=PATTERN_SCHEMA)]
+Patterns = Annotated[list[Pattern], Meta(min_length=1, max_length=50)]
+
+
+class WebhookSpecIn(Wire, kw_only=True):
+    """`events` are kinds, `*` standing for any part: `instance.*`. None means all."""
+
+    url: Url
+    events: Patterns | None = None
+
+
+class CreateWebhookBody(Wire, kw_only=True):
+    metadata: NewMetadata
+    spec: WebhookSpecIn
+
+
+class WebhookSpecPatch(Wire, kw_only=True):
+    url: Url | None = None
+    events: Patterns | None = None
+    enabled: bool | None = None
+
+
+class PatchWebhookBody(Wire, kw_only=True):
+    metadata: ChangedMetadata | UnsetType = UNSET
+    spec: WebhookSpecPatch | UnsetType = UNSET
+
+
+class WebhookSpec(msgspec.Struct, kw_only=True):
+    url: str
+    events: tuple[str, ...]
+    enabled: bool
+
+
+class WebhookStatus(msgspec.Struct, kw_only=True):
+    """`secret` is shown once, when it is created. `failures` in a row; `cursor` is the last event
+    that was told, as `/v1/events` numbers them."""
+
+    secret: str | None
+    cursor: str
+    failures: int
+    reason: str
+    next_try_at: str | None
+    delivered_at: str | None
+
+
+class WebhookOut(msgspec.Struct, kw_only=True):
+    id: str
+    metadata: Metadata
+    spec: WebhookSpec
+    status: WebhookStatus
+
+
+class WebhookList(msgspec.Struct, kw_only=True):
+    items: list[WebhookOut]
+    next: str | None
+
+
+def rows(tx: Transaction) -> Rows[Webhook]:
+    return tx.webhooks
+
+
+def parse_create(body: CreateWebhookBody) -> CreateWebhook:
+    given, spec = body.metadata, body.spec
+    events = ("*",) if spec.events is None else tuple(spec.events)
+    return CreateWebhook(name=given.name, labels=given.labels, url=spec.url, events=events)
+
+
+def parse_update(request: Call, body: PatchWebhookBody) -> UpdateWebhook:
+    given, spec = body.metadata or ChangedMetadata(), body.spec or WebhookSpecPatch()
+    return UpdateWebhook(
+        name=given.name, labels=given.labels, url=spec.url, enabled=spec.enabled,
+        events=None if spec.events is None else tuple(spec.events), version=version_of(request),
+    )  # fmt: skip
+
+
+def show(webhook: Webhook, *, secret: bool = False) -> WebhookOut:
+    return WebhookOut(
+        id=webhook.id,
+        metadata=named.metadata(webhook),
+        spec=WebhookSpec(url=webhook.url, events=webhook.events, enabled=webhook.enabled),
+        status=WebhookStatus(
+            secret=webhook.secret if secret else None, cursor=webhook.cursor,
+            failures=webhook.failures, reason=webhook.reason,
+            next_try_at=wire.time_of(webhook.due_at_ms) if webhook.failures else None,
+            delivered_at=wire.time_of(webhook.delivered_at_ms),
+        ),
+    )  # fmt: skip
+
+
+class Webhooks(Controller):
+    path = "/webhooks"
+    tags = ("Webhooks",)
+
+    @post("/", operation_id="createWebhook", status_code=201,
+          summary="Have an address told what happens from now on",
+          responses=wire.WRITES | wire.shown(WebhookOut, "added", 201))  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[CreateWebhookBody]) -> Response[bytes]:
+        use_case = webhooks.create(parse_create(data), services_of(request).secret())
+        return await wire.mutate(request, use_case, lambda a: show(a.thing, secret=True), 201)
+
+    @get("/", operation_id="listWebhooks", dependencies=LABELLED, summary="List webhooks",
+         responses=wire.LISTS | wire.shown(WebhookList, "one page"))  # fmt: skip
+    async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
+        return await named.page(request, rows, paging, show)
+
+    @get("/{webhook_id:str}", operation_id="getWebhook", summary="Get a webhook",
+         responses=wire.READS | wire.shown(WebhookOut, "the webhook"))  # fmt: skip
+    async def read(self, request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
+        return await named.read(request, rows, webhook_id, webhooks.NOUN, show)
+
+    @patch("/{webhook_id:str}", operation_id="updateWebhook",
+           summary="Change it; enabled again, it goes on where it was left",
+           responses=wire.WRITES | wire.shown(WebhookOut, "as it now is"))  # fmt: skip
+    async def update(
+        self, request: Call, webhook_id: FromPath[str], data: JSONBody[PatchWebhookBody]
+    ) -> Response[bytes]:
+        use_case = webhooks.update(webhook_id, parse_update(request, data))
+        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+
+    @delete("/{webhook_id:str}", operation_id="deleteWebhook", status_code=204,
+            summary="Tell it nothing any more", responses=wire.WRITES)  # fmt: skip
+    async def remove(self, request: Call, webhook_id: FromPath[str]) -> Response[None]:
+        use_case = owned.delete(rows, webhooks.NOUN, webhook_id, version_of(request))
+        return await named.gone(request, use_case)
