@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from atoll.domain import ids
-from atoll.domain.errors import DriverRefused
+from atoll.domain.errors import DriverBusy, DriverRefused
 from atoll.domain.hosts import Capacity
 from atoll.domain.images import ImageSource, SourceKind
 from atoll.domain.security_groups import DEFAULT_RULES
@@ -33,7 +35,9 @@ from atoll.messages import (
     ImageFacts,
     ImageSpec,
     NicSpec,
+    Power,
     SeedSpec,
+    SnapshotFacts,
     VolumeSpec,
 )
 from atoll.networks.user import UserNetwork
@@ -45,6 +49,7 @@ RECIPE = "atoll-mini"
 GUEST_UID = 64055 if os.geteuid() == 0 else None
 EMULATED = Verdict(accelerator="tcg", emulated=True, reason="so that tests run anywhere")
 READY_S = 60.0
+POLL_S = 0.05
 MIB = 1024 * 1024
 
 
@@ -152,6 +157,43 @@ class Bench(ABC):
     @abstractmethod
     async def shut_down_inside(self, guest: GuestSpec) -> None: ...
 
+    @abstractmethod
+    async def write_on(self, guest: GuestSpec, volume_id: str, text: str) -> None:
+        """Onto a further volume, by the guest that has it. The first time erases it."""
+
+    @abstractmethod
+    async def read_on(self, guest: GuestSpec, volume_id: str) -> str:
+        """What the guest finds on a further volume, or on what was a root volume once."""
+
+    @abstractmethod
+    async def sizes_inside(self, guest: GuestSpec) -> dict[str, int]:
+        """The further volumes that the guest sees, and how many GiB they have."""
+
+    @abstractmethod
+    async def left_over(self) -> list[str]:
+        """What there is of volumes and snapshots."""
+
+    async def take_snapshot(self, volume_id: str) -> SnapshotFacts:
+        return await self.driver.ensure_snapshot(new_id(ids.SNAPSHOT), volume_id)
+
+    async def new_volume(self, size_gib: int = 1, snapshot_id: str | None = None) -> VolumeSpec:
+        volume = VolumeSpec(id=new_id(ids.VOLUME), size_gib=size_gib, snapshot_id=snapshot_id)
+        await self.driver.ensure_volume(volume)
+        return volume
+
+    async def configure(self, guest: GuestSpec, **changes: Any) -> GuestSpec:
+        """As the engine does: asks until the guest has let go of what it shall lose."""
+        wish = replace(guest, **changes)
+        async with asyncio.timeout(READY_S):
+            while True:
+                try:
+                    facts = await self.driver.ensure_configured(wish)
+                except DriverBusy as busy:
+                    await asyncio.sleep(min(busy.after_s, POLL_S))
+                else:
+                    assert facts.volumes == wish.volumes
+                    return wish
+
     async def open(self) -> None:
         await self.driver.open(self.changes)
 
@@ -169,6 +211,15 @@ class Bench(ABC):
     async def start_until_ready(self, guest: GuestSpec) -> GuestFacts:
         await self.driver.ensure_running(guest)
         return await self.changes.until(lambda facts: facts.id == guest.id and facts.ready)
+
+    async def stop_by_asking(self, guest: GuestSpec) -> GuestFacts:
+        """As the engine does: asks until the guest has stopped."""
+        async with asyncio.timeout(READY_S):
+            while True:
+                facts = await self.driver.ensure_stopped(guest.id, force=False)
+                if facts.power is Power.STOPPED:
+                    return facts
+                await asyncio.sleep(POLL_S)
 
     async def new_guest(self, *, script: str = "", disk_gib: int = 1, **changes: Any) -> GuestSpec:
         """The whole wish of a guest whose volume is there. `script` is its user data."""
@@ -223,9 +274,37 @@ class SimulatorBench(Bench):
         self._written[guest.root_volume_id] = text
 
     async def read_inside(self, guest: GuestSpec) -> str:
+        return await self.read_on(guest, guest.root_volume_id)
+
+    async def write_on(self, guest: GuestSpec, volume_id: str, text: str) -> None:
+        assert volume_id in await self.sizes_inside(guest)
+        self._written[volume_id] = text
+
+    async def read_on(self, guest: GuestSpec, volume_id: str) -> str:
         assert isinstance(self.driver, SimulatorDriver)
-        assert guest.root_volume_id in await self.driver.volumes()
-        return self._written[guest.root_volume_id]
+        assert volume_id in await self.driver.volumes()
+        return self._written[volume_id]
+
+    async def sizes_inside(self, guest: GuestSpec) -> dict[str, int]:
+        facts = await self.driver.inspect(guest.id)
+        assert facts is not None
+        assert isinstance(self.driver, SimulatorDriver)
+        return {volume: self.driver.size_gib_of(volume) for volume in facts.volumes}
+
+    async def left_over(self) -> list[str]:
+        assert isinstance(self.driver, SimulatorDriver)
+        return [*await self.driver.volumes(), *await self.driver.snapshots()]
+
+    async def take_snapshot(self, volume_id: str) -> SnapshotFacts:
+        """Simulated disks hold nothing: what the test wrote is copied by the test."""
+        facts = await super().take_snapshot(volume_id)
+        self._written[facts.id] = self._written.get(volume_id, "")
+        return facts
+
+    async def new_volume(self, size_gib: int = 1, snapshot_id: str | None = None) -> VolumeSpec:
+        volume = await super().new_volume(size_gib, snapshot_id)
+        self._written[volume.id] = self._written.get(snapshot_id or "", "")
+        return volume
 
     async def shut_down_inside(self, guest: GuestSpec) -> None:
         assert isinstance(self.driver, SimulatorDriver)
@@ -246,14 +325,14 @@ class QemuBench(Bench):
         self.key_text = self.key.with_suffix(".pub").read_text().strip()
         self._images = images
         self._starts_at_once = starts_at_once
-        self._network = network
+        self.network = network
         super().__init__()
 
     def new_driver(self) -> QemuDriver:
         return QemuDriver(
             self.state_dir,
             self._images,
-            self._network or UserNetwork(),
+            self.network or UserNetwork(),
             SystemClock(),
             guest_uid=GUEST_UID,
             starts_at_once=self._starts_at_once,
@@ -270,6 +349,42 @@ class QemuBench(Bench):
 
     async def read_inside(self, guest: GuestSpec) -> str:
         return await self.run_inside(guest, "cat /root/mark")
+
+    async def write_on(self, guest: GuestSpec, volume_id: str, text: str) -> None:
+        disk = await self.disk_inside(guest, volume_id)
+        script = (
+            f"blkid {disk} | grep -q ext || mke2fs {disk} >/dev/null; mount {disk} /mnt &&"
+            f" echo {shlex.quote(text)} > /mnt/mark; umount /mnt; sync"
+        )
+        await self.run_inside(guest, script)
+
+    async def read_on(self, guest: GuestSpec, volume_id: str) -> str:
+        disk = await self.disk_inside(guest, volume_id)
+        read = "cat /mnt/mark 2>/dev/null || cat /mnt/root/mark"
+        return await self.run_inside(guest, f"mount -o ro {disk} /mnt && {read}; umount /mnt")
+
+    async def disk_inside(self, guest: GuestSpec, volume_id: str) -> str:
+        """The device of a further volume, once the guest has found it."""
+        name = volume_id[-20:]
+        find = f"grep -lx {name} /sys/block/*/serial 2>/dev/null"
+        wait = f"for i in $(seq 50); do {find} && break; sleep 0.1; done; true"
+        found = await self.run_inside(guest, wait)
+        assert found, f"the guest sees no disk {name}"
+        return f"/dev/{found.split('/')[3]}"
+
+    async def sizes_inside(self, guest: GuestSpec) -> dict[str, int]:
+        script = "cd /sys/block && for d in vd*; do echo $(cat $d/serial) $(cat $d/size); done"
+        lines = (await self.run_inside(guest, script)).splitlines()
+        sectors = {line.split()[0]: int(line.split()[1]) for line in lines}
+        facts = await self.driver.inspect(guest.id)
+        assert facts is not None
+        names = {volume[-20:]: volume for volume in facts.volumes}
+        further = {name: size for name, size in sectors.items() if name not in {"root", "seed"}}
+        return {names.get(name, name): size * 512 // 2**30 for name, size in further.items()}
+
+    async def left_over(self) -> list[str]:
+        folders = [self.state_dir / name for name in ("volumes", "snapshots", "layers")]
+        return sorted(path.name for folder in folders for path in folder.iterdir())
 
     async def shut_down_inside(self, guest: GuestSpec) -> None:
         with contextlib.suppress(subprocess.CalledProcessError):

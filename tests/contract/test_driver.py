@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -54,9 +56,9 @@ async def test_a_stopped_guest_can_be_started_again_and_keeps_its_disk(bench: Be
     guest = await bench.new_guest()
     await bench.start_until_ready(guest)
     await bench.write_inside(guest, "kept")
-    stopped = await bench.driver.ensure_stopped(guest.id, graceful_s=20)
-    assert stopped.power is Power.STOPPED
-    assert not stopped.ready
+    stopped = await bench.stop_by_asking(guest)
+    assert (stopped.ready, stopped.crashed, stopped.reason) == (False, False, "")
+    assert stopped == await bench.driver.ensure_stopped(guest.id, force=False)
     await bench.start_until_ready(guest)
     assert await bench.read_inside(guest) == "kept"
 
@@ -65,17 +67,19 @@ async def test_stopping_twice_and_pulling_the_plug_are_fine(bench: Bench) -> Non
     guest = await bench.new_guest()
     await bench.driver.ensure_running(guest)
     for _ in range(2):
-        facts = await bench.driver.ensure_stopped(guest.id, graceful_s=0)
+        facts = await bench.driver.ensure_stopped(guest.id, force=True)
         assert facts.power is Power.STOPPED
         assert not facts.crashed
     assert bench.changes.seen == [], "an end that was asked for is not news"
 
 
-async def test_a_guest_that_is_stopped_while_it_boots_stops(bench: Bench) -> None:
+async def test_a_guest_that_is_asked_while_it_boots_answers_at_once_and_stops_later(
+    bench: Bench,
+) -> None:
     guest = await bench.new_guest()
     await bench.driver.ensure_running(guest)
-    facts = await bench.driver.ensure_stopped(guest.id, graceful_s=1)
-    assert facts.power is Power.STOPPED
+    assert (await bench.driver.ensure_stopped(guest.id, force=False)).power is Power.RUNNING
+    assert not (await bench.stop_by_asking(guest)).crashed
 
 
 async def test_a_lower_count_of_boots_never_resets(bench: Bench) -> None:
@@ -98,14 +102,6 @@ async def test_a_higher_count_of_boots_resets_once(bench: Bench) -> None:
     assert facts.ready, "the second time there is nothing left to do"
 
 
-async def test_a_graceful_reboot_comes_up_again(bench: Bench) -> None:
-    guest = await bench.new_guest()
-    await bench.start_until_ready(guest)
-    facts = await bench.driver.ensure_running(replace(guest, boots=2, graceful_reboot=True))
-    assert (facts.power, facts.boots, facts.ready) == (Power.RUNNING, 2, False)
-    await bench.changes.until(lambda facts: facts.ready)
-
-
 async def test_a_guest_that_shuts_down_by_itself_is_reported(bench: Bench) -> None:
     guest = await bench.new_guest()
     await bench.start_until_ready(guest)
@@ -121,7 +117,7 @@ async def test_after_a_new_driver_object_has_opened_everything_is_managed_again(
 ) -> None:
     running, stopped = await bench.new_guest(), await bench.new_guest()
     await bench.driver.ensure_running(stopped)
-    await bench.driver.ensure_stopped(stopped.id, graceful_s=0)
+    await bench.driver.ensure_stopped(stopped.id, force=True)
     await bench.start_until_ready(running)
     before = await bench.driver.inspect(running.id)
 
@@ -131,8 +127,7 @@ async def test_after_a_new_driver_object_has_opened_everything_is_managed_again(
     assert powers == {running.id: Power.RUNNING, stopped.id: Power.STOPPED}
     assert await bench.driver.inspect(running.id) == before
     assert await bench.driver.ensure_running(running) == before
-    facts = await bench.driver.ensure_stopped(running.id, graceful_s=20)
-    assert facts.power is Power.STOPPED
+    await bench.stop_by_asking(running)
 
 
 async def test_a_guest_that_becomes_ready_under_a_new_driver_object_is_reported(
@@ -192,7 +187,7 @@ async def test_a_full_start_queue_answers_busy_until_a_guest_is_ready(bench: Ben
 async def test_an_unknown_guest_is_stopped_and_nothing_more(bench: Bench) -> None:
     unknown = new_id(ids.INSTANCE)
     assert await bench.driver.inspect(unknown) is None
-    assert await bench.driver.ensure_stopped(unknown, graceful_s=1) == GuestFacts(
+    assert await bench.driver.ensure_stopped(unknown, force=False) == GuestFacts(
         id=unknown, power=Power.STOPPED, boots=0
     )
     assert await bench.driver.read_log(unknown, 100) == b""
@@ -216,3 +211,160 @@ async def test_a_volume_is_ensured_twice_and_grows_but_never_shrinks(bench: Benc
 async def test_the_capacity_is_more_than_nothing(bench: Bench) -> None:
     capacity = await bench.driver.capacity()
     assert min(capacity.vcpus, capacity.memory_mib, capacity.disk_gib) > 0
+
+
+async def test_a_snapshot_holds_what_was_written_before_it_and_nothing_later(
+    bench: Bench,
+) -> None:
+    guest = await bench.new_guest()
+    await bench.start_until_ready(guest)
+    await bench.write_inside(guest, "before")
+    snapshot = await bench.take_snapshot(guest.root_volume_id)
+    await bench.write_inside(guest, "after")
+    copy = await bench.new_volume(size_gib=2, snapshot_id=snapshot.id)
+    guest = await bench.configure(guest, volumes=(copy.id,))
+    assert await bench.read_on(guest, copy.id) == "before"
+    assert await bench.read_inside(guest) == "after"
+    assert (await bench.driver.ensure_stopped(guest.id, force=True)).power is Power.STOPPED
+    await bench.start_until_ready(guest)
+    assert await bench.read_inside(guest) == "after", "the guest's disk has more files by now"
+    assert await bench.read_on(guest, copy.id) == "before"
+
+
+async def test_a_snapshot_survives_its_volume_and_a_guest_starts_from_it(bench: Bench) -> None:
+    first = await bench.new_guest()
+    await bench.start_until_ready(first)
+    await bench.write_inside(first, "kept")
+    snapshot = await bench.take_snapshot(first.root_volume_id)
+    await bench.driver.remove(first.id)
+    await bench.driver.remove_volume(first.root_volume_id)
+    copy = await bench.new_volume(snapshot_id=snapshot.id)
+    second = replace(first, id=new_id(ids.INSTANCE), root_volume_id=copy.id)
+    await bench.driver.remove_snapshot(snapshot.id)
+    await bench.start_until_ready(second)
+    assert await bench.read_inside(second) == "kept"
+
+
+async def test_a_volume_comes_grows_and_leaves_while_its_guest_runs(bench: Bench) -> None:
+    guest, volume = await bench.new_guest(), await bench.new_volume()
+    await bench.start_until_ready(guest)
+    guest = await bench.configure(guest, volumes=(volume.id,))
+    await bench.write_on(guest, volume.id, "data")
+    await bench.driver.ensure_volume(replace(volume, size_gib=3))
+    assert await bench.sizes_inside(guest) == {volume.id: 3}
+    snapshot = await bench.take_snapshot(volume.id)
+    assert snapshot.virtual_size_bytes == 3 * 2**30
+    guest = await bench.configure(guest, volumes=())
+    assert await bench.sizes_inside(guest) == {}
+    assert (await bench.driver.ensure_configured(guest)).volumes == ()
+    guest = await bench.configure(guest, volumes=(volume.id,))
+    assert await bench.read_on(guest, volume.id) == "data"
+    with pytest.raises(DriverRefused, match="in use"):
+        await bench.driver.remove_volume(volume.id)
+
+
+async def test_a_guest_starts_with_its_volumes_and_keeps_them_through_a_new_driver_object(
+    bench: Bench,
+) -> None:
+    volumes = [await bench.new_volume() for _ in range(2)]
+    guest = await bench.new_guest(volumes=tuple(volume.id for volume in volumes))
+    assert (await bench.driver.ensure_running(guest)).volumes == guest.volumes
+    await bench.reopen()
+    facts = await bench.driver.inspect(guest.id)
+    assert facts is not None
+    assert facts.volumes == guest.volumes
+    stopped = await bench.driver.ensure_stopped(guest.id, force=True)
+    assert stopped.volumes == ()
+    for volume in volumes:
+        await bench.driver.remove_volume(volume.id)
+
+
+async def test_a_snapshot_that_is_ensured_twice_is_taken_once(bench: Bench) -> None:
+    volume = await bench.new_volume()
+    first = await bench.take_snapshot(volume.id)
+    before = await bench.left_over()
+    assert await bench.driver.ensure_snapshot(first.id, volume.id) == first
+    assert await bench.left_over() == before
+    await bench.driver.remove_volume(volume.id)
+    assert await bench.driver.ensure_snapshot(first.id, volume.id) == first
+
+
+async def test_a_snapshot_of_no_volume_and_a_volume_of_no_snapshot_are_refused(
+    bench: Bench,
+) -> None:
+    with pytest.raises(DriverRefused, match="not on this host"):
+        await bench.take_snapshot(new_id(ids.VOLUME))
+    with pytest.raises(DriverRefused, match="not on this host"):
+        await bench.new_volume(snapshot_id=new_id(ids.SNAPSHOT))
+    assert await bench.left_over() == []
+
+
+async def test_a_volume_smaller_than_its_snapshot_is_refused(bench: Bench) -> None:
+    volume = await bench.new_volume(size_gib=3)
+    snapshot = await bench.take_snapshot(volume.id)
+    with pytest.raises(DriverRefused, match="ask for at least that"):
+        await bench.new_volume(size_gib=2, snapshot_id=snapshot.id)
+
+
+async def test_whatever_is_removed_first_nothing_is_left_in_the_end(bench: Bench) -> None:
+    for order in permutations(range(4)):
+        volume = await bench.new_volume()
+        first = await bench.take_snapshot(volume.id)
+        second = await bench.take_snapshot(volume.id)
+        copy = await bench.new_volume(snapshot_id=first.id)
+        removals = [
+            partial(bench.driver.remove_volume, volume.id),
+            partial(bench.driver.remove_snapshot, first.id),
+            partial(bench.driver.remove_snapshot, second.id),
+            partial(bench.driver.remove_volume, copy.id),
+        ]
+        for number in order:
+            await removals[number]()
+            await removals[number]()
+        assert await bench.left_over() == [], order
+
+
+async def test_a_guest_that_does_not_run_is_configured_when_it_starts(bench: Bench) -> None:
+    unknown = await bench.new_guest()
+    assert await bench.driver.ensure_configured(unknown) == GuestFacts(
+        id=unknown.id, power=Power.STOPPED, boots=0
+    )
+    await bench.driver.ensure_running(unknown)
+    await bench.driver.ensure_stopped(unknown.id, force=True)
+    volume = await bench.new_volume()
+    wish = replace(unknown, volumes=(volume.id,))
+    facts = await bench.driver.ensure_configured(wish)
+    assert (facts.power, facts.volumes) == (Power.STOPPED, ())
+    assert (await bench.driver.ensure_running(wish)).volumes == (volume.id,)
+
+
+async def test_a_guest_is_not_given_a_volume_that_is_not_there(bench: Bench) -> None:
+    guest = await bench.new_guest()
+    await bench.driver.ensure_running(guest)
+    missing = new_id(ids.VOLUME)
+    with pytest.raises(DriverRefused, match=missing):
+        await bench.driver.ensure_configured(replace(guest, volumes=(missing,)))
+    facts = await bench.driver.inspect(guest.id)
+    assert facts is not None
+    assert facts.volumes == ()
+
+
+async def test_what_a_guest_uses_is_counted_and_never_falls(bench: Bench) -> None:
+    volume = await bench.new_volume()
+    guest = await bench.new_guest(volumes=(volume.id,))
+    assert await bench.driver.measure(guest.id) is None
+    await bench.driver.ensure_running(guest)
+    first = await bench.driver.measure(guest.id)
+    await bench.changes.until(lambda facts: facts.ready)
+    second = await bench.driver.measure(guest.id)
+    assert first is not None
+    assert second is not None
+    assert [disk.volume_id for disk in second.disks] == [guest.root_volume_id, volume.id]
+    assert second.memory_bytes > 0
+    assert second.cpu_s >= first.cpu_s
+    assert all(
+        (before.read_bytes, before.reads) <= (after.read_bytes, after.reads)
+        for before, after in zip(first.disks, second.disks, strict=True)
+    )
+    await bench.driver.ensure_stopped(guest.id, force=True)
+    assert await bench.driver.measure(guest.id) is None

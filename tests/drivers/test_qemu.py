@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from atoll.domain.errors import DriverRefused, DriverUnavailable
 from atoll.drivers.qemu_folder import CONSOLE_BYTES_KEPT, CONSOLE_BYTES_MAX, Record
 from atoll.messages import GuestSpec, NicSpec, Power
+from atoll.networks.user import UserNetwork
 from atoll.ports import PortWiring
 from tests.contract.drivers import GUEST_UID, QemuBench, qemu_bench
 
@@ -136,7 +137,7 @@ async def test_a_killed_manager_leaves_its_guests_to_the_next_one(
     assert facts.power is Power.RUNNING
     await bench.changes.until(lambda facts: facts.ready)
     assert await bench.run_inside(guest, "hostname") == "web-1"
-    assert (await bench.driver.ensure_stopped(guest.id, 0)).power is Power.STOPPED
+    assert (await bench.driver.ensure_stopped(guest.id, force=True)).power is Power.STOPPED
 
 
 async def test_a_process_that_was_never_recorded_is_found_and_set_going(
@@ -173,10 +174,29 @@ async def test_a_guest_that_died_while_nobody_watched_is_known_to_have_crashed(
     assert list(folder_of(bench, guest).glob("*.sock")) == [], "stale sockets are gone"
 
 
+async def test_a_guest_that_ran_when_its_host_was_restarted_is_known_to_have_crashed(
+    bench: QemuBench,
+) -> None:
+    guest = await bench.new_guest()
+    await bench.driver.ensure_running(guest)
+    pid = pid_of(bench, guest)
+    await bench.driver.close()
+    await asyncio.to_thread(kill_and_reap, pid)
+    before = replace(record_of(bench, guest), boot_id="another", pid=os.getpid())
+    (folder_of(bench, guest) / "guest.json").write_bytes(msgspec.json.encode(before))
+
+    await bench.reopen()
+
+    facts = await bench.driver.inspect(guest.id)
+    assert facts is not None
+    assert (facts.power, facts.crashed) == (Power.STOPPED, True)
+    assert facts.reason == "the host was restarted"
+
+
 async def test_a_pid_that_now_means_another_process_is_left_alone(bench: QemuBench) -> None:
     guest = await bench.new_guest()
     await bench.driver.ensure_running(guest)
-    await bench.driver.ensure_stopped(guest.id, 0)
+    await bench.driver.ensure_stopped(guest.id, force=True)
     await bench.driver.close()
     stranger = replace(record_of(bench, guest), pid=os.getpid(), power=Power.RUNNING)
     (folder_of(bench, guest) / "guest.json").write_bytes(msgspec.json.encode(stranger))
@@ -203,14 +223,11 @@ async def test_the_consoles_log_is_bounded_and_keeps_its_end(bench: QemuBench) -
     assert b"and on" in await bench.driver.read_log(guest.id, 100)
 
 
-class BrokenNetwork:
+class BrokenNetwork(UserNetwork):
     """Hands out what QEMU does not know."""
 
-    async def ensure_port(self, guest_id: str, nic: NicSpec) -> PortWiring:
+    async def ensure_port(self, guest: GuestSpec, nic: NicSpec, *, plug: bool) -> PortWiring:
         return PortWiring(netdev="no-such-network")
-
-    async def remove_port(self, guest_id: str) -> None:
-        return
 
 
 async def test_a_start_that_fails_says_why_in_qemus_words_and_leaves_nothing(
@@ -245,5 +262,5 @@ async def test_removal_leaves_nothing_of_guest_and_volume(bench: QemuBench) -> N
     await bench.driver.ensure_running(guest)
     await bench.driver.remove(guest.id)
     await bench.driver.remove_volume(guest.root_volume_id)
-    for name in ("guests", "volumes"):
+    for name in ("guests", "volumes", "layers"):
         assert list((bench.state_dir / name).iterdir()) == []

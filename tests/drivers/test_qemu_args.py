@@ -7,10 +7,20 @@ import pytest
 
 from atoll.domain import ids
 from atoll.drivers.qemu_args import Boot, accel, command_line
+from atoll.drivers.qemu_devices import ROOT, Chain, Disk, Nic
 from atoll.messages import GuestSpec, NicSpec, SeedSpec
+from atoll.ports import PortWiring
 
 INSTANCE = ids.native(ids.INSTANCE, ids.compose(1_760_000_000_000, 12345))
-DIRECT = Boot(disk="disk", base="base", kernel="vmlinuz", initrd="initrd", cmdline="root=/dev/vda")
+CHAIN = Chain(layers=(("top", "top/disk"), ("low", "low/disk")), base="image/disk")
+ROOT_DISK = Disk(volume_id="vol-root", slot=ROOT, chain=CHAIN)
+WIRING = PortWiring(
+    netdev="user,net=10.0.0.0/24", forwards=("tcp:127.16.0.5:22-10.0.0.4:22",), ports={}
+)
+NIC = Nic(mac="52:54:00:00:00:01", wiring=WIRING)
+DIRECT = Boot(
+    disks=(ROOT_DISK,), nics=(NIC,), kernel="vmlinuz", initrd="initrd", cmdline="root=/dev/vda"
+)
 
 
 def guest(name: str = "web", memory_mib: int = 128, vcpus: int = 1) -> GuestSpec:
@@ -31,7 +41,7 @@ def options(command: list[str], name: str) -> list[str]:
 
 
 def build(spec: GuestSpec, boot: Boot = DIRECT, accelerator: str = "tcg") -> list[str]:
-    return command_line(spec, boot, "user,net=10.0.0.0/24", accelerator)
+    return command_line(spec, boot, accelerator)
 
 
 def test_memory_and_processors_are_exactly_as_asked() -> None:
@@ -54,7 +64,7 @@ def test_nothing_that_a_user_named_is_on_the_command_line() -> None:
 def test_no_socket_has_an_absolute_path() -> None:
     words = build(guest())
     sockets = [word for word in words if ".sock" in word]
-    assert len(sockets) == 4
+    assert len(sockets) == 5
     assert not any("/" in word for word in sockets)
 
 
@@ -69,23 +79,51 @@ def test_an_accelerated_guest_sees_the_hosts_processor() -> None:
     assert options(command, "-cpu") == ["host"]
 
 
-def test_every_disk_names_its_format_and_only_the_root_is_writable() -> None:
+def test_every_file_of_a_disk_names_its_format_and_only_the_top_is_writable() -> None:
     root, seed = map(json.loads, options(build(guest()), "-blockdev"))
-    assert (root["driver"], root["read-only"]) == ("qcow2", False)
-    assert (root["backing"]["driver"], root["backing"]["read-only"]) == ("qcow2", True)
+    chain = [root, root["backing"], root["backing"]["backing"]]
+    assert [node["file"]["filename"] for node in chain] == ["top/disk", "low/disk", "image/disk"]
+    assert [node["driver"] for node in chain] == ["qcow2"] * 3
+    assert [node["read-only"] for node in chain] == [False, True, True]
+    assert [node["node-name"] for node in chain] == ["root-top", "root-low", "root-base"]
+    assert chain[-1]["backing"] is None
     assert (seed["driver"], seed["read-only"]) == ("raw", True)
 
 
 def test_a_volume_without_a_base_has_none_forced_upon_it() -> None:
-    root = json.loads(options(build(guest(), Boot(disk="disk")), "-blockdev")[0])
+    empty = Disk(volume_id="vol-root", slot=ROOT, chain=Chain(layers=(("top", "disk"),)))
+    root = json.loads(options(build(guest(), Boot(disks=(empty,))), "-blockdev")[0])
     assert root["backing"] is None
 
 
 def test_an_image_without_a_kernel_boots_from_its_disk() -> None:
-    command = build(guest(), Boot(disk="disk", base="base"))
+    command = build(guest(), Boot(disks=(ROOT_DISK,)))
     assert not {"-kernel", "-initrd", "-append"} & set(command)
 
 
-def test_four_slots_are_spare_for_what_is_plugged_in_later() -> None:
+def test_twelve_slots_are_spare_for_what_is_plugged_in_later() -> None:
     slots = [word for word in build(guest()) if word.startswith("pcie-root-port")]
-    assert len(slots) == len(set(slots)) == 4
+    assert len(slots) == len(set(slots)) == 12
+
+
+def test_further_volumes_and_nics_have_slots_of_their_own_and_come_after_the_root() -> None:
+    volume = Disk(volume_id="vol-" + "x" * 6 + "y" * 20, slot="spare1", chain=CHAIN)
+    nic = Nic(
+        mac="52:54:00:00:00:02", wiring=PortWiring(netdev="tap,fd={fd}", tap=7), slot="spare2"
+    )
+    command = build(guest(), Boot(disks=(ROOT_DISK, volume), nics=(NIC, nic)))
+    devices = [json.loads(word) for word in options(command, "-device") if word.startswith("{")]
+    places = [(device["driver"], device.get("bus")) for device in devices]
+    assert places == [
+        ("virtio-blk-pci", None),
+        ("virtio-blk-pci", None),
+        ("virtio-blk-pci", "spare1"),
+        ("virtio-net-pci", None),
+        ("virtio-net-pci", "spare2"),
+    ]
+    assert devices[2]["serial"] == "y" * 20
+    first, second = options(command, "-netdev")
+    assert first == (
+        "user,net=10.0.0.0/24,id=net-525400000001,hostfwd=tcp:127.16.0.5:22-10.0.0.4:22"
+    )
+    assert second == "tap,fd=7,id=net-525400000002"

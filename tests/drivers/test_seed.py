@@ -118,3 +118,22 @@ def test_the_network_is_static_and_found_by_mac() -> None:
         "routes": [{"to": "0.0.0.0/0", "via": "10.1.2.2"}],
         "nameservers": {"addresses": ["10.1.2.3"]},
     }
+
+
+def test_a_further_nic_has_its_addresses_and_no_way_out() -> None:
+    wish = replace(
+        guest(),
+        nics=(
+            NicSpec(
+                mac="52:54:00:00:00:0a",
+                private_ip="10.2.0.5",
+                subnet_cidr="10.2.0.0/16",
+                ipv6="fd00::5",
+            ),
+        ),
+    )
+    config = json.loads(read(seed.build(wish), "network-config"))
+    assert config["ethernets"]["nic1"] == {
+        "match": {"macaddress": "52:54:00:00:00:0a"},
+        "addresses": ["10.2.0.5/16", "fd00::5/64"],
+    }

@@ -15,21 +15,37 @@ from weakref import WeakValueDictionary
 import msgspec
 import psutil
 
-from atoll.domain.errors import DriverBusy, DriverRefused, DriverUnavailable
+from atoll.domain.errors import DriverBusy, DriverError, DriverRefused, DriverUnavailable
 from atoll.domain.hosts import Capabilities, Capacity
 from atoll.drivers import seed
 from atoll.drivers.accelerator import Verdict
 from atoll.drivers.qemu_args import PROGRAM, VCPUS_MAX, Boot, command_line
-from atoll.drivers.qemu_disks import GIB, Images, Volumes, ensure_volume, require_id
+from atoll.drivers.qemu_console import Consoles
+from atoll.drivers.qemu_devices import ROOT, SLOTS, Disk, Nic
+from atoll.drivers.qemu_disks import Disks, Images
+from atoll.drivers.qemu_files import require_id
 from atoll.drivers.qemu_folder import GuestFolder, Record
 from atoll.drivers.qemu_guest import Guest
-from atoll.drivers.qemu_process import Privileges, find_program, supplementary_groups
-from atoll.messages import GuestFacts, GuestSpec, ImageFacts, ImageSpec, Power, VolumeSpec
-from atoll.ports import Clock, Network
+from atoll.drivers.qemu_layers import GIB, Layers
+from atoll.drivers.qemu_merge import Merger, find_merges
+from atoll.drivers.qemu_metrics import measure
+from atoll.drivers.qemu_plugs import Plugs, close_tap, require_places
+from atoll.drivers.qemu_process import Privileges, boot_id, find_program, supplementary_groups
+from atoll.messages import (
+    Console,
+    GuestFacts,
+    GuestMetrics,
+    GuestSpec,
+    ImageFacts,
+    ImageSpec,
+    Power,
+    SnapshotFacts,
+    VolumeSpec,
+)
+from atoll.ports import Clock, Network, PortWiring, Stream
 
 DRIVER = "qemu"
 START_S = 60
-GRACEFUL_REBOOT_S = 60.0
 CHORES_S = 5.0
 MEMORY_SHARE = 0.9
 MIB = 1024 * 1024
@@ -94,10 +110,16 @@ class QemuDriver:
         self._starts_at_once = starts_at_once
         self._accelerator = accelerator
         self._overcommit = overcommit
-        self._volumes = Volumes(self._state_dir, guest_uid)
+        self._layers = Layers(self._state_dir, guest_uid)
+        self._disks = Disks(self._layers, images)
+        self._plugs = Plugs(self._disks, network)
+        self._merger = Merger(self._layers, clock)
         self._starts = StartQueue(starts_at_once, clock)
         self._guests: dict[str, Guest] = {}
+        self._consoles = Consoles()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._chains_changed = True
+        self._merge_turn = 0
         self._chores: asyncio.Task[None] | None = None
         self._on_change: Callable[[GuestFacts], None] = lambda _: None
 
@@ -117,17 +139,33 @@ class QemuDriver:
         for program in programs:
             find_program(program)
         with only_driver_errors(f"state directory {self._state_dir}"):
-            for folder, record in await asyncio.to_thread(self._prepare_folders):
+            folders = await asyncio.to_thread(self._prepare_folders)
+            await self._network.open()
+            for folder, record in folders:
                 guest = self._guests[record.spec.id] = self._guest(folder, record)
                 await guest.adopt()
+            await self._take_up()
         self._chores = asyncio.create_task(self._keep_house(), name="qemu chores")
+
+    async def _take_up(self) -> None:
+        """What an earlier one of us left unfinished. What cannot be done now is done by the next
+        verb on the same thing."""
+        for guest in [guest for guest in self._guests.values() if guest.running]:
+            with contextlib.suppress(DriverError):
+                await self._plugs.take_up(guest)
+        for volume in await asyncio.to_thread(lambda: list(self._layers.volumes())):
+            with contextlib.suppress(DriverError):
+                await self._disks.settle(volume.id, self._holder_of(volume.id))
+        with contextlib.suppress(DriverError):  # a record that cannot be read: see `sweep`
+            await asyncio.to_thread(self._layers.tidy)
 
     def _prepare_folders(self) -> list[tuple[GuestFolder, Record]]:
         """The guests on record. A folder without a record is from before any process."""
-        for path in (self._state_dir, self._guests_dir, self._state_dir / "volumes"):
+        for path in (self._state_dir, self._guests_dir):
             path.mkdir(parents=True, exist_ok=True)
             if self._guest_uid is not None:
                 path.chmod(path.stat().st_mode & 0o7777 | 0o111)  # QEMU's user passes through
+        self._layers.prepare()
         folders = [self._folder(path.name) for path in self._guests_dir.iterdir()]
         recorded = [(folder, folder.load()) for folder in folders]
         for folder, record in recorded:
@@ -140,13 +178,15 @@ class QemuDriver:
             self._chores.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._chores
+        await self._consoles.close()
         for guest in self._guests.values():
             await guest.let_go()
         self._guests.clear()
+        await self._network.close()
 
     async def capacity(self) -> Capacity:
         with only_driver_errors("capacity"):
-            taken_bytes = await asyncio.to_thread(self._volumes.allocated_bytes)
+            taken_bytes = await asyncio.to_thread(self._layers.all_allocated_bytes)
             free_bytes = (await asyncio.to_thread(shutil.disk_usage, self._state_dir)).free
         return Capacity(
             vcpus=(os.cpu_count() or 1) * self._overcommit.vcpus,
@@ -158,100 +198,183 @@ class QemuDriver:
         return await self._images.ensure(image)
 
     async def remove_image(self, image_id: str) -> None:
-        """Refuses while volumes stand on it: without their base they are lost."""
-        volumes = await asyncio.to_thread(lambda: list(self._volumes.all()))
-        users = [volume.id for volume in volumes if volume.image_id == image_id]
-        if users:
-            raise DriverRefused(
-                f"image {image_id} is the base of {len(users)} volumes on this host, of "
-                f"{users[0]} for one: delete those first"
-            )
+        """Refuses while volumes or snapshots stand on it."""
+        await asyncio.to_thread(self._disks.require_unused, image_id)
         await self._images.remove(image_id)
 
     async def ensure_volume(self, volume: VolumeSpec) -> None:
+        require_id(volume.id)
         async with self._alone_with(volume.id):
-            await ensure_volume(self._volumes, self._images, volume)
+            await self._disks.ensure_volume(volume, self._holder_of(volume.id))
 
     async def remove_volume(self, volume_id: str) -> None:
         require_id(volume_id)
-        for guest in self._guests.values():
-            if guest.running and guest.record.spec.root_volume_id == volume_id:
-                raise DriverRefused(
-                    f"volume {volume_id} is in use by {guest.record.spec.id}: stop that first"
-                )
         async with self._alone_with(volume_id):
-            await asyncio.to_thread(self._volumes.remove, volume_id)
+            self._require_free(volume_id)
+            await asyncio.to_thread(self._layers.remove_volume, volume_id)
+
+    async def ensure_snapshot(self, snapshot_id: str, volume_id: str) -> SnapshotFacts:
+        require_id(snapshot_id)
+        async with self._alone_with(volume_id, snapshot_id):
+            holder = self._holder_of(volume_id)
+            self._chains_changed = True
+            return await self._disks.ensure_snapshot(snapshot_id, volume_id, holder)
+
+    async def remove_snapshot(self, snapshot_id: str) -> None:
+        require_id(snapshot_id)
+        async with self._alone_with(snapshot_id):
+            await asyncio.to_thread(self._layers.remove_snapshot, snapshot_id)
+            self._chains_changed = True
+
+    def _holder_of(self, volume_id: str) -> Guest | None:
+        """The running guest that has the volume, is about to have it, or has yet to lose it."""
+        for guest in self._guests.values():
+            record = guest.record
+            named = (record.spec.root_volume_id, *record.spec.volumes, *record.volumes)
+            if guest.running and volume_id in named:
+                return guest
+        return None
+
+    def _require_free(self, volume_id: str, guest_id: str | None = None) -> None:
+        """No running guest has it, or only this one."""
+        holder = self._holder_of(volume_id)
+        if holder is not None and holder.record.spec.id != guest_id:
+            raise DriverRefused(
+                f"volume {volume_id} is in use by {holder.record.spec.id}: stop that first"
+            )
 
     async def ensure_running(self, guest: GuestSpec) -> GuestFacts:
         require_id(guest.id)
         async with self._alone_with(guest.id):
             known = self._guests.get(guest.id)
             if known is None or not known.running:
-                await self._start(guest)
-            elif known.record.boots < guest.boots:
-                await self._reboot(known, guest)
+                async with self._alone_with(guest.root_volume_id, *guest.volumes):
+                    await self._start(guest)
+            else:
+                await known.want_running()
+                if known.record.boots < guest.boots:
+                    await known.reset(guest.boots)
             return self._guests[guest.id].facts()
 
+    async def ensure_configured(self, guest: GuestSpec) -> GuestFacts:
+        """A guest that does not run is given all of it when it starts."""
+        require_id(guest.id)
+        async with self._alone_with(guest.id):
+            known = self._guests.get(guest.id)
+            if known is None:
+                return GuestFacts(id=guest.id, power=Power.STOPPED, boots=0)
+            if known.running:
+                await self._configure(known, guest)
+            else:
+                await known.change(spec=guest)
+            return known.facts()
+
+    async def _configure(self, known: Guest, guest: GuestSpec) -> None:
+        before = known.facts()
+        async with self._alone_with(*guest.volumes, *before.volumes):
+            for volume_id in guest.volumes:
+                self._require_free(volume_id, guest.id)
+            try:
+                await self._plugs.configure(known, guest)
+            finally:
+                if known.facts() != before:
+                    self._on_change(known.facts())
+
     async def _start(self, spec: GuestSpec) -> None:
-        boot = await asyncio.to_thread(self._boot_of, spec)
+        """Nobody touches its volumes meanwhile."""
+        require_places(spec)
+        disks = await self._disks_of(spec)
         image = seed.build(spec)
         self._starts.enter(spec.id)
+        wirings: list[PortWiring] = []
         try:
-            wiring = await self._network.ensure_port(spec.id, spec.nic)
-            command = command_line(spec, boot, wiring.netdev, self._accelerator.accelerator)
-            known = self._guests.get(spec.id)
-            guest = known or self._guest(self._folder(spec.id), Record(spec=spec))
-            await guest.start(spec, self._privileges().wrap(command), image, wiring.ports)
-            self._guests[spec.id] = guest
+            for nic in (spec.nic, *spec.nics):
+                wirings.append(await self._network.ensure_port(spec, nic, plug=True))
+            await self._spawn(spec, disks, wirings, image)
         except BaseException:
             self._starts.leave(spec.id)
             await self._network.remove_port(spec.id)
             if spec.id not in self._guests:
                 await asyncio.to_thread(self._folder(spec.id).remove)
             raise
+        finally:
+            for wiring in wirings:
+                close_tap(wiring)
 
-    async def _reboot(self, guest: Guest, spec: GuestSpec) -> None:
-        """Gracefully by the guest's own shutdown and a fresh start, which reads the whole wish."""
-        if not spec.graceful_reboot:
-            await guest.reset(spec.boots)
-            return
-        self._starts.enter(spec.id)
-        await guest.stop(GRACEFUL_REBOOT_S)
-        await self._start(spec)
+    async def _spawn(
+        self, spec: GuestSpec, disks: tuple[Disk, ...], wirings: list[PortWiring], image: bytes
+    ) -> None:
+        macs = [nic.mac for nic in (spec.nic, *spec.nics)]
+        boot = self._boot_of(spec, disks, dict(zip(macs, wirings, strict=True)))
+        command = command_line(spec, boot, self._accelerator.accelerator)
+        known = self._guests.get(spec.id)
+        guest = known or self._guest(self._folder(spec.id), Record(spec=spec))
+        for mac in [mac for mac in guest.record.forwards if mac not in macs]:
+            await self._network.remove_port(spec.id, mac)
+        record = Record(
+            spec=spec,
+            boots=spec.boots,
+            power=Power.RUNNING,
+            ports={k: v for wiring in reversed(wirings) for k, v in wiring.ports.items()},
+            forwards={nic.mac: nic.wiring.forwards for nic in boot.nics},
+            volumes=spec.volumes,
+            boot_id=boot_id(),
+        )
+        taps = [wiring.tap for wiring in wirings if wiring.tap is not None]
+        await guest.start(record, self._privileges().wrap(command), image, taps)
+        self._guests[spec.id] = guest
 
-    def _boot_of(self, spec: GuestSpec) -> Boot:
-        """Paths as QEMU reads them, from the guest's folder."""
+    async def _disks_of(self, spec: GuestSpec) -> tuple[Disk, ...]:
+        """Each in its slot, with paths as QEMU reads them, from the guest's folder."""
+        folder = self._guests_dir / spec.id
+        disks = []
+        for slot, volume_id in zip(
+            (ROOT, *SLOTS), (spec.root_volume_id, *spec.volumes), strict=False
+        ):
+            self._require_free(volume_id)
+            await self._disks.settle(volume_id, None)
+            chain = await asyncio.to_thread(self._disks.chain_for, volume_id, folder)
+            disks.append(Disk(volume_id=volume_id, slot=slot, chain=chain))
+        return tuple(disks)
+
+    def _boot_of(
+        self, spec: GuestSpec, disks: tuple[Disk, ...], wirings: dict[str, PortWiring]
+    ) -> Boot:
+        """NICs take the slots that volumes leave."""
         if spec.vcpus > VCPUS_MAX:
             raise DriverRefused(f"{spec.vcpus} vcpus: a guest has at most {VCPUS_MAX} here")
-        volume = self._volumes.find(spec.root_volume_id)
-        if volume is None:
-            raise DriverRefused(
-                f"volume {spec.root_volume_id} of {spec.id} is not on this host: ensure it first"
-            )
+        slots = (None, *SLOTS[len(spec.volumes) :])
         image = self._images.boot_of(spec.image_id)
         start = self._guests_dir / spec.id
         return Boot(
-            disk=os.path.relpath(self._volumes.disk_of(volume.id), start),
-            base=os.path.relpath(self._state_dir / volume.base, start) if volume.base else None,
+            disks=disks,
+            nics=tuple(
+                Nic(mac=mac, wiring=wiring, slot=slot)
+                for slot, (mac, wiring) in zip(slots, wirings.items(), strict=False)
+            ),
             kernel=os.path.relpath(image.kernel, start) if image.kernel else None,
             initrd=os.path.relpath(image.initrd, start) if image.initrd else None,
             cmdline=image.cmdline,
         )
 
-    async def ensure_stopped(self, guest_id: str, graceful_s: float) -> GuestFacts:
+    async def ensure_stopped(self, guest_id: str, *, force: bool) -> GuestFacts:
         async with self._alone_with(guest_id):
             guest = self._guests.get(guest_id)
             if guest is None:
                 return GuestFacts(id=guest_id, power=Power.STOPPED, boots=0)
-            await guest.stop(graceful_s)
-            self._starts.leave(guest_id)
+            if force:
+                await guest.stop()
+            else:
+                await guest.press_power_button()
+            if not guest.running:
+                self._starts.leave(guest_id)
             return guest.facts()
 
     async def remove(self, guest_id: str) -> None:
         async with self._alone_with(guest_id):
             guest = self._guests.get(guest_id)
             if guest is not None:
-                await guest.stop(0)
+                await guest.stop()
                 await asyncio.to_thread(guest.folder.remove)
                 del self._guests[guest_id]
             self._starts.leave(guest_id)
@@ -270,12 +393,50 @@ class QemuDriver:
             return b""
         return await asyncio.to_thread(guest.folder.read_log, bytes_max)
 
+    async def measure(self, guest_id: str) -> GuestMetrics | None:
+        guest = self._guests.get(guest_id)
+        if guest is None or not guest.running:
+            return None
+        return await measure(guest, await self._network.counters(guest_id))
+
+    async def read_screen(self, guest_id: str) -> bytes:
+        return await self._consoles.read_screen(self._running(guest_id))
+
+    async def open_console(self, guest_id: str, console: Console) -> Stream:
+        return await self._consoles.open(self._running(guest_id), console)
+
+    def _running(self, guest_id: str) -> Guest:
+        guest = self._guests.get(guest_id)
+        if guest is None or not guest.running:
+            raise DriverRefused(f"guest {guest_id} does not run: start it first")
+        return guest
+
     async def _keep_house(self) -> None:
         while True:
             await self._clock.sleep(CHORES_S)
             for guest in [guest for guest in self._guests.values() if guest.running]:
                 with contextlib.suppress(DriverUnavailable):
                     await asyncio.to_thread(guest.folder.trim_log)
+            with contextlib.suppress(DriverError, OSError):  # the next time, perhaps
+                await self._merge_some()
+
+    async def _merge_some(self) -> None:
+        """A slice of one merge; another one's turn is the next time, for this may be impossible."""
+        if not self._chains_changed:
+            return
+        self._chains_changed = False
+        merges = await asyncio.to_thread(find_merges, self._layers)
+        if not merges:
+            return
+        self._chains_changed = True
+        self._merge_turn += 1
+        merge = merges[self._merge_turn % len(merges)]
+        async with self._alone_with(*merge.volume_ids):
+            holders = {one: self._holder_of(one) for one in merge.volume_ids}
+            running = [one for one, guest in holders.items() if guest is not None]
+            if len(running) <= 1:
+                volume_id = running[0] if running else merge.volume_ids[0]
+                await self._merger.merge(merge, volume_id, holders[volume_id])
 
     def _changed(self, facts: GuestFacts) -> None:
         if facts.ready or facts.power is Power.STOPPED:
@@ -297,13 +458,17 @@ class QemuDriver:
         return Privileges(uid=self._guest_uid, groups=groups)
 
     @contextlib.asynccontextmanager
-    async def _alone_with(self, thing_id: str) -> AsyncIterator[None]:
-        """One verb at a time on one thing. The lock lives while somebody holds or awaits it."""
-        lock = self._locks.get(thing_id)
-        if lock is None:
-            lock = self._locks[thing_id] = asyncio.Lock()
-        async with lock:
-            with only_driver_errors(thing_id):
+    async def _alone_with(self, *thing_ids: str) -> AsyncIterator[None]:
+        """One verb at a time on one thing: on a guest before its volumes, and on these in one
+        order, so that no two verbs wait for each other. A lock lives while somebody holds or
+        awaits it."""
+        async with contextlib.AsyncExitStack() as stack:
+            for thing_id in sorted(set(thing_ids)):
+                lock = self._locks.get(thing_id)
+                if lock is None:
+                    lock = self._locks[thing_id] = asyncio.Lock()
+                await stack.enter_async_context(lock)
+            with only_driver_errors(" and ".join(thing_ids)):
                 yield
 
 

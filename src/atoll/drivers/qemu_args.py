@@ -6,11 +6,21 @@ not be open to the user that QEMU runs as. What a user wrote never gets into an 
 """
 
 import json
-from typing import Any
 
 import msgspec
 
 from atoll.domain.ids import to_uuid
+from atoll.drivers.qemu_devices import (
+    SLOTS,
+    Disk,
+    Nic,
+    blockdev,
+    netdev_option,
+    nic_device,
+    raw_node,
+    root_device,
+    volume_device,
+)
 from atoll.messages import GuestSpec
 
 PROGRAM = "qemu-system-x86_64"
@@ -18,7 +28,8 @@ QMP_SOCKET = "qmp.sock"
 RESCUE_SOCKET = "rescue.sock"
 AGENT_SOCKET = "qga.sock"
 VNC_SOCKET = "vnc.sock"
-SOCKETS = (QMP_SOCKET, RESCUE_SOCKET, AGENT_SOCKET, VNC_SOCKET)
+SERIAL_SOCKET = "serial.sock"
+SOCKETS = (QMP_SOCKET, RESCUE_SOCKET, AGENT_SOCKET, VNC_SOCKET, SERIAL_SOCKET)
 CONSOLE_LOG = "console.log"
 SEED_FILE = "seed.iso"
 
@@ -26,17 +37,19 @@ READY_CHARDEV = "ready"
 READY_PORT = "org.atoll.ready"
 READY_BUFFER_BYTES = 1024
 
-SPARE_SLOTS = 4
+SEED_DEVICE = {"driver": "virtio-blk-pci", "id": "seed", "drive": "seed", "serial": "seed"}
+FIRST_SPARE_ADDRESS = 0xF  # on the PCI bus, behind all fixed devices
 SMALL_GUEST_MIB = 256
 VCPUS_MAX = 288  # of the q35 machine
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
 
 class Boot(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a guest starts from, as QEMU is told: a disk, its base, perhaps a kernel of its own."""
+    """What a guest starts with, as QEMU is told: its disks, the root volume's first, its NICs, and
+    perhaps a kernel of its own."""
 
-    disk: str
-    base: str | None = None
+    disks: tuple[Disk, ...]
+    nics: tuple[Nic, ...] = ()
     kernel: str | None = None
     initrd: str | None = None
     cmdline: str | None = None
@@ -47,20 +60,19 @@ def marker(guest_id: str) -> str:
     return f"guest={guest_id}"
 
 
-def command_line(guest: GuestSpec, boot: Boot, netdev: str, accelerator: str) -> list[str]:
-    """The whole command. `netdev` is the network's word on the NIC (see `ports.PortWiring`)."""
+def command_line(guest: GuestSpec, boot: Boot, accelerator: str) -> list[str]:
+    """The whole command."""
     return [
         PROGRAM,
         *("-name", marker(guest.id), "-uuid", to_uuid(guest.id)),
         *("-nodefaults", "-no-user-config", "-S", "-sandbox", SANDBOX, "-msg", "timestamp=off"),
         *machine(guest, accelerator),
         *control(),
+        *spare_slots(),
         *disks(boot),
-        *("-netdev", f"{netdev},id=nic0"),
-        *("-device", f"virtio-net-pci,netdev=nic0,mac={guest.nic.mac},romfile="),
+        *nics(boot),
         *console(),
         *guest_channels(),
-        *spare_slots(),
         *direct_boot(boot),
     ]
 
@@ -101,33 +113,34 @@ def control() -> list[str]:
 
 
 def disks(boot: Boot) -> list[str]:
-    """The root volume and the seed. Formats are named, so that no byte of a guest's decides them;
-    the base is named, so that a later snapshot never commits into what others share."""
-    root = blockdev("root", "qcow2", boot.disk, writable=True)
-    root["backing"] = None if boot.base is None else blockdev("base", "qcow2", boot.base)
+    """The root volume, the seed, and the further volumes, each in its slot. All in one syntax:
+    QEMU makes the devices that are written in JSON after all others, and the first is `vda`."""
+    root, *further = boot.disks
+    pairs = [
+        (blockdev(root), root_device(root)),
+        (raw_node("seed", SEED_FILE), SEED_DEVICE),
+        *((blockdev(disk), volume_device(disk)) for disk in further),
+    ]
     return [
-        *("-blockdev", json.dumps(root)),
-        *("-device", "virtio-blk-pci,id=vda,drive=root,serial=root,bootindex=1"),
-        *("-blockdev", json.dumps(blockdev("seed", "raw", SEED_FILE))),
-        *("-device", "virtio-blk-pci,id=vdb,drive=seed,serial=seed"),
+        word
+        for node, device in pairs
+        for word in ("-blockdev", json.dumps(node), "-device", json.dumps(device))
     ]
 
 
-def blockdev(
-    node_name: str, driver: str, filename: str, *, writable: bool = False
-) -> dict[str, Any]:
-    return {
-        "driver": driver,
-        "node-name": node_name,
-        "read-only": not writable,
-        "discard": "unmap",
-        "file": {"driver": "file", "filename": filename, "discard": "unmap"},
-    }
+def nics(boot: Boot) -> list[str]:
+    return [
+        word
+        for nic in boot.nics
+        for word in ("-netdev", netdev_option(nic), "-device", json.dumps(nic_device(nic)))
+    ]
 
 
 def console() -> list[str]:
+    """What the guest says on its serial port is logged whether or not anybody looks."""
+    serial = f"socket,id=console,path={SERIAL_SOCKET},server=on,wait=off"
     return [
-        *("-chardev", f"file,id=console,path={CONSOLE_LOG},append=on"),
+        *("-chardev", f"{serial},logfile={CONSOLE_LOG},logappend=on"),
         *("-serial", "chardev:console"),
         *("-vga", "std", "-display", "none", "-vnc", f"unix:{VNC_SOCKET}"),
     ]
@@ -147,12 +160,16 @@ def guest_channels() -> list[str]:
 
 
 def spare_slots() -> list[str]:
-    """Empty PCIe ports: what is plugged in later needs one, and they cannot be added later."""
-    return [
-        word
-        for number in range(1, SPARE_SLOTS + 1)
-        for word in ("-device", f"pcie-root-port,id=spare{number},chassis={number},slot={number}")
+    """PCIe ports for what may be unplugged or is plugged in later: they cannot be added later.
+
+    Without I/O space, of which a machine has too little for so many, and virtio needs none. Their
+    places come after those of the fixed devices, so that the root volume stays the first disk.
+    """
+    ports = [
+        f"pcie-root-port,id={slot},chassis={number},addr={FIRST_SPARE_ADDRESS + number:#x}"
+        for number, slot in enumerate(SLOTS, 1)
     ]
+    return [word for port in ports for word in ("-device", f"{port},io-reserve=0")]
 
 
 def direct_boot(boot: Boot) -> list[str]:

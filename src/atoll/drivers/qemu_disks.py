@@ -1,29 +1,28 @@
-"""The volumes of a host: overlays on read-only images, and what room there is for more.
+"""The volumes and snapshots of a host, of running guests too.
 
-Called by `qemu.QemuDriver`. A volume is `<state>/volumes/<id>/disk.qcow2` with `volume.json`
-beside it; the latter is written last, so a folder without it is half made and made again. It never
-lets qemu-img guess a format, and never shrinks a volume.
+Called by `qemu.QemuDriver`, which lets one verb at a time touch a volume and starts no guest with
+it meanwhile. A file that a guest could write to is looked at before anything of QEMU's opens it
+again. It never shrinks a volume.
 """
 
 import asyncio
 import os
-import shutil
-import subprocess
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from atoll.domain.errors import DriverRefused, DriverUnavailable
-from atoll.domain.ids import bits_of
-from atoll.drivers.qemu_process import find_program
-from atoll.messages import ImageFacts, ImageSpec, VolumeSpec
+from atoll.domain.errors import DriverBusy, DriverRefused
+from atoll.drivers.qemu_blocks import PluggedDisk, drop_node, grow, plugged_disks, put_on_top
+from atoll.drivers.qemu_devices import Chain
+from atoll.drivers.qemu_files import run_qemu_img, sync
+from atoll.drivers.qemu_guest import Guest
+from atoll.drivers.qemu_layers import DISK_FILE, GIB, Layers, Snapshot, Volume
+from atoll.drivers.qemu_merge import find_merges
+from atoll.messages import ImageFacts, ImageSpec, SnapshotFacts, VolumeSpec
 
-DISK_FILE = "disk.qcow2"
-RECORD_FILE = "volume.json"
-QEMU_IMG_S = 60.0
-GIB = 1024**3
+SNAPSHOTS_MAX = 32
+MERGE_S = 5.0
 
 
 class ImageBoot(Protocol):
@@ -49,146 +48,165 @@ class Images(Protocol):
     def boot_of(self, image_id: str) -> ImageBoot: ...
 
 
-class Volume(msgspec.Struct, frozen=True, kw_only=True):
-    """`base`: the image's disk, relative to the state directory, where there is one."""
+class Disks:
+    """`guest`, in its verbs, is the running guest that may have the volume."""
 
-    id: str
-    size_gib: int
-    image_id: str | None = None
-    base: str | None = None
+    def __init__(self, layers: Layers, images: Images) -> None:
+        self._layers = layers
+        self._images = images
 
+    async def ensure_volume(self, spec: VolumeSpec, guest: Guest | None) -> None:
+        """With its image, for which it may raise DriverBusy."""
+        if await asyncio.to_thread(self._layers.find_volume, spec.id) is None:
+            await self._make(spec)
+            return
+        volume = await self.settle(spec.id, guest)
+        if volume.size_gib < spec.size_gib:
+            # Recorded first: a file that is larger than its record says is not let in.
+            volume = msgspec.structs.replace(volume, size_gib=spec.size_gib)
+            await asyncio.to_thread(self._layers.save_volume, volume)
+        disk = await plugged_disk(volume.id, guest)
+        if disk is None or guest is None:
+            await asyncio.to_thread(self._grow_at_rest, volume)
+        elif disk.size_bytes < volume.size_gib * GIB:
+            await grow(await guest.monitor(), disk, volume.size_gib * GIB)
 
-class Volumes:
-    """All volumes below one state directory. `owner` is the user that QEMU runs as."""
+    async def _make(self, spec: VolumeSpec) -> None:
+        if spec.snapshot_id is not None:
+            await asyncio.to_thread(self._make_of_snapshot, spec, spec.snapshot_id)
+        elif spec.image is not None:
+            facts = await self._images.ensure(spec.image)
+            disk = self._images.boot_of(spec.image.id).disk
+            require_room(spec, "image", facts.virtual_size_bytes)
+            source = spec.image.id, disk
+            await asyncio.to_thread(self._layers.make_volume, spec.id, spec.size_gib, None, source)
+        else:
+            await asyncio.to_thread(self._layers.make_volume, spec.id, spec.size_gib, None, None)
 
-    def __init__(self, state_dir: Path, owner: int | None) -> None:
-        self._state_dir = state_dir
-        self._root = state_dir / "volumes"
-        self._owner = owner
-
-    def folder_of(self, volume_id: str) -> Path:
-        require_id(volume_id)
-        return self._root / volume_id
-
-    def disk_of(self, volume_id: str) -> Path:
-        return self.folder_of(volume_id) / DISK_FILE
-
-    def find(self, volume_id: str) -> Volume | None:
-        try:
-            record = (self.folder_of(volume_id) / RECORD_FILE).read_bytes()
-        except FileNotFoundError:
-            return None
-        return msgspec.json.decode(record, type=Volume)
-
-    def all(self) -> Iterator[Volume]:
-        for record in self._root.glob(f"*/{RECORD_FILE}"):
-            yield msgspec.json.decode(record.read_bytes(), type=Volume)
-
-    def ensure(self, spec: VolumeSpec, base: Path | None, base_bytes: int) -> None:
-        """Makes it, or lets it grow to the size asked for."""
-        if spec.size_gib * GIB < base_bytes:
+    def _make_of_snapshot(self, spec: VolumeSpec, snapshot_id: str) -> None:
+        snapshot = self._layers.find_snapshot(snapshot_id)
+        if snapshot is None:
             raise DriverRefused(
-                f"volume {spec.id} shall have {spec.size_gib} GiB, but its image has "
-                f"{-(-base_bytes // GIB)} GiB: ask for at least that"
+                f"snapshot {snapshot_id} is not on this host: a volume is made of it where it is"
             )
-        known = self.find(spec.id)
+        require_room(spec, "snapshot", snapshot.virtual_size_bytes)
+        for layer in self._layers.chain_of(snapshot.layer):
+            self._layers.check_layer(layer, f"snapshot {snapshot_id}")
+        self._layers.make_volume(spec.id, spec.size_gib, snapshot, None)
+
+    def _grow_at_rest(self, volume: Volume) -> None:
+        wanted_bytes = volume.size_gib * GIB
+        if self._layers.check(volume).virtual_size_bytes < wanted_bytes:
+            words = ["resize", "-q", "-f", "qcow2", DISK_FILE, str(wanted_bytes)]
+            run_qemu_img(words, self._layers.folder_of(volume.layer), uid=self._layers.owner)
+
+    async def ensure_snapshot(
+        self, snapshot_id: str, volume_id: str, guest: Guest | None
+    ) -> SnapshotFacts:
+        known = await asyncio.to_thread(self._layers.find_snapshot, snapshot_id)
         if known is None:
-            self._create(spec, base)
-        elif known.size_gib < spec.size_gib:
-            run_qemu_img(["resize", "-f", "qcow2", DISK_FILE, size(spec)], self.folder_of(spec.id))
-            self._record(msgspec.structs.replace(known, size_gib=spec.size_gib))
+            volume = await self.settle(volume_id, guest)
+            await asyncio.to_thread(self._require_short_chain, volume)
+            known = await self._take(snapshot_id, volume, guest)
+        return SnapshotFacts(
+            id=known.id,
+            size_bytes=await asyncio.to_thread(self._layers.allocated_bytes, known.layer),
+            virtual_size_bytes=known.virtual_size_bytes,
+        )
 
-    def _create(self, spec: VolumeSpec, base: Path | None) -> None:
-        folder = self.folder_of(spec.id)
-        folder.mkdir(parents=True, exist_ok=True)
-        command = ["create", "-q", "-f", "qcow2"]
-        if base is not None:
-            command += ["-F", "qcow2", "-b", os.path.relpath(base, folder)]
-        run_qemu_img([*command, DISK_FILE, size(spec)], folder)
-        self._hand_over(folder)
-        self._record(
-            Volume(
-                id=spec.id,
-                size_gib=spec.size_gib,
-                image_id=spec.image.id if spec.image else None,
-                base=os.path.relpath(base, self._state_dir) if base else None,
+    def _require_short_chain(self, volume: Volume) -> None:
+        """QEMU opens each file of a chain, and reads through all of them."""
+        if len(self._layers.chain_of(volume.layer)) <= SNAPSHOTS_MAX:
+            return
+        if any(volume.id in merge.volume_ids for merge in find_merges(self._layers)):
+            raise DriverBusy(
+                f"what was deleted of volume {volume.id}'s snapshots is still being merged",
+                after_s=MERGE_S,
             )
+        raise DriverRefused(
+            f"volume {volume.id} stands on {SNAPSHOTS_MAX} snapshots already, which is as many as "
+            "it can: delete some of them first"
         )
 
-    def _hand_over(self, folder: Path) -> None:
-        """The disk to QEMU's user, the folder and the record to nobody but us."""
-        (folder / DISK_FILE).chmod(0o600)
-        folder.chmod(0o711)
-        if self._owner is not None:
-            os.chown(folder / DISK_FILE, self._owner, self._owner)
+    async def _take(self, snapshot_id: str, volume: Volume, guest: Guest | None) -> Snapshot:
+        """The record of the snapshot comes last: before it, the layer that would be it may still
+        be written to."""
+        layers = self._layers
+        facts = await asyncio.to_thread(layers.check, volume)
+        disk = await plugged_disk(volume.id, guest)
+        # The word of a QEMU whose guest got hold of it, too, is good for what it was given at most.
+        size_bytes = facts.virtual_size_bytes
+        if disk is not None:
+            size_bytes = min(disk.size_bytes, volume.size_gib * GIB)
+        # What is written out now, QEMU need not write while its guest waits.
+        await asyncio.to_thread(sync, layers.disk_of(volume.layer))
+        switching = await asyncio.to_thread(layers.begin_switch, volume, size_bytes)
+        if disk is not None and guest is not None:
+            await self._switch(switching, disk, guest)
+        await asyncio.to_thread(layers.finish_switch, switching)
+        snapshot = Snapshot(id=snapshot_id, layer=volume.layer, virtual_size_bytes=size_bytes)
+        await asyncio.to_thread(layers.save_snapshot, snapshot)
+        return snapshot
 
-    def _record(self, volume: Volume) -> None:
-        write_atomically(self.folder_of(volume.id) / RECORD_FILE, msgspec.json.encode(volume))
+    async def _switch(self, volume: Volume, disk: PluggedDisk, guest: Guest) -> None:
+        assert volume.next_layer is not None, "a switch was begun"
+        path = self._seen_from(guest.folder.path, self._layers.disk_of(volume.next_layer))
+        await put_on_top(await guest.monitor(), disk, volume.next_layer, path)
 
-    def remove(self, volume_id: str) -> None:
-        """The record first: what is left after a crash is then half made, not a broken volume."""
-        folder = self.folder_of(volume_id)
-        (folder / RECORD_FILE).unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        if folder.exists():
-            raise DriverUnavailable(f"volume {volume_id} could not be deleted from {folder}")
+    async def settle(self, volume_id: str, guest: Guest | None) -> Volume:
+        """What a snapshot that was interrupted left undecided. Only QEMU knows whether it has come
+        to write to the next layer; without one, that layer shows the same as the one below."""
+        volume = await asyncio.to_thread(self._layers.get_volume, volume_id)
+        if volume.next_layer is None:
+            return volume
+        disk = await plugged_disk(volume_id, guest)
+        if disk is None or guest is None or disk.layer == volume.next_layer:
+            return await asyncio.to_thread(self._layers.finish_switch, volume)
+        await drop_node(await guest.monitor(), disk.slot, volume.next_layer)
+        return await asyncio.to_thread(self._layers.take_back_switch, volume)
 
-    def allocated_bytes(self) -> int:
-        """What the volumes take on the disk by now."""
-        return sum(disk.stat().st_blocks * 512 for disk in self._root.glob(f"*/{DISK_FILE}"))
-
-
-async def ensure_volume(volumes: Volumes, images: Images, spec: VolumeSpec) -> None:
-    """With its image, for which it may raise DriverBusy."""
-    require_id(spec.id)
-    if spec.image is None:
-        await asyncio.to_thread(volumes.ensure, spec, None, 0)
-        return
-    facts = await images.ensure(spec.image)
-    disk = images.boot_of(spec.image.id).disk
-    await asyncio.to_thread(volumes.ensure, spec, disk, facts.virtual_size_bytes)
-
-
-def require_id(thing_id: str) -> None:
-    """Ids become names of folders: whatever is not one of ours does not get that far."""
-    try:
-        bits_of(thing_id)
-    except ValueError as error:
-        raise DriverRefused(str(error)) from error
-    if not thing_id.replace("-", "").isalnum():
-        raise DriverRefused(f"{thing_id!r} is not an id")
-
-
-def size(spec: VolumeSpec) -> str:
-    return f"{spec.size_gib}G"
-
-
-def run_qemu_img(arguments: Sequence[str], folder: Path) -> None:
-    try:
-        done = subprocess.run(
-            [find_program("qemu-img"), *arguments],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=QEMU_IMG_S,
-            check=False,
+    def chain_for(self, volume_id: str, folder: Path) -> Chain:
+        """The files of a volume that is about to be opened, as seen from a guest's folder."""
+        volume = self._layers.get_volume(volume_id)
+        self._layers.check(volume)
+        chain = self._layers.chain_of(volume.layer)
+        base = chain[-1].base
+        return Chain(
+            layers=tuple(
+                (layer.id, self._seen_from(folder, self._layers.disk_of(layer.id)))
+                for layer in chain
+            ),
+            base=self._seen_from(folder, self._layers.state_dir / base) if base else None,
         )
-    except subprocess.TimeoutExpired as error:
-        raise DriverUnavailable(
-            f"qemu-img {arguments[0]} was not through after {QEMU_IMG_S:g} s in {folder}"
-        ) from error
-    if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise DriverUnavailable(f"qemu-img {arguments[0]} failed in {folder}: {said}")
+
+    def _seen_from(self, folder: Path, path: Path) -> str:
+        """As QEMU is told, which works in its guest's folder."""
+        return os.path.relpath(path, folder)
+
+    def require_unused(self, image_id: str) -> None:
+        """Without its image, whatever stands on it is lost."""
+        layers = self._layers
+        named = [(one.id, one.layer) for one in layers.volumes()]
+        named += [(one.id, one.layer) for one in layers.snapshots()]
+        users = [name for name, top in named if layers.chain_of(top)[-1].image_id == image_id]
+        if users:
+            raise DriverRefused(
+                f"image {image_id} is the base of {len(users)} volumes and snapshots on this host, "
+                f"of {users[0]} for one: delete those first"
+            )
 
 
-def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Whoever reads sees the old file or the new one, also after a crash."""
-    part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    part.rename(path)
+async def plugged_disk(volume_id: str, guest: Guest | None) -> PluggedDisk | None:
+    """The volume as the running guest has it, if it has it."""
+    if guest is None or not guest.running:
+        return None
+    disks = await plugged_disks(await guest.monitor())
+    return disks.get(guest.device_of(volume_id))
+
+
+def require_room(spec: VolumeSpec, source: str, needed_bytes: int) -> None:
+    if spec.size_gib * GIB < needed_bytes:
+        raise DriverRefused(
+            f"volume {spec.id} shall have {spec.size_gib} GiB, but its {source} has "
+            f"{-(-needed_bytes // GIB)} GiB: ask for at least that"
+        )

@@ -14,7 +14,7 @@ import msgspec
 
 from atoll.domain.errors import DriverRefused, DriverUnavailable
 from atoll.drivers.qemu_args import CONSOLE_LOG, SEED_FILE
-from atoll.drivers.qemu_disks import write_atomically
+from atoll.drivers.qemu_files import write_atomically
 from atoll.drivers.qemu_process import open_own
 from atoll.messages import GuestFacts, GuestSpec, Power
 
@@ -24,7 +24,9 @@ CONSOLE_BYTES_KEPT = 512 * 1024
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What must outlive us. `power` is RUNNING from before the process is started."""
+    """What must outlive us. `power` is RUNNING from before the process is started. `spec` is the
+    newest; what a running guest has of it stands in the rest: `forwards` by MAC, further
+    `volumes`. `boot_id` is the machine's at the guest's start."""
 
     spec: GuestSpec
     boots: int = 0
@@ -35,6 +37,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     crashed: bool = False
     reason: str = ""
     ports: dict[str, str] = {}
+    forwards: dict[str, tuple[str, ...]] = {}
+    volumes: tuple[str, ...] = ()
+    boot_id: str = ""
+    asked_to_stop: bool = False
 
     def facts(self) -> GuestFacts:
         return GuestFacts(
@@ -45,6 +51,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             crashed=self.crashed,
             reason=self.reason,
             ports=self.ports if self.power is Power.RUNNING else {},
+            volumes=self.volumes,
         )
 
 

@@ -15,17 +15,20 @@ import msgspec
 from atoll.domain.errors import DriverError, DriverUnavailable
 from atoll.domain.ids import to_uuid
 from atoll.drivers.qemu_args import READY_BUFFER_BYTES, READY_CHARDEV
+from atoll.drivers.qemu_blocks import plugged_disks
+from atoll.drivers.qemu_devices import ROOT
 from atoll.drivers.qemu_folder import GuestFolder, Record
 from atoll.drivers.qemu_monitor import Monitor, connect
 from atoll.drivers.qemu_process import (
     GuestProcess,
+    boot_id,
     clear_leftovers,
     find,
     last_words,
     spawn,
     was_killed,
 )
-from atoll.messages import GuestFacts, GuestSpec, Power
+from atoll.messages import GuestFacts, Power
 from atoll.ports import Clock
 
 READY_WORD = "ready"
@@ -33,7 +36,7 @@ READY_POLL_S = 0.1
 READY_POLL_LATER_S = 1.0
 READY_POLLS_BEFORE_LATER = 600
 RECONNECT_S = 1.0
-POWER_BUTTON_S = 5.0
+POWER_BUTTON_MS = 2000
 QUIT_S = 5.0
 KILL_S = 10.0
 
@@ -55,7 +58,9 @@ class Guest:
         self._follower: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._stopping = False
+        self._pressed_at_ms: int | None = None
         self._shutdown_cause = ""
+        self._unplugged: dict[str, asyncio.Event] = {}
         self._resets = 0
         self._resets_drained = 0
 
@@ -67,23 +72,25 @@ class Guest:
         return self.record.facts()
 
     async def start(
-        self, spec: GuestSpec, command: Sequence[str], seed: bytes, ports: dict[str, str]
+        self, new: Record, command: Sequence[str], seed: bytes, descriptors: Sequence[int] = ()
     ) -> None:
-        """The record is written first: a process that a crash leaves behind is looked for."""
+        """The record is written first: a process that a crash leaves behind is looked for. QEMU
+        inherits the descriptors."""
         await asyncio.to_thread(self.folder.prepare, seed)
         await asyncio.to_thread(clear_leftovers, self.folder.path)
-        new = Record(spec=spec, boots=spec.boots, power=Power.RUNNING, ports=ports)
         before = self.record
         await self._save(new)
         try:
-            process = await spawn(self.folder.path, command)
+            process = await spawn(self.folder.path, command, descriptors)
             self._hold(process)
-            await self._change(pid=process.pid, start_ticks=process.start_ticks)
-            await (await self._link()).execute("cont")
+            await self.change(pid=process.pid, start_ticks=process.start_ticks)
+            await self.ask("cont")
         except (DriverError, OSError) as error:
             words = last_words(self.folder.path)
             await self._clean_up_after_failure(before)
-            raise DriverUnavailable(f"QEMU did not start {spec.id}: {words or error}") from error
+            raise DriverUnavailable(
+                f"QEMU did not start {new.spec.id}: {words or error}"
+            ) from error
         except asyncio.CancelledError:
             await self._clean_up_after_failure(before)
             raise
@@ -101,32 +108,52 @@ class Guest:
         if self.record.power is not Power.RUNNING:
             return
         record, path = self.record, self.folder.path
+        if record.boot_id not in {"", boot_id()}:
+            await self._note_stopped("the host was restarted", crashed=True)
+            return
         process = await find(path, record.spec.id, record.pid, record.start_ticks)
         if process is None:
             await self._note_end_unseen()
             return
         self._hold(process)
-        await self._change(pid=process.pid, start_ticks=process.start_ticks)
+        await self.change(pid=process.pid, start_ticks=process.start_ticks)
         await asyncio.to_thread(self.folder.trim_log)
         self._follow()
 
     async def reset(self, boots: int) -> None:
         """Like a press of the reset button. Recorded afterwards: a crash between repeats it."""
-        await (await self._link()).execute("system_reset")
+        await self.ask("system_reset")
         self._lose_readiness()
-        await self._change(boots=boots, ready=False)
+        await self.change(boots=boots, ready=False)
 
-    async def stop(self, graceful_s: float) -> None:
-        """By the guest's own shutdown, then by QEMU's, then by the kernel's."""
+    async def press_power_button(self) -> None:
+        """Asks the guest to shut down. One that still boots does not notice it, and one that was
+        asked a moment ago need not be asked again. However it ends from here on, it was asked."""
+        now_ms, pressed_at_ms = self._clock.now_ms(), self._pressed_at_ms
+        just_now = pressed_at_ms is not None and now_ms - pressed_at_ms < POWER_BUTTON_MS
+        if just_now or not self.running:
+            return
+        self._pressed_at_ms = now_ms
+        if not self.record.asked_to_stop:
+            await self.change(asked_to_stop=True)
+        with contextlib.suppress(DriverUnavailable):
+            await self.ask("system_powerdown")
+
+    async def want_running(self) -> None:
+        """Whoever asked it to stop has thought better of it."""
+        if self.record.asked_to_stop:
+            self._pressed_at_ms = None
+            await self.change(asked_to_stop=False)
+
+    async def stop(self) -> None:
+        """Pulls the plug: by QEMU itself, then by the kernel."""
         process = self._process
         if process is None:
             return
         self._stopping = True
         try:
-            if graceful_s > 0 and await self._shut_down(process, graceful_s):
-                return
             with contextlib.suppress(DriverUnavailable):
-                await (await self._link()).execute("quit")
+                await self.ask("quit")
             if not await process.wait(QUIT_S):
                 process.kill()
             if not await process.wait(KILL_S):
@@ -136,14 +163,25 @@ class Guest:
                 await self._follower
             self._stopping = False
 
-    async def _shut_down(self, process: GuestProcess, graceful_s: float) -> bool:
-        """Presses the power button, and again: a guest that still boots does not notice it."""
-        with contextlib.suppress(TimeoutError, DriverUnavailable):
-            async with asyncio.timeout(graceful_s):
-                while process.running:
-                    await (await self._link()).execute("system_powerdown")
-                    await process.wait(POWER_BUTTON_S)
-        return not process.running
+    def device_of(self, volume_id: str) -> str:
+        """QEMU's name for a volume of this guest."""
+        return ROOT if volume_id == self.record.spec.root_volume_id else volume_id
+
+    async def unplug(self, device: str, timeout_s: float) -> None:
+        """Asks the guest to let go of the device, and waits so long. It may be asked again."""
+        gone = self._unplugged.setdefault(device, asyncio.Event())
+        try:
+            await (await self.monitor()).try_to("device_del", id=device)
+            async with asyncio.timeout(timeout_s):
+                await gone.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._unplugged.pop(device, None)
+
+    async def ask(self, command: str, **arguments: Any) -> Any:
+        """What QEMU answers. Raises DriverUnavailable, also where it does not run."""
+        return await (await self.monitor()).execute(command, **arguments)
 
     async def let_go(self) -> None:
         """Forgets the guest, which runs on."""
@@ -161,6 +199,7 @@ class Guest:
     def _hold(self, process: GuestProcess) -> None:
         self._process = process
         self._shutdown_cause = ""
+        self._pressed_at_ms = None
         self._resets = self._resets_drained = 0
 
     def _held(self) -> GuestProcess:
@@ -168,7 +207,7 @@ class Guest:
             raise DriverUnavailable(f"guest {self.record.spec.id} is not running")
         return self._process
 
-    async def _link(self) -> Monitor:
+    async def monitor(self) -> Monitor:
         """The monitor, connected anew where the connection was lost."""
         async with self._linking:
             if self._monitor is None or not self._monitor.connected:
@@ -197,6 +236,8 @@ class Guest:
             self._lose_readiness()
         elif name == "SHUTDOWN":
             self._shutdown_cause = data.get("reason", "")
+        elif name == "DEVICE_DELETED" and data.get("device") in self._unplugged:
+            self._unplugged[data["device"]].set()
 
     def _lose_readiness(self) -> None:
         self._resets += 1
@@ -213,8 +254,9 @@ class Guest:
         process = self._held()
         while process.running:
             try:
-                monitor = await self._link()
+                monitor = await self.monitor()
                 await self._set_going(monitor)
+                await self.note_volumes(monitor)
                 await self._watch(monitor)
             except (DriverUnavailable, OSError):  # OSError: the record could not be written
                 await process.wait(RECONNECT_S)
@@ -224,6 +266,15 @@ class Guest:
         """A crash of ours between a process's start and `cont` leaves a guest that waits."""
         if (await monitor.execute("query-status"))["status"] == "prelaunch":
             await monitor.execute("cont")
+
+    async def note_volumes(self, monitor: Monitor) -> None:
+        """Which further volumes it has, in QEMU's own words and in the order of the wish."""
+        disks = await plugged_disks(monitor)
+        wished = [volume for volume in self.record.spec.volumes if volume in disks]
+        others = [volume for volume in disks if volume not in {ROOT, *wished}]
+        found = (*wished, *others)
+        if found != self.record.volumes:
+            await self.change(volumes=found)
 
     async def _watch(self, monitor: Monitor) -> None:
         """Until the connection ends: asks whether the guest is ready, then waits for a reset."""
@@ -235,10 +286,10 @@ class Guest:
                 self._wake.clear()
                 if self.record.ready:
                     await self._wake.wait()
-                    await self._change()
+                    await self.change()
                     polls = 0
                 elif await self._hears_ready(monitor):
-                    await self._change(ready=True)
+                    await self.change(ready=True)
                     self._on_change(self.facts())
                 else:
                     polls += 1
@@ -256,17 +307,25 @@ class Guest:
         return fresh and READY_WORD in heard
 
     async def _note_end(self) -> None:
-        reason = "" if self._stopping else self._reason_of_end()
-        crashed = not self._stopping and self._shutdown_cause != "guest-shutdown"
+        asked = self._stopping or self.record.asked_to_stop
+        reason = "" if asked else self._reason_of_end()
+        crashed = not asked and self._shutdown_cause != "guest-shutdown"
         await self._drop()
         with contextlib.suppress(OSError):  # a full disk; the next adoption finds out by itself
             await self._note_stopped(reason, crashed=crashed)
-        if not self._stopping:
+        if not asked:
             self._on_change(self.facts())
 
     async def _note_stopped(self, reason: str, *, crashed: bool) -> None:
-        await self._change(
-            power=Power.STOPPED, ready=False, crashed=crashed, pid=None, reason=reason
+        asked = self.record.asked_to_stop
+        await self.change(
+            power=Power.STOPPED,
+            ready=False,
+            crashed=crashed and not asked,
+            pid=None,
+            reason="" if asked else reason,
+            volumes=(),
+            asked_to_stop=False,
         )
         await asyncio.to_thread(clear_leftovers, self.folder.path)
 
@@ -288,7 +347,7 @@ class Guest:
             self._process.let_go()
             self._process = None
 
-    async def _change(self, **changes: Any) -> None:
+    async def change(self, **changes: Any) -> None:
         await self._save(msgspec.structs.replace(self.record, **changes))
 
     async def _save(self, record: Record) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qemu.qmp import EventListener, QMPClient, QMPError, Runstate
+from qemu.qmp.qmp_client import ExecuteError
 
 from atoll.domain.errors import DriverUnavailable
 from atoll.drivers.qemu_args import QMP_SOCKET
@@ -37,6 +38,10 @@ class Forwarder(EventListener):
         self._on_event(event["event"], event.get("data", {}))
 
 
+class MonitorRefused(DriverUnavailable):
+    """QEMU answered that it will not."""
+
+
 class Monitor:
     """A live connection. `connect` makes it."""
 
@@ -48,7 +53,7 @@ class Monitor:
         return bool(self._client.runstate is Runstate.RUNNING)
 
     async def execute(self, command: str, **arguments: Any) -> Any:
-        """The answer. Raises DriverUnavailable, also where none comes in time."""
+        """The answer. Raises MonitorRefused, and DriverUnavailable where none comes in time."""
         try:
             async with asyncio.timeout(EXECUTE_S):
                 return await self._client.execute(command, arguments or None)
@@ -56,8 +61,25 @@ class Monitor:
             raise DriverUnavailable(
                 f"QEMU did not answer {command} within {EXECUTE_S:g} s: the host is overloaded"
             ) from error
+        except ExecuteError as error:
+            raise MonitorRefused(f"QEMU refused {command}: {error}") from error
         except (QMPError, OSError, EOFError) as error:
-            raise DriverUnavailable(f"QEMU refused {command}: {error}") from error
+            raise DriverUnavailable(f"QEMU's monitor broke at {command}: {error}") from error
+
+    async def try_to(self, command: str, **arguments: Any) -> None:
+        """What may have happened already: that QEMU refuses is no fault."""
+        with contextlib.suppress(MonitorRefused):
+            await self.execute(command, **arguments)
+
+    async def say(self, line: str) -> str:
+        """For the few things that only the monitor for people can do. Answers what it says."""
+        said = await self.execute("human-monitor-command", **{"command-line": line})
+        return str(said).strip()
+
+    async def give(self, descriptor: int, name: str) -> None:
+        """Hands an open file to QEMU, under a name. Ours stays open."""
+        self._client.send_fd_scm(descriptor)
+        await self.execute("getfd", fdname=name)
 
     async def closed(self) -> None:
         """Returns when the connection has ended."""
@@ -78,7 +100,7 @@ async def connect(
     monitor = Monitor(client)
     try:
         async with asyncio.timeout(timeout_s):
-            await client.connect(await dial(folder, pid))
+            await client.connect(await dial(folder, pid, QMP_SOCKET))
             answer: Any = await client.execute("query-uuid")
         if answer["UUID"] != uuid:
             raise DriverUnavailable(f"the monitor in {folder} belongs to another guest")
@@ -102,23 +124,23 @@ def quiet_client() -> QMPClient:
     return client
 
 
-async def dial(folder: Path, pid: int) -> socket.socket:
-    """A connection to the monitor's socket, tried until QEMU listens."""
+async def dial(folder: Path, pid: int, socket_name: str) -> socket.socket:
+    """A connection to one of the guest's sockets, tried until QEMU listens."""
     while True:
         with contextlib.suppress(FileNotFoundError, ConnectionRefusedError, BlockingIOError):
-            return open_socket(folder, pid)
+            return open_socket(folder, pid, socket_name)
         await asyncio.sleep(RETRY_S)
 
 
-def open_socket(folder: Path, pid: int) -> socket.socket:
+def open_socket(folder: Path, pid: int, socket_name: str) -> socket.socket:
     """By way of the folder's descriptor: a socket's path may have 108 bytes at most."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        connection.connect(f"/proc/self/fd/{descriptor}/{QMP_SOCKET}")
+        connection.connect(f"/proc/self/fd/{descriptor}/{socket_name}")
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         if struct.unpack("3i", credentials)[0] != pid:
-            raise ConnectionError("another process listens at the guest's monitor socket")
+            raise ConnectionError(f"another process listens at the guest's {socket_name}")
     except BaseException:
         connection.close()
         raise

@@ -97,13 +97,18 @@ class GuestProcess:
             self._child.returncode = 0  # or Popen would warn of a process that is meant to run on
 
 
-async def spawn(folder: Path, command: Sequence[str]) -> GuestProcess:
-    """Starts the command in the guest's folder, in a session of its own. Raises OSError."""
-    child = await asyncio.to_thread(start_child, folder, command)
+async def spawn(
+    folder: Path, command: Sequence[str], descriptors: Sequence[int] = ()
+) -> GuestProcess:
+    """Starts the command in the guest's folder, in a session of its own, with our descriptors
+    under their own numbers. Raises OSError."""
+    child = await asyncio.to_thread(start_child, folder, command, descriptors)
     return GuestProcess(child.pid, os.pidfd_open(child.pid), child)
 
 
-def start_child(folder: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
+def start_child(
+    folder: Path, command: Sequence[str], descriptors: Sequence[int]
+) -> subprocess.Popen[bytes]:
     with open_own(folder / STDERR_LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as stderr:
         return subprocess.Popen(
             command,
@@ -113,6 +118,7 @@ def start_child(folder: Path, command: Sequence[str]) -> subprocess.Popen[bytes]
             stderr=stderr,
             start_new_session=True,
             umask=UMASK,
+            pass_fds=descriptors,
         )
 
 
@@ -190,6 +196,11 @@ def start_ticks_of(pid: int) -> int | None:
         return None
     state, *fields = stat.rpartition(")")[2].split()
     return None if state == "Z" else int(fields[18])
+
+
+def boot_id() -> str:
+    """Of this machine: another one after each restart, when no process of before is left."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def was_killed(folder: Path) -> bool:

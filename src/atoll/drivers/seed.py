@@ -10,7 +10,7 @@ import binascii
 import json
 from collections.abc import Mapping
 from io import BytesIO
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv4Network, IPv6Interface
 from typing import Any
 
 from pycdlib import PyCdlib
@@ -20,6 +20,7 @@ from atoll.drivers.qemu_args import READY_PORT
 from atoll.messages import GuestSpec, NicSpec, SeedSpec
 
 LABEL = "cidata"
+IPV6_PREFIX_LENGTH = 64
 ISO_INTERCHANGE_LEVEL = 3
 CLOUD_CONFIG = b"#cloud-config\n"
 # What JSON allows as it is and YAML only escaped.
@@ -41,7 +42,7 @@ def build(guest: GuestSpec) -> bytes:
             "meta-data": as_json(meta_data(guest.id, guest.seed)),
             "user-data": user_data(guest.seed),
             "vendor-data": CLOUD_CONFIG + as_json(vendor_data(guest.seed)),
-            "network-config": as_json(network_config(guest.nic)),
+            "network-config": as_json(network_config(guest.nic, *guest.nics)),
         }
     )
 
@@ -80,21 +81,24 @@ def vendor_data(seed: SeedSpec) -> dict[str, Any]:
     return config
 
 
-def network_config(nic: NicSpec) -> dict[str, Any]:
+def network_config(nic: NicSpec, *further: NicSpec) -> dict[str, Any]:
     """Netplan's version 2. The gateway and the name server stand at the subnet's second and third
-    address in every network of ours."""
+    address in every network of ours; the way out is through the first NIC."""
     subnet = IPv4Network(nic.subnet_cidr)
-    return {
-        "version": 2,
-        "ethernets": {
-            "nic0": {
-                "match": {"macaddress": nic.mac},
-                "addresses": [str(IPv4Interface(f"{nic.private_ip}/{subnet.prefixlen}"))],
-                "routes": [{"to": "0.0.0.0/0", "via": str(subnet[2])}],
-                "nameservers": {"addresses": [str(subnet[3])]},
-            }
-        },
+    first = ethernet(nic) | {
+        "routes": [{"to": "0.0.0.0/0", "via": str(subnet[2])}],
+        "nameservers": {"addresses": [str(subnet[3])]},
     }
+    others = {f"nic{number}": ethernet(other) for number, other in enumerate(further, 1)}
+    return {"version": 2, "ethernets": {"nic0": first, **others}}
+
+
+def ethernet(nic: NicSpec) -> dict[str, Any]:
+    subnet = IPv4Network(nic.subnet_cidr)
+    addresses = [str(IPv4Interface(f"{nic.private_ip}/{subnet.prefixlen}"))]
+    if nic.ipv6 is not None:
+        addresses.append(str(IPv6Interface(f"{nic.ipv6}/{IPV6_PREFIX_LENGTH}")))
+    return {"match": {"macaddress": nic.mac}, "addresses": addresses}
 
 
 def as_json(value: Any) -> bytes:

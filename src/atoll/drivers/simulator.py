@@ -179,9 +179,7 @@ class SimulatorDriver:
                 self._specs[guest.id] = guest
                 boots = max(guest.boots, known.boots if known else 0)
                 self._set(
-                    GuestFacts(
-                        id=guest.id, power=Power.RUNNING, boots=boots, volumes=guest.volumes
-                    )
+                    GuestFacts(id=guest.id, power=Power.RUNNING, boots=boots, volumes=guest.volumes)
                 )
                 self._boot(guest.id)
             return self._guests[guest.id]
