@@ -9,25 +9,26 @@ import pytest
 from atoll.domain.errors import DriverRefused, DriverUnavailable
 from atoll.domain.security_groups import DEFAULT_RULES, Direction, Protocol, Rule
 from atoll.messages import NicSpec
-from atoll.networks.user import PORTS_MAX, UserNetwork
+from atoll.networks.public_ports import PORTS_MAX
+from atoll.networks.user import UserNetwork
+from atoll.ports import PortWiring
+from tests.networks.specs import guest_of, nic_of, tcp
 
 pytestmark = pytest.mark.anyio
 PUBLIC = "127.99.8.7"
-GUEST = "inst-1"
+FLOATING = "127.99.8.8"
 
 
-def nic(*rules: Rule, public_ip: str | None = PUBLIC) -> NicSpec:
-    return NicSpec(
-        mac="52:54:00:00:00:01",
-        private_ip="10.1.0.9",
-        subnet_cidr="10.1.0.0/16",
-        public_ip=public_ip,
-        rules=rules,
-    )
+def nic(
+    *rules: Rule, public_ip: str | None = PUBLIC, floating_ips: tuple[str, ...] = ()
+) -> NicSpec:
+    return nic_of(9, *rules, public_ip=public_ip, floating_ips=floating_ips)
 
 
-def tcp(port: int, port_max: int | None = None, cidr: str = "0.0.0.0/0") -> Rule:
-    return Rule(protocol=Protocol.TCP, port=port, port_max=port_max, cidr=cidr)
+async def wire(
+    nic: NicSpec, network: UserNetwork | None = None, *, plug: bool = True
+) -> PortWiring:
+    return await (network or UserNetwork()).ensure_port(guest_of(nic), nic, plug=plug)
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def occupied_port() -> Iterator[int]:
 
 
 async def test_the_guest_gets_its_subnet_gateway_name_server_and_address() -> None:
-    wiring = await UserNetwork().ensure_port(GUEST, nic())
+    wiring = await wire(nic())
     assert wiring.netdev == (
         "user,net=10.1.0.0/16,host=10.1.0.2,dns=10.1.0.3,dhcpstart=10.1.0.9,ipv6=off"
     )
@@ -46,11 +47,12 @@ async def test_the_guest_gets_its_subnet_gateway_name_server_and_address() -> No
 
 async def test_each_open_port_is_forwarded_once_from_the_public_address() -> None:
     rules = (tcp(8080, 8082), tcp(8081), Rule(protocol=Protocol.UDP, port=5353))
-    wiring = await UserNetwork().ensure_port(GUEST, nic(*rules))
+    wiring = await wire(nic(*rules))
     assert set(wiring.ports) == {"tcp/8080", "tcp/8081", "tcp/8082", "udp/5353"}
     assert wiring.ports["tcp/8081"] == f"{PUBLIC}:8081"
-    assert wiring.netdev.count("hostfwd=") == 4
-    assert f"hostfwd=tcp:{PUBLIC}:8081-10.1.0.9:8081" in wiring.netdev
+    assert len(wiring.forwards) == 4
+    assert f"tcp:{PUBLIC}:8081-10.1.0.9:8081" in wiring.forwards
+    assert f"udp:{PUBLIC}:5353-10.1.0.9:5353" in wiring.forwards
 
 
 async def test_a_port_that_somebody_has_is_replaced_by_one_ten_thousand_above(
@@ -59,15 +61,15 @@ async def test_a_port_that_somebody_has_is_replaced_by_one_ten_thousand_above(
     above = occupied_port + 10_000
     if above > 65_535:
         pytest.skip("the system gave out a port with none above")
-    wiring = await UserNetwork().ensure_port(GUEST, nic(tcp(occupied_port)))
+    wiring = await wire(nic(tcp(occupied_port)))
     assert wiring.ports == {f"tcp/{occupied_port}": f"{PUBLIC}:{above}"}
-    assert f"tcp:{PUBLIC}:{above}-10.1.0.9:{occupied_port}" in wiring.netdev
+    assert wiring.forwards == (f"tcp:{PUBLIC}:{above}-10.1.0.9:{occupied_port}",)
 
 
 async def test_a_replacement_never_takes_the_place_of_another_open_port() -> None:
     with closing(socket.create_server((PUBLIC, 20_022))):
         rules = (tcp(20_022), tcp(30_022))
-        wiring = await UserNetwork().ensure_port(GUEST, nic(*rules))
+        wiring = await wire(nic(*rules))
     assert wiring.ports == {
         "tcp/20022": f"{PUBLIC}:40022",
         "tcp/30022": f"{PUBLIC}:30022",
@@ -79,7 +81,7 @@ async def test_no_port_left_says_what_was_tried() -> None:
         closing(socket.create_server((PUBLIC, 60_001))),
         pytest.raises(DriverUnavailable, match="tried 60001"),
     ):
-        await UserNetwork().ensure_port(GUEST, nic(tcp(60_001)))
+        await wire(nic(tcp(60_001)))
 
 
 async def test_what_concerns_nobody_on_this_host_opens_nothing() -> None:
@@ -87,22 +89,23 @@ async def test_what_concerns_nobody_on_this_host_opens_nothing() -> None:
         tcp(80, cidr="203.0.113.0/24"),
         Rule(protocol=Protocol.ICMP),
         Rule(direction=Direction.EGRESS, protocol=Protocol.ALL),
+        tcp(81, group="sg-1"),
     )
-    assert (await UserNetwork().ensure_port(GUEST, nic(*rules))).ports == {}
+    assert (await wire(nic(*rules))).ports == {}
 
 
 async def test_a_rule_for_the_loopback_alone_opens() -> None:
-    wiring = await UserNetwork().ensure_port(GUEST, nic(tcp(8090, cidr="127.0.0.1/32")))
+    wiring = await wire(nic(tcp(8090, cidr="127.0.0.1/32")))
     assert set(wiring.ports) == {"tcp/8090"}
 
 
 async def test_without_a_public_address_nothing_is_open() -> None:
-    assert (await UserNetwork().ensure_port(GUEST, nic(tcp(80), public_ip=None))).ports == {}
+    assert (await wire(nic(tcp(80), public_ip=None))).ports == {}
 
 
 async def test_a_public_address_beyond_the_loopback_is_refused() -> None:
     with pytest.raises(DriverRefused, match="not a loopback address"):
-        await UserNetwork().ensure_port(GUEST, nic(public_ip="192.0.2.1"))
+        await wire(nic(public_ip="192.0.2.1"))
 
 
 @pytest.mark.parametrize(
@@ -116,11 +119,76 @@ async def test_a_public_address_beyond_the_loopback_is_refused() -> None:
 )
 async def test_more_ports_than_can_be_forwarded_are_refused(rules: tuple[Rule, ...]) -> None:
     with pytest.raises(DriverRefused, match=f"at most {PORTS_MAX}"):
-        await UserNetwork().ensure_port(GUEST, nic(*rules))
+        await wire(nic(*rules))
 
 
 async def test_the_default_group_opens_ssh_and_says_that_ping_is_not_the_guests() -> None:
     network = UserNetwork()
-    wiring = await network.ensure_port(GUEST, nic(*DEFAULT_RULES))
+    wiring = await wire(nic(*DEFAULT_RULES), network)
     assert set(wiring.ports) == {"tcp/22"}
     assert any("ICMP" in sentence for sentence in network.limits)
+
+
+async def test_a_floating_ip_leads_to_the_same_ports_as_the_public_address() -> None:
+    wiring = await wire(nic(tcp(8080), floating_ips=(FLOATING,)))
+    assert wiring.forwards == (
+        f"tcp:{PUBLIC}:8080-10.1.0.9:8080",
+        f"tcp:{FLOATING}:8080-10.1.0.9:8080",
+    )
+    assert wiring.ports == {"tcp/8080": f"{PUBLIC}:8080"}
+
+
+async def test_a_floating_ip_alone_is_where_the_guest_is_reached() -> None:
+    wiring = await wire(nic(tcp(8080), public_ip=None, floating_ips=(FLOATING,)))
+    assert wiring.ports == {"tcp/8080": f"{FLOATING}:8080"}
+
+
+async def test_a_port_that_stays_open_keeps_its_place_while_others_come_and_go() -> None:
+    network = UserNetwork()
+    before = await wire(nic(tcp(8080), tcp(8081)), network)
+    with closing(socket.create_server((PUBLIC, 8080))):  # the guest, as far as anybody can tell
+        after = await wire(nic(tcp(8080), tcp(8082), floating_ips=(FLOATING,)), network, plug=False)
+    assert before.forwards[0] in after.forwards
+    assert after.ports == {"tcp/8080": f"{PUBLIC}:8080", "tcp/8082": f"{PUBLIC}:8082"}
+    assert not any(":8081-" in forward for forward in after.forwards)
+
+
+async def test_a_new_port_does_not_take_the_replacement_of_another() -> None:
+    network = UserNetwork()
+    with closing(socket.create_server((PUBLIC, 20_022))):
+        first = await wire(nic(tcp(20_022)), network)
+    assert first.ports == {"tcp/20022": f"{PUBLIC}:30022"}
+    second = await wire(nic(tcp(20_022), tcp(30_022)), network)
+    assert second.ports == {"tcp/20022": f"{PUBLIC}:30022", "tcp/30022": f"{PUBLIC}:40022"}
+
+
+async def test_a_running_guest_that_is_taken_up_keeps_the_ports_that_it_holds() -> None:
+    """It listens at 18022, for 8022 was taken when it started; by now 8022 would be free."""
+    with closing(socket.create_server((PUBLIC, 18_022))):
+        wiring = await wire(nic(tcp(8022)), plug=False)
+    assert wiring.ports == {"tcp/8022": f"{PUBLIC}:18022"}
+
+
+async def test_a_server_of_the_host_is_not_taken_for_the_guest_that_is_taken_up() -> None:
+    with closing(socket.create_server(("0.0.0.0", 0))) as server:
+        port = server.getsockname()[1]
+        if port + 10_000 > 65_535:
+            pytest.skip("the system gave out a port with none above")
+        wiring = await wire(nic(tcp(port)), plug=False)
+    assert wiring.ports == {f"tcp/{port}": f"{PUBLIC}:{port + 10_000}"}
+
+
+async def test_a_guests_nics_are_wired_and_forgotten_one_by_one() -> None:
+    network, first, second = UserNetwork(), nic(tcp(8080)), nic_of(7, tcp(8080), public_ip=FLOATING)
+    guest = guest_of(first, second)
+    for one in (first, second):
+        await network.ensure_port(guest, one, plug=True)
+    with (
+        closing(socket.create_server((PUBLIC, 8080))),
+        closing(socket.create_server((FLOATING, 8080))),
+    ):
+        await network.remove_port(guest.id, first.mac)
+        kept = await network.ensure_port(guest, second, plug=True)
+        anew = await network.ensure_port(guest, first, plug=True)
+    assert kept.ports == {"tcp/8080": f"{FLOATING}:8080"}
+    assert anew.ports == {"tcp/8080": f"{PUBLIC}:18080"}

@@ -3,12 +3,13 @@
 import os
 import socket
 import sys
+from pkgutil import resolve_name
 
 from atoll.drivers import accelerator
 from atoll.drivers.images.assemble import ImageSettings, make_image_store
 from atoll.drivers.qemu import QemuDriver
 from atoll.networks.user import UserNetwork
-from atoll.ports import Clock, Driver
+from atoll.ports import Clock, Driver, Network
 from atoll.settings import Settings
 
 
@@ -34,10 +35,20 @@ async def build(settings: Settings, clock: Clock, faults: None) -> dict[str, Dri
     driver = QemuDriver(
         settings.state,
         images,
-        UserNetwork(),
+        network_of(settings, clock),
         clock,
         guest_uid=guest_uid,
         starts_at_once=settings.starts_at_once,
         accelerator=verdict,
     )
     return {socket.gethostname(): driver}
+
+
+def network_of(settings: Settings, clock: Clock) -> Network:
+    """Only who wants the network `bridge` pays for what it imports."""
+    if settings.network == "user":
+        return UserNetwork()
+    network: Network = resolve_name("atoll.networks.bridge:BridgeNetwork")(
+        settings.state / "networks", clock
+    )
+    return network

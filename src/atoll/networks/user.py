@@ -1,46 +1,37 @@
-"""The network that needs no privilege: QEMU's own user-mode stack (slirp), one for each guest.
+"""The network that needs no privilege: QEMU's own user-mode stack (slirp), one for each NIC.
 
 The driver asks it for each guest's wiring before the guest starts. A guest has its private
 address, a gateway and a name server at the subnet's second and third address, and reaches out
 freely. From outside, the ports that its security groups open are forwarded from the guest's public
-address, which is a loopback address (127.16.x.y) of this host. `LIMITS` says what it cannot do.
-It never listens on anything but that loopback address.
+and floating addresses, which are loopback addresses (127.16.x.y) of this host. `LIMITS` says what
+it cannot do. It never listens anywhere itself: QEMU does, as `PortWiring.forwards` tells it.
 """
 
 import asyncio
-import errno
-import socket
-from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 
 import msgspec
 
-from atoll.domain.errors import DriverRefused, DriverUnavailable
-from atoll.domain.security_groups import Direction, Protocol, Rule
-from atoll.messages import NicSpec
+from atoll.messages import GuestSpec, NicCounters, NicSpec
+from atoll.networks.public_ports import PORTS_MAX, Door, OuterPorts, outer_ports_of, shown
 from atoll.ports import PortWiring
-
-LOOPBACK = IPv4Network("127.0.0.0/8")
-PORTS_MAX = 100
-FALLBACK_OFFSET = 10_000
-FALLBACKS_MAX = 5
 
 LIMITS = (
     "ICMP is not forwarded: a ping of the public address is answered by the host's loopback.",
     "Every caller comes from this host: a rule for a range without 127.0.0.0/8 opens nothing.",
     "Egress rules are not enforced: a guest may reach whatever this host reaches.",
+    "That includes a metadata service of the cloud that this host itself may run in.",
     "A guest reaches this host's own loopback services at its gateway address.",
-    "Guests of one subnet do not see one another.",
-    f"At most {PORTS_MAX} ports are forwarded to a guest.",
+    "Guests of one subnet do not see one another: a rule for a security group opens nothing.",
+    f"At most {PORTS_MAX} ports are forwarded to a NIC, at each of its addresses.",
+    "IPv6 is off: an IPv6 address of a guest leads nowhere.",
+    "Traffic is not counted.",
 )
-
-SOCKET_KINDS = {Protocol.TCP: socket.SOCK_STREAM, Protocol.UDP: socket.SOCK_DGRAM}
-Opening = tuple[Protocol, int]
 
 
 class Port(msgspec.Struct, frozen=True):
     nic: NicSpec
-    wiring: PortWiring
+    outer_ports: OuterPorts
 
 
 class UserNetwork:
@@ -48,126 +39,49 @@ class UserNetwork:
     its ports gives the same answer."""
 
     def __init__(self) -> None:
-        self._ports: dict[str, Port] = {}
+        self._ports: dict[tuple[str, str], Port] = {}
 
     @property
     def limits(self) -> tuple[str, ...]:
         return LIMITS
 
-    async def ensure_port(self, guest_id: str, nic: NicSpec) -> PortWiring:
-        known = self._ports.get(guest_id)
-        if known is not None and known.nic == nic:
-            return known.wiring
-        wiring = await asyncio.to_thread(wire, guest_id, nic)
-        self._ports[guest_id] = Port(nic, wiring)
-        return wiring
+    async def open(self) -> None:
+        """Nothing is left to take up: each QEMU carries its network within itself."""
 
-    async def remove_port(self, guest_id: str) -> None:
-        self._ports.pop(guest_id, None)
+    async def close(self) -> None:
+        self._ports.clear()
+
+    async def ensure_port(self, guest: GuestSpec, nic: NicSpec, *, plug: bool) -> PortWiring:
+        """A NIC that we do not know and that needs no plugging is in a QEMU of before our time."""
+        key = guest.id, nic.mac
+        known = self._ports.get(key)
+        if known is None or known.nic != nic:
+            before = known.outer_ports if known else {}
+            adopted = known is None and not plug
+            outer_ports = await asyncio.to_thread(
+                outer_ports_of, guest.id, nic, before, adopted=adopted
+            )
+            known = self._ports[key] = Port(nic, outer_ports)
+        return wiring_of(known)
+
+    async def remove_port(self, guest_id: str, mac: str | None = None) -> None:
+        gone = [key for key in self._ports if key[0] == guest_id and mac in {None, key[1]}]
+        for key in gone:
+            del self._ports[key]
+
+    async def counters(self, guest_id: str) -> tuple[NicCounters, ...]:
+        return ()
 
 
-def wire(guest_id: str, nic: NicSpec) -> PortWiring:
-    subnet = IPv4Network(nic.subnet_cidr)
-    openings = openings_of(guest_id, nic.rules) if nic.public_ip else ()
-    public_ip = checked_public_ip(nic.public_ip) if nic.public_ip else ""
-    outer_ports = outer_ports_of(public_ip, openings)
-    forwards = [
-        f"hostfwd={protocol}:{public_ip}:{outer}-{nic.private_ip}:{inner}"
-        for (protocol, inner), outer in outer_ports.items()
-    ]
-    net = f"net={subnet},host={subnet[2]},dns={subnet[3]},dhcpstart={nic.private_ip},ipv6=off"
+def wiring_of(port: Port) -> PortWiring:
+    nic, subnet = port.nic, IPv4Network(port.nic.subnet_cidr)
+    host = f"net={subnet},host={subnet[2]},dns={subnet[3]}"
     return PortWiring(
-        netdev=",".join(["user", net, *forwards]),
-        ports={
-            f"{protocol}/{inner}": f"{public_ip}:{outer}"
-            for (protocol, inner), outer in outer_ports.items()
-        },
+        netdev=f"user,{host},dhcpstart={nic.private_ip},ipv6=off",
+        forwards=tuple(forward(nic, door, outer) for door, outer in port.outer_ports.items()),
+        ports=shown(nic, port.outer_ports),
     )
 
 
-def checked_public_ip(public_ip: str) -> str:
-    if IPv4Address(public_ip) not in LOOPBACK:
-        raise DriverRefused(
-            f"{public_ip} is not a loopback address: the user network serves 127.0.0.0/8 only; "
-            "choose the public range within it, or another network"
-        )
-    return public_ip
-
-
-def openings_of(guest_id: str, rules: Iterable[Rule]) -> tuple[Opening, ...]:
-    """The guest's ports that somebody on this host may reach, each once, in rising order."""
-    found = {opening for rule in rules if concerns_us(rule) for opening in ports_of(guest_id, rule)}
-    if len(found) > PORTS_MAX:
-        raise too_many(guest_id, len(found))
-    return tuple(sorted(found))
-
-
-def concerns_us(rule: Rule) -> bool:
-    return (
-        rule.direction is Direction.INGRESS
-        and rule.protocol is not Protocol.ICMP
-        and IPv4Network(rule.cidr).overlaps(LOOPBACK)
-    )
-
-
-def ports_of(guest_id: str, rule: Rule) -> Iterator[Opening]:
-    protocols = SOCKET_KINDS if rule.protocol is Protocol.ALL else [rule.protocol]
-    first = rule.port or 1
-    last = (rule.port_max or rule.port) if rule.port else 65_535
-    if last - first >= PORTS_MAX:
-        raise too_many(guest_id, last - first + 1)
-    return ((protocol, port) for protocol in protocols for port in range(first, last + 1))
-
-
-def too_many(guest_id: str, count: int) -> DriverRefused:
-    return DriverRefused(
-        f"the security groups of {guest_id} open {count} ports, and the user network forwards at "
-        f"most {PORTS_MAX} to a guest: name the ports that are needed in the rules"
-    )
-
-
-def outer_ports_of(public_ip: str, openings: tuple[Opening, ...]) -> dict[Opening, int]:
-    """Where each of the guest's ports is reached. A fallback never takes another one's place."""
-    taken = {port for _, port in openings}
-    outer_ports: dict[Opening, int] = {}
-    for opening in openings:
-        outer_ports[opening] = free_port(public_ip, *opening, taken)
-        taken.add(outer_ports[opening])
-    return outer_ports
-
-
-def free_port(public_ip: str, protocol: Protocol, wished: int, taken: set[int]) -> int:
-    """The wished port; or, where this host does not give it to us, the same plus 10,000 and on.
-
-    An unprivileged user gets no port below 1024, and a server of the host's own that listens on
-    0.0.0.0 has its port on the loopback addresses too.
-    """
-    if can_bind(public_ip, protocol, wished):
-        return wished
-    offsets = range(FALLBACK_OFFSET, FALLBACK_OFFSET * (FALLBACKS_MAX + 1), FALLBACK_OFFSET)
-    candidates = [wished + offset for offset in offsets if wished + offset <= 65_535]
-    for port in candidates:
-        if port not in taken and can_bind(public_ip, protocol, port):
-            return port
-    tried = ", ".join(map(str, [wished, *candidates]))
-    raise DriverUnavailable(
-        f"no {protocol} port of {public_ip} is free for the guest's port {wished} (tried {tried}): "
-        "stop what listens there, or close the port in the security group"
-    )
-
-
-def can_bind(public_ip: str, protocol: Protocol, port: int) -> bool:
-    """Whether QEMU could listen there: with the same option, and listening, as it would."""
-    with socket.socket(socket.AF_INET, SOCKET_KINDS[protocol]) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((public_ip, port))
-            if protocol is Protocol.TCP:
-                probe.listen(1)
-        except OSError as error:
-            if error.errno in {errno.EACCES, errno.EADDRINUSE, errno.EADDRNOTAVAIL}:
-                return False
-            raise DriverUnavailable(
-                f"{public_ip}:{port} cannot be tried: {error.strerror}"
-            ) from error
-    return True
+def forward(nic: NicSpec, door: Door, outer: int) -> str:
+    return f"{door.protocol}:{door.address}:{outer}-{nic.private_ip}:{door.port}"

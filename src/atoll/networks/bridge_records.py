@@ -1,0 +1,106 @@
+"""What the network `bridge` remembers on disk: its own name, and each port that it was asked for.
+
+A port's record is written before anything is built for it and goes last, so that nothing is ever
+built that no record tells of. Records hold user data and are readable by us alone.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from atoll.domain.errors import DriverUnavailable
+from atoll.messages import GuestSpec, NicSpec
+from atoll.networks.bridge_links import tap_name
+from atoll.networks.bridge_rules import Member
+from atoll.networks.public_ports import Door
+from atoll.networks.uplink import Forward
+
+IDENTITY_FILE = "identity.json"
+T = TypeVar("T")
+NAME_BYTES = 3
+SECRET_BYTES = 32
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """`name` tells the namespaces of this installation from those of others on this machine;
+    `secret` signs metadata tokens."""
+
+    name: str
+    secret: bytes
+
+
+class Port(msgspec.Struct, frozen=True, kw_only=True):
+    """A NIC of a guest as we were last asked for it, and where its open ports are reached."""
+
+    guest: GuestSpec
+    nic: NicSpec
+    namespace: str
+    outer_ports: tuple[tuple[Door, int], ...] = ()
+
+    @property
+    def tap(self) -> str:
+        return tap_name(self.guest.id, self.nic.mac)
+
+    @property
+    def member(self) -> Member:
+        return Member(self.tap, self.nic)
+
+    @property
+    def forwards(self) -> set[Forward]:
+        return {
+            Forward(Door(door.address, door.protocol, outer), self.nic.private_ip, door.port)
+            for door, outer in self.outer_ports
+        }
+
+
+class Records:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def identity(self) -> Identity:
+        """Made up at the first time."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self.folder / IDENTITY_FILE
+        if not path.exists():
+            name = secrets.token_hex(NAME_BYTES)
+            self._write(
+                path, msgspec.json.encode(Identity(name, secrets.token_bytes(SECRET_BYTES)))
+            )
+        return self._read(path, Identity)
+
+    def load(self) -> dict[str, Port]:
+        """All ports by their taps."""
+        paths = self.folder.glob("port-*.json")
+        return {port.tap: port for port in (self._read(path, Port) for path in sorted(paths))}
+
+    def save(self, port: Port) -> None:
+        self._write(self._path(port.tap), msgspec.json.encode(port))
+
+    def remove(self, tap: str) -> None:
+        self._path(tap).unlink(missing_ok=True)
+
+    def _path(self, tap: str) -> Path:
+        return self.folder / f"port-{tap}.json"
+
+    def _read(self, path: Path, kind: type[T]) -> T:
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=kind)
+        except msgspec.DecodeError as error:
+            raise DriverUnavailable(
+                f"{path} cannot be read: {error}; restore it from a backup, or remove it and "
+                "start its guest again"
+            ) from error
+
+    def _write(self, path: Path, content: bytes) -> None:
+        """Whole or not at all, also after a power cut."""
+        new = path.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        new.touch(mode=0o600)
+        with new.open("r+b") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        new.rename(path)
