@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("atoll.api.http",),
     ("atoll.api.native", "atoll.api.vultr", "atoll.api.genesis", "atoll.api.awx",
      "atoll.api.registry", "atoll.api.mcp"),
-    ("atoll.api.asgi", "atoll.api.docs", "atoll.api.native.openapi"),
+    ("atoll.api.dns", "atoll.api.asgi", "atoll.api.docs", "atoll.api.native.openapi"),
     ("atoll.settings", "atoll.state_dir", "atoll.system"),
     ("atoll.hypervisors",),
     ("atoll.app",),

@@ -78,6 +78,7 @@ class Cloud:
         )
         self.desk = Desk(self.store, self.clock, self.ids, self.engine.accepted)
         self.reconciler = Reconciler(self.store, self.clock, self.ids, self.engine.wake)
+        self.names: Any = None
         courier = HttpCourier(allow_private=settings.allow_private_urls)
         self.messenger = Messenger(self.store, self.clock, courier)
         self.timekeeper = Timekeeper(self.store, self.clock, self.ids, self.engine.wake)
@@ -101,11 +102,17 @@ class Cloud:
         self._go(self.reconciler.watch_hosts(), "host watch")
         self._go(self.timekeeper.run(), "timekeeper")
         self._go(self.messenger.run(), "messenger")
+        if self.settings.dns_port:
+            # Imported where it is used: an idle server stays small.
+            self.names = resolve_name("atoll.api.dns:NameServer")(self.store, self.ranges)
+            await self.names.open(self.settings.host, self.settings.dns_port)
         self._go(housekeeping.run(self.store, self.clock), "housekeeping")
         self.ready = True
 
     async def stop(self) -> None:
         self.ready = False
+        if self.names is not None:
+            self.names.close()
         for task in reversed(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

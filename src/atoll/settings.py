@@ -34,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     engine: str | None = None
     lease_s: float = 15.0
     recoverable_s: int = 0
+    dns_port: int = 0
     log_level: str = "info"
     proxies: dict[str, str] = {}
 
@@ -92,6 +93,8 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--lease-s", type=float, default=default("lease_s", 15.0))
     add("--recoverable-s", type=int, default=default("recoverable_s", 0),
         help="for how many seconds a deleted instance can be recovered")  # fmt: skip
+    add("--dns-port", type=int, default=default("dns_port", 0),
+        help="answers reverse DNS for public addresses by UDP on this port")  # fmt: skip
     add("--log-level", choices=("debug", "info", "warning", "error"),
         default=default("log_level", "info"))  # fmt: skip
     return options

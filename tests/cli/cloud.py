@@ -15,6 +15,13 @@ IMAGE_ID = "img-06c0000000000000000000000c"
 KEY_ID = "key-06c0000000000000000000000d"
 HOST_ID = "host-06c0000000000000000000000e"
 API_KEY_ID = "ak-06c0000000000000000000000f"
+VOLUME_ID = "vol-06c0000000000000000000000g"
+SNAPSHOT_ID = "snap-06c0000000000000000000000h"
+FLOATING_IP_ID = "fip-06c0000000000000000000000j"
+GROUP_ID = "sg-06c0000000000000000000000k"
+VPC_ID = "vpc-06c0000000000000000000000m"
+SUBNET_ID = "subnet-06c0000000000000000000000n"
+PROJECT_ID = "proj-06c0000000000000000000000p"
 
 
 @dataclass(frozen=True)
@@ -42,8 +49,8 @@ class Cloud:
         self, method: str, path: str, *bodies: Any, status: int = 200, **headers: str
     ) -> None:
         for body in bodies:
-            text = body if isinstance(body, str) else json.dumps(body)
-            kind = "text/plain" if isinstance(body, str) else "application/json"
+            text = body if isinstance(body, str | bytes) else json.dumps(body)
+            kind = "text/plain" if isinstance(body, str | bytes) else "application/json"
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             response = Response(text, status=status, headers={"Content-Type": kind, **named})
             self._answers[method, path].append(response)
@@ -63,13 +70,19 @@ class Cloud:
         self.asked.append(Asked(request.method, request.path, query, dict(request.headers), body))
         if request.method == "GET" and request.path in self._lists:
             wanted = query.get("name")
-            things = self._lists[request.path]
+            things = [one for one in self._lists[request.path] if is_listed(one, query)]
             shown = [one for one in things if not wanted or one["metadata"]["name"] in wanted]
             return Response(json.dumps({"items": shown, "next": None}))
         scripted = self._answers[request.method, request.path]
         if not scripted:
             return Response(json.dumps({"error": f"no {request.path}", "code": "NOT_FOUND"}), 404)
         return scripted.pop(0) if len(scripted) > 1 else scripted[0]
+
+
+def is_listed(thing: dict[str, Any], query: dict[str, list[str]]) -> bool:
+    """What is terminated is in a list only where that is asked for."""
+    deleted = thing.get("status", {}).get("state") == "terminated"
+    return deleted == (query.get("state") == ["terminated"])
 
 
 def instance(state: str = "running", *, ready: bool = True, **status: Any) -> dict[str, Any]:

@@ -7,10 +7,16 @@ import pytest
 
 from tests.cli.cloud import (
     API_KEY_ID,
+    FLOATING_IP_ID,
+    GROUP_ID,
     HOST_ID,
     IMAGE_ID,
     KEY_ID,
     OPERATION_ID,
+    SNAPSHOT_ID,
+    SUBNET_ID,
+    VOLUME_ID,
+    VPC_ID,
     Cloud,
     accepted,
     failed_operation,
@@ -33,6 +39,12 @@ SUM = "sha256:" + "0" * 64
         ("type", "/v1/types"),
         ("region", "/v1/regions"),
         ("host", "/v1/hosts"),
+        ("volume", "/v1/volumes"),
+        ("snapshot", "/v1/snapshots"),
+        ("floating-ip", "/v1/floating-ips"),
+        ("vpc", "/v1/vpcs"),
+        ("subnet", "/v1/subnets"),
+        ("project", "/v1/projects"),
     ],
 )
 def test_every_list_is_a_table_or_the_servers_json(
@@ -176,12 +188,13 @@ def test_without_a_public_key_the_user_is_told_to_make_one(atoll: Atoll) -> None
 def test_a_new_api_key_is_alone_on_stdout(atoll: Atoll, cloud: Cloud) -> None:
     made = {**named(API_KEY_ID, "ci", role="member"), "status": {"key": "ak_live_secret"}}
     cloud.answers("POST", "/v1/api-keys", made, status=201)
-    ended = atoll("apikey", "create", "ci", "--role", "viewer", "--limit-class", "standard")
+    limits = ("--limit-class", "standard", "--project", "team")
+    ended = atoll("apikey", "create", "ci", "--role", "viewer", *limits)
     assert ended.out == "ak_live_secret\n"
     assert "shown only now" in ended.err
     assert cloud.all_of("POST")[0].body == {
         "metadata": {"name": "ci"},
-        "spec": {"role": "viewer", "limit_class": "standard"},
+        "spec": {"role": "viewer", "limit_class": "standard", "project": "team"},
     }
 
 
@@ -190,7 +203,10 @@ def test_a_new_api_key_is_alone_on_stdout(atoll: Atoll, cloud: Cloud) -> None:
     [
         ("key", "/v1/ssh-keys", KEY_ID),
         ("apikey", "/v1/api-keys", API_KEY_ID),
-        ("image", "/v1/images", IMAGE_ID),
+        ("floating-ip", "/v1/floating-ips", FLOATING_IP_ID),
+        ("group", "/v1/security-groups", GROUP_ID),
+        ("vpc", "/v1/vpcs", VPC_ID),
+        ("subnet", "/v1/subnets", SUBNET_ID),
     ],
 )
 def test_things_are_deleted_by_name_with_yes_only(
@@ -202,6 +218,66 @@ def test_things_are_deleted_by_name_with_yes_only(
     assert not cloud.all_of("DELETE")
     assert atoll(group, "delete", "old", "--yes").code == 0
     assert cloud.all_of("DELETE")[0].path == f"{path}/{thing_id}"
+
+
+@pytest.mark.parametrize(
+    ("group", "path", "thing_id"),
+    [
+        ("image", "/v1/images", IMAGE_ID),
+        ("volume", "/v1/volumes", VOLUME_ID),
+        ("snapshot", "/v1/snapshots", SNAPSHOT_ID),
+    ],
+)
+def test_things_that_hosts_keep_are_deleted_with_yes_only_and_waited_for(
+    group: str, path: str, thing_id: str, atoll: Atoll, cloud: Cloud
+) -> None:
+    cloud.has(path, named(thing_id, "old"))
+    cloud.answers("DELETE", f"{path}/{thing_id}", accepted(), status=202)
+    cloud.answers("GET", OPERATION, operation("running"), operation())
+    assert atoll(group, "delete", "old").code == 2
+    assert not cloud.all_of("DELETE")
+    ended = atoll(group, "delete", "old", "--yes")
+    assert (ended.code, ended.out) == (0, "old is deleted\n")
+    assert cloud.all_of("DELETE")[0].path == f"{path}/{thing_id}"
+    assert cloud.asked[-1].path == OPERATION
+
+
+NAMED = [
+    ("volume", "/v1/volumes", VOLUME_ID),
+    ("snapshot", "/v1/snapshots", SNAPSHOT_ID),
+    ("floating-ip", "/v1/floating-ips", FLOATING_IP_ID),
+    ("group", "/v1/security-groups", GROUP_ID),
+    ("vpc", "/v1/vpcs", VPC_ID),
+    ("subnet", "/v1/subnets", SUBNET_ID),
+]
+
+
+@pytest.mark.parametrize(("group", "path", "thing_id"), NAMED)
+def test_things_get_another_name_and_labels(
+    group: str, path: str, thing_id: str, atoll: Atoll, cloud: Cloud
+) -> None:
+    thing = named(thing_id, "old")
+    thing["metadata"]["labels"] = {"tier": "web", "old": "yes"}
+    cloud.has(path, thing)
+    cloud.answers("PATCH", f"{path}/{thing_id}", thing)
+    assert atoll(group, "rename", "old", "new").out == "old is now new\n"
+    ended = atoll(group, "label", "old", "colour=red", "old-")
+    assert ended.out == "labels of old: tier=web, colour=red\n"
+    rename, label = cloud.all_of("PATCH")
+    assert rename.body == {"metadata": {"name": "new"}}
+    assert label.body == {"metadata": {"labels": {"tier": "web", "colour": "red"}}}
+    assert label.headers["If-Match"] == '"1"'
+
+
+@pytest.mark.parametrize(("group", "path", "thing_id"), NAMED)
+def test_a_thing_that_is_not_there_is_said_with_the_noun_and_the_way_to_the_list(
+    group: str, path: str, thing_id: str, atoll: Atoll, cloud: Cloud
+) -> None:
+    cloud.has(path)
+    ended = atoll(group, "show", "data")
+    assert (ended.code, ended.out) == (1, "")
+    assert "called 'data'" in ended.err
+    assert f"`atoll {group} list`" in ended.err
 
 
 @pytest.mark.parametrize(("verb", "enabled"), [("enable", True), ("disable", False)])

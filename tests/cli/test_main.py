@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cyclopts import App
 
 from atoll.cli.app import make_app, run
 from atoll.cli.commands import COMMANDS
@@ -56,16 +58,30 @@ def test_every_command_has_help(command: tuple[str, str, str], bare_atoll: Atoll
     assert ended.out.startswith(f"Usage: atoll {command[0]}")
 
 
+def leaves_of(app: App) -> Iterator[App]:
+    """The commands below a group, and the group itself where it can be called."""
+    below = [app[verb] for verb in app if not verb.startswith("-")]
+    if app.default_command is not None:
+        yield app
+    for one in below:
+        yield from leaves_of(one)
+
+
 def test_every_command_that_asks_the_server_takes_json() -> None:
     app = make_app()
-    silent = {"up", "login", "--help", "-h", "--version", "--install-completion"}
-    without = []
-    for group in set(app) - silent:
-        verbs = [verb for verb in app[group] if not verb.startswith("-")]
-        for leaf in [app[group][verb] for verb in verbs] or [app[group]]:
-            if "--json" not in str(leaf.assemble_argument_collection()):
-                without.append(leaf.name)
+    asking = [name for name in app if not name.startswith("-") and name not in {"up", "login"}]
+    leaves = [leaf for name in asking for leaf in leaves_of(app[name])]
+    assert len(leaves) > 80
+    without = [
+        leaf.name for leaf in leaves if "--json" not in str(leaf.assemble_argument_collection())
+    ]
     assert without == []
+
+
+def test_only_the_console_loads_the_websocket_library() -> None:
+    groups = "\n".join(f"import {command.target.partition(':')[0]}" for command in COMMANDS)
+    assert "websockets" not in modules_after(groups)
+    assert "websockets" in modules_after("import atoll.cli.instance_console")
 
 
 @pytest.mark.parametrize(

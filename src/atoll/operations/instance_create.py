@@ -55,6 +55,10 @@ async def take_addresses(context: StepContext) -> None:
 
 
 async def release_addresses(context: StepContext) -> None:
+    instance = await instance_of(context)
+    named = await context.tx.reverse_records.find(instance.public_ip or "")
+    if named is not None and named.holder_id == instance.id:
+        context.tx.reverse_records.remove(named)
     context.tx.addresses.release(context.operation.resource_id)
 
 

@@ -105,6 +105,9 @@ def delete(reference: str, version: int | None = None) -> UseCase:
                 "detach it first"
             )
         case.tx.addresses.release(floating_ip.id)
+        named = await case.tx.reverse_records.find(floating_ip.address)
+        if named is not None and named.holder_id == floating_ip.id:
+            case.tx.reverse_records.remove(named)
         quotas.give_back(case, Amounts(floating_ips=1))
         owned.remove(case, case.tx.floating_ips, floating_ip, NOUN)
         return Accepted(floating_ip)

@@ -26,6 +26,17 @@ class AddressRows:
         rows = await self.unit.fetch(query, {"scope": scope, "instance_id": instance_id})
         return int(rows[0][0]) if rows else None
 
+    async def holder(self, scope: str, number: int) -> str | None:
+        query = self.unit.statements.get(
+            "addresses.holder",
+            lambda: sa.select(address.instance_id).where(
+                address.scope == bind("scope", address.scope),
+                address.number == bind("number", address.number),
+            ),
+        )
+        rows = await self.unit.fetch(query, {"scope": scope, "number": number})
+        return str(rows[0][0]) if rows else None
+
     async def count(self) -> int:
         query = self.unit.statements.get(
             "addresses.count", lambda: sa.select(sa.func.count()).select_from(tables.addresses)

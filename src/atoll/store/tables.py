@@ -128,6 +128,7 @@ labels = sa.Table(
     sqlite_with_rowid=False,
 )
 
+reverse_records = noun("reverse_records", text("project_id"), integer("version"))
 webhooks = owned("webhooks", integer("due_at_ms"))
 sa.Index(None, webhooks.c.due_at_ms)
 timers = noun(

@@ -10,21 +10,23 @@ from atoll.domain.networks import Subnet, Vpc
 from atoll.domain.plans import Plan
 from atoll.domain.projects import ApiKey, Project
 from atoll.domain.regions import Region
+from atoll.domain.reverse_dns import ReverseRecord
 from atoll.domain.security_groups import SecurityGroup
 from atoll.domain.snapshots import Snapshot
 from atoll.domain.ssh_keys import SshKey
 from atoll.domain.startup_scripts import StartupScript
+from atoll.domain.timers import Timer
 from atoll.domain.volumes import Volume
+from atoll.domain.webhooks import Webhook
 from atoll.store import tables
 from atoll.store.addresses import AddressRows
+from atoll.store.due import DueRows
 from atoll.store.history import AnswerRows, AuditRows, EventRows
 from atoll.store.hosts import HostRows
 from atoll.store.operations import OperationRows
 from atoll.store.quotas import QuotaRows
 from atoll.store.rows import DocumentMapping, NounRows
-from atoll.store.timers import TimerRows
 from atoll.store.unit import Database, Unit, lazily
-from atoll.store.webhooks import WebhookRows
 
 INSTANCES = DocumentMapping(Instance, tables.instances, "instance")
 IMAGES = DocumentMapping(Image, tables.images, "image", kept=True)
@@ -40,6 +42,9 @@ SECURITY_GROUPS = DocumentMapping(
 VOLUMES = DocumentMapping(Volume, tables.volumes, "volume")
 SNAPSHOTS = DocumentMapping(Snapshot, tables.snapshots, "snapshot")
 FLOATING_IPS = DocumentMapping(FloatingIp, tables.floating_ips, "floating IP")
+REVERSE_RECORDS = DocumentMapping(ReverseRecord, tables.reverse_records, "reverse record")
+TIMERS = DocumentMapping(Timer, tables.timers, "timer")
+WEBHOOKS = DocumentMapping(Webhook, tables.webhooks, "webhook")
 PROJECTS = DocumentMapping(Project, tables.projects, "project")
 API_KEYS = DocumentMapping(ApiKey, tables.api_keys, "api key")
 
@@ -122,12 +127,16 @@ class SqlTransaction:
         return AddressRows(self.unit)
 
     @lazily
-    def webhooks(self) -> WebhookRows:
-        return WebhookRows(self.unit)
+    def reverse_records(self) -> NounRows[ReverseRecord]:
+        return NounRows(self.unit, REVERSE_RECORDS)
 
     @lazily
-    def timers(self) -> TimerRows:
-        return TimerRows(self.unit)
+    def webhooks(self) -> DueRows[Webhook]:
+        return DueRows(self.unit, WEBHOOKS)
+
+    @lazily
+    def timers(self) -> DueRows[Timer]:
+        return DueRows(self.unit, TIMERS)
 
     @lazily
     def quotas(self) -> QuotaRows:

@@ -110,5 +110,5 @@ def test_every_kind_of_change_takes_a_key(api: Api) -> None:
 def test_a_dry_run_does_not_use_the_key_up(api: Api) -> None:
     body = instance_body("a")
     for _ in range(2):
-        api.post("/v1/instances?dry_run=true", body, 200, Idempotency_Key="k")
+        assert api.post("/v1/instances?dry_run=true", body, 200, Idempotency_Key="k")["plan"]
     api.post("/v1/instances", body, Idempotency_Key="k")

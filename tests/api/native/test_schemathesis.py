@@ -77,6 +77,7 @@ def things(cloud: RunningCloud) -> Iterator[dict[str, str]]:
         "snapshot_id": api.post("/v1/snapshots", snapshot)["id"],
         "floating_ip_id": api.named("floating-ips", region="local")["id"],
         "webhook_id": api.named("webhooks", url="https://example.com/")["id"],
+        "address": instance["status"]["public_ip"],
         "script_id": api.named("startup-scripts", script="IyEvYmluL3NoCg==")["id"],
         "project_id": api.items("/v1/projects")[0]["id"],
         "name": "mini",

@@ -31,6 +31,7 @@ from atoll.api.native.operations import Operations
 from atoll.api.native.problems import message_in, problems_of
 from atoll.api.native.projects import ApiKeys, Projects
 from atoll.api.native.quotas import Quotas
+from atoll.api.native.reverse_dns import ReverseDns
 from atoll.api.native.security_groups import SecurityGroups
 from atoll.api.native.simulator import Faults
 from atoll.api.native.snapshots import Snapshots
@@ -50,7 +51,7 @@ OPERATIONS, OPERATION = "v1/operations", "/v1/operations/"
 CONTROLLERS = (
     Instances, Consoles, Operations, Events, Types, Regions, Images, SshKeys, Vpcs, Subnets,
     SecurityGroups, Volumes, Snapshots, FloatingIps, InstanceActions, Quotas, Hosts, ApiKeys,
-    Projects, StartupScripts, Webhooks, Faults,
+    Projects, StartupScripts, Webhooks, ReverseDns, Faults,
 )  # fmt: skip
 NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 ALIASES = {"states": "state", "bytes_": "bytes"}

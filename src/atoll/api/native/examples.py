@@ -57,6 +57,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "updateStartupScript": {"spec": {"script": "IyEvYmluL3NoCmVjaG8gYnllCg=="}},
     "createWebhook": named("ops", url="https://example.com/atoll", events=["instance.*"]),
     "updateWebhook": {"spec": {"enabled": False}},
+    "setReverseRecord": {"name": "web.example.com"},
     "createVpc": named("vpc-abc123", cidr="10.0.0.0/16"),
     "updateVpc": {"metadata": {"labels": {"env": "production"}}},
     "createSubnet": named("subnet-def456", vpc_id="vpc-abc123", cidr="10.0.1.0/24"),

@@ -1,0 +1,33 @@
+"""The name that a public address bears."""
+
+import re
+
+import msgspec
+
+from atoll.domain.errors import Invalid
+
+NAME_MAX = 253
+LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+
+
+class ReverseRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """`id` is the address itself. `holder_id` is the instance or floating IP that has it: the
+    record counts as long as that is so."""
+
+    id: str
+    project_id: str
+    holder_id: str
+    name: str
+    version: int = 1
+    created_at_ms: int
+
+
+def host_name(text: str, field: str) -> str:
+    """In small letters and without a dot at its end (RFC 1123 section 2.1). Raises Invalid."""
+    name = text.lower().removesuffix(".")
+    labels = name.split(".")
+    if len(name) > NAME_MAX or len(labels) < 2 or not all(map(LABEL.fullmatch, labels)):
+        raise Invalid(
+            f"{field}: {text[:80]!r} is not a full host name; one is web.example.com", field=field
+        )
+    return name

@@ -1,0 +1,69 @@
+"""The seams: what the layers above ask of store, bus, drivers, networks and clock.
+
+Nothing here is implemented here. Each port has one contract suite in `tests/contract/` that
+every implementation passes.
+"""
+
+from typing import Protocol
+
+from atoll.ports.hosts import (
+    Bus,
+    Courier,
+    Driver,
+    Faults,
+    Network,
+    PortWiring,
+    Stream,
+)
+from atoll.ports.store import (
+    Addresses,
+    Audit,
+    Due,
+    Events,
+    Filter,
+    Hosts,
+    Idempotency,
+    Operations,
+    Quotas,
+    Rows,
+    Store,
+    Transaction,
+    Watch,
+)
+
+__all__ = [
+    "Addresses",
+    "Audit",
+    "Bus",
+    "Clock",
+    "Courier",
+    "Driver",
+    "Due",
+    "Events",
+    "Faults",
+    "Filter",
+    "Hosts",
+    "Idempotency",
+    "Ids",
+    "Network",
+    "Operations",
+    "PortWiring",
+    "Quotas",
+    "Rows",
+    "Store",
+    "Stream",
+    "Transaction",
+    "Watch",
+]
+
+
+class Clock(Protocol):
+    """Time. A test's clock jumps; nothing else in the system knows what time it is."""
+
+    def now_ms(self) -> int: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Ids(Protocol):
+    def new(self, prefix: str) -> str: ...

@@ -1,0 +1,200 @@
+"""What is asked of hosts, and of the world outside: bus, driver, network, courier."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from atoll.domain.faults import Fault
+from atoll.domain.hosts import Capabilities, Capacity
+from atoll.messages import (
+    Console,
+    GuestFacts,
+    GuestMetrics,
+    GuestSpec,
+    ImageFacts,
+    ImageSpec,
+    NicCounters,
+    NicSpec,
+    OpenConsole,
+    Reply,
+    Report,
+    Request,
+    SnapshotFacts,
+    VolumeSpec,
+)
+
+
+class Stream(Protocol):
+    """Bytes both ways. Each method raises DriverUnavailable once the other side is gone."""
+
+    async def receive(self) -> bytes:
+        """The next bytes; none at all where the other side has closed."""
+        ...
+
+    async def send(self, data: bytes) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Bus(Protocol):
+    """Carries requests to the agent of one host, and reports back."""
+
+    async def request(self, host_id: str, request: Request, *, timeout_s: float) -> Reply:
+        """The agent's answer. Raises what the agent raised (a DriverError), DriverElsewhere where
+        the host's agent is not to be reached from here now, and DriverUnavailable where it does
+        not answer in time."""
+        ...
+
+    def serve(
+        self,
+        host_id: str,
+        handler: Callable[[Request], Coroutine[Any, Any, Reply]],
+        connector: Callable[[OpenConsole], Coroutine[Any, Any, "Stream"]],
+    ) -> Callable[[], None]:
+        """Answers this host's requests until the returned function is called."""
+        ...
+
+    async def connect(self, host_id: str, request: OpenConsole, *, timeout_s: float) -> "Stream":
+        """A connection to one of a guest's consoles. Raises as `request` does."""
+        ...
+
+    async def report(self, report: Report) -> None: ...
+
+    def on_report(self, handler: Callable[[Report], Coroutine[Any, Any, None]]) -> None: ...
+
+
+class Driver(Protocol):
+    """One kind of hypervisor on one host. Every verb may be repeated at any time, is given the
+    whole wish, returns facts, and raises only DriverError."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def open(self, on_change: Callable[[GuestFacts], None]) -> None:
+        """Takes up what an earlier process left, then calls `on_change` whenever a guest
+        changes by itself."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go. Guests run on."""
+        ...
+
+    async def capacity(self) -> Capacity: ...
+
+    async def ensure_image(self, image: ImageSpec) -> ImageFacts:
+        """Raises DriverBusy, with the percentage, while it is being fetched or built."""
+        ...
+
+    async def remove_image(self, image_id: str) -> None: ...
+
+    async def ensure_volume(self, volume: VolumeSpec) -> None:
+        """Makes it, or lets it grow, also below a running guest. Never shrinks it."""
+        ...
+
+    async def remove_volume(self, volume_id: str) -> None:
+        """Raises DriverRefused while a running guest has it."""
+        ...
+
+    async def ensure_snapshot(self, snapshot_id: str, volume_id: str) -> SnapshotFacts:
+        """Takes it in constant time, of a running guest's volume too; a second time it only says
+        what there is. Raises DriverRefused where there is no such volume."""
+        ...
+
+    async def remove_snapshot(self, snapshot_id: str) -> None: ...
+
+    async def ensure_running(self, guest: GuestSpec) -> GuestFacts:
+        """Raises DriverBusy while the host has enough guests starting already."""
+        ...
+
+    async def ensure_configured(self, guest: GuestSpec) -> GuestFacts:
+        """Raises DriverBusy while the guest has not let go of a volume that it shall lose, and
+        DriverRefused where it has no place for one more."""
+        ...
+
+    async def ensure_stopped(self, guest_id: str, *, force: bool) -> GuestFacts:
+        """Without `force` the guest is asked, and the facts may say that it still runs."""
+        ...
+
+    async def remove(self, guest_id: str) -> None:
+        """The guest and all that is its own, but no volume."""
+        ...
+
+    async def inspect(self, guest_id: str) -> GuestFacts | None: ...
+
+    async def list(self) -> Sequence[GuestFacts]: ...
+
+    async def read_log(self, guest_id: str, bytes_max: int) -> bytes: ...
+
+    async def read_screen(self, guest_id: str) -> bytes:
+        """PNG. Raises DriverRefused where the guest does not run."""
+        ...
+
+    async def measure(self, guest_id: str) -> GuestMetrics | None:
+        """None where the guest does not run."""
+        ...
+
+    async def open_console(self, guest_id: str, console: Console) -> Stream:
+        """Raises DriverRefused where the guest does not run."""
+        ...
+
+
+class PortWiring(msgspec.Struct, frozen=True, kw_only=True):
+    """How a guest's NIC is connected: the value of QEMU's `-netdev`, without its id and forwards.
+
+    `forwards` are what QEMU itself shall let in, each as in `hostfwd=`; the driver changes them
+    while the guest runs. `tap` is an open descriptor that stands for `{fd}` in `netdev`: the
+    driver hands it to QEMU and closes its own. `ports` maps each open guest port, as `tcp/22`, to
+    where it is reached: `127.16.0.5:22`.
+    """
+
+    netdev: str
+    forwards: tuple[str, ...] = ()
+    tap: int | None = None
+    ports: dict[str, str] = {}
+
+
+class Network(Protocol):
+    """Connects the guests of one host. Repeatable, like a driver."""
+
+    async def open(self) -> None:
+        """Takes up what an earlier process left. Raises DriverRefused, with what to do, where
+        this machine cannot carry such a network."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go. Guests keep their network."""
+        ...
+
+    async def ensure_port(self, guest: GuestSpec, nic: NicSpec, *, plug: bool) -> PortWiring:
+        """The NIC, one of the guest's own, connected as it says: rules and addresses that changed
+        apply at once, and connections that were let in stay. `plug` asks for a new connection,
+        for a QEMU that is about to be given this NIC; without it there is no `tap`."""
+        ...
+
+    async def remove_port(self, guest_id: str, mac: str | None = None) -> None:
+        """One NIC of a guest, or all of them."""
+        ...
+
+    async def counters(self, guest_id: str) -> tuple[NicCounters, ...]: ...
+
+
+class Courier(Protocol):
+    """Sends what users asked to be sent to addresses of theirs."""
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        """The status of the answer. Raises DriverUnavailable where there is none in time, and
+        DriverRefused where the address may not be connected to."""
+        ...
+
+
+class Faults(Protocol):
+    """The simulator's plan of what shall go wrong."""
+
+    def add(self, fault: Fault) -> None:
+        """Raises DriverRefused where there are too many."""
+        ...
+
+    def list(self) -> list[Fault]: ...
+
+    def remove(self, fault_id: str | None = None) -> None: ...
