@@ -100,7 +100,8 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GuestFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """`ready`: the guest has said that its first boot is over. `boots` as far as it came.
+    """`booted`: the guest's own system runs; `ready`: it has said that its first boot is over.
+    `boots` as far as it came.
     `crashed`: it ended neither by its own shutdown nor because we asked for it. `ports` maps each
     open guest port, as `tcp/22`, to where it is reached: `127.16.0.5:22`. `volumes` are the further
     volumes that a running guest has now."""
@@ -108,6 +109,7 @@ class GuestFacts(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     power: Power
     boots: int
+    booted: bool = False
     ready: bool = False
     crashed: bool = False
     reason: str = ""

@@ -30,6 +30,11 @@ def test_its_hostname_comes_from_its_name(guest: Any, login: Login) -> None:
     assert login.run(guest, "hostname") == "web-server-01"
 
 
+def test_power_came_before_boot_and_boot_before_readiness(guest: Any) -> None:
+    times = {one["type"]: one["at"] for one in guest["status"]["conditions"]}
+    assert times["power"] <= times["boot"] <= times["ready"]
+
+
 def test_its_user_data_script_ran_as_root(guest: Any, login: Login) -> None:
     assert login.run(guest, "cat /root/mark") == "it ran as root"
 

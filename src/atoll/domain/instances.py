@@ -100,6 +100,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     created_at_ms: int
     updated_at_ms: int
     running_since_ms: int | None = None
+    booted_at_ms: int | None = None
     ready_at_ms: int | None = None
     deleted_at_ms: int | None = None
 

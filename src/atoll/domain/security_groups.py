@@ -45,10 +45,11 @@ class SecurityGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 DEFAULT_GROUP = "default"
+ALL_MAY_GO_OUT = Rule(direction=Direction.EGRESS, protocol=Protocol.ALL)
 DEFAULT_RULES = (
     Rule(protocol=Protocol.TCP, port=22, port_max=22),
     Rule(protocol=Protocol.ICMP),
-    Rule(direction=Direction.EGRESS, protocol=Protocol.ALL),
+    ALL_MAY_GO_OUT,
 )
 
 

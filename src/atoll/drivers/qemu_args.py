@@ -33,6 +33,7 @@ SOCKETS = (QMP_SOCKET, RESCUE_SOCKET, AGENT_SOCKET, VNC_SOCKET, SERIAL_SOCKET)
 CONSOLE_LOG = "console.log"
 SEED_FILE = "seed.iso"
 
+AGENT_PORT = "agent"
 READY_CHARDEV = "ready"
 READY_PORT = "org.atoll.ready"
 READY_BUFFER_BYTES = 1024
@@ -147,11 +148,12 @@ def console() -> list[str]:
 
 
 def guest_channels() -> list[str]:
-    """The guest agent, entropy, and the port on which a guest says that its boot is over."""
+    """The guest agent, entropy, and the port on which a guest says that its boot is over. Of the
+    agent's port QEMU tells when somebody in the guest opens it: then its system runs."""
     return [
         *("-device", "virtio-serial-pci"),
         *("-chardev", f"socket,id=qga,path={AGENT_SOCKET},server=on,wait=off"),
-        *("-device", "virtserialport,chardev=qga,name=org.qemu.guest_agent.0"),
+        *("-device", f"virtserialport,id={AGENT_PORT},chardev=qga,name=org.qemu.guest_agent.0"),
         *("-chardev", f"ringbuf,id={READY_CHARDEV},size={READY_BUFFER_BYTES}"),
         *("-device", f"virtserialport,chardev={READY_CHARDEV},name={READY_PORT}"),
         *("-object", "rng-random,id=rng0,filename=/dev/urandom"),

@@ -33,6 +33,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     power: Power = Power.STOPPED
     pid: int | None = None
     start_ticks: int | None = None
+    booted: bool = False
     ready: bool = False
     crashed: bool = False
     reason: str = ""
@@ -47,6 +48,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             id=self.spec.id,
             power=self.power,
             boots=self.boots,
+            booted=self.booted or self.ready,
             ready=self.ready,
             crashed=self.crashed,
             reason=self.reason,

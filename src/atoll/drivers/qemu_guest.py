@@ -14,7 +14,7 @@ import msgspec
 
 from atoll.domain.errors import DriverError, DriverUnavailable
 from atoll.domain.ids import to_uuid
-from atoll.drivers.qemu_args import READY_BUFFER_BYTES, READY_CHARDEV
+from atoll.drivers.qemu_args import AGENT_PORT, READY_BUFFER_BYTES, READY_CHARDEV
 from atoll.drivers.qemu_blocks import plugged_disks
 from atoll.drivers.qemu_devices import ROOT
 from atoll.drivers.qemu_folder import GuestFolder, Record
@@ -101,7 +101,9 @@ class Guest:
             self._process.kill()
             await self._process.wait(KILL_S)
         await self._drop()
-        await self._save(msgspec.structs.replace(before, power=Power.STOPPED, ready=False))
+        await self._save(
+            msgspec.structs.replace(before, power=Power.STOPPED, booted=False, ready=False)
+        )
 
     async def adopt(self) -> None:
         """Takes up the process that an earlier one of us left, or notes that it is gone."""
@@ -124,7 +126,7 @@ class Guest:
         """Like a press of the reset button. Recorded afterwards: a crash between repeats it."""
         await self.ask("system_reset")
         self._lose_readiness()
-        await self.change(boots=boots, ready=False)
+        await self.change(boots=boots, booted=False, ready=False)
 
     async def press_power_button(self) -> None:
         """Asks the guest to shut down. One that still boots does not notice it, and one that was
@@ -236,14 +238,17 @@ class Guest:
             self._lose_readiness()
         elif name == "SHUTDOWN":
             self._shutdown_cause = data.get("reason", "")
+        elif name == "VSERPORT_CHANGE" and data["id"] == AGENT_PORT and data["open"]:
+            self.record = msgspec.structs.replace(self.record, booted=True)
+            self._on_change(self.facts())
         elif name == "DEVICE_DELETED" and data.get("device") in self._unplugged:
             self._unplugged[data["device"]].set()
 
     def _lose_readiness(self) -> None:
         self._resets += 1
         self._wake.set()
-        if self.record.ready:
-            self.record = msgspec.structs.replace(self.record, ready=False)
+        if self.record.booted or self.record.ready:
+            self.record = msgspec.structs.replace(self.record, booted=False, ready=False)
             self._on_change(self.facts())
 
     def _follow(self) -> None:
@@ -320,6 +325,7 @@ class Guest:
         asked = self.record.asked_to_stop
         await self.change(
             power=Power.STOPPED,
+            booted=False,
             ready=False,
             crashed=crashed and not asked,
             pid=None,

@@ -321,7 +321,7 @@ class SimulatorDriver:
         self._timers.pop(guest_id, None)
         known = self._guests.get(guest_id)
         if known is not None and known.power is Power.RUNNING:
-            self._set(msgspec.structs.replace(known, ready=True))
+            self._set(msgspec.structs.replace(known, booted=True, ready=True))
             self._on_change(self._guests[guest_id])
 
     def _set(self, facts: GuestFacts) -> None:

@@ -9,7 +9,7 @@ from atoll.domain.errors import Conflict
 from atoll.domain.events import Event
 from atoll.domain.instances import Attachment, Goal, Instance, InstanceState, hostname_of
 from atoll.domain.networks import RESERVED_AT_START, ipv6_of
-from atoll.domain.security_groups import SecurityGroup
+from atoll.domain.security_groups import ALL_MAY_GO_OUT, Direction, Rule, SecurityGroup
 from atoll.domain.startup_scripts import with_scripts
 from atoll.messages import (
     EnsureConfigured,
@@ -110,6 +110,14 @@ async def groups_of(context: StepContext, instance: Instance) -> list[SecurityGr
     return [group for group in found if group is not None]
 
 
+def rules_of(groups: list[SecurityGroup]) -> tuple[Rule, ...]:
+    """Of all groups together. Where none of them says what may go out, everything may."""
+    rules = tuple(rule for group in groups for rule in group.rules)
+    if any(rule.direction is Direction.EGRESS for rule in rules):
+        return rules
+    return (*rules, ALL_MAY_GO_OUT)
+
+
 async def first_nic(
     context: StepContext, instance: Instance, groups: list[SecurityGroup]
 ) -> NicSpec:
@@ -123,7 +131,7 @@ async def first_nic(
         floating_ips=instance.floating_ips,
         ipv6=ipv6_of(instance.network, instance.private_ip),
         groups=tuple(group.id for group in groups),
-        rules=tuple(rule for group in groups for rule in group.rules),
+        rules=rules_of(groups),
     )
 
 
@@ -138,7 +146,7 @@ async def further_nic(
         network=attachment.vpc_id,
         ipv6=ipv6_of(attachment.vpc_id, attachment.private_ip),
         groups=tuple(group.id for group in groups),
-        rules=tuple(rule for group in groups for rule in group.rules),
+        rules=rules_of(groups),
     )
 
 
@@ -182,6 +190,7 @@ async def settle_instance(
         changes["public_ip"] = None
     if state is not InstanceState.RUNNING:
         changes["running_since_ms"] = None
+        changes["booted_at_ms"] = None
         changes["ready_at_ms"] = None
     elif instance.running_since_ms is None:
         changes["running_since_ms"] = context.now_ms

@@ -47,7 +47,9 @@ async def ensure_stopped(context: StepContext) -> None:
 async def count_boot(context: StepContext) -> None:
     """One more boot is wanted. Its own step, so that a repeated start resets nothing twice."""
     instance = await instance_of(context)
-    context.tx.instances.change(instance, boots=instance.boots + 1, ready_at_ms=None)
+    context.tx.instances.change(
+        instance, boots=instance.boots + 1, booted_at_ms=None, ready_at_ms=None
+    )
 
 
 async def see_what_is(context: StepContext) -> None:

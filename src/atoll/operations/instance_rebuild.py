@@ -145,7 +145,11 @@ async def swap(context: StepContext, wanted: Body) -> None:
     instance = await instance_of(context)
     if instance.resolved.root_volume_id != wanted.root_volume_id:
         context.tx.instances.change(
-            instance, **wanted.of(instance), boots=instance.boots + 1, ready_at_ms=None
+            instance,
+            **wanted.of(instance),
+            boots=instance.boots + 1,
+            booted_at_ms=None,
+            ready_at_ms=None,
         )
 
 

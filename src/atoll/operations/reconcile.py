@@ -156,17 +156,21 @@ def judge(instance: Instance, facts: GuestFacts, now_ms: int) -> Verdict | None:
     if running and instance.outdated and instance.doing is None:
         return Verdict({"outdated": False}, follow_up=instance_configure.WORKFLOW)
     if running and facts.boots == instance.boots:
-        ready_at_ms = (instance.ready_at_ms or now_ms) if facts.ready else None
-        if (ready_at_ms, facts.ports) == (instance.ready_at_ms, instance.ports):
+        changes = {
+            "booted_at_ms": (instance.booted_at_ms or now_ms) if facts.booted else None,
+            "ready_at_ms": (instance.ready_at_ms or now_ms) if facts.ready else None,
+            "ports": facts.ports,
+        }
+        if all(getattr(instance, name) == value for name, value in changes.items()):
             return None
-        became_ready = ready_at_ms is not None and instance.ready_at_ms is None
-        changes = {"ready_at_ms": ready_at_ms, "ports": facts.ports}
+        became_ready = facts.ready and instance.ready_at_ms is None
         return Verdict(changes, "instance.ready" if became_ready else None)
     if running or instance.doing is not None or instance.state is not InstanceState.RUNNING:
         return None
     stopped = {
         "state": InstanceState.STOPPED,
         "reason": facts.reason,
+        "booted_at_ms": None,
         "ready_at_ms": None,
         "running_since_ms": None,
     }

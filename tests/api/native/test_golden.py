@@ -15,7 +15,7 @@ OURS = {
     "metadata": {"updated_at", "version", "protected", "expires_at"},
     "spec": {"region", "startup_script_id"},
     "status": {
-        "ports", "floating_ips", "volume_ids", "networks", "running_since", "ready", "ready_at",
+        "ports", "floating_ips", "volume_ids", "networks", "conditions", "ready", "ready_at",
         "ipv6", "recoverable_until", "reason",
     },
 }

@@ -345,3 +345,21 @@ def until(ask: Callable[[], Json], holds: Callable[[Json], bool], patience_s: fl
         if holds(answer):
             return answer
         assert time.monotonic() < end, answer
+
+
+def test_power_boot_and_readiness_are_conditions_of_their_own(api: Api) -> None:
+    created = api.create("web")
+    shown = api.get(f"/v1/instances/{created['id']}?wait=ready")
+    conditions = {one["type"]: one for one in shown["status"]["conditions"]}
+    assert list(conditions) == ["power", "boot", "ready"]
+    assert all(one["status"] and one["at"] for one in conditions.values())
+    path = f"/v1/instances/{created['id']}"
+    api.ended(api.post(f"{path}/stop", None, 202)["operation_id"], "completed")
+    stopped = api.get(path)["status"]["conditions"]
+    assert [(one["status"], one["at"]) for one in stopped] == [(False, None)] * 3
+
+
+@pytest.mark.parametrize("wait", ["soon", "-1", "61", "1e9"])
+def test_a_wait_that_is_none_is_refused(api: Api, wait: str) -> None:
+    path = f"/v1/instances/{api.create()['id']}?wait={wait}"
+    refused(api.call("GET", path), 422, "INVALID", "wait")

@@ -26,6 +26,7 @@ from atoll.api.native.floating_ips import FloatingIps
 from atoll.api.native.hosts import Hosts
 from atoll.api.native.images import Images
 from atoll.api.native.instance_actions import InstanceActions
+from atoll.api.native.instance_views import InstanceViews
 from atoll.api.native.instances import Instances
 from atoll.api.native.operations import Operations
 from atoll.api.native.problems import message_in, problems_of
@@ -50,8 +51,8 @@ PREFIX = "/v1"
 OPERATIONS, OPERATION = "v1/operations", "/v1/operations/"
 CONTROLLERS = (
     Instances, Consoles, Operations, Events, Types, Regions, Images, SshKeys, Vpcs, Subnets,
-    SecurityGroups, Volumes, Snapshots, FloatingIps, InstanceActions, Quotas, Hosts, ApiKeys,
-    Projects, StartupScripts, Webhooks, ReverseDns, Faults,
+    SecurityGroups, Volumes, Snapshots, FloatingIps, InstanceViews, InstanceActions, Quotas, Hosts,
+    ApiKeys, Projects, StartupScripts, Webhooks, ReverseDns, Faults,
 )  # fmt: skip
 NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 ALIASES = {"states": "state", "bytes_": "bytes"}

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
@@ -17,14 +16,12 @@ from atoll.domain.commands import CreateInstance, Power, UpdateInstance
 from atoll.domain.errors import Invalid
 from atoll.domain.instances import Instance
 from atoll.domain.networks import ipv6_of
-from atoll.messages import ReadGuestLog
 from atoll.service import instance_delete, instances, preview
 from atoll.service.desk import Accepted
-from atoll.service.operations import waiting_for
 from atoll.service.waiting import until_condition
 
 WAIT_S_MAX = 60
-LOG_BYTES_DEFAULT, LOG_BYTES_MAX = 65_536, 1_048_576
+WAIT = r"^(ready|[0-9]{1,9}(\.[0-9]{1,9})?)$"
 State = Literal["provisioning", "running", "stopping", "stopped", "terminated"]
 
 
@@ -115,6 +112,15 @@ class InstanceSpec(msgspec.Struct, kw_only=True):
     user_data: str
 
 
+class Condition(msgspec.Struct, kw_only=True):
+    """`type`: power (the guest's machine is on), boot (its own system runs), ready (its first boot
+    is over). `at`: since when that is so."""
+
+    type: Literal["power", "boot", "ready"]
+    status: bool
+    at: str | None
+
+
 class NetworkOut(msgspec.Struct, kw_only=True):
     vpc_id: str
     subnet_id: str
@@ -137,7 +143,7 @@ class InstanceStatus(msgspec.Struct, kw_only=True):
     floating_ips: tuple[str, ...]
     volume_ids: tuple[str, ...]
     networks: list[NetworkOut]
-    running_since: str | None
+    conditions: list[Condition]
     ready: bool
     ready_at: str | None
     recoverable_until: str | None
@@ -180,16 +186,6 @@ class PlanOut(msgspec.Struct, kw_only=True):
 
 class PlanBody(msgspec.Struct, kw_only=True):
     plan: PlanOut
-
-
-class Explanation(msgspec.Struct, kw_only=True):
-    state: str
-    goal: str
-    operation_id: str
-    doing: str
-    waiting_for: str
-    reason: str
-    hosts: list[HostVerdict]
 
 
 def parse_create(body: CreateInstanceBody) -> CreateInstance:
@@ -254,13 +250,25 @@ def show(instance: Instance) -> InstanceOut:
             ipv6=ipv6_of(instance.network, instance.private_ip) if instance.private_ip else "",
             ports=instance.ports, floating_ips=instance.floating_ips,
             volume_ids=instance.volumes, networks=show_networks(instance),
-            running_since=wire.time_of(instance.running_since_ms),
+            conditions=show_conditions(instance),
             ready=instance.ready_at_ms is not None, ready_at=wire.time_of(instance.ready_at_ms),
             recoverable_until=wire.time_of(instance.purge_at_ms),
             reason=instance.reason,
         ),
         operation_id=instance.operation_id or "",
     )  # fmt: skip
+
+
+def show_conditions(instance: Instance) -> list[Condition]:
+    times: dict[Literal["power", "boot", "ready"], int | None] = {
+        "power": instance.running_since_ms,
+        "boot": instance.booted_at_ms,
+        "ready": instance.ready_at_ms,
+    }
+    return [
+        Condition(type=kind, status=at_ms is not None, at=wire.time_of(at_ms))
+        for kind, at_ms in times.items()
+    ]
 
 
 def show_networks(instance: Instance) -> list[NetworkOut]:
@@ -349,17 +357,18 @@ class Instances(Controller):
         self,
         request: Call,
         instance_id: FromPath[str],
-        wait: Annotated[float, QueryParameter(ge=0, le=WAIT_S_MAX)] = 0,
+        wait: Annotated[str, QueryParameter(pattern=WAIT)] = "0",
         until: FromQuery[Literal["running", "ready"] | None] = None,
     ) -> Response[bytes]:
         services = services_of(request)
         caller = caller_of(request)
         if until is not None and "wait" not in request.query_params:
             raise Invalid("until needs wait: for how many seconds?", field="wait")
+        wait_s = wait_s_of(wait)
         instance = await instances.get(services.store.read(), caller, instance_id)
-        if wait:
+        if wait_s:
             instance = await until_condition(
-                services.store, services.clock, instance.id, until or "ready", wait
+                services.store, services.clock, instance.id, until or "ready", wait_s
             )
         headers = {"ETag": f'"{instance.version}"'}
         return json_response(wire.encode(show(instance)), headers=headers)
@@ -435,38 +444,15 @@ class Instances(Controller):
     ) -> Response[bytes]:
         return await power(request, instance_id, Power(verb="reset"), dry_run)
 
-    @get(
-        "/{instance_id:str}/log", operation_id="getInstanceLog", media_type="text/plain",
-        summary="The end of the serial console",
-        responses=wire.READS
-        | {200: ResponseSpec(str, description="text", generate_examples=False,
-                             media_type="text/plain")},
-    )  # fmt: skip
-    async def log(
-        self,
-        request: Call,
-        instance_id: FromPath[str],
-        bytes_: Annotated[
-            int, QueryParameter(name="bytes", ge=1, le=LOG_BYTES_MAX)
-        ] = LOG_BYTES_DEFAULT,
-    ) -> Response[bytes]:
-        services = services_of(request)
-        instance = await instances.get(services.store.read(), caller_of(request), instance_id)
-        text: Any = b""
-        if instance.host_id is not None:
-            wanted = ReadGuestLog(guest_id=instance.id, bytes_max=bytes_)
-            text = await services.bus.request(instance.host_id, wanted, timeout_s=10)
-        return Response(text, media_type="text/plain")
 
-    @get(
-        "/{instance_id:str}/explain", operation_id="explainInstance",
-        summary="What it is waiting for, and what was said of each host",
-        responses=wire.READS | wire.shown(Explanation, "the explanation"),
-    )  # fmt: skip
-    async def explain(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
-        tx = services_of(request).store.read()
-        instance = await instances.get(tx, caller_of(request), instance_id)
-        return json_response(wire.encode(await explanation(tx, instance)))
+def wait_s_of(wait: str) -> float:
+    """Raises Invalid."""
+    if wait == "ready":
+        return WAIT_S_MAX
+    seconds = float(wait)
+    if seconds > WAIT_S_MAX:
+        raise Invalid(f"wait: at most {WAIT_S_MAX} seconds are allowed, or ready", field="wait")
+    return seconds
 
 
 async def power(request: Call, instance_id: str, command: Power, dry_run: bool) -> Response[bytes]:
@@ -474,15 +460,3 @@ async def power(request: Call, instance_id: str, command: Power, dry_run: bool) 
     if dry_run:
         return await planned(request, use_case)
     return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
-
-
-async def explanation(tx: Any, instance: Instance) -> Explanation:
-    waiting = ""
-    for operation in await tx.operations.live_on(instance.id):
-        waiting = waiting or await waiting_for(tx, operation)
-    return Explanation(
-        state=wire.instance_word(instance), goal=instance.goal,
-        operation_id=instance.operation_id or "", doing=instance.doing or "",
-        waiting_for=waiting, reason=instance.reason,
-        hosts=show_verdicts(await preview.hosts_for(tx, instance)),
-    )  # fmt: skip

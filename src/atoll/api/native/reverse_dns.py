@@ -17,13 +17,13 @@ from atoll.ports import Rows, Transaction
 from atoll.service import reverse_dns
 
 # Documented here, refused below in words.
-NAME_SCHEMA = {"pattern": "^[a-z0-9]{1,63}\\.[a-z0-9]{1,63}$"}
+NAME_SCHEMA = {"pattern": "^([a-z0-9]{1,63}\\.)+[a-z0-9]{1,63}$"}
 
 
 class ReverseBody(Wire, kw_only=True):
     """A full host name: `web.example.com`."""
 
-    name: Annotated[str, Meta(min_length=3, max_length=254, extra_json_schema=NAME_SCHEMA)]
+    name: Annotated[str, Meta(min_length=3, max_length=253, extra_json_schema=NAME_SCHEMA)]
 
 
 class ReverseOut(msgspec.Struct, kw_only=True):

@@ -1,0 +1,64 @@
+"""What a running guest is told when its groups, keys and addresses change."""
+
+import pytest
+
+from atoll.domain.commands import CreateSecurityGroup, Update, UpdateInstance
+from atoll.domain.instances import Instance
+from atoll.domain.security_groups import ALL_MAY_GO_OUT, Direction, Protocol, Rule
+from atoll.messages import GuestReport
+from atoll.service import instances, security_groups
+from tests.operations.faults import Fuse, changed, fused_do
+from tests.support.world import World
+
+pytestmark = pytest.mark.anyio
+WEB = Rule(protocol=Protocol.TCP, port=80, port_max=80)
+DNS_OUT = Rule(direction=Direction.EGRESS, protocol=Protocol.UDP, port=53, port_max=53)
+
+
+async def in_a_group(world: World, *rules: Rule) -> Instance:
+    await world.do(security_groups.create(CreateSecurityGroup(name="web", rules=rules)))
+    instance, _ = await world.accept_create(security_groups=("web",))
+    await settled(world)
+    return instance
+
+
+async def settled(world: World) -> None:
+    await world.run_until_idle(world.engine())
+    await world.reported()
+
+
+def told(world: World, instance: Instance) -> tuple[Rule, ...]:
+    return world.driver.spec_of(instance.id).nic.rules
+
+
+async def test_where_no_group_says_what_may_go_out_everything_may(world: World) -> None:
+    instance = await in_a_group(world, WEB)
+    assert told(world, instance) == (WEB, ALL_MAY_GO_OUT)
+
+
+async def test_where_one_does_only_that_may(world: World) -> None:
+    instance = await in_a_group(world, WEB, DNS_OUT)
+    assert told(world, instance) == (WEB, DNS_OUT)
+
+
+async def test_a_changed_rule_reaches_the_guests_that_run(world: World) -> None:
+    instance = await in_a_group(world)
+    await world.do(security_groups.update("web", Update(), (WEB,)))
+    await settled(world)
+    assert told(world, instance) == (WEB, ALL_MAY_GO_OUT)
+
+
+async def test_a_guest_whose_host_was_away_is_told_when_it_is_reported(world: World) -> None:
+    instance = await in_a_group(world)
+    away = Fuse(RuntimeError("nobody answers"), times=10**6)
+    workflows = changed("instance.configure", 0, fused_do("before", away))
+    await world.do(instances.update("web", UpdateInstance(security_groups=())))
+    await world.run_until_idle(world.engine(workflows))
+    found = await world.store.read().instances.get(instance.id)
+    assert found.outdated
+    facts = await world.driver.inspect(instance.id)
+    assert facts is not None
+    await world.reconciler.take(GuestReport(host_id="host-1", guest=facts))
+    await settled(world)
+    found = await world.store.read().instances.get(instance.id)
+    assert (found.outdated, told(world, instance)) == (False, (ALL_MAY_GO_OUT,))
