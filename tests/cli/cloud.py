@@ -21,6 +21,7 @@ FLOATING_IP_ID = "fip-06c0000000000000000000000j"
 GROUP_ID = "sg-06c0000000000000000000000k"
 VPC_ID = "vpc-06c0000000000000000000000m"
 SUBNET_ID = "subnet-06c0000000000000000000000n"
+SCRIPT_ID = "script-06c0000000000000000000000q"
 PROJECT_ID = "proj-06c0000000000000000000000p"
 
 
@@ -54,6 +55,10 @@ class Cloud:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             response = Response(text, status=status, headers={"Content-Type": kind, **named})
             self._answers[method, path].append(response)
+
+    def forgets(self, method: str, path: str) -> None:
+        """What it was told to answer, so that it can be told something else."""
+        self._answers[method, path].clear()
 
     def has(self, path: str, *things: dict[str, Any]) -> None:
         """A list that knows the filter `name`, and each of its things by its id."""

@@ -1,5 +1,6 @@
 """The other groups of commands: images, keys, operations, API keys, hosts, types, regions."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.cli.cloud import (
     IMAGE_ID,
     KEY_ID,
     OPERATION_ID,
+    SCRIPT_ID,
     SNAPSHOT_ID,
     SUBNET_ID,
     VOLUME_ID,
@@ -44,6 +46,7 @@ SUM = "sha256:" + "0" * 64
         ("floating-ip", "/v1/floating-ips"),
         ("vpc", "/v1/vpcs"),
         ("subnet", "/v1/subnets"),
+        ("startup-script", "/v1/startup-scripts"),
         ("project", "/v1/projects"),
     ],
 )
@@ -185,6 +188,30 @@ def test_without_a_public_key_the_user_is_told_to_make_one(atoll: Atoll) -> None
     assert "ssh-keygen" in ended.err
 
 
+def test_a_startup_script_is_kept_shown_and_replaced(
+    atoll: Atoll, cloud: Cloud, tmp_path: Path
+) -> None:
+    file = tmp_path / "greet.sh"
+    file.write_text("#!/bin/sh\necho hello\n")
+    encoded = base64.b64encode(file.read_bytes()).decode()
+    kept = named(SCRIPT_ID, "greet", script=encoded)
+    cloud.has("/v1/startup-scripts", kept)
+    cloud.answers("POST", "/v1/startup-scripts", kept, status=201)
+    cloud.answers("PATCH", f"/v1/startup-scripts/{SCRIPT_ID}", kept)
+    assert atoll("startup-script", "create", "greet", str(file)).code == 0
+    assert atoll("startup-script", "show", "greet").out == file.read_text()
+    assert atoll("startup-script", "update", "greet", str(file)).out == "greet is updated\n"
+    assert cloud.all_of("POST")[0].body["spec"] == {"script": encoded}
+    assert cloud.all_of("PATCH")[0].body == {"spec": {"script": encoded}}
+
+
+def test_a_startup_script_that_cannot_be_read_is_a_usage_error(atoll: Atoll, cloud: Cloud) -> None:
+    ended = atoll("startup-script", "create", "greet", "/missing/greet.sh")
+    assert ended.code == 2
+    assert "cannot read the script /missing/greet.sh: No such file" in ended.err
+    assert cloud.asked == []
+
+
 def test_a_new_api_key_is_alone_on_stdout(atoll: Atoll, cloud: Cloud) -> None:
     made = {**named(API_KEY_ID, "ci", role="member"), "status": {"key": "ak_live_secret"}}
     cloud.answers("POST", "/v1/api-keys", made, status=201)
@@ -207,6 +234,7 @@ def test_a_new_api_key_is_alone_on_stdout(atoll: Atoll, cloud: Cloud) -> None:
         ("group", "/v1/security-groups", GROUP_ID),
         ("vpc", "/v1/vpcs", VPC_ID),
         ("subnet", "/v1/subnets", SUBNET_ID),
+        ("startup-script", "/v1/startup-scripts", SCRIPT_ID),
     ],
 )
 def test_things_are_deleted_by_name_with_yes_only(
@@ -249,6 +277,7 @@ NAMED = [
     ("group", "/v1/security-groups", GROUP_ID),
     ("vpc", "/v1/vpcs", VPC_ID),
     ("subnet", "/v1/subnets", SUBNET_ID),
+    ("startup-script", "/v1/startup-scripts", SCRIPT_ID),
 ]
 
 

@@ -88,7 +88,7 @@ def test_what_destroys_a_root_disk_asks_first(
 
 
 def test_a_dry_run_of_a_reinstallation_asks_nothing(atoll: Atoll, running: Cloud) -> None:
-    running._answers["POST", f"{PATH}/reinstall"].clear()
+    running.forgets("POST", f"{PATH}/reinstall")
     plan = {"plan": {"kind": "instance.reinstall", "impact": "all on the root disk is lost"}}
     running.answers("POST", f"{PATH}/reinstall", plan)
     ended = atoll("instance", "reinstall", "demo", "--dry-run")
@@ -102,7 +102,7 @@ def test_a_fresh_disk_means_fresh_host_keys_for_ssh(
     known = home / ".config/atoll/known_hosts" / INSTANCE_ID
     known.parent.mkdir(parents=True)
     known.write_text("the old key\n")
-    running._answers["GET", OPERATION].clear()
+    running.forgets("GET", OPERATION)
     running.answers("GET", OPERATION, failed_operation(), operation())
     assert atoll("instance", "reinstall", "demo", "--yes").code == 4
     assert known.exists()
@@ -118,7 +118,7 @@ def test_a_snapshot_that_is_not_there_cannot_be_restored(atoll: Atoll, running: 
 
 
 def test_a_smaller_disk_is_refused(atoll: Atoll, running: Cloud) -> None:
-    running._answers["POST", f"{PATH}/resize"].clear()
+    running.forgets("POST", f"{PATH}/resize")
     refusal = "spec.disk_gb is 5, the disk has 10: it never shrinks"
     body = {"error": refusal, "code": "INVALID", "field": "spec.disk_gb"}
     running.answers("POST", f"{PATH}/resize", body, status=422)
@@ -197,7 +197,7 @@ def terminated(**status: Any) -> dict[str, Any]:
 
 def test_a_deletion_that_can_be_taken_back_says_until_when(atoll: Atoll, running: Cloud) -> None:
     running.answers("DELETE", PATH, accepted(), status=202)
-    running._answers["GET", PATH].clear()
+    running.forgets("GET", PATH)
     running.answers("GET", PATH, terminated(recoverable_until=UNTIL))
     out = atoll("instance", "delete", "demo", "--yes").out
     assert UNTIL in out
@@ -235,7 +235,7 @@ def test_a_deleted_instance_that_is_kept_can_be_purged_by_name(
 ) -> None:
     kept = terminated(recoverable_until=UNTIL)
     running.has("/v1/instances", kept)
-    running._answers["GET", PATH].clear()
+    running.forgets("GET", PATH)
     running.answers("GET", PATH, terminated(recoverable_until=None))
     running.answers("DELETE", PATH, accepted(), status=202)
     assert atoll("instance", "delete", "demo", "--yes").code == 1

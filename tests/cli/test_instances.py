@@ -68,7 +68,7 @@ def test_create_sends_what_was_asked_for_and_nothing_else(
     size = ("--vcpus", "2", "--memory-mb", "512", "--disk-gb", "10")
     place = ("--region", "home", "--vpc", "v", "--subnet", "s", "--security-group", "web")
     boot = ("--key", "laptop", "--key", "desk", "--user-data", str(script), "--label", "a=b=c")
-    once = ("--idempotency-key", "once")
+    once = ("--idempotency-key", "once", "--startup-script", "greet")
     atoll(*CREATE, *size, *place, *boot, "--security-group", "db", "--protected", *once)
     (post,) = cloud.all_of("POST")
     assert post.headers["Idempotency-Key"] == "once"
@@ -85,6 +85,7 @@ def test_create_sends_what_was_asked_for_and_nothing_else(
             "subnet_id": "s",
             "security_groups": ["web", "db"],
             "ssh_key_ids": ["laptop", "desk"],
+            "startup_script_id": "greet",
             "user_data": base64.b64encode(script.read_bytes()).decode(),
         },
     }

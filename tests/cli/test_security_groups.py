@@ -51,10 +51,15 @@ def test_a_new_group_lets_everything_out_and_says_how_to_let_something_in(
     assert "atoll group allow web tcp 80" in ended.out
     assert cloud.asked[0].body == {
         "metadata": {"name": "web", "labels": {"a": "b"}},
-        "spec": {"rules": [{"direction": "egress", "protocol": "all", "cidr": EVERYWHERE}]},
+        "spec": {"rules": []},
     }
-    atoll("group", "create", "web", "--no-egress")
-    assert cloud.asked[1].body["spec"] == {"rules": []}
+
+
+def test_a_new_group_may_let_nothing_out(atoll: Atoll, cloud: Cloud) -> None:
+    cloud.answers("POST", LIST, named(GROUP_ID, "web", rules=[]), status=201)
+    assert atoll("group", "create", "web", "--no-egress").code == 0
+    nobody = {"direction": "egress", "protocol": "all", "cidr": "0.0.0.0/32"}
+    assert cloud.asked[0].body["spec"] == {"rules": [nobody]}
 
 
 @pytest.mark.parametrize(
@@ -104,7 +109,7 @@ def test_a_rule_that_is_there_already_is_not_added_again(atoll: Atoll, cloud: Cl
 def test_rules_that_somebody_else_added_meanwhile_are_kept(atoll: Atoll, cloud: Cloud) -> None:
     has_groups(cloud)
     cloud.answers("GET", PATH, named(GROUP_ID, "web", rules=[SSH]))
-    cloud._answers["PATCH", PATH].clear()
+    cloud.forgets("PATCH", PATH)
     moved = {"error": "it moved", "code": "VERSION_MISMATCH"}
     cloud.answers("PATCH", PATH, moved, status=412)
     cloud.answers("PATCH", PATH, named(GROUP_ID, "web"))
@@ -132,6 +137,12 @@ def test_a_rule_is_taken_away_as_it_was_allowed(
     assert ended.code == 0
     assert ended.out.startswith("web no longer lets ")
     assert cloud.all_of("PATCH")[0].body == {"spec": {"rules": rest}}
+
+
+def test_a_single_port_is_the_same_with_and_without_its_end(atoll: Atoll, cloud: Cloud) -> None:
+    has_groups(cloud, {**SSH, "port_max": None}, OUT)
+    assert atoll("group", "deny", "web", "tcp", "22").code == 0
+    assert cloud.all_of("PATCH")[0].body == {"spec": {"rules": [OUT]}}
 
 
 def test_a_rule_that_is_not_there_cannot_be_taken_away_and_the_others_are_listed(

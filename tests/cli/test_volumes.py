@@ -55,7 +55,7 @@ def test_a_volume_is_created_for_an_instance_and_the_attachment_is_waited_for(
     cloud.answers("GET", PATH, volume("attached", INSTANCE_ID))
     words = ("volume", "create", "data", "--size-gb", "10", "--region", "local")
     ended = atoll(*words, "--attach-to", "demo")
-    assert ended.out == f"data is created and attached; the guest finds it at {DEVICE}\n"
+    assert ended.out == f"data is created and attached; a guest with udev has it at {DEVICE}\n"
     assert cloud.all_of("POST")[0].body["spec"] == {
         "size_gb": 10,
         "region": "local",
@@ -90,7 +90,7 @@ def test_without_waiting_the_volume_and_its_operation_are_named(atoll: Atoll, cl
             ("attach", "data", "demo"),
             "attach",
             {"instance_id": INSTANCE_ID},
-            f"data is attached to demo; the guest finds it at {DEVICE}",
+            f"data is attached to demo; a guest with udev has it at {DEVICE}",
         ),
         (("detach", "data"), "detach", None, "data is detached"),
         (("resize", "data", "20"), "resize", {"size_gb": 20}, "data has 20 GB"),

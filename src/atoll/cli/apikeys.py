@@ -30,11 +30,16 @@ def create(
     *,
     role: Annotated[Role, Parameter(help="What it may do.")] = "member",
     limit_class: Annotated[LimitClass | None, Parameter(help="How many requests.")] = None,
+    project: Annotated[
+        str | None, Parameter(help="Whose key it is: a project's name or id. Default: yours.")
+    ] = None,
     expires_in_days: Annotated[int | None, Parameter(help="Default: never.")] = None,
     connection: Connection = NEAREST,
 ) -> None:
     """Make a key. It is printed once, alone on stdout, and cannot be read again."""
     spec: Json = {"role": role}
+    if project is not None:
+        spec["project"] = project
     if limit_class is not None:
         spec["limit_class"] = limit_class
     if expires_in_days is not None:

@@ -27,6 +27,15 @@ RATE_LIMIT_WAITS_MAX = 5
 RATE_LIMIT_WAIT_S_MAX = 60.0
 LOST_CONNECTION_TRIES = 2
 SHOWN_ERRORS_MAX = 20
+# What a list holds, and its command, where its name does not say both.
+NOUNS = {
+    "api-keys": ("API key", "apikey"),
+    "floating-ips": ("floating IP", "floating-ip"),
+    "security-groups": ("security group", "group"),
+    "ssh-keys": ("ssh key", "key"),
+    "startup-scripts": ("startup script", "startup-script"),
+    "vpcs": ("VPC", "vpc"),
+}
 
 
 class Client:
@@ -73,10 +82,12 @@ class Client:
         """The thing of this id or name in a list. Raises ServerRefused where it is not one."""
         if NATIVE_ID.match(reference):
             return self.get(f"{path}/{reference}")
-        noun = path.rpartition("/")[2].removesuffix("s").replace("-", " ")
+        noun, command = noun_of(path)
         found = self.get(path, {"name": reference, "limit": 10})["items"]
         if not found:
-            raise ServerRefused(f"there is no {noun} called {reference!r}", status=404)
+            raise ServerRefused(
+                f"there is no {noun} called {reference!r}: see `atoll {command} list`", status=404
+            )
         if len(found) == 1:
             return dict(found[0])
         try:
@@ -91,7 +102,10 @@ class Client:
             ) from refused
 
     def text(self, path: str, query: Query | None = None) -> str:
-        return self._send("GET", path, query=query).content.decode(errors="replace")
+        return self.content(path, query).decode(errors="replace")
+
+    def content(self, path: str, query: Query | None = None) -> bytes:
+        return self._send("GET", path, query=query).content
 
     def change(
         self,
@@ -192,6 +206,12 @@ class Client:
         if not isinstance(answer, dict):
             raise Usage(f"{self.server.url} does not answer as Atoll does: check --url")
         return answer
+
+
+def noun_of(path: str) -> tuple[str, str]:
+    """The noun and the command of a list's path."""
+    name = path.rpartition("/")[2]
+    return NOUNS.get(name, (name.removesuffix("s"), name.removesuffix("s")))
 
 
 def present(query: Query) -> dict[str, Any]:

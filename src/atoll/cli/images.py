@@ -123,14 +123,21 @@ def alias(
 
 
 @app.command
-def delete(image: Reference, /, *, yes: Yes = False, connection: Connection = NEAREST) -> None:
-    """Delete an image. Instances made from it go on."""
+def delete(
+    image: Reference,
+    /,
+    *,
+    yes: Yes = False,
+    pace: Pace = PATIENT,
+    connection: Connection = NEAREST,
+) -> None:
+    """Delete an image that no instance starts from, and every host's copy of it."""
     with connection.open() as session:
         found = session.client.find("/v1/images", image)
         name = found["metadata"]["name"]
         session.confirm(f"Delete the image {name} ({found['id']})?", yes=yes)
         answer = session.client.change("DELETE", f"/v1/images/{found['id']}")
-        session.done(answer, f"{name} is deleted")
+        follow(session, answer, pace=pace, sentence=f"{name} is deleted")
 
 
 def prepare(session: Session, image: Json, pace: Pace) -> None:

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from atoll.cli.client import Json, Query
 from atoll.cli.errors import OperationFailed, TimedOut, Usage
 from atoll.cli.instance_guest import ssh_address
+from atoll.cli.moments import moment_from
 from atoll.cli.output import pick
 from atoll.cli.plans import show_plan
 from atoll.cli.session import (
@@ -52,6 +53,9 @@ class FirstBoot:
         list[str] | None,
         Parameter(negative=(), help="SSH keys; repeatable. Default: yours, if it is registered."),
     ] = None
+    startup_script: Annotated[
+        str | None, Parameter(help="A kept script that the guest runs at its first boot.")
+    ] = None
     user_data: Annotated[
         Path | None, Parameter(help="A file that the guest runs or reads at its first boot.")
     ] = None
@@ -68,6 +72,13 @@ class Asking:
     protected: Annotated[
         bool, Parameter(negative=(), help="Refuse its deletion until it is unprotected.")
     ] = False
+    expires: Annotated[
+        str | None,
+        Parameter(
+            name="--expires-at",
+            help="When it is deleted by itself: 8h, 7d, or 2027-01-31T18:00:00Z.",
+        ),
+    ] = None
     idempotency_key: IdempotencyKey = None
     dry_run: DryRun = False
 
@@ -80,7 +91,9 @@ def create(
     /,
     *,
     type: Annotated[str, Parameter(help="The size. See `atoll type list`.")],
-    image: Annotated[str, Parameter(help="The disk to start from. See `atoll image list`.")],
+    image: Annotated[
+        str, Parameter(help="The disk to start from: an image, or a snapshot of an instance.")
+    ],
     machine: Machine = AS_THE_TYPE_SAYS,
     first_boot: FirstBoot = PLAIN,
     asking: Asking = ASKING,
@@ -92,6 +105,10 @@ def create(
     metadata: Json = {"name": name, "labels": labels_from(first_boot.label or ())}
     if asking.protected:
         metadata["protected"] = True
+    if asking.expires is not None:
+        metadata["expires_at"] = moment_from(asking.expires)
+    if first_boot.startup_script is not None:
+        spec["startup_script_id"] = first_boot.startup_script
     if first_boot.user_data is not None:
         spec["user_data"] = encoded_user_data(first_boot.user_data)
     with connection.open() as session:

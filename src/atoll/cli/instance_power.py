@@ -1,12 +1,17 @@
-"""`atoll instance start|stop|reboot|reset|delete`: each is one operation on the server."""
+"""`atoll instance start|stop|reboot|reset|delete|recover`: each is one operation of the server."""
 
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from atoll.cli.client import Json
+from atoll.cli.client import NATIVE_ID, Client, Json
+from atoll.cli.errors import ServerRefused, Usage
+from atoll.cli.output import pick
 from atoll.cli.plans import operate
 from atoll.cli.session import NEAREST, PATIENT, Connection, DryRun, Pace, Reference, Yes
+
+PATH = "/v1/instances"
+NOT_FOUND = 404
 
 
 def start(
@@ -66,25 +71,85 @@ def delete(
     instance: Reference,
     /,
     *,
+    purge: Annotated[
+        bool, Parameter(negative=(), help="For good, where the server could keep it for a while.")
+    ] = False,
     yes: Yes = False,
     dry_run: DryRun = False,
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Delete an instance and its root disk."""
+    """Delete an instance and its root disk. Its volumes and snapshots stay."""
     with connection.open() as session:
-        found = session.client.find("/v1/instances", instance)
-        name = found["metadata"]["name"]
-        session.confirm(
-            f"Delete the instance {name} ({found['id']}) and its root disk?", yes=yes or dry_run
-        )
+        find = find_also_deleted if purge else find_live
+        found = find(session.client, instance)
+        name, path = found["metadata"]["name"], f"{PATH}/{found['id']}"
+        question = f"Delete the instance {name} ({found['id']}) and its root disk?"
+        session.confirm(question, yes=yes or dry_run)
         operate(
             session,
             "DELETE",
-            f"/v1/instances/{found['id']}",
+            path,
+            query={"purge": True} if purge else None,
             dry_run=dry_run,
             pace=pace,
-            sentence=f"{name} is deleted",
+            sentence=lambda: farewell(session.client.get(path)),
+        )
+
+
+def farewell(instance: Json) -> str:
+    """That it is deleted, and until when that can be taken back."""
+    name, until = instance["metadata"]["name"], pick(instance, "status.recoverable_until")
+    if not until:
+        return f"{name} is deleted"
+    return f"{name} is deleted; until {until} `atoll instance recover {name}` brings it back"
+
+
+def find_live(client: Client, reference: str) -> Json:
+    return client.find(PATH, reference)
+
+
+def find_also_deleted(client: Client, reference: str) -> Json:
+    """The instance, or a deleted one that the server still keeps."""
+    try:
+        return find_live(client, reference)
+    except ServerRefused as refused:
+        if refused.status != NOT_FOUND:
+            raise
+        return find_recoverable(client, reference)
+
+
+def find_recoverable(client: Client, reference: str) -> Json:
+    """A deleted instance by id, or by name where one of that name can come back."""
+    if NATIVE_ID.match(reference):
+        return client.find(PATH, reference)
+    deleted = client.items(PATH, {"state": ("terminated",), "name": reference})["items"]
+    kept = [one for one in deleted if pick(one, "status.recoverable_until")]
+    if len(kept) > 1:
+        ids = ", ".join(one["id"] for one in kept)
+        raise Usage(f"{len(kept)} deleted instances are called {reference!r}: use one of {ids}")
+    if kept:
+        return dict(kept[0])
+    raise ServerRefused(
+        f"there is no deleted instance called {reference!r} that can be recovered: "
+        "see `atoll instance list --state terminated`",
+        status=NOT_FOUND,
+    )
+
+
+def recover(
+    instance: Reference, /, *, pace: Pace = PATIENT, connection: Connection = NEAREST
+) -> None:
+    """Bring a deleted instance back, as long as the server keeps it."""
+    with connection.open() as session:
+        found = find_recoverable(session.client, instance)
+        operate(
+            session,
+            "POST",
+            f"{PATH}/{found['id']}/recover",
+            dry_run=False,
+            pace=pace,
+            sentence=f"{found['metadata']['name']} is back and runs",
         )
 
 
@@ -99,11 +164,11 @@ def act(
     pace: Pace,
 ) -> None:
     with connection.open() as session:
-        found = session.client.find("/v1/instances", instance)
+        found = session.client.find(PATH, instance)
         operate(
             session,
             "POST",
-            f"/v1/instances/{found['id']}/{verb}",
+            f"{PATH}/{found['id']}/{verb}",
             body,
             dry_run=dry_run,
             pace=pace,

@@ -22,6 +22,13 @@ Labelled = Annotated[
     list[str] | None,
     Parameter(name="--label", negative=(), help="Only those with this label, as key=value."),
 ]
+Labels = Annotated[
+    list[str] | None,
+    Parameter(name="--label", negative=(), help="A label, as key=value; repeatable."),
+]
+OfInstance = Annotated[
+    str | None, Parameter(name="--instance", help="Only those of this instance: its name or id.")
+]
 DryRun = Annotated[
     bool,
     Parameter(name="--dry-run", negative=(), help="Show the plan, and do nothing."),
@@ -125,6 +132,11 @@ def listed(name: str | None, labels: list[str] | None) -> Query:
         if "=" not in label:
             raise Usage(f"--label {label}: write it as key=value")
     return {"name": name, "label": tuple(labels or ())}
+
+
+def of_instance(client: Client, instance: str | None) -> Query:
+    """The filter of a list whose things may belong to an instance."""
+    return {} if instance is None else {"instance_id": client.find("/v1/instances", instance)["id"]}
 
 
 def labels_from(pairs: Sequence[str]) -> dict[str, str]:

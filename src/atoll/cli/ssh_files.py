@@ -45,3 +45,8 @@ def known_hosts_file(config_dir: Path, instance_id: str) -> Path:
     folder = config_dir / "known_hosts"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder / instance_id
+
+
+def forget_host_keys(config_dir: Path, instance_id: str) -> None:
+    """After its root disk was replaced a guest has other host keys than those that ssh knows."""
+    (config_dir / "known_hosts" / instance_id).unlink(missing_ok=True)

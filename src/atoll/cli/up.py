@@ -28,7 +28,7 @@ def up(
     host: Annotated[str | None, Parameter(help="The address to listen on.")] = None,
     port: Annotated[int | None, Parameter(help="The port to listen on.")] = None,
     driver: Annotated[Driver | None, Parameter(help="What runs the guests.")] = None,
-    network: Annotated[str | None, Parameter(help="What connects them: user.")] = None,
+    network: Annotated[str | None, Parameter(help="What connects them: user or bridge.")] = None,
     database: Annotated[str | None, Parameter(help="A URL. Default: SQLite in --state.")] = None,
     simulator_hosts: Annotated[int | None, Parameter(help="How many simulated hosts.")] = None,
 ) -> None:

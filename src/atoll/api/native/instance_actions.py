@@ -68,7 +68,7 @@ def parse_resize(body: ResizeBody) -> Resize:
 class BackupsBody(Wire, kw_only=True):
     """`cron` has five fields and means UTC; the newest `keep` complete backups stay."""
 
-    cron: Annotated[str, Meta(min_length=9, max_length=100)]
+    cron: Annotated[str, Meta(max_length=100)]
     keep: Annotated[int, Meta(ge=1, le=100)] = 7
 
 

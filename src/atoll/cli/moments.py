@@ -1,0 +1,32 @@
+"""Points in time as people write them: a while from now, or an RFC 3339 time."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from atoll.cli.errors import Usage
+
+WHILE = re.compile(r"([0-9]{1,5})([mhdw])")
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+HOW = "write it as 90m, 8h, 7d or 2w from now, or as a time such as 2027-01-31T18:00:00Z"
+
+
+def moment_from(text: str, now: datetime | None = None) -> str:
+    """RFC 3339, in UTC. Raises Usage, saying how to write it."""
+    if found := WHILE.fullmatch(text):
+        amount, unit = found.groups()
+        moment = (now or datetime.now(UTC)) + timedelta(**{UNITS[unit]: int(amount)})
+        return words_of(moment)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Usage(f"{text!r} is no time: {HOW}") from error
+    if moment.tzinfo is None:
+        raise Usage(f"{text!r} does not say where on earth: end it with Z, or +01:00")
+    try:
+        return words_of(moment)
+    except OverflowError as error:
+        raise Usage(f"{text!r} is too far away: {HOW}") from error
+
+
+def words_of(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
