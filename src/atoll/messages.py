@@ -256,7 +256,7 @@ Reply = GuestFacts | ImageFacts | SnapshotFacts | GuestMetrics | bytes | None
 
 class HostReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Sent at the agent's start (`guests` is then all that the driver has) and at every
-    heartbeat (`guests` is None)."""
+    heartbeat (`guests` is None but for a census). `seen_at_ms` is when the driver was asked."""
 
     host_id: str
     name: str
@@ -264,6 +264,7 @@ class HostReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     capabilities: Capabilities
     capacity: Capacity
     guests: tuple[GuestFacts, ...] | None = None
+    seen_at_ms: int | None = None
 
 
 class GuestReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):

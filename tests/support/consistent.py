@@ -23,6 +23,10 @@ async def assert_consistent(world: World) -> None:
     await assert_disks_are_accounted_for(world, live)
     await assert_room_is_accounted_for(world)
     await assert_quota_is_accounted_for(world, live)
+    everyone = [i.private_ip for i in live] + [a.private_ip for i in live for a in i.attachments]
+    assert None not in everyone
+    assert len(set(everyone)) == len(everyone)
+    assert all(instance.host_id for instance in live)
     addresses = len(await read.floating_ips.page(ALL))
     addresses += sum(3 + 2 * len(instance.attachments) for instance in live)
     assert await read.addresses.count() == addresses

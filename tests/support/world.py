@@ -96,7 +96,7 @@ class World:
     async def give_room(self, capacity: Capacity) -> None:
         """The host has grown, and says so."""
         self.driver._capacity = capacity
-        await self.bus.report(await self.agent._report(None))
+        await self.bus.report(await self.agent._report(census=False))
         await self.bus.settled()
 
     async def close(self) -> None:

@@ -32,8 +32,7 @@ class Agent:
     async def start(self) -> None:
         """Takes up what the driver has, tells the control plane, then answers requests."""
         await self._driver.open(self._changed.put_nowait)
-        guests = tuple(await self._driver.list())
-        await self._bus.report(await self._report(guests))
+        await self._bus.report(await self._report(census=True))
         handlers = Handlers(self._driver)
         self._stop_serving = self._bus.serve(self.host_id, handlers.answer, handlers.connect)
 
@@ -64,14 +63,14 @@ class Agent:
             await self._clock.sleep(HEARTBEAT_S)
             beats += 1
             try:
-                guests = None
-                if beats % BEATS_A_CENSUS == 0:
-                    guests = tuple(await self._driver.list())
-                await self._bus.report(await self._report(guests))
+                census = beats % BEATS_A_CENSUS == 0
+                await self._bus.report(await self._report(census=census))
             except AtollError as error:
                 log.warning("no heartbeat", host=self.name, why=error.message)
 
-    async def _report(self, guests: tuple[GuestFacts, ...] | None) -> HostReport:
+    async def _report(self, *, census: bool) -> HostReport:
+        seen_at_ms = self._clock.now_ms()
+        guests = tuple(await self._driver.list()) if census else None
         return HostReport(
             host_id=self.host_id,
             name=self.name,
@@ -79,4 +78,5 @@ class Agent:
             capabilities=self._driver.capabilities,
             capacity=await self._driver.capacity(),
             guests=guests,
+            seen_at_ms=seen_at_ms,
         )

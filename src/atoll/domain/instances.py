@@ -70,6 +70,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     says where the open ports are reached from outside, as `{"tcp/22": "127.16.0.5:22"}`.
     `volumes` (ids), `floating_ips` (addresses) and `attachments` are what its guest shall have
     besides its root volume and its first network; `outdated` means that it could not be told.
+    `leftovers` are root volumes that a failure left behind: deletion removes them as well.
     A deleted one with a `purge_at_ms` can be recovered until then."""
 
     id: str
@@ -92,6 +93,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     volumes: tuple[str, ...] = ()
     floating_ips: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    leftovers: tuple[str, ...] = ()
     outdated: bool = False
     protected: bool = False
     expires_at_ms: int | None = None

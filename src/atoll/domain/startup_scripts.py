@@ -2,7 +2,10 @@
 
 import base64
 import binascii
+import email
 from collections.abc import Sequence
+from email.message import Message
+from email.mime.application import MIMEApplication
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 
@@ -19,6 +22,7 @@ KINDS = {
     b"#cloud-boothook": "cloud-boothook",
     b"## template: jinja": "jinja2",
 }
+GZIP = b"\x1f\x8b"
 BOUNDARY = "atoll-part"
 
 
@@ -50,6 +54,19 @@ def require_script(script: str) -> None:
         raise Invalid(f"{field} must begin with #! and the program that runs it", field=field)
 
 
+def part_of(content: bytes) -> Message:
+    """What is compressed stays so, what has parts keeps them: cloud-init looks inside of both."""
+    if content.startswith(GZIP):
+        return MIMEApplication(content, "gzip")
+    if content.startswith((b"Content-Type: multipart", b"MIME-Version:")):
+        return email.message_from_bytes(content)
+    kind = next((k for mark, k in KINDS.items() if content.startswith(mark)), "plain")
+    try:
+        return MIMEText(content.decode(), kind, "utf-8")
+    except UnicodeDecodeError:
+        return MIMEApplication(content)
+
+
 def with_scripts(user_data: str, scripts: Sequence[str]) -> str:
     """User data that runs the scripts as well, all of it base64. What stands alone stays as it is;
     several become parts of one MIME message, which cloud-init takes apart (RFC 2046)."""
@@ -58,9 +75,8 @@ def with_scripts(user_data: str, scripts: Sequence[str]) -> str:
         return given[0] if given else ""
     message = MIMEMultipart(boundary=BOUNDARY + "-" + str(len(given)))
     for number, one in enumerate(given):
-        content = base64.b64decode(one)
-        kind = next((k for mark, k in KINDS.items() if content.startswith(mark)), "plain")
-        part = MIMEText(content.decode("utf-8", errors="replace"), kind, "utf-8")
-        part.add_header("Content-Disposition", "attachment", filename=f"part-{number:03d}")
+        part = part_of(base64.b64decode(one))
+        if not part.is_multipart():
+            part.add_header("Content-Disposition", "attachment", filename=f"part-{number:03d}")
         message.attach(part)
     return base64.b64encode(message.as_bytes()).decode()

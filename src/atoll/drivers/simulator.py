@@ -250,6 +250,10 @@ class SimulatorDriver:
         """What is left on the simulated disks, for whoever checks that nothing is."""
         return list(self._volumes)
 
+    def volume_of(self, volume_id: str) -> VolumeSpec:
+        """What a simulated disk was made from."""
+        return self._volumes[volume_id]
+
     async def snapshots(self) -> Sequence[str]:
         """The same of snapshots."""
         return list(self._snapshots)

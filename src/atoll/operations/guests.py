@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
-from atoll.domain.errors import Conflict
+from atoll.domain.errors import Conflict, NoCapacity
 from atoll.domain.events import Event
+from atoll.domain.hosts import Reservation
 from atoll.domain.instances import Attachment, Goal, Instance, InstanceState, hostname_of
 from atoll.domain.networks import RESERVED_AT_START, ipv6_of
 from atoll.domain.security_groups import ALL_MAY_GO_OUT, Direction, Rule, SecurityGroup
@@ -25,6 +26,11 @@ from atoll.operations.steps import StepContext
 
 PUBLIC_SCOPE = "public"
 MAC_SCOPE = "mac"
+# The operations with which somebody wishes for a goal; the others leave it as it is.
+SET_A_GOAL = frozenset({
+    "instance.start", "instance.stop", "instance.reboot", "instance.reset", "instance.reinstall",
+    "instance.restore", "instance.retire", "instance.delete",
+})  # fmt: skip
 MAC_FIRST, MAC_LAST = 1, 0xFFFFFE
 
 
@@ -55,6 +61,23 @@ def host_of(instance: Instance) -> str:
     if instance.host_id is None:
         raise Conflict(f"instance {instance.id} has no host: it was never made")
     return instance.host_id
+
+
+async def require_room(context: StepContext, held: Reservation | None, wanted: Reservation) -> None:
+    """On the host, for what is wanted beyond what is held. Raises NoCapacity. Two that look at the
+    same time both pass; the commit lets one of them."""
+    host = await context.tx.hosts.get(wanted.host_id)
+    for name, words in (
+        ("vcpus", "vcpus"), ("memory_mib", "MiB of memory"), ("disk_gib", "GiB of disk")
+    ):  # fmt: skip
+        more = getattr(wanted, name) - (getattr(held, name) if held else 0)
+        free = getattr(host, name) - getattr(host, f"{name}_used")
+        if more > max(0, free):
+            raise NoCapacity(
+                f"host {host.name} has {max(0, free)} {words} free, {more} more are wanted"
+            )
+    if held is None and not host.enabled:
+        raise NoCapacity(f"host {host.name} is disabled")
 
 
 async def root_volume_spec(context: StepContext, instance: Instance) -> VolumeSpec:
@@ -166,7 +189,8 @@ async def goal_after_failure(context: StepContext, instance: Instance) -> Goal:
     """What is so: nobody tries on behind the user's back. Unless more was asked for meanwhile: then
     the goal is that request's."""
     live = await context.tx.operations.live_on(instance.id)
-    if instance.goal is Goal.DELETED or any(o.id != context.operation.id for o in live):
+    wishes = [o for o in live if o.id != context.operation.id and o.kind in SET_A_GOAL]
+    if instance.goal is Goal.DELETED or wishes:
         return instance.goal
     return Goal.RUNNING if instance.state is InstanceState.RUNNING else Goal.STOPPED
 
@@ -176,18 +200,11 @@ async def settle_instance(
     instance: Instance,
     *,
     state: InstanceState,
-    keep: bool = False,
     **changes: object,
 ) -> None:
-    """Writes what the host said, and which operation goes on now, into the instance. To `keep`
-    means that a deleted one still has its place and its addresses."""
+    """Writes what the host said, and which operation goes on now, into the instance."""
     live = await context.tx.operations.live_on(instance.id)
     after = next((o.kind for o in live if o.id != context.operation.id), None)
-    if state is InstanceState.DELETED and not keep:
-        changes["deleted_at_ms"] = context.now_ms
-        changes["host_id"] = None
-        changes["private_ip"] = None
-        changes["public_ip"] = None
     if state is not InstanceState.RUNNING:
         changes["running_since_ms"] = None
         changes["booted_at_ms"] = None

@@ -17,6 +17,7 @@ from atoll.messages import (
     RemoveGuest,
     RemoveVolume,
 )
+from atoll.operations.belongings import let_go
 from atoll.operations.guests import (
     MAC_FIRST,
     MAC_LAST,
@@ -80,7 +81,7 @@ async def pick_host(context: StepContext) -> None:
     context.tx.instances.change(
         instance,
         host_id=reservation.host_id,
-        mac=mac_of(await number_in(context, MAC_SCOPE)),
+        mac=mac_of(await mac_number(context)),
         public_ip=str(public[await number_in(context, PUBLIC_SCOPE)]),
         private_ip=str(private[await number_in(context, private_scope(instance))]),
     )
@@ -93,6 +94,15 @@ async def demand_of(context: StepContext, instance: Instance) -> Demand:
         return Demand.of(instance)
     snapshot = await context.tx.snapshots.get(snapshot_id)
     return Demand.of(instance, host_id=snapshot.host_id)
+
+
+async def mac_number(context: StepContext) -> int:
+    """A creation that an earlier Atoll began took addresses, but no MAC."""
+    holder_id = context.operation.resource_id
+    number = await context.tx.addresses.find(MAC_SCOPE, holder_id)
+    if number is None:
+        number = await context.tx.addresses.pick(MAC_SCOPE, holder_id, MAC_FIRST, MAC_LAST)
+    return number
 
 
 async def number_in(context: StepContext, scope: str) -> int:
@@ -119,8 +129,8 @@ async def prepare_volume(context: StepContext) -> None:
 async def remove_volume(context: StepContext) -> None:
     instance = await instance_of(context)
     if instance.host_id is not None:
-        volume_id = instance.resolved.root_volume_id
-        await context.ask(instance.host_id, RemoveVolume(volume_id=volume_id))
+        for volume_id in (instance.resolved.root_volume_id, *instance.leftovers):
+            await context.ask(instance.host_id, RemoveVolume(volume_id=volume_id))
 
 
 async def start_guest(context: StepContext) -> None:
@@ -163,12 +173,14 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
 
 
 async def settle_deleted(context: StepContext, instance: Instance, reason: str) -> None:
-    """Nothing of it is left on any host: what it took of the project's quota is free again."""
+    """Nothing of it is left on any host: what it took of the project's quota is free again, and
+    what it had of the project's own is let go."""
     if instance.state is not InstanceState.DELETED or instance.purge_at_ms is not None:
         context.tx.quotas.give_back(instance.project_id, amounts_of(instance.spec))
     await settle_instance(
         context, instance, state=InstanceState.DELETED, goal=Goal.DELETED, reason=reason,
-        purge_at_ms=None,
+        deleted_at_ms=context.now_ms, purge_at_ms=None, host_id=None, private_ip=None,
+        public_ip=None, leftovers=(), **await let_go(context, instance),
     )  # fmt: skip
 
 

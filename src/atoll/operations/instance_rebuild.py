@@ -39,53 +39,58 @@ PAST = {"instance.reinstall": "instance.reinstalled", "instance.restore": "insta
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
-    """What of an instance becomes another, and nothing else of it: whatever is changed meanwhile
-    stays changed."""
+    """What of an instance becomes another, and nothing else of it: what is changed meanwhile stays
+    changed. Of the last four, None means as it is. `source_snapshot_id` is what the new volume is
+    made from, where that is not to be remembered."""
 
-    name: str
-    image: str
     image_id: str
     snapshot_id: str | None
     root_volume_id: str
-    user_data: str
-    ssh_keys: tuple[str, ...]
-    ssh_key_ids: tuple[str, ...]
+    source_snapshot_id: str | None = None
+    name: str | None = None
+    image: str | None = None
+    user_data: str | None = None
+    ssh_keys: tuple[str, ...] | None = None
+    ssh_key_ids: tuple[str, ...] | None = None
 
     def of(self, instance: Instance) -> dict[str, Any]:
         """These as fields of the instance."""
         replace = msgspec.structs.replace
+        spec = {"image": self.image, "user_data": self.user_data, "ssh_keys": self.ssh_keys}
+        given = {name: value for name, value in spec.items() if value is not None}
+        resolved = replace(
+            instance.resolved,
+            image_id=self.image_id,
+            snapshot_id=self.snapshot_id,
+            root_volume_id=self.root_volume_id,
+        )
+        if self.ssh_key_ids is not None:
+            resolved = replace(resolved, ssh_key_ids=self.ssh_key_ids)
         return {
-            "name": self.name,
-            "spec": replace(
-                instance.spec, image=self.image, user_data=self.user_data, ssh_keys=self.ssh_keys
-            ),
-            "resolved": replace(
-                instance.resolved,
-                image_id=self.image_id,
-                snapshot_id=self.snapshot_id,
-                root_volume_id=self.root_volume_id,
-                ssh_key_ids=self.ssh_key_ids,
-            ),
+            "name": instance.name if self.name is None else self.name,
+            "spec": replace(instance.spec, **given),
+            "resolved": resolved,
         }
 
 
-def body_of(instance: Instance) -> Body:
+def body_before(instance: Instance, new: Body) -> Body:
+    """The same as the instance has it now: what `new` leaves alone, this leaves alone too."""
     spec, resolved = instance.spec, instance.resolved
     return Body(
-        name=instance.name,
-        image=spec.image,
         image_id=resolved.image_id,
         snapshot_id=resolved.snapshot_id,
         root_volume_id=resolved.root_volume_id,
-        user_data=spec.user_data,
-        ssh_keys=spec.ssh_keys,
-        ssh_key_ids=resolved.ssh_key_ids,
+        name=None if new.name is None else instance.name,
+        image=None if new.image is None else spec.image,
+        user_data=None if new.user_data is None else spec.user_data,
+        ssh_keys=None if new.ssh_keys is None else spec.ssh_keys,
+        ssh_key_ids=None if new.ssh_key_ids is None else resolved.ssh_key_ids,
     )
 
 
 def arguments_of(instance: Instance, new: Body) -> dict[str, Any]:
     return {
-        "old": msgspec.to_builtins(body_of(instance)),
+        "old": msgspec.to_builtins(body_before(instance, new)),
         "new": msgspec.to_builtins(new),
         "was_running": instance.goal is Goal.RUNNING,
     }
@@ -98,9 +103,11 @@ def body(context: StepContext, which: str) -> Body:
 async def prepare_new_volume(context: StepContext) -> None:
     instance, new = await instance_of(context), body(context, "new")
     host_id = host_of(instance)
-    if new.snapshot_id is None:
+    snapshot_id = new.source_snapshot_id or new.snapshot_id
+    if snapshot_id is None:
         await prepare_image(context, host_id, new.image_id)
-    wanted = msgspec.structs.replace(instance, **new.of(instance))
+    source = msgspec.structs.replace(new, snapshot_id=snapshot_id)
+    wanted = msgspec.structs.replace(instance, **source.of(instance))
     volume = await root_volume_spec(context, wanted)
     await context.ask(host_id, EnsureVolume(volume=volume), timeout_s=110)
 
@@ -169,14 +176,27 @@ async def discard_old_volume(context: StepContext) -> None:
     enqueue(context, DISCARD, old.root_volume_id, {"host_id": host_of(instance)})
 
 
+def volumes_beside(context: StepContext, instance: Instance) -> tuple[str, ...]:
+    """Of the old and the new root volume, the one that the instance is not on: its host could not
+    be asked to remove it, so it goes with the instance."""
+    both = {body(context, which).root_volume_id for which in ("old", "new")}
+    return tuple(both - {instance.resolved.root_volume_id})
+
+
 async def settle(context: StepContext, outcome: OperationState) -> None:
     instance = await instance_of(context)
     if outcome is OperationState.DONE:
         await settle_instance(context, instance, state=InstanceState.RUNNING, reason="")
         note(context, PAST[context.operation.kind])
         return
-    goal = await goal_after_failure(context, instance)
     reason = context.operation.error_message or ""
+    if context.operation.step >= 0:
+        await settle_instance(
+            context, instance, state=InstanceState.ERROR, reason=reason,
+            leftovers=(*instance.leftovers, *volumes_beside(context, instance)),
+        )  # fmt: skip
+        return
+    goal = await goal_after_failure(context, instance)
     await settle_instance(context, instance, state=instance.state, goal=goal, reason=reason)
 
 

@@ -18,6 +18,7 @@ from atoll.operations.guests import (
     host_of,
     instance_of,
     note,
+    require_room,
     root_volume_spec,
     settle_instance,
 )
@@ -93,8 +94,8 @@ async def hold(context: StepContext, sizes: dict[str, int]) -> None:
     held = await context.tx.hosts.reservation(instance.id)
     wanted = Reservation(id=instance.id, host_id=host_of(instance), **sizes)
     if held is not None and held != wanted:
-        context.tx.hosts.release(held)
-        context.tx.hosts.reserve(wanted)
+        await require_room(context, held, wanted)
+        context.tx.hosts.change_reservation(held, wanted)
 
 
 async def shut_down(context: StepContext) -> Retry | None:
@@ -146,15 +147,22 @@ async def wait_for_guest(context: StepContext) -> Retry | None:
     return await wait_until_running(context) if restarts(context) else None
 
 
+def too_much(context: StepContext, instance: Instance) -> Amounts:
+    """What was taken of the quota besides the size that the instance now has: room for the larger
+    of both was taken when this was accepted."""
+    old, new = size(context, "old").held(), size(context, "new").held()
+    now = size_of(instance.spec).held()
+    return Amounts(**{name: max(old[name], new[name]) - now[name] for name in now})
+
+
 async def settle(context: StepContext, outcome: OperationState) -> None:
     instance = await instance_of(context)
-    more = size(context, "new").amounts().minus(size(context, "old").amounts())
+    context.tx.quotas.give_back(instance.project_id, too_much(context, instance))
     if outcome is OperationState.DONE:
         state = InstanceState.RUNNING if restarts(context) else instance.state
         await settle_instance(context, instance, state=state, reason="")
         note(context, "instance.resized")
         return
-    context.tx.quotas.give_back(instance.project_id, more)
     goal = await goal_after_failure(context, instance)
     reason = context.operation.error_message or ""
     await settle_instance(context, instance, state=instance.state, goal=goal, reason=reason)

@@ -20,11 +20,15 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     if outcome is OperationState.DONE:
         await settle_instance(
             context, instance, state=InstanceState.DELETED, reason="",
-            deleted_at_ms=context.now_ms, keep=True,
+            deleted_at_ms=context.now_ms,
         )  # fmt: skip
         return
-    goal = Goal.RUNNING if instance.state is InstanceState.RUNNING else Goal.STOPPED
     reason = context.operation.error_message or ""
+    live = await context.tx.operations.live_on(instance.id)
+    if any(operation.kind == "instance.delete" for operation in live):
+        await settle_instance(context, instance, state=instance.state, reason=reason)
+        return
+    goal = Goal.RUNNING if instance.state is InstanceState.RUNNING else Goal.STOPPED
     await settle_instance(
         context, instance, state=instance.state, goal=goal, purge_at_ms=None, reason=reason
     )

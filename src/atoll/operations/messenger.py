@@ -79,8 +79,7 @@ class Messenger:
                 continue
             if len(self._going) >= AT_ONCE:
                 return
-            self._quiet[webhook.id] = last
-            task = asyncio.create_task(self.tell(webhook), name=f"webhook {webhook.id}")
+            task = asyncio.create_task(self.tell(webhook, last), name=f"webhook {webhook.id}")
             self._going[webhook.id] = task
             task.add_done_callback(functools.partial(self._told, webhook.id))
 
@@ -92,13 +91,16 @@ class Messenger:
         while self._going:
             await asyncio.gather(*self._going.values())
 
-    async def tell(self, webhook: Webhook) -> None:
-        """Everything new, a batch after the other."""
+    async def tell(self, webhook: Webhook, last: str) -> None:
+        """Everything new, a batch after the other. Where that succeeds, nothing is left to tell of
+        what happened up to `last`."""
         with suppress(Lost):
             try:
                 more = True
                 while more:
                     webhook, more = await self._tell_batch(webhook)
+                if not webhook.failures:
+                    self._quiet[webhook.id] = last
             except AtollError as error:
                 log.warning("a webhook waits", webhook=webhook.id, why=error.message)
 
@@ -110,7 +112,6 @@ class Messenger:
         claimed = await self._write(webhook, due_at_ms=self._clock.now_ms() + CLAIM_MS)
         problem = await self._send(claimed, wanted) if wanted else ""
         if problem:
-            self._quiet.pop(webhook.id, None)
             return await self._put_off(claimed, problem), False
         done = await self._write(
             claimed,

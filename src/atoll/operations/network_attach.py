@@ -8,6 +8,7 @@ import ipaddress
 from atoll.domain.instances import Attachment, Instance, InstanceState
 from atoll.domain.networks import mac_of
 from atoll.domain.operations import OperationState
+from atoll.operations.belongings import holder_of
 from atoll.operations.guests import (
     MAC_FIRST,
     MAC_LAST,
@@ -19,11 +20,6 @@ from atoll.operations.guests import (
     settle_instance,
 )
 from atoll.operations.steps import Step, StepContext, Workflow
-
-
-def holder_of(instance_id: str, subnet_id: str) -> str:
-    """Under which name the place's numbers are taken."""
-    return f"{instance_id}/{subnet_id}"
 
 
 def holder(context: StepContext) -> str:

@@ -74,10 +74,13 @@ class Reconciler:
             else:
                 tx.hosts.change(known, **facts)
         if report.guests is not None:
-            await self._compare(report.host_id, {guest.id: guest for guest in report.guests})
+            guests = {guest.id: guest for guest in report.guests}
+            seen_at_ms = report.seen_at_ms or now_ms
+            await self._compare(report.host_id, guests, seen_at_ms)
 
-    async def _compare(self, host_id: str, guests: dict[str, GuestFacts]) -> None:
-        """All instances of a host against all that it has, when its agent starts."""
+    async def _compare(self, host_id: str, guests: dict[str, GuestFacts], seen_at_ms: int) -> None:
+        """All instances of a host against all that it has, when its agent starts and from time to
+        time. What was changed after the host was looked at is left to the next look."""
         here = ((("host_id", (host_id,)),),)
         after: str | None = None
         while True:
@@ -86,8 +89,10 @@ class Reconciler:
             )
             for instance in page:
                 facts = guests.pop(instance.id, None) or absent(instance)
+                if instance.updated_at_ms > seen_at_ms:
+                    continue
                 if judge(instance, facts, self._clock.now_ms()) is not None:
-                    await self._take_guest(host_id, facts)
+                    await self._take_guest(host_id, facts, seen_at_ms)
             if len(page) < PAGE:
                 break
             after = page[-1].id
@@ -95,12 +100,14 @@ class Reconciler:
         for guest_id in guests:
             log.warning("a guest without an instance", host=host_id, guest=guest_id)
 
-    async def _take_guest(self, host_id: str, facts: GuestFacts) -> None:
+    async def _take_guest(
+        self, host_id: str, facts: GuestFacts, seen_at_ms: int | None = None
+    ) -> None:
         for _ in range(RACES_MAX):
             try:
                 async with self._store.transaction() as tx:
                     instance = await tx.instances.find(facts.id)
-                    if instance is not None and instance.host_id == host_id:
+                    if instance is not None and belongs(instance, host_id, seen_at_ms):
                         self._write(tx, instance, judge(instance, facts, self._clock.now_ms()))
             except Lost:
                 continue
@@ -155,6 +162,8 @@ def judge(instance: Instance, facts: GuestFacts, now_ms: int) -> Verdict | None:
     running = facts.power is Power.RUNNING
     if running and instance.outdated and instance.doing is None:
         return Verdict({"outdated": False}, follow_up=instance_configure.WORKFLOW)
+    if running and instance.doing is None and instance.state is InstanceState.STOPPED:
+        return None  # seen before it was stopped
     if running and facts.boots == instance.boots:
         changes = {
             "booted_at_ms": (instance.booted_at_ms or now_ms) if facts.booted else None,
@@ -187,3 +196,9 @@ def absent(instance: Instance) -> GuestFacts:
         crashed=True,
         reason="the guest was gone when its host came back",
     )
+
+
+def belongs(instance: Instance, host_id: str, seen_at_ms: int | None) -> bool:
+    """Whether the report is about this instance as it now is: on that host, unchanged since."""
+    unchanged = seen_at_ms is None or instance.updated_at_ms <= seen_at_ms
+    return instance.host_id == host_id and unchanged

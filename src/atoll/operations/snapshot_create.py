@@ -16,6 +16,16 @@ async def snapshot_of(context: StepContext) -> Snapshot:
     return await context.tx.snapshots.get(context.operation.arguments["snapshot_id"])
 
 
+async def note_host(context: StepContext) -> None:
+    """Before anything is made there: deleting the snapshot has to know where it may be."""
+    instance, snapshot = await instance_of(context), await snapshot_of(context)
+    context.tx.snapshots.change(snapshot, host_id=host_of(instance))
+
+
+async def forget_host(context: StepContext) -> None:
+    context.tx.snapshots.change(await snapshot_of(context), host_id=None)
+
+
 async def take(context: StepContext) -> None:
     instance, snapshot = await instance_of(context), await snapshot_of(context)
     request = EnsureSnapshot(snapshot_id=snapshot.id, volume_id=instance.resolved.root_volume_id)
@@ -23,7 +33,6 @@ async def take(context: StepContext) -> None:
     assert isinstance(facts, SnapshotFacts), "a snapshot is answered by facts"
     context.tx.snapshots.change(
         snapshot,
-        host_id=instance.host_id,
         volume_id=instance.resolved.root_volume_id,
         disk_gib=-(-facts.virtual_size_bytes // GIB),
         size_bytes=facts.size_bytes,
@@ -34,7 +43,7 @@ async def take_back(context: StepContext) -> None:
     instance, snapshot = await instance_of(context), await snapshot_of(context)
     if instance.host_id is not None:
         await context.ask(instance.host_id, RemoveSnapshot(snapshot_id=snapshot.id))
-        context.tx.snapshots.change(snapshot, host_id=None, size_bytes=None)
+        context.tx.snapshots.change(snapshot, size_bytes=None)
 
 
 async def settle(context: StepContext, outcome: OperationState) -> None:
@@ -69,7 +78,7 @@ async def remove_old_backups(context: StepContext, instance_id: str, keep: int) 
 
 WORKFLOW = Workflow(
     kind="snapshot.create",
-    steps=(Step(take, undo=take_back),),
+    steps=(Step(note_host, undo=forget_host), Step(take, undo=take_back)),
     settle=settle,
     deadline_s=900,
     impact="the root volume as it is now is kept; the guest pauses for some milliseconds",

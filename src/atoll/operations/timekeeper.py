@@ -26,6 +26,7 @@ from atoll.ports import Clock, Ids, Store, Transaction
 log = structlog.get_logger()
 LOOK_S = 1.0
 AT_ONCE = 100
+AGAIN_MS = 3600 * 1000
 HAPPENED = {TimerKind.EXPIRE: "instance.expired", TimerKind.PURGE: "instance.purged"}
 
 
@@ -66,13 +67,13 @@ class Timekeeper:
             case TimerKind.BACKUP:
                 await self._back_up(tx, timer, instance)
             case TimerKind.EXPIRE | TimerKind.PURGE:
-                tx.timers.remove(timer)
                 self._delete(tx, timer, instance)
 
     def _delete(self, tx: Transaction, timer: Timer, instance: Instance) -> None:
-        """What expires goes for good, unless it is protected."""
-        if timer.kind is TimerKind.EXPIRE and instance.protected:
-            self._note(tx, instance, "instance.expired", {"kept": "it is protected"})
+        """What expires goes for good, unless it is protected, or was deleted and may come back. The
+        timer stays until the instance is gone: a deletion that fails is tried again."""
+        tx.timers.change(timer, due_at_ms=self._clock.now_ms() + AGAIN_MS)
+        if timer.kind is TimerKind.EXPIRE and (instance.protected or instance.purge_at_ms):
             return
         operation = self._operation(instance_delete.WORKFLOW, instance)
         tx.operations.enqueue(operation, self._clock.now_ms())
@@ -86,6 +87,8 @@ class Timekeeper:
         tx.timers.change(timer, due_at_ms=next_ms(timer.backups.cron, now_ms))
         if instance.state is InstanceState.DELETED or instance.goal is Goal.DELETED:
             return
+        if any("keep" in o.arguments for o in await tx.operations.live_on(instance.id)):
+            return  # the backup before has not even begun
         quota = await tx.quotas.find(instance.project_id)
         if quota is not None:
             try:

@@ -9,7 +9,14 @@ from atoll.domain.instances import InstanceState
 from atoll.domain.operations import OperationState
 from atoll.domain.volumes import Volume, VolumeState
 from atoll.messages import EnsureVolume, RemoveVolume, VolumeSpec
-from atoll.operations.guests import configure, host_of, instance_of, note, settle_instance
+from atoll.operations.guests import (
+    configure,
+    host_of,
+    instance_of,
+    note,
+    require_room,
+    settle_instance,
+)
 from atoll.operations.steps import Step, StepContext, Workflow
 
 
@@ -21,11 +28,11 @@ async def place_volume(context: StepContext) -> None:
     """Holds room for it on the instance's host, unless it lives there already."""
     volume, host_id = await volume_of(context), host_of(await instance_of(context))
     if volume.host_id is None:
-        context.tx.hosts.reserve(
-            Reservation(
-                id=volume.id, host_id=host_id, vcpus=0, memory_mib=0, disk_gib=volume.size_gib
-            )
+        wanted = Reservation(
+            id=volume.id, host_id=host_id, vcpus=0, memory_mib=0, disk_gib=volume.size_gib
         )
+        await require_room(context, None, wanted)
+        context.tx.hosts.reserve(wanted)
         context.tx.volumes.change(volume, host_id=host_id)
     elif volume.host_id != host_id:
         raise Conflict(f"volume {volume.name} lives on another host than the instance")
@@ -82,10 +89,14 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     instance, volume = await instance_of(context), await volume_of(context)
     attached = volume.id in instance.volumes
     done = outcome is OperationState.DONE
+    state = VolumeState.ATTACHED if attached else VolumeState.AVAILABLE
+    if not done and context.operation.step >= 0:
+        # What could not be taken back: the guest may have the disk still, so nobody else may.
+        state = VolumeState.ERROR
     context.tx.volumes.change(
         volume,
-        state=VolumeState.ATTACHED if attached else VolumeState.AVAILABLE,
-        instance_id=instance.id if attached else None,
+        state=state,
+        instance_id=None if state is VolumeState.AVAILABLE else instance.id,
         reason="" if done else context.operation.error_message or "",
         doing=None,
         updated_at_ms=context.now_ms,

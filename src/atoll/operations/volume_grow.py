@@ -3,11 +3,12 @@
 It queues at the instance that has the volume, otherwise at the volume itself.
 """
 
-from atoll.domain.hosts import Reservation
+import msgspec
+
 from atoll.domain.operations import OperationState
 from atoll.domain.quotas import Amounts
 from atoll.messages import EnsureVolume, VolumeSpec
-from atoll.operations.guests import note, settle_instance
+from atoll.operations.guests import note, require_room, settle_instance
 from atoll.operations.steps import Step, StepContext, Workflow
 from atoll.operations.volume_attach import volume_of
 
@@ -29,13 +30,9 @@ async def hold(context: StepContext, size_gib: int) -> None:
     reservation = await context.tx.hosts.reservation(context.operation.arguments["volume_id"])
     if reservation is None or reservation.disk_gib == size_gib:
         return
-    context.tx.hosts.release(reservation)
-    context.tx.hosts.reserve(
-        Reservation(
-            id=reservation.id, host_id=reservation.host_id, vcpus=0, memory_mib=0,
-            disk_gib=size_gib,
-        )
-    )  # fmt: skip
+    wanted = msgspec.structs.replace(reservation, disk_gib=size_gib)
+    await require_room(context, reservation, wanted)
+    context.tx.hosts.change_reservation(reservation, wanted)
 
 
 async def grow(context: StepContext) -> None:

@@ -142,6 +142,11 @@ class Hosts(Rows[Host], Protocol):
 
     def release(self, reservation: Reservation) -> None: ...
 
+    def change_reservation(self, held: Reservation, wanted: Reservation) -> None:
+        """On the same host. The commit raises Lost where there is no room for more, or where what
+        is held is no longer so."""
+        ...
+
 
 class Addresses(Protocol):
     async def find(self, scope: str, instance_id: str) -> int | None: ...

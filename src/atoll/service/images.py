@@ -100,9 +100,7 @@ def fetch(reference: str) -> Callable[[Case], Awaitable[Accepted[Image]]]:
         if image.alias_of is not None:
             raise Conflict(f"image {image.name} is an alias of {image.alias_of}: import that one")
         if image.doing is not None:
-            raise Conflict(
-                f"{image.doing} goes on about {image.name}: wait for {image.operation_id}"
-            )
+            raise busy(image)
         operation = case.accept(image_import.WORKFLOW, image.id)
         changed = case.tx.images.change(
             image,
@@ -128,9 +126,7 @@ def delete(
         image = await own(case, reference)
         require_version(image.version, version)
         if image.doing is not None:
-            raise Conflict(
-                f"{image.doing} goes on about {image.name}: wait for {image.operation_id}"
-            )
+            raise busy(image)
         await owned.require_unused(case, f"image {image.name}", image.id)
         operation = case.accept(image_delete.WORKFLOW, image.id)
         changed = case.tx.images.change(

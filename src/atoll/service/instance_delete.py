@@ -55,7 +55,7 @@ def recover(reference: str) -> UseCase:
     async def use_case(case: Case) -> Accepted[Instance]:
         case.require("write")
         instance = await instance_meant(case, reference)
-        if instance.purge_at_ms is None:
+        if instance.purge_at_ms is None or instance.state is not InstanceState.DELETED:
             gone = instance.state is InstanceState.DELETED
             raise Conflict(
                 f"instance {instance.name} {'cannot be recovered' if gone else 'is not deleted'}"

@@ -1,6 +1,7 @@
 """Use cases that replace an instance's root volume: reinstall and restore."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import msgspec
 
@@ -12,7 +13,7 @@ from atoll.domain.instances import Goal, Instance, InstanceState, require_alive
 from atoll.domain.operations import Operation
 from atoll.domain.snapshots import Snapshot
 from atoll.operations import instance_rebuild
-from atoll.operations.instance_rebuild import Body, arguments_of, body_of
+from atoll.operations.instance_rebuild import Body, arguments_of
 from atoll.operations.steps import Workflow
 from atoll.service import references
 from atoll.service.desk import Accepted, Case
@@ -35,7 +36,8 @@ def reinstall(reference: str, command: Reinstall) -> UseCase:
     async def use_case(case: Case) -> Accepted[Instance]:
         case.require("write")
         instance = await rebuildable(case, reference)
-        body = await wanted(case, instance, command)
+        with naming_fields_as_they_are():
+            body = await wanted(case, instance, command)
         operation = rebuild(case, instance, instance_rebuild.REINSTALL, body)
         return Accepted(under_way(case, instance, operation), operation)
 
@@ -43,7 +45,15 @@ def reinstall(reference: str, command: Reinstall) -> UseCase:
 
 
 async def wanted(case: Case, instance: Instance, command: Reinstall) -> Body:
-    body = body_of(instance)
+    wish = command.image or await origin(case, instance)
+    image, snapshot = await references.source(case.tx, instance.project_id, wish, "image")
+    require_room(instance, image, snapshot)
+    body = Body(
+        image=command.image,
+        image_id=image.id,
+        snapshot_id=snapshot.id if snapshot else None,
+        root_volume_id=case.ids.new(ids.VOLUME),
+    )
     if command.name is not None:
         references.require_name(command.name, "hostname")
         body = replace(body, name=command.name)
@@ -53,16 +63,15 @@ async def wanted(case: Case, instance: Instance, command: Reinstall) -> Body:
     if command.ssh_keys is not None:
         keys = await keys_meant(case, command.ssh_keys)
         body = replace(body, ssh_keys=command.ssh_keys, ssh_key_ids=keys)
-    wish = command.image or body.snapshot_id or body.image_id
-    image, snapshot = await references.source(case.tx, instance.project_id, wish, "image")
-    require_room(instance, image, snapshot)
-    return replace(
-        body,
-        image=command.image or body.image,
-        image_id=image.id,
-        snapshot_id=snapshot.id if snapshot else None,
-        root_volume_id=case.ids.new(ids.VOLUME),
-    )
+    return body
+
+
+async def origin(case: Case, instance: Instance) -> str:
+    """What it was made from: its snapshot, as long as that is there, otherwise the image."""
+    snapshot_id = instance.resolved.snapshot_id
+    if snapshot_id and await case.tx.snapshots.find(snapshot_id) is not None:
+        return snapshot_id
+    return instance.resolved.image_id
 
 
 def require_room(instance: Instance, image: Image, snapshot: Snapshot | None) -> None:
@@ -81,18 +90,33 @@ def require_room(instance: Instance, image: Image, snapshot: Snapshot | None) ->
     require_memory(instance.spec.memory_mib, image)
 
 
+@contextmanager
+def naming_fields_as_they_are() -> Iterator[None]:
+    """The rules are those of creation, whose body has its fields in a spec; here there is none."""
+    try:
+        yield
+    except Invalid as error:
+        field = (error.field or "").removeprefix("spec.")
+        raise Invalid(error.message.replace("spec.", "", 1), field=field) from error
+
+
 def restore(reference: str, snapshot: str) -> UseCase:
     """Its root volume becomes what the snapshot holds; all else stays."""
 
     async def use_case(case: Case) -> Accepted[Instance]:
         case.require("write")
         instance = await rebuildable(case, reference)
-        found = await references.source(case.tx, instance.project_id, snapshot, "snapshot_id")
-        if found[1] is None:
-            field = "snapshot_id"
+        field = "snapshot_id"
+        image, found = await references.source(case.tx, instance.project_id, snapshot, field)
+        if found is None:
             raise Invalid(f"{field}: {snapshot!r} is an image: reinstall from it", field=field)
-        body = await wanted(case, instance, Reinstall(image=found[1].id))
-        body = replace(body, image=instance.spec.image)
+        require_room(instance, image, found)
+        body = Body(
+            image_id=instance.resolved.image_id,
+            snapshot_id=instance.resolved.snapshot_id,
+            source_snapshot_id=found.id,
+            root_volume_id=case.ids.new(ids.VOLUME),
+        )
         operation = rebuild(case, instance, instance_rebuild.RESTORE, body)
         return Accepted(under_way(case, instance, operation), operation)
 
@@ -116,7 +140,7 @@ async def rebuildable(case: Case, reference: str) -> Instance:
 def rebuild(case: Case, instance: Instance, workflow: Workflow, body: Body) -> Operation:
     operation = case.accept(workflow, instance.id, arguments_of(instance, body))
     before = {"root_volume": instance.resolved.root_volume_id, "image": instance.spec.image}
-    after = {"root_volume": body.root_volume_id, "image": body.image}
+    after = {"root_volume": body.root_volume_id, "image": body.image or instance.spec.image}
     case.audit(workflow.kind, instance.id, operation=operation, before=before, after=after)
     return operation
 

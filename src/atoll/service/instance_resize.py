@@ -7,11 +7,12 @@ import msgspec
 from atoll.domain.commands import Resize
 from atoll.domain.errors import Conflict, Invalid
 from atoll.domain.instances import Instance, InstanceSpec, require_size
+from atoll.domain.quotas import Amounts
 from atoll.operations import instance_resize
 from atoll.operations.instance_resize import Size, arguments_of, size_of
 from atoll.service import quotas
 from atoll.service.desk import Accepted, Case
-from atoll.service.instance_rebuild import rebuildable
+from atoll.service.instance_rebuild import naming_fields_as_they_are, rebuildable
 from atoll.service.instances import go_on, plan_of, require_memory
 
 
@@ -22,17 +23,25 @@ def resize(reference: str, command: Resize) -> Callable[[Case], Awaitable[Accept
     async def use_case(case: Case) -> Accepted[Instance]:
         case.require("write")
         instance = await rebuildable(case, reference)
-        old, new = size_of(instance.spec), await wanted(case, instance.spec, command)
+        with naming_fields_as_they_are():
+            old, new = size_of(instance.spec), await wanted(case, instance.spec, command)
+            image = await case.tx.images.get(instance.resolved.image_id)
+            require_memory(new.memory_mib, image)
         if new == old:
             raise Conflict(f"instance {instance.name} has this size already")
-        require_memory(new.memory_mib, await case.tx.images.get(instance.resolved.image_id))
-        await quotas.take(case, new.amounts().minus(old.amounts()))
+        await quotas.take(case, growth(old, new))
         operation = case.accept(instance_resize.WORKFLOW, instance.id, arguments_of(instance, new))
         before, after = msgspec.to_builtins(old), msgspec.to_builtins(new)
         case.audit("instance.resize", instance.id, operation=operation, before=before, after=after)
         return Accepted(go_on(case, instance, operation), operation)
 
     return use_case
+
+
+def growth(old: Size, new: Size) -> Amounts:
+    """What becomes less is given back when the guest has really become smaller."""
+    before, after = old.held(), new.held()
+    return Amounts(**{name: max(0, after[name] - before[name]) for name in after})
 
 
 async def wanted(case: Case, old: InstanceSpec, command: Resize) -> Size:

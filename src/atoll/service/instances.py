@@ -348,6 +348,12 @@ def begin(
     return operation
 
 
+async def coming_to(case: Case, instance: Instance, workflow: Workflow) -> list[Operation]:
+    """What was accepted of this kind for the instance, and has not ended."""
+    live = await case.tx.operations.live_on(instance.id)
+    return [operation for operation in live if operation.kind == workflow.kind]
+
+
 def configure(case: Case, instance: Instance, **changes: Any) -> tuple[Instance, Operation | None]:
     """Writes a wish that a running guest is told; one that does not run reads it at its start."""
     if not runs(instance):

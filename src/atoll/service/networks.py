@@ -11,7 +11,7 @@ from atoll.operations import network_attach
 from atoll.ports import Filter
 from atoll.service import instances, owned, references
 from atoll.service.desk import Accepted, Case
-from atoll.service.instances import require_version
+from atoll.service.instances import coming_to, require_version
 
 SUBNETS_MAX = 200
 ATTACHMENTS_MAX = 4
@@ -95,10 +95,16 @@ def attach(instance_reference: str, subnet: str) -> UseCase:
         require_alive(instance)
         project_id = case.caller.project_id
         wanted = await references.meant(case.tx.subnets, project_id, subnet, "subnet", "subnet_id")
+        coming = await coming_to(case, instance, network_attach.ATTACH)
+        for operation in coming:
+            if operation.arguments["subnet_id"] == wanted.id:
+                raise Conflict(
+                    f"{operation.kind} of subnet {wanted.name} goes on: wait for {operation.id}"
+                )
         taken = {instance.resolved.subnet_id, *(a.subnet_id for a in instance.attachments)}
         if wanted.id in taken:
             raise Conflict(f"instance {instance.name} is in subnet {wanted.name} already")
-        if len(instance.attachments) >= ATTACHMENTS_MAX:
+        if len(instance.attachments) + len(coming) >= ATTACHMENTS_MAX:
             raise Conflict(
                 f"instance {instance.name} has {ATTACHMENTS_MAX} further networks, "
                 "which is the most"

@@ -6,11 +6,12 @@ from atoll.domain.errors import Conflict, NotFound
 from atoll.domain.images import ImageState
 from atoll.domain.operations import ENDED, RETRYABLE, Operation, OperationState
 from atoll.domain.projects import Caller
+from atoll.domain.timers import TimerKind
 from atoll.operations import image_import, instance_create
 from atoll.operations.instance_create import amounts_of
 from atoll.operations.registry import WORKFLOWS
 from atoll.ports import Clock, Store, Transaction
-from atoll.service import quotas
+from atoll.service import quotas, timers
 from atoll.service.desk import Accepted, Case, require
 from atoll.service.instances import reopen
 
@@ -78,6 +79,9 @@ async def reopen_resource(case: Case, operation: Operation) -> None:
     if instance is not None:
         if operation.kind == instance_create.WORKFLOW.kind:
             await quotas.take(case, amounts_of(instance.spec))
+            if instance.expires_at_ms is not None:
+                due_at_ms = max(instance.expires_at_ms, case.now_ms)
+                await timers.set_timer(case, TimerKind.EXPIRE, instance, due_at_ms)
         case.tx.instances.change(instance, **reopen(instance, operation, case.now_ms))
         return
     image = await case.tx.images.find(operation.resource_id)

@@ -47,4 +47,7 @@ async def of_instance(tx: Transaction, instance: Instance, kind: str) -> Preview
 
 
 async def hosts_for(tx: Transaction, instance: Instance) -> list[Verdict]:
-    return verdicts(await tx.hosts.page(Filter(limit=HOSTS_MAX)), Demand.of(instance))
+    snapshot_id = instance.resolved.snapshot_id
+    snapshot = await tx.snapshots.find(snapshot_id) if snapshot_id else None
+    demand = Demand.of(instance, host_id=snapshot.host_id if snapshot else None)
+    return verdicts(await tx.hosts.page(Filter(limit=HOSTS_MAX)), demand)

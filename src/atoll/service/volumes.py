@@ -16,13 +16,14 @@ from atoll.domain.volumes import (
     SIZE_GIB_MIN,
     VOLUMES_MAX,
     Volume,
+    VolumeState,
     require_idle,
 )
 from atoll.operations import volume_attach, volume_delete, volume_grow
 from atoll.operations.steps import Workflow
 from atoll.service import quotas, references
 from atoll.service.desk import Accepted, Case
-from atoll.service.instances import begin, instance_named, region_of, require_version
+from atoll.service.instances import begin, coming_to, instance_named, region_of, require_version
 
 NOUN = "volume"
 UseCase = Callable[[Case], Awaitable[Accepted[Volume]]]
@@ -86,7 +87,12 @@ async def attachable(case: Case, volume: Volume, reference: str, field: str) -> 
         )
     if volume.host_id is not None and instance.host_id not in {None, volume.host_id}:
         raise Conflict(f"volume {volume.name} lives on another host than {instance.name}")
-    if len(instance.volumes) >= VOLUMES_MAX:
+    if volume.state is VolumeState.ERROR:
+        raise Conflict(
+            f"volume {volume.name} is broken ({volume.reason}): detach or delete it first"
+        )
+    coming = await coming_to(case, instance, volume_attach.ATTACH)
+    if len(instance.volumes) + len(coming) >= VOLUMES_MAX:
         raise Conflict(f"instance {instance.name} has {VOLUMES_MAX} volumes, which is the most")
     return instance
 

@@ -72,6 +72,7 @@ class AddressRows:
                 query,
                 query.place(row),
                 duplicate=lambda: Lost(f"number {number} of {scope} was taken meanwhile"),
+                lock=scope,
             )
         )
 

@@ -59,6 +59,49 @@ class HostRows(NounRows[Host]):
         )
         self._use(reservation, "release", -1)
 
+    def change_reservation(self, held: Reservation, wanted: Reservation) -> None:
+        def build() -> sa.ClauseElement:
+            row = tables.reservations.c
+            statement = tables.reservations.update().where(row.id == bind("of_id", row.id))
+            for size in SIZES:
+                statement = statement.where(row[size] == bind(f"old_{size}", row[size]))
+            return statement.values({size: bind(size, row[size]) for size in SIZES})
+
+        query = self._query("reservation.change", build)
+        values = {size: getattr(wanted, size) for size in SIZES}
+        values |= {f"old_{size}": getattr(held, size) for size in SIZES}
+        self.unit.write(
+            Write(
+                query,
+                query.place({"of_id": held.id, **values}),
+                missing=lambda: Lost(f"the place of {held.id} has changed meanwhile"),
+            )
+        )
+        more = {size: getattr(wanted, size) - getattr(held, size) for size in SIZES}
+        self._use_more(held.host_id, more)
+
+    def _use_more(self, host_id: str, more: dict[str, int]) -> None:
+        """Less is always possible, on a disabled host and on one that shrank too."""
+
+        def build() -> sa.ClauseElement:
+            host = tables.hosts.c
+            statement = tables.hosts.update().where(host.id == bind("of_host", host.id))
+            changes = {}
+            for size in SIZES:
+                used, by = host[f"{size}_used"], bind(size, host[f"{size}_used"])
+                changes[used.name] = used + by
+                statement = statement.where(sa.or_(by <= 0, used + by <= host[size]))
+            return statement.values(changes)
+
+        query = self._query("use_more", build)
+        self.unit.write(
+            Write(
+                query,
+                query.place({"of_host": host_id, **more}),
+                missing=lambda: Lost(f"host {host_id} has no room any more"),
+            )
+        )
+
     def change(self, thing: Host, **changes: Any) -> Host:
         if self.counted & set(changes):
             raise AssertionError("what is used changes by reserve and release alone")

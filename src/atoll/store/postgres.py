@@ -12,7 +12,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
-from atoll.domain.errors import StoreUnavailable
+from atoll.domain.errors import Lost, StoreUnavailable
 from atoll.store import revision
 from atoll.store.sql import Query, Statements, Write
 from atoll.store.transaction import SqlTransaction, committed
@@ -27,6 +27,8 @@ GONE = (
     asyncpg.InterfaceError,
     OSError,
 )
+# Two transactions that wait for one another: one of them is asked to begin again.
+OVERTAKEN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 
@@ -90,6 +92,8 @@ class PostgresStore:
                     await connection.execute(LOCK, lock)
                 for write in writes:
                     rows = await run(connection, write)
+        except OVERTAKEN as error:
+            raise Lost(f"another transaction was faster: {error}") from error
         except GONE as error:
             raise StoreUnavailable(f"the database does not answer: {error}") from error
         finally:

@@ -215,7 +215,8 @@ def expiry_of(given: InstanceMetadataPatch) -> int | None:
     """0 where it shall not expire, None where nothing was said."""
     if given.expires_at is UNSET:
         return None
-    return wire.ms_of(given.expires_at) or 0
+    at_ms = wire.ms_of(given.expires_at)
+    return 0 if at_ms is None else max(1, at_ms)
 
 
 def optional_tuple(given: list[str] | None) -> tuple[str, ...] | None:

@@ -1,0 +1,30 @@
+"""What an instance lets go of when it is gone: volumes and floating IPs, which stay, and places."""
+
+from typing import Any
+
+from atoll.domain.instances import Instance
+from atoll.domain.volumes import VolumeState
+from atoll.operations.steps import StepContext
+from atoll.ports import Filter
+
+BELONGINGS_MAX = 1000
+
+
+async def let_go(context: StepContext, instance: Instance) -> dict[str, Any]:
+    """The guest is gone, so nothing of its host has to be told. Answers what changes of the
+    instance itself."""
+    mine = Filter(any_of=((("instance_id", (instance.id,)),),), limit=BELONGINGS_MAX)
+    for volume in await context.tx.volumes.page(mine):
+        context.tx.volumes.change(
+            volume, instance_id=None, state=VolumeState.AVAILABLE, updated_at_ms=context.now_ms
+        )
+    for floating_ip in await context.tx.floating_ips.page(mine):
+        context.tx.floating_ips.change(floating_ip, instance_id=None)
+    for attachment in instance.attachments:
+        context.tx.addresses.release(holder_of(instance.id, attachment.subnet_id))
+    return {"volumes": (), "floating_ips": (), "attachments": ()}
+
+
+def holder_of(instance_id: str, subnet_id: str) -> str:
+    """Under which name an instance's place in a further subnet is taken."""
+    return f"{instance_id}/{subnet_id}"

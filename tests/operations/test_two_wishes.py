@@ -1,0 +1,134 @@
+"""Wishes that meet: what one asks for neither undoes nor doubles what another was given."""
+
+import pytest
+
+from atoll.domain.commands import (
+    CreateFloatingIp,
+    CreateVolume,
+    Reinstall,
+    Resize,
+    UpdateInstance,
+)
+from atoll.domain.errors import Conflict
+from atoll.domain.instances import Goal, InstanceState
+from atoll.domain.operations import OperationState
+from atoll.domain.quotas import Amounts
+from atoll.service import (
+    floating_ips,
+    instance_delete,
+    instance_rebuild,
+    instance_resize,
+    instances,
+    networks,
+    quotas,
+    volumes,
+)
+from tests.operations.faults import Fuse, changed, fused_do, refused
+from tests.operations.scenarios import (
+    a_subnet,
+    an_attached_volume,
+    settled,
+    the_instance,
+)
+from tests.support.consistent import assert_consistent
+from tests.support.world import RANGES, World
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_what_a_retired_instance_lets_go_costs_it_nothing_else(world: World) -> None:
+    await an_attached_volume(world)
+    before = await the_instance(world)
+    await world.do(instance_delete.delete("web", recoverable_s=3600))
+    await settled(world)
+    await world.do(volumes.detach("data"))
+    await settled(world)
+    await world.reported()
+    await assert_consistent(world)
+    await world.do(instance_delete.recover(before.id))
+    await settled(world)
+    after = await world.store.read().instances.get(before.id)
+    assert (after.host_id, after.private_ip) == (before.host_id, before.private_ip)
+
+
+async def test_a_subnet_is_joined_once_however_often_it_is_asked_for(world: World) -> None:
+    await a_subnet(world)
+    await world.do(networks.attach("web", "sub"))
+    with pytest.raises(Conflict, match="goes on"):
+        await world.do(networks.attach("web", "sub"))
+    await settled(world)
+    await assert_consistent(world)
+
+
+async def test_a_shrink_that_fails_leaves_the_quota_whole(world: World) -> None:
+    await world.accept_create(vcpus=4)
+    await settled(world)
+    await world.do(quotas.limit(world.caller.project_id, {"vcpus": 5}))
+    await world.do(instance_resize.resize("web", Resize(vcpus=1)))
+    await world.accept_create(name="other", vcpus=1)
+    workflows = changed("instance.resize", 5, fused_do("before", Fuse(refused())))
+    await world.run_until_idle(world.engine(workflows))
+    await world.reported()
+    quota = await world.store.read().quotas.find(world.caller.project_id)
+    assert quota is not None and quota.used.vcpus == 5
+    await assert_consistent(world)
+
+
+async def test_what_is_changed_during_a_reinstallation_stays_changed(world: World) -> None:
+    await world.created()
+    await world.do(instance_rebuild.reinstall("web", Reinstall(image="mini")))
+    await world.do(instances.update("web", UpdateInstance(name="renamed", user_data="aGk=")))
+    await settled(world)
+    after = await the_instance(world)
+    assert (after.name, after.spec.user_data) == ("renamed", "aGk=")
+
+
+async def test_a_creation_that_fails_lets_its_floating_ip_go(world: World) -> None:
+    _, operation = await world.accept_create(vcpus=9)
+    await world.do(floating_ips.create(CreateFloatingIp(name="ip"), RANGES))
+    await world.do(floating_ips.attach("ip", "web"))
+    await settled(world)
+    ended = await world.store.read().operations.get(operation.id)
+    assert ended.state is OperationState.FAILED
+    address = await world.store.read().floating_ips.named(None, "ip")
+    assert address[0].instance_id is None
+
+
+async def test_a_volume_that_no_host_has_room_for_is_refused_in_words(world: World) -> None:
+    await world.created()
+    await world.do(volumes.create(CreateVolume(name="big", size_gib=600)))
+    attached = await world.do(volumes.attach("big", "web"))
+    assert attached.operation is not None
+    await settled(world)
+    ended = await world.store.read().operations.get(attached.operation.id)
+    assert ended.error_code == "CAPACITY_EXHAUSTED"
+    assert "GiB of disk free, 600 more are wanted" in (ended.error_message or "")
+    await assert_consistent(world)
+
+
+async def test_a_purge_that_overtakes_a_retirement_leaves_nothing(world: World) -> None:
+    await world.created()
+    await world.do(instance_delete.delete("web", recoverable_s=3600))
+    purged = await world.do(instance_delete.delete("web", purge=True))
+    await settled(world)
+    gone = await world.store.read().instances.get(purged.thing.id)
+    assert (gone.state, gone.goal) == (InstanceState.DELETED, Goal.DELETED)
+    await world.assert_nothing_is_left()
+
+
+async def test_a_disabled_host_gives_room_back(world: World) -> None:
+    await world.created()
+    accepted = await world.do(instance_resize.resize("web", Resize(vcpus=2)))
+    host = await world.store.read().hosts.get("host-1")
+    async with world.store.transaction() as tx:
+        tx.hosts.change(host, enabled=False)
+    workflows = changed("instance.resize", 5, fused_do("before", Fuse(refused())))
+    await world.run_until_idle(world.engine(workflows))
+    await world.reported()
+    assert accepted.operation is not None
+    ended = await world.store.read().operations.get(accepted.operation.id)
+    assert ended.error_message == "the test says no"
+    await assert_consistent(world)
+    quota = await world.store.read().quotas.find(world.caller.project_id)
+    assert quota is not None
+    assert quota.used == Amounts(instances=1, vcpus=1, memory_mib=512, disk_gib=5)
