@@ -32,6 +32,13 @@ async def get(tx: Transaction, caller: Caller) -> Quota:
     return await tx.quotas.find(caller.project_id) or Quota(project_id=caller.project_id)
 
 
+async def get_of(tx: Transaction, caller: Caller, project: str) -> Quota:
+    """Another project's, for whoever may set its limits. Raises NotFound."""
+    require(caller, "administer")
+    found = await tx.projects.get(project)
+    return await tx.quotas.find(found.id) or Quota(project_id=found.id)
+
+
 def limit(project: str, limits: Mapping[str, int]) -> Callable[[Case], Awaitable[Accepted[Quota]]]:
     """The new limits instead of the old ones. What is used already stays, even where it is more."""
 

@@ -122,6 +122,13 @@ def detach(reference: str) -> UseCase:
 def grow(reference: str, size_gib: int) -> UseCase:
     async def use_case(case: Case) -> Accepted[Volume]:
         volume = await idle(case, reference)
+        if size_gib <= volume.size_gib:
+            field = "size_gb"
+            raise Invalid(
+                f"{field} is {size_gib}, volume {volume.name} has {volume.size_gib} and only "
+                f"grows: {volume.size_gib + 1} to {SIZE_GIB_MAX} are allowed",
+                field=field,
+            )
         require_bounds("size_gb", size_gib, volume.size_gib + 1, SIZE_GIB_MAX)
         await quotas.take(case, Amounts(disk_gib=size_gib - volume.size_gib))
         instance = await instance_of(case, volume)

@@ -75,4 +75,7 @@ def test_only_an_administrator_sets_limits(api: Api, key_for: KeyFor) -> None:
     member = key_for("member", api.project)
     path, body = f"/v1/projects/{api.project}/quota", {"limits": {"instances": 5}}
     refused(member.call("PUT", path, body), 403, "FORBIDDEN")
+    refused(member.call("GET", path), 403, "FORBIDDEN")
+    assert api.get(path)["project_id"] == api.project
+    refused(api.call("GET", "/v1/projects/proj-none/quota"), 404, "NOT_FOUND")
     refused(api.call("PUT", path, {"limits": {"planets": 5}}), 422, "INVALID", "limits.planets")

@@ -76,6 +76,15 @@ class Quotas(Controller):
         quota = await quotas.get(services_of(request).store.read(), caller_of(request))
         return json_response(wire.encode(show(quota)))
 
+    @get("/projects/{project_id:str}/quota", operation_id="getProjectQuota",
+         summary="The same of any project",
+         responses=wire.READS | wire.shown(QuotaOut, "used, and limits"))  # fmt: skip
+    async def read_of(self, request: Call, project_id: FromPath[str]) -> Response[bytes]:
+        tx = services_of(request).store.read()
+        return json_response(
+            wire.encode(show(await quotas.get_of(tx, caller_of(request), project_id)))
+        )
+
     @put("/projects/{project_id:str}/quota", operation_id="limitProject",
          summary="Set a project's limits",
          responses=wire.WRITES | wire.shown(QuotaOut, "as it now is"))  # fmt: skip
