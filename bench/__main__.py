@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from bench import boot, moto, prepare, processes, rows, servers
+from bench import boot, moto, prepare, processes, rows, servers, snapshots
 from bench.table import Row, show
 
 SMALL_ROWS, LARGE_ROWS, LARGE_ROWS_QUICK = 1_000, 100_000, 20_000
@@ -25,7 +25,7 @@ OVER_HTTP: dict[str, Callable[[rows.Bench], list[Row]]] = {
     "create": rows.creates,
     "running": rows.create_to_running,
 }
-OTHERS = ("boot", "idle", "help")
+OTHERS = ("boot", "snapshot", "idle", "help")
 
 
 def options() -> argparse.Namespace:
@@ -74,6 +74,8 @@ def measure(home: Path, wanted: list[str], quick: bool, console: Console) -> lis
         found += processes.idle(home, cpus)
     if "boot" in wanted:
         found += boot.row(home, 3 if quick else boot.ROUNDS, say)
+    if "snapshot" in wanted:
+        found += snapshots.row(home, 3 if quick else snapshots.ROUNDS, say)
     over_http = [name for name in OVER_HTTP if name in wanted]
     if over_http:
         with bench_of(home, quick, console) as bench:

@@ -159,8 +159,8 @@ def bare_command(words: list[str]) -> list[str]:
         new = word
         if word.startswith("ringbuf,id=ready"):
             new = "file,id=ready,path=ready.log"
-        elif word.startswith("user,") and "id=nic0" in word:
-            new = "user,id=nic0"
+        elif word.startswith("user,"):
+            new = word.partition(",hostfwd=")[0]
         elif word.startswith('{"driver"') and '"backing"' in word:
             root = json.loads(word)
             root["file"]["filename"] = "root.qcow2"

@@ -8,7 +8,7 @@ import pytest
 
 from atoll.drivers import qemu_layers, qemu_merge
 
-CHANGES = ("run_qemu_img", "write_atomically", "sync", "delete_folder")
+CHANGES = ("make_empty", "write_atomically", "sync", "delete_folder")
 
 
 class Crash(BaseException):

@@ -214,6 +214,8 @@ async def test_a_root_volume_grows_below_its_guest(bench: QemuBench) -> None:
     await bench.driver.ensure_volume(wish)
     sectors = await bench.run_inside(guest, "sleep 0.2; cat /sys/block/vda/size")
     assert int(sectors) * 512 == 3 * 2**30
+    snapshot = await bench.take_snapshot(guest.root_volume_id)
+    assert snapshot.virtual_size_bytes == 3 * 2**30
 
 
 async def test_ports_open_and_close_while_the_guest_runs_and_connections_stay(

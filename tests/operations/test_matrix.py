@@ -1,6 +1,7 @@
 """The fault matrix of every scenario: whatever happens where, it came true or was taken back.
 
-After each case nothing goes on, and database, host and quota say the same.
+After each case nothing goes on, and database, host and quota say the same. Three of its columns
+are long: `make faults` runs them.
 """
 
 from dataclasses import replace
@@ -76,6 +77,7 @@ async def test_it_comes_true(world: World, scenario: Scenario) -> None:
     await assert_consistent(world)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("scenario", "index", "when"), places("twice"))
 async def test_each_step_may_run_twice(
     sqlite_world: World, scenario: Scenario, index: int, when: str
@@ -115,6 +117,7 @@ async def test_a_crash_is_taken_up_where_it_happened(
     await assert_consistent(sqlite_world)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("scenario", "index", "when"), places("before", "after"))
 async def test_a_crash_during_undo_is_taken_up_and_undone(
     sqlite_world: World, scenario: Scenario, index: int, when: str
@@ -139,6 +142,7 @@ async def test_a_crash_during_undo_is_taken_up_and_undone(
     await assert_consistent(sqlite_world)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("scenario", "index", "when"), places("after"))
 async def test_an_error_that_passes_is_waited_out(
     sqlite_world: World, scenario: Scenario, index: int, when: str

@@ -4,8 +4,9 @@ Called by `qemu_guest`, `qemu_disks`, `qemu_plugs`, `qemu_merge` and `qemu_metri
 nothing of records: what it is told it does, and what it says is QEMU's own word.
 """
 
-from collections.abc import Iterator
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Iterator
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -25,6 +26,9 @@ from atoll.drivers.qemu_monitor import Monitor, MonitorRefused
 from atoll.ports import Clock
 
 JOB_POLL_S = 0.1
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 class PluggedDisk(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,11 +85,22 @@ async def plug_volume(monitor: Monitor, disk: Disk) -> None:
 
 
 async def put_on_top(monitor: Monitor, disk: PluggedDisk, layer: str, path: str) -> None:
-    """From here on the guest writes to this layer, and the one below is at rest."""
+    """From here on the guest writes to this layer, a new one, and the one below is at rest. QEMU
+    does the two in order, and refuses the second where it could not do the first."""
     new = overlay(disk.slot, layer, path)
-    await monitor.try_to("blockdev-del", **{"node-name": new["node-name"]})
-    await monitor.execute("blockdev-add", **new)
-    await monitor.execute("blockdev-snapshot", node=disk.node, overlay=new["node-name"])
+    await both(
+        monitor.execute("blockdev-add", **new),
+        monitor.execute("blockdev-snapshot", node=disk.node, overlay=new["node-name"]),
+    )
+
+
+async def both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
+    """Begun in this order, and at the same time. Where one fails, both are over before it tells."""
+    done = await asyncio.gather(first, second, return_exceptions=True)
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+    return cast(tuple[A, B], done)
 
 
 async def drop_node(monitor: Monitor, slot: str, layer: str) -> None:

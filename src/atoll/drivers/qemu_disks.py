@@ -13,7 +13,14 @@ from typing import Protocol
 import msgspec
 
 from atoll.domain.errors import DriverBusy, DriverRefused
-from atoll.drivers.qemu_blocks import PluggedDisk, drop_node, grow, plugged_disks, put_on_top
+from atoll.drivers.qemu_blocks import (
+    PluggedDisk,
+    both,
+    drop_node,
+    grow,
+    plugged_disks,
+    put_on_top,
+)
 from atoll.drivers.qemu_devices import Chain
 from atoll.drivers.qemu_files import run_qemu_img, sync
 from atoll.drivers.qemu_guest import Guest
@@ -103,16 +110,42 @@ class Disks:
     async def ensure_snapshot(
         self, snapshot_id: str, volume_id: str, guest: Guest | None
     ) -> SnapshotFacts:
+        """On a busy host it is the waiting that takes time, for the disk and for QEMU's turn. So
+        QEMU is asked what it has while the next layer is made."""
         known = await asyncio.to_thread(self._layers.find_snapshot, snapshot_id)
-        if known is None:
-            volume = await self.settle(volume_id, guest)
-            await asyncio.to_thread(self._require_short_chain, volume)
-            known = await self._take(snapshot_id, volume, guest)
-        return SnapshotFacts(
-            id=known.id,
-            size_bytes=await asyncio.to_thread(self._layers.allocated_bytes, known.layer),
-            virtual_size_bytes=known.virtual_size_bytes,
+        if known is not None:
+            return await asyncio.to_thread(self._facts_of, known)
+        volume = await self.settle(volume_id, guest)
+        (switching, size_bytes), disk = await both(
+            asyncio.to_thread(self._begin, volume), plugged_disk(volume_id, guest)
         )
+        if disk is not None and guest is not None:
+            await self._switch(switching, disk, guest)
+        return await asyncio.to_thread(self._finish, snapshot_id, switching, size_bytes)
+
+    def _facts_of(self, snapshot: Snapshot) -> SnapshotFacts:
+        return SnapshotFacts(
+            id=snapshot.id,
+            size_bytes=self._layers.allocated_bytes(snapshot.layer),
+            virtual_size_bytes=snapshot.virtual_size_bytes,
+        )
+
+    def _begin(self, volume: Volume) -> tuple[Volume, int]:
+        """With the size of its disk, which the file tells even while QEMU has it open."""
+        self._require_short_chain(volume)
+        size_bytes = self._layers.check(volume).virtual_size_bytes
+        switching = self._layers.begin_switch(volume, size_bytes)
+        # What is written out now, QEMU need not write while its guest waits.
+        sync(self._layers.disk_of(volume.layer))
+        return switching, size_bytes
+
+    def _finish(self, snapshot_id: str, switching: Volume, size_bytes: int) -> SnapshotFacts:
+        """The record of the snapshot comes last: before it, the layer that would be it may still
+        be written to."""
+        self._layers.finish_switch(switching)
+        snapshot = Snapshot(id=snapshot_id, layer=switching.layer, virtual_size_bytes=size_bytes)
+        self._layers.save_snapshot(snapshot)
+        return self._facts_of(snapshot)
 
     def _require_short_chain(self, volume: Volume) -> None:
         """QEMU opens each file of a chain, and reads through all of them."""
@@ -127,26 +160,6 @@ class Disks:
             f"volume {volume.id} stands on {SNAPSHOTS_MAX} snapshots already, which is as many as "
             "it can: delete some of them first"
         )
-
-    async def _take(self, snapshot_id: str, volume: Volume, guest: Guest | None) -> Snapshot:
-        """The record of the snapshot comes last: before it, the layer that would be it may still
-        be written to."""
-        layers = self._layers
-        facts = await asyncio.to_thread(layers.check, volume)
-        disk = await plugged_disk(volume.id, guest)
-        # The word of a QEMU whose guest got hold of it, too, is good for what it was given at most.
-        size_bytes = facts.virtual_size_bytes
-        if disk is not None:
-            size_bytes = min(disk.size_bytes, volume.size_gib * GIB)
-        # What is written out now, QEMU need not write while its guest waits.
-        await asyncio.to_thread(sync, layers.disk_of(volume.layer))
-        switching = await asyncio.to_thread(layers.begin_switch, volume, size_bytes)
-        if disk is not None and guest is not None:
-            await self._switch(switching, disk, guest)
-        await asyncio.to_thread(layers.finish_switch, switching)
-        snapshot = Snapshot(id=snapshot_id, layer=volume.layer, virtual_size_bytes=size_bytes)
-        await asyncio.to_thread(layers.save_snapshot, snapshot)
-        return snapshot
 
     async def _switch(self, volume: Volume, disk: PluggedDisk, guest: Guest) -> None:
         assert volume.next_layer is not None, "a switch was begun"

@@ -20,7 +20,8 @@ import msgspec
 
 from atoll.domain.errors import DriverRefused, DriverUnavailable
 from atoll.drivers.images.check import DiskFacts, check_volume
-from atoll.drivers.qemu_files import require_id, run_qemu_img, sync, write_atomically
+from atoll.drivers.qemu_files import require_id, sync, write_atomically
+from atoll.drivers.qemu_qcow2 import make_empty
 
 DISK_FILE = "disk.qcow2"
 LAYER_FILE = "layer.json"
@@ -290,14 +291,11 @@ class Layers:
         folder = self.folder_of(layer.id)
         folder.mkdir()
         folder.chmod(0o711)
-        backing_file = self.backing_file_of(layer)
-        # Without a look at the backing file (-u): that may be QEMU's at this moment.
-        over = [] if backing_file is None else ["-u", "-F", "qcow2", "-b", backing_file]
-        run_qemu_img(["create", "-q", "-f", "qcow2", *over, DISK_FILE, str(size_bytes)], folder)
+        make_empty(folder / DISK_FILE, size_bytes, self.backing_file_of(layer))
         self.open_up(layer.id)
-        sync(folder / DISK_FILE)
-        self.save_layer(layer)
-        sync(self._layers)
+        write_atomically(folder / LAYER_FILE, msgspec.json.encode(layer))
+        for path in (folder / DISK_FILE, folder, self._layers):
+            sync(path)
 
     def _record_of(self, folder: Path, thing_id: str) -> Path:
         require_id(thing_id)

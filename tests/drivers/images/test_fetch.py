@@ -11,9 +11,9 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from atoll.domain.errors import DriverError, DriverRefused, DriverUnavailable
-from atoll.outbound.addresses import resolve
 from atoll.drivers.images.checksums import Expected
 from atoll.drivers.images.fetch import Fetcher, FetchLimits
+from atoll.outbound.addresses import resolve
 from tests.drivers.images.conftest import PUBLIC_ADDRESS, MakeFetcher, PublicInternet
 
 pytestmark = pytest.mark.anyio
