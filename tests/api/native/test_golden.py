@@ -15,8 +15,16 @@ OURS = {
     "metadata": {"updated_at", "version", "protected", "expires_at"},
     "spec": {"region", "startup_script_id"},
     "status": {
-        "ports", "floating_ips", "volume_ids", "networks", "conditions", "ready", "ready_at",
-        "ipv6", "recoverable_until", "reason",
+        "ports",
+        "floating_ips",
+        "volume_ids",
+        "networks",
+        "conditions",
+        "ready",
+        "ready_at",
+        "ipv6",
+        "recoverable_until",
+        "reason",
     },
 }
 

@@ -150,7 +150,6 @@ class InstanceActions(Controller):
     ) -> Response[bytes]:
         return await begun(request, networks.detach(instance_id, subnet_id), dry_run)
 
-
     @post(f"{PATH}/recover", operation_id="recoverInstance", status_code=202,
           summary="Bring a deleted instance back, while that is possible",
           responses=wire.ACCEPTED)  # fmt: skip
@@ -176,9 +175,7 @@ class InstanceActions(Controller):
     @delete(f"{PATH}/backups", operation_id="deleteBackupSchedule", status_code=204,
             summary="Back it up no more; what there is stays",
             responses=wire.WRITES)  # fmt: skip
-    async def stop_backing_up(
-        self, request: Call, instance_id: FromPath[str]
-    ) -> Response[None]:
+    async def stop_backing_up(self, request: Call, instance_id: FromPath[str]) -> Response[None]:
         return await named.gone(request, timers.stop_backing_up(instance_id))
 
 

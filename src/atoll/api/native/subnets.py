@@ -91,7 +91,5 @@ class Subnets(Controller):
     @delete("/{subnet_id:str}", operation_id="deleteSubnet", status_code=204,
             summary="Delete a subnet", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, subnet_id: FromPath[str]) -> Response[None]:
-        use_case = owned.delete(
-            rows, "subnet", subnet_id, version_of(request)
-        )
+        use_case = owned.delete(rows, "subnet", subnet_id, version_of(request))
         return await named.gone(request, use_case)
