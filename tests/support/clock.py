@@ -7,7 +7,7 @@ from itertools import count
 from atoll.domain import ids
 from tests.support.things import NOW
 
-JUMP_S = 0.015
+JUMP_S = 0.03
 
 
 class JumpingClock:
