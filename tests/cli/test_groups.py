@@ -19,6 +19,7 @@ from tests.cli.cloud import (
     SUBNET_ID,
     VOLUME_ID,
     VPC_ID,
+    WEBHOOK_ID,
     Cloud,
     accepted,
     failed_operation,
@@ -47,6 +48,7 @@ SUM = "sha256:" + "0" * 64
         ("vpc", "/v1/vpcs"),
         ("subnet", "/v1/subnets"),
         ("startup-script", "/v1/startup-scripts"),
+        ("webhook", "/v1/webhooks"),
         ("project", "/v1/projects"),
     ],
 )
@@ -235,6 +237,7 @@ def test_a_new_api_key_is_alone_on_stdout(atoll: Atoll, cloud: Cloud) -> None:
         ("vpc", "/v1/vpcs", VPC_ID),
         ("subnet", "/v1/subnets", SUBNET_ID),
         ("startup-script", "/v1/startup-scripts", SCRIPT_ID),
+        ("webhook", "/v1/webhooks", WEBHOOK_ID),
     ],
 )
 def test_things_are_deleted_by_name_with_yes_only(
@@ -278,6 +281,7 @@ NAMED = [
     ("vpc", "/v1/vpcs", VPC_ID),
     ("subnet", "/v1/subnets", SUBNET_ID),
     ("startup-script", "/v1/startup-scripts", SCRIPT_ID),
+    ("webhook", "/v1/webhooks", WEBHOOK_ID),
 ]
 
 

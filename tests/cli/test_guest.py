@@ -18,14 +18,15 @@ LOG = f"{PATH}/log"
 @pytest.mark.parametrize(
     ("ports", "address"),
     [
-        ({}, ("127.16.0.1", 22)),
+        (None, ("127.16.0.1", 22)),
+        ({}, None),
         ({"tcp/22": "127.16.0.1:2201"}, ("127.16.0.1", 2201)),
         ({"tcp/22": "[::1]:22"}, ("::1", 22)),
         ({"tcp/80": "127.16.0.1:80"}, None),
     ],
 )
 def test_the_way_in_is_the_open_port_or_else_the_public_address(
-    ports: dict[str, str], address: tuple[str, int] | None
+    ports: dict[str, str] | None, address: tuple[str, int] | None
 ) -> None:
     assert ssh_address(instance(ports=ports)) == address
 
@@ -99,8 +100,11 @@ def test_ssh_into_a_stopped_instance_says_how_to_start_it(atoll: Atoll, cloud: C
     assert "atoll instance start demo" in ended.err
 
 
-def test_ssh_where_no_port_is_open_names_the_security_group(atoll: Atoll, cloud: Cloud) -> None:
-    cloud.has("/v1/instances", instance(ports={"tcp/80": "127.16.0.1:80"}))
+@pytest.mark.parametrize("ports", [{}, {"tcp/80": "127.16.0.1:80"}])
+def test_ssh_where_no_port_is_open_names_the_security_group(
+    ports: dict[str, str], atoll: Atoll, cloud: Cloud
+) -> None:
+    cloud.has("/v1/instances", instance(ports=ports))
     ended = atoll("instance", "ssh", "demo")
     assert ended.code == 2
     assert "security group" in ended.err

@@ -244,14 +244,18 @@ def test_a_deleted_instance_that_is_kept_can_be_purged_by_name(
     assert running.all_of("DELETE")[0].query == {"purge": ["true"]}
 
 
-def test_a_backup_schedule_is_set_shown_and_stopped(atoll: Atoll, running: Cloud) -> None:
-    schedule = {"instance_id": INSTANCE_ID, "cron": "30 3 * * *", "keep": 3, "next_at": UNTIL}
+@pytest.mark.parametrize(("keep", "kept"), [(3, "3 backups are"), (1, "backup is")])
+def test_a_backup_schedule_is_set_shown_and_stopped(
+    keep: int, kept: str, atoll: Atoll, running: Cloud
+) -> None:
+    schedule = {"instance_id": INSTANCE_ID, "cron": "30 3 * * *", "keep": keep, "next_at": UNTIL}
     running.answers("PUT", f"{PATH}/backups", schedule)
     running.answers("GET", f"{PATH}/backups", schedule)
     running.answers("DELETE", f"{PATH}/backups", "", status=204)
-    words = ("instance", "backup", "set", "demo", "--cron", "30 3 * * *", "--keep", "3")
-    assert atoll(*words).out == f"demo is backed up next at {UNTIL}; 3 backups are kept\n"
-    assert running.all_of("PUT")[0].body == {"cron": "30 3 * * *", "keep": 3}
+    words = ("instance", "backup", "set", "demo", "--cron", "30 3 * * *", "--keep", str(keep))
+    said = f"demo is backed up next at {UNTIL}; the newest {kept} kept\n"
+    assert atoll(*words).out == said
+    assert running.all_of("PUT")[0].body == {"cron": "30 3 * * *", "keep": keep}
     assert "30 3 * * *" in atoll("instance", "backup", "show", "demo").out
     assert atoll("instance", "backup", "stop", "demo").out == "demo is backed up no more\n"
 

@@ -113,6 +113,14 @@ def test_create_without_a_registered_key_says_how_to_add_one(atoll: Atoll, cloud
     assert "hint" not in ended.out
 
 
+def test_a_create_that_is_refused_is_not_told_of_keys_too(atoll: Atoll, cloud: Cloud) -> None:
+    cloud.has("/v1/ssh-keys")
+    refusal = {"error": "spec.image: no image has the id or name 'debain'", "code": "INVALID"}
+    cloud.answers("POST", "/v1/instances", refusal, status=422)
+    ended = atoll(*CREATE)
+    assert (ended.code, ended.err) == (1, f"atoll: {refusal['error']}\n")
+
+
 def test_create_as_json_prints_the_ready_instance_and_nothing_else(
     atoll: Atoll, cloud: Cloud
 ) -> None:
@@ -296,6 +304,7 @@ def test_a_protected_instance_says_so(atoll: Atoll, cloud: Cloud) -> None:
     ended = atoll("instance", "delete", "demo", "--yes")
     assert ended.code == 1
     assert "demo is protected" in ended.err
+    assert "`atoll instance unprotect`" in ended.err
 
 
 @pytest.mark.parametrize(

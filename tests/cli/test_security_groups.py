@@ -145,6 +145,13 @@ def test_a_single_port_is_the_same_with_and_without_its_end(atoll: Atoll, cloud:
     assert cloud.all_of("PATCH")[0].body == {"spec": {"rules": [OUT]}}
 
 
+def test_of_a_group_without_rules_nothing_can_be_taken_away(atoll: Atoll, cloud: Cloud) -> None:
+    has_groups(cloud)
+    ended = atoll("group", "deny", "web", "tcp", "22")
+    assert ended.code == 2
+    assert "no rule `in tcp 22 from 0.0.0.0/0`: it has none at all" in ended.err
+
+
 def test_a_rule_that_is_not_there_cannot_be_taken_away_and_the_others_are_listed(
     atoll: Atoll, cloud: Cloud
 ) -> None:

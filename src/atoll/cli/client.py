@@ -27,6 +27,7 @@ RATE_LIMIT_WAITS_MAX = 5
 RATE_LIMIT_WAIT_S_MAX = 60.0
 LOST_CONNECTION_TRIES = 2
 SHOWN_ERRORS_MAX = 20
+PROTECTED = "PROTECTED"
 # What a list holds, and its command, where its name does not say both.
 NOUNS = {
     "api-keys": ("API key", "apikey"),
@@ -255,6 +256,8 @@ def refusal(response: httpx2.Response) -> ServerRefused:
         lines.append("give a key of this server with ATOLL_API_KEY, --api-key or `atoll login`")
     if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
         lines.append("wait a minute, or use a key of a larger limit class")
+    if code == PROTECTED:
+        lines.append("`atoll instance unprotect` takes the protection away")
     shown = "\n  ".join(lines[: SHOWN_ERRORS_MAX + 1])
     return ServerRefused(shown, status=response.status_code, code=code)
 

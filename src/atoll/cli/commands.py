@@ -21,12 +21,14 @@ COMMANDS = (
     Command("subnet", "atoll.cli.subnets:app", "the parts of private networks"),
     Command("group", "atoll.cli.security_groups:app", "security groups: which ports are open"),
     Command("floating-ip", "atoll.cli.floating_ips:app", "addresses that move between instances"),
+    Command("reverse-dns", "atoll.cli.reverse_dns:app", "the names of addresses"),
     Command("key", "atoll.cli.keys:app", "the ssh keys that instances are given"),
     Command(
         "startup-script", "atoll.cli.startup_scripts:app", "what new guests run at their first boot"
     ),
     Command("operation", "atoll.cli.operations:app", "what is carried out, and what became of it"),
     Command("events", "atoll.cli.events:events", "what happened, and what happens"),
+    Command("webhook", "atoll.cli.webhooks:app", "who else is told what happens"),
     Command("type", "atoll.cli.types:app", "the sizes of instances"),
     Command("region", "atoll.cli.regions:app", "where instances can be"),
     Command("host", "atoll.cli.hosts:app", "the machines that run guests"),

@@ -28,7 +28,8 @@ def set_schedule(
         body: Json = {"cron": cron, "keep": keep}
         answer = session.client.change("PUT", f"/v1/instances/{found['id']}/backups", body)
         name, next_at = found["metadata"]["name"], answer["next_at"]
-        session.done(answer, f"{name} is backed up next at {next_at}; {keep} backups are kept")
+        stay = "the newest backup is kept" if keep == 1 else f"the newest {keep} backups are kept"
+        session.done(answer, f"{name} is backed up next at {next_at}; {stay}")
 
 
 @app.command

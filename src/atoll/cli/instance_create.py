@@ -121,6 +121,8 @@ def create(
             query=query,
             idempotency_key=asking.idempotency_key,
         )
+        if not spec["ssh_key_ids"]:
+            hint_at_keys(session)
         if asking.dry_run:
             show_plan(session, answer)
         elif pace.wait:
@@ -151,22 +153,24 @@ def encoded_user_data(file: Path) -> str:
 
 
 def own_keys(session: Session) -> list[str]:
-    """The ids of this user's keys that the project knows; without one, a hint and no key."""
-    files = own_public_key_files(session.surroundings.home)
-    own = [read_public_key(file) for file in files]
+    """The ids of this user's keys that the project knows."""
+    own = [read_public_key(file) for file in own_public_key_files(session.surroundings.home)]
     registered = session.client.items("/v1/ssh-keys")["items"] if own else []
-    ids = [
+    return [
         str(key["id"])
         for key in registered
         if any(same_public_key(pick(key, "spec.public_key") or "", mine) for mine in own)
     ]
-    if not ids:
-        make = "" if own else "ssh-keygen -t ed25519, then: "
-        session.output.note(
-            "hint: no ssh key of yours is registered, so the guest will not let you in. "
-            f"Add it with: {make}atoll key add (or name one with --key)"
-        )
-    return ids
+
+
+def hint_at_keys(session: Session) -> None:
+    """Said once it is accepted: whoever is refused has something else to put right first."""
+    own = own_public_key_files(session.surroundings.home)
+    make = "" if own else "ssh-keygen -t ed25519, then: "
+    session.output.note(
+        "hint: no ssh key of yours is registered, so the guest will not let you in. "
+        f"Add it with: {make}atoll key add (or name one with --key)"
+    )
 
 
 def show_ready(session: Session, created: Json, timeout_s: float) -> None:

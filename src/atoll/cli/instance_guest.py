@@ -65,9 +65,10 @@ def reachable(session: Session, instance: Json, timeout_s: float) -> Json:
 
 
 def ssh_address(instance: Json) -> tuple[str, int] | None:
-    """Where the guest's ssh answers: an entry of `status.ports`, else its public address."""
+    """Where the guest's ssh answers: an entry of `status.ports`. A server that says nothing of
+    ports has all of them at the public address."""
     ports = pick(instance, "status.ports")
-    if ports:
+    if ports is not None:
         host, _, port = ports.get(f"tcp/{SSH_PORT}", "").rpartition(":")
         return (host.strip("[]"), int(port)) if host and port.isdigit() else None
     public_ip = pick(instance, "status.public_ip")

@@ -165,10 +165,9 @@ def deny(
             rest = [one for one in rules if not same_rule(rule, one)]
             if len(rest) == len(rules):
                 names = names_of(session.client, rules)
-                there_are = "; ".join(words_of(one, names) for one in rules) or "none"
-                raise Usage(
-                    f"{group} has no rule `{said(session, rule)}`: its rules are {there_are}"
-                )
+                there_are = "; ".join(words_of(one, names) for one in rules)
+                has = f"its rules are {there_are}" if rules else "it has none at all"
+                raise Usage(f"{group} has no rule `{said(session, rule)}`: {has}")
             return {"spec": {"rules": rest}}
 
         answer = edit(session.client, GROUPS, group, without_rule)
