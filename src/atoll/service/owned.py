@@ -95,4 +95,4 @@ def remove(case: Case, rows: Rows[T], thing: T, noun: str) -> None:
 
 
 def slug(noun: str) -> str:
-    return noun.replace(" ", "_")
+    return noun.replace(" ", "_").lower()

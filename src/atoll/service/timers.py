@@ -15,7 +15,8 @@ from atoll.service import references
 from atoll.service.desk import Accepted, Case, require
 
 YEARS_100_MS = 100 * 366 * 24 * 3600 * 1000
-KEEP_MAX = 100
+# A disk stands on at most 32 snapshots, and the oldest backup goes only after the newest is there.
+KEEP_MAX = 30
 CRON_FIELDS = 5
 NAMES = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat"
 PLAIN = re.compile(rf"(?:[0-9*,/ \t-]|{NAMES}){{9,200}}", re.IGNORECASE)

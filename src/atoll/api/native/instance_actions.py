@@ -69,7 +69,7 @@ class BackupsBody(Wire, kw_only=True):
     """`cron` has five fields and means UTC; the newest `keep` complete backups stay."""
 
     cron: Annotated[str, Meta(max_length=100)]
-    keep: Annotated[int, Meta(ge=1, le=100)] = 7
+    keep: Annotated[int, Meta(ge=1, le=30)] = 7
 
 
 class BackupsOut(msgspec.Struct, kw_only=True):
