@@ -124,7 +124,7 @@ def survive(server: ServerProcess, kills: int, rng: random.Random) -> None:
     guests, volumes = simulated(server.state)
     assert guests == dict.fromkeys(ids, "running")
     assert len(volumes) == len(ids)
-    assert taken(server.state) == (2 * len(ids), len(ids), len(ids))
+    assert taken(server.state) == (3 * len(ids), len(ids), len(ids))  # two addresses and a MAC
 
     waiting = sorted(ids)
     while waiting:
