@@ -35,7 +35,6 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     volume_id: str
     image_id: str
     disk_gib: int
-    memory_mib_min: int = 64
     size_bytes: int | None = None
     state: SnapshotState = SnapshotState.PENDING
     reason: str = ""

@@ -7,8 +7,6 @@ from enum import StrEnum
 
 import msgspec
 
-from atoll.domain.errors import Conflict
-
 SIZE_GIB_MIN, SIZE_GIB_MAX = 1, 65_536
 VOLUMES_MAX = 12
 
@@ -44,10 +42,3 @@ def serial_of(volume_id: str) -> str:
     """The serial number by which a guest knows the disk, as long as virtio allows: 20 characters.
     The random end of the id, so that two volumes do not share it."""
     return volume_id[-20:]
-
-
-def require_idle(volume: Volume) -> None:
-    if volume.doing is not None:
-        raise Conflict(
-            f"{volume.doing} goes on about volume {volume.name}: wait for {volume.operation_id}"
-        )

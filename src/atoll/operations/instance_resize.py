@@ -47,9 +47,6 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
             "vcpus": self.vcpus, "memory_mib": self.memory_mib, "disk_gib": self.disk_gib,
         }  # fmt: skip
 
-    def amounts(self) -> Amounts:
-        return Amounts(**self.held())
-
 
 def size_of(spec: InstanceSpec) -> Size:
     return Size(

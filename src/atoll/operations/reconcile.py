@@ -9,15 +9,13 @@ from typing import Any
 
 import structlog
 
-from atoll.domain import ids
 from atoll.domain.errors import Lost
-from atoll.domain.events import Event
 from atoll.domain.hosts import Host, HostState
 from atoll.domain.instances import Goal, Instance, InstanceState
-from atoll.domain.operations import Operation
 from atoll.messages import GuestFacts, GuestReport, HostReport, Power, Report
 from atoll.operations import instance_configure, instance_power
 from atoll.operations.steps import Workflow
+from atoll.operations.unasked import Unasked
 from atoll.ports import Clock, Filter, Ids, Store, Transaction
 
 log = structlog.get_logger()
@@ -118,32 +116,13 @@ class Reconciler:
     def _write(self, tx: Transaction, instance: Instance, verdict: "Verdict | None") -> None:
         if verdict is None:
             return
-        changes: dict[str, Any] = dict(verdict.changes)
+        change = Unasked(tx, self._clock.now_ms(), self._ids)
         if verdict.follow_up is not None:
-            operation = self._operation(verdict.follow_up, instance)
-            changes |= {"doing": operation.kind, "operation_id": operation.id}
-            tx.operations.enqueue(operation, self._clock.now_ms())
-        tx.instances.change(instance, updated_at_ms=self._clock.now_ms(), **changes)
+            change.begin(instance, verdict.follow_up, **verdict.changes)
+        else:
+            tx.instances.change(instance, updated_at_ms=change.now_ms, **verdict.changes)
         if verdict.event is not None:
-            self._note(tx, instance, verdict.event)
-
-    def _operation(self, workflow: Workflow, instance: Instance) -> Operation:
-        return workflow.operation(
-            self._ids.new(ids.OPERATION),
-            project_id=instance.project_id,
-            resource_id=instance.id,
-            now_ms=self._clock.now_ms(),
-        )
-
-    def _note(self, tx: Transaction, instance: Instance, kind: str) -> None:
-        tx.events.add(
-            Event(
-                project_id=instance.project_id,
-                kind=kind,
-                resource_id=instance.id,
-                at_ms=self._clock.now_ms(),
-            )
-        )
+            change.note(instance, verdict.event)
 
 
 @dataclass(frozen=True)

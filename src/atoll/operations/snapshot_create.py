@@ -1,6 +1,9 @@
 """`snapshot.create`: it queues at the instance, whose guest runs on meanwhile."""
 
-from atoll.domain.operations import OperationState
+from typing import Any
+
+from atoll.domain.instances import Instance
+from atoll.domain.operations import Operation, OperationState
 from atoll.domain.snapshots import Snapshot, SnapshotKind, SnapshotState
 from atoll.messages import EnsureSnapshot, RemoveSnapshot, SnapshotFacts
 from atoll.operations import snapshot_delete
@@ -10,6 +13,24 @@ from atoll.ports import Filter
 
 GIB = 2**30
 BACKUPS_MAX = 1000
+
+
+def pending(instance: Instance, operation: Operation, **given: Any) -> Snapshot:
+    """The snapshot that the operation will take of the instance as it is by then."""
+    return Snapshot(
+        id=operation.arguments["snapshot_id"],
+        project_id=instance.project_id,
+        region=instance.spec.region,
+        instance_id=instance.id,
+        volume_id=instance.resolved.root_volume_id,
+        image_id=instance.resolved.image_id,
+        disk_gib=instance.spec.disk_gib,
+        doing=operation.kind,
+        operation_id=operation.id,
+        created_at_ms=operation.created_at_ms,
+        updated_at_ms=operation.created_at_ms,
+        **given,
+    )
 
 
 async def snapshot_of(context: StepContext) -> Snapshot:

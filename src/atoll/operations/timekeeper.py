@@ -6,21 +6,18 @@ while nobody worked happens once, late.
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 from croniter import croniter
 
 from atoll.domain import ids
 from atoll.domain.errors import AtollError, Lost, QuotaExceeded
-from atoll.domain.events import Event
 from atoll.domain.instances import Goal, Instance, InstanceState
-from atoll.domain.operations import Operation
 from atoll.domain.quotas import Amounts, require_within
-from atoll.domain.snapshots import Snapshot, SnapshotKind
+from atoll.domain.snapshots import SnapshotKind
 from atoll.domain.timers import Timer, TimerKind
 from atoll.operations import instance_delete, snapshot_create
-from atoll.operations.steps import Workflow
+from atoll.operations.unasked import Unasked
 from atoll.ports import Clock, Ids, Store, Transaction
 
 log = structlog.get_logger()
@@ -75,16 +72,15 @@ class Timekeeper:
         tx.timers.change(timer, due_at_ms=self._clock.now_ms() + AGAIN_MS)
         if timer.kind is TimerKind.EXPIRE and (instance.protected or instance.purge_at_ms):
             return
-        operation = self._operation(instance_delete.WORKFLOW, instance)
-        tx.operations.enqueue(operation, self._clock.now_ms())
-        self._go_on(tx, instance, operation, goal=Goal.DELETED)
-        self._note(tx, instance, HAPPENED[timer.kind])
+        change = Unasked(tx, self._clock.now_ms(), self._ids)
+        change.begin(instance, instance_delete.WORKFLOW, goal=Goal.DELETED)
+        change.note(instance, HAPPENED[timer.kind])
 
     async def _back_up(self, tx: Transaction, timer: Timer, instance: Instance) -> None:
         """The next one is due after now: what was missed meanwhile is not made up for."""
         assert timer.backups is not None, "a backup timer has a schedule"
-        now_ms = self._clock.now_ms()
-        tx.timers.change(timer, due_at_ms=next_ms(timer.backups.cron, now_ms))
+        change = Unasked(tx, self._clock.now_ms(), self._ids)
+        tx.timers.change(timer, due_at_ms=next_ms(timer.backups.cron, change.now_ms))
         if instance.state is InstanceState.DELETED or instance.goal is Goal.DELETED:
             return
         if any("keep" in o.arguments for o in await tx.operations.live_on(instance.id)):
@@ -94,67 +90,16 @@ class Timekeeper:
             try:
                 require_within(quota, Amounts(snapshots=1))
             except QuotaExceeded as exceeded:
-                self._note(tx, instance, "backup.skipped", {"why": exceeded.message})
+                change.note(instance, "backup.skipped", {"why": exceeded.message})
                 return
         tx.quotas.take(instance.project_id, Amounts(snapshots=1))
         snapshot_id = self._ids.new(ids.SNAPSHOT)
         arguments = {"snapshot_id": snapshot_id, "keep": timer.backups.keep}
-        operation = self._operation(snapshot_create.WORKFLOW, instance, arguments)
-        tx.operations.enqueue(operation, now_ms)
-        self._go_on(tx, instance, operation)
-        moment = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
-        tx.snapshots.add(
-            Snapshot(
-                id=snapshot_id,
-                project_id=instance.project_id,
-                name=f"{instance.name} {moment}"[:253],
-                kind=SnapshotKind.BACKUP,
-                region=instance.spec.region,
-                instance_id=instance.id,
-                volume_id=instance.resolved.root_volume_id,
-                image_id=instance.resolved.image_id,
-                disk_gib=instance.spec.disk_gib,
-                doing=operation.kind,
-                operation_id=operation.id,
-                created_at_ms=now_ms,
-                updated_at_ms=now_ms,
-            )
-        )
-
-    def _operation(
-        self, workflow: Workflow, instance: Instance, arguments: dict[str, Any] | None = None
-    ) -> Operation:
-        return workflow.operation(
-            self._ids.new(ids.OPERATION),
-            project_id=instance.project_id,
-            resource_id=instance.id,
-            now_ms=self._clock.now_ms(),
-            arguments=arguments,
-        )
-
-    def _go_on(
-        self, tx: Transaction, instance: Instance, operation: Operation, **changes: Any
-    ) -> None:
-        tx.instances.change(
-            instance,
-            doing=instance.doing or operation.kind,
-            operation_id=operation.id,
-            updated_at_ms=self._clock.now_ms(),
-            **changes,
-        )
-
-    def _note(
-        self, tx: Transaction, instance: Instance, kind: str, data: dict[str, Any] | None = None
-    ) -> None:
-        tx.events.add(
-            Event(
-                project_id=instance.project_id,
-                kind=kind,
-                resource_id=instance.id,
-                data=data or {},
-                at_ms=self._clock.now_ms(),
-            )
-        )
+        operation = change.begin(instance, snapshot_create.WORKFLOW, arguments)
+        moment = datetime.fromtimestamp(change.now_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+        name = f"{instance.name} {moment}"[:253]
+        kind = SnapshotKind.BACKUP
+        tx.snapshots.add(snapshot_create.pending(instance, operation, name=name, kind=kind))
 
 
 def is_gone(instance: Instance) -> bool:

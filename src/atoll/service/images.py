@@ -99,8 +99,7 @@ def fetch(reference: str) -> Callable[[Case], Awaitable[Accepted[Image]]]:
         image = await own(case, reference)
         if image.alias_of is not None:
             raise Conflict(f"image {image.name} is an alias of {image.alias_of}: import that one")
-        if image.doing is not None:
-            raise busy(image)
+        references.require_idle(image, "image")
         operation = case.accept(image_import.WORKFLOW, image.id)
         changed = case.tx.images.change(
             image,
@@ -125,8 +124,7 @@ def delete(
         case.require("write")
         image = await own(case, reference)
         require_version(image.version, version)
-        if image.doing is not None:
-            raise busy(image)
+        references.require_idle(image, "image")
         await owned.require_unused(case, f"image {image.name}", image.id)
         operation = case.accept(image_delete.WORKFLOW, image.id)
         changed = case.tx.images.change(
@@ -200,9 +198,3 @@ def require_source(case: Case, source: ImageSource | None) -> ImageSource:
                 field=f"{field}.checksum",
             )
     return source
-
-
-def busy(image: Image) -> Conflict:
-    return Conflict(
-        f"{image.doing} goes on about image {image.name}: wait for {image.operation_id}"
-    )

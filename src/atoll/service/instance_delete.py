@@ -7,6 +7,7 @@ from atoll.domain.instances import Goal, Instance, InstanceState, require_unprot
 from atoll.domain.timers import TimerKind
 from atoll.operations import instance_delete, instance_power, instance_retire
 from atoll.operations.registry import WORKFLOWS
+from atoll.service import references
 from atoll.service.desk import Accepted, Case
 from atoll.service.instances import go_on, instance_meant, require_version
 from atoll.service.timers import drop_timer, set_timer
@@ -60,11 +61,7 @@ def recover(reference: str) -> UseCase:
             raise Conflict(
                 f"instance {instance.name} {'cannot be recovered' if gone else 'is not deleted'}"
             )
-        if instance.doing is not None:
-            raise Conflict(
-                f"{instance.doing} goes on about instance {instance.name}: "
-                f"wait for {instance.operation_id}"
-            )
+        references.require_idle(instance, "instance")
         await drop_timer(case, TimerKind.PURGE, instance)
         operation = case.accept(instance_power.START, instance.id)
         changed = go_on(

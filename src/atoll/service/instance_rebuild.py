@@ -127,11 +127,7 @@ async def rebuildable(case: Case, reference: str) -> Instance:
     """What its body was when this is accepted is what comes back: so nothing else goes on."""
     instance = await instance_meant(case, reference)
     require_alive(instance)
-    if instance.doing is not None:
-        raise Conflict(
-            f"{instance.doing} goes on about instance {instance.name}: "
-            f"wait for {instance.operation_id}"
-        )
+    references.require_idle(instance, "instance")
     if instance.state is InstanceState.ERROR or instance.host_id is None:
         raise Conflict(f"instance {instance.name} is broken: delete it")
     return instance

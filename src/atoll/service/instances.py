@@ -33,6 +33,7 @@ from atoll.operations import (
     instance_create,
     instance_delete,
     instance_power,
+    unasked,
 )
 from atoll.operations.instance_create import amounts_of
 from atoll.operations.steps import Workflow
@@ -330,13 +331,7 @@ async def hurry(case: Case, instance: Instance) -> None:
 
 
 def go_on(case: Case, instance: Instance, operation: Operation, **changes: Any) -> Instance:
-    return case.tx.instances.change(
-        instance,
-        doing=instance.doing or operation.kind,
-        operation_id=operation.id,
-        updated_at_ms=case.now_ms,
-        **changes,
-    )
+    return unasked.go_on(case.tx, instance, operation, case.now_ms, **changes)
 
 
 def begin(

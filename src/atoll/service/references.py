@@ -54,16 +54,26 @@ async def meant(rows: Rows[T], project_id: str, reference: str, noun: str, field
 
 async def image(tx: Transaction, project_id: str, reference: str, field: str) -> Image:
     """The project's own images come before the catalogue's; aliases are followed."""
+    found = await image_called(tx, project_id, reference)
+    return await behind_aliases(tx, project_id, reference, found, field)
+
+
+async def image_called(tx: Transaction, project_id: str, reference: str) -> Image | None:
+    own = await find(tx.images, project_id, reference, "image")
+    return own or await find(tx.images, CATALOGUE, reference, "image")
+
+
+async def behind_aliases(
+    tx: Transaction, project_id: str, reference: str, found: Image | None, field: str
+) -> Image:
     wanted = reference
     for _ in range(ALIASES_MAX):
-        found = await find(tx.images, project_id, wanted, "image")
-        if found is None:
-            found = await find(tx.images, CATALOGUE, wanted, "image")
         if found is None:
             raise Invalid(f"{field}: no image has the id or name {wanted!r}", field=field)
         if found.alias_of is None:
             return found
         wanted = found.alias_of
+        found = await image_called(tx, project_id, wanted)
     raise Invalid(f"{field}: {reference!r} is an alias of an alias too often", field=field)
 
 
@@ -71,11 +81,14 @@ async def source(
     tx: Transaction, project_id: str, reference: str, field: str
 ) -> tuple[Image, Snapshot | None]:
     """What a root volume is made from: an image, or a snapshot and the image behind it."""
-    snapshot = None
-    if reference.startswith(f"{ids.SNAPSHOT}-") or await no_image(tx, project_id, reference):
+    snapshot = named = None
+    if not reference.startswith(f"{ids.SNAPSHOT}-"):
+        named = await image_called(tx, project_id, reference)
+    if named is None:
         snapshot = await find(tx.snapshots, project_id, reference, "snapshot")
     if snapshot is None:
-        return require_usable_image(await image(tx, project_id, reference, field), field), None
+        found = await behind_aliases(tx, project_id, reference, named, field)
+        return require_usable_image(found, field), None
     if snapshot.state is not SnapshotState.COMPLETE or snapshot.doing is not None:
         raise Invalid(
             f"{field}: snapshot {snapshot.name} is {snapshot.doing or snapshot.state}, "
@@ -83,11 +96,6 @@ async def source(
             field=field,
         )
     return await tx.images.get(snapshot.image_id), snapshot
-
-
-async def no_image(tx: Transaction, project_id: str, reference: str) -> bool:
-    own = await find(tx.images, project_id, reference, "image")
-    return own is None and await find(tx.images, CATALOGUE, reference, "image") is None
 
 
 def require_usable_image(found: Image, field: str) -> Image:
@@ -103,6 +111,24 @@ async def require_free_name(rows: Rows[T], project_id: str, name: str, noun: str
         raise AlreadyExists(f"{noun} already exists: {name}", field="metadata.name")
     # Two that ask at the same time both come this far; the commit lets one of them pass.
     rows.claim_name(project_id, name)
+
+
+class Worked(Protocol):
+    """What operations go on about, one at a time."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def doing(self) -> str | None: ...
+    @property
+    def operation_id(self) -> str | None: ...
+
+
+def require_idle(thing: Worked, noun: str) -> None:
+    if thing.doing is not None:
+        raise Conflict(
+            f"{thing.doing} goes on about {noun} {thing.name}: wait for {thing.operation_id}"
+        )
 
 
 def require_name(name: str, field: str = "metadata.name") -> None:

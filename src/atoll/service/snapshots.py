@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 
 from atoll.domain import ids
 from atoll.domain.commands import CreateSnapshot
-from atoll.domain.errors import Conflict, Invalid
-from atoll.domain.instances import Instance, require_alive, require_labels
+from atoll.domain.errors import Invalid
+from atoll.domain.instances import require_alive, require_labels
 from atoll.domain.quotas import Amounts
 from atoll.domain.snapshots import Snapshot
 from atoll.operations import snapshot_create, snapshot_delete
@@ -33,22 +33,12 @@ def create(command: CreateSnapshot) -> Callable[[Case], Awaitable[Accepted[Snaps
         snapshot_id = case.ids.new(ids.SNAPSHOT)
         arguments = {"snapshot_id": snapshot_id}
         operation = begin(case, instance, snapshot_create.WORKFLOW, arguments)
-        snapshot = Snapshot(
-            id=snapshot_id,
-            project_id=case.caller.project_id,
+        snapshot = snapshot_create.pending(
+            instance,
+            operation,
             name=command.name,
             labels=command.labels,
             description=command.description,
-            region=instance.spec.region,
-            instance_id=instance.id,
-            volume_id=instance.resolved.root_volume_id,
-            image_id=instance.resolved.image_id,
-            disk_gib=instance.spec.disk_gib,
-            memory_mib_min=await memory_mib_min(case, instance),
-            doing=operation.kind,
-            operation_id=operation.id,
-            created_at_ms=case.now_ms,
-            updated_at_ms=case.now_ms,
         )
         case.tx.snapshots.add(snapshot)
         after = {"name": snapshot.name, "instance": instance.id}
@@ -56,11 +46,6 @@ def create(command: CreateSnapshot) -> Callable[[Case], Awaitable[Accepted[Snaps
         return Accepted(snapshot, operation)
 
     return use_case
-
-
-async def memory_mib_min(case: Case, instance: Instance) -> int:
-    image = await case.tx.images.find(instance.resolved.image_id)
-    return image.memory_mib_min if image is not None else 0
 
 
 def delete(
@@ -71,11 +56,7 @@ def delete(
         project_id = case.caller.project_id
         snapshot = await references.get(case.tx.snapshots, project_id, reference, NOUN)
         require_version(snapshot.version, version)
-        if snapshot.doing is not None:
-            raise Conflict(
-                f"{snapshot.doing} goes on about snapshot {snapshot.name}: "
-                f"wait for {snapshot.operation_id}, or cancel it"
-            )
+        references.require_idle(snapshot, NOUN)
         operation = case.accept(snapshot_delete.WORKFLOW, snapshot.id)
         changed = case.tx.snapshots.change(
             snapshot,

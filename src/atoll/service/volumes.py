@@ -17,7 +17,6 @@ from atoll.domain.volumes import (
     VOLUMES_MAX,
     Volume,
     VolumeState,
-    require_idle,
 )
 from atoll.operations import volume_attach, volume_delete, volume_grow
 from atoll.operations.steps import Workflow
@@ -170,7 +169,7 @@ def start(
 async def idle(case: Case, reference: str) -> Volume:
     case.require("write")
     volume = await references.get(case.tx.volumes, case.caller.project_id, reference, NOUN)
-    require_idle(volume)
+    references.require_idle(volume, "volume")
     return volume
 
 

@@ -1,0 +1,63 @@
+"""What happens to an instance unasked: by the clock, or because its host said so."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from atoll.domain import ids
+from atoll.domain.events import Event
+from atoll.domain.instances import Instance
+from atoll.domain.operations import Operation
+from atoll.operations.steps import Workflow
+from atoll.ports import Ids, Transaction
+
+
+@dataclass(frozen=True)
+class Unasked:
+    """One such change: when, and the transaction that it happens in."""
+
+    tx: Transaction
+    now_ms: int
+    ids: Ids
+
+    def begin(
+        self,
+        instance: Instance,
+        workflow: Workflow,
+        arguments: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> Operation:
+        """An operation behind those that go on about the instance, and changes of it."""
+        operation = workflow.operation(
+            self.ids.new(ids.OPERATION),
+            project_id=instance.project_id,
+            resource_id=instance.id,
+            now_ms=self.now_ms,
+            arguments=arguments,
+        )
+        self.tx.operations.enqueue(operation, self.now_ms)
+        go_on(self.tx, instance, operation, self.now_ms, **changes)
+        return operation
+
+    def note(self, instance: Instance, kind: str, data: dict[str, Any] | None = None) -> None:
+        self.tx.events.add(
+            Event(
+                project_id=instance.project_id,
+                kind=kind,
+                resource_id=instance.id,
+                data=data or {},
+                at_ms=self.now_ms,
+            )
+        )
+
+
+def go_on(
+    tx: Transaction, instance: Instance, operation: Operation, now_ms: int, **changes: Any
+) -> Instance:
+    """Writes into an instance that an operation was accepted for it."""
+    return tx.instances.change(
+        instance,
+        doing=instance.doing or operation.kind,
+        operation_id=operation.id,
+        updated_at_ms=now_ms,
+        **changes,
+    )
