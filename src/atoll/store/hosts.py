@@ -34,7 +34,8 @@ class HostRows(NounRows[Host]):
         return RESERVATIONS.thing(rows[0]) if rows else None
 
     def reserve(self, reservation: Reservation) -> None:
-        self._use(reservation, "reserve", +1)
+        sizes = {size: getattr(reservation, size) for size in SIZES}
+        self._use(reservation.host_id, sizes, new=True)
         query = self._query("reservation.add", lambda: tables.reservations.insert())
         self.unit.write(
             Write(
@@ -57,7 +58,8 @@ class HostRows(NounRows[Host]):
                 missing=lambda: Lost(f"{reservation.id} gave up its place already"),
             )
         )
-        self._use(reservation, "release", -1)
+        sizes = {size: -getattr(reservation, size) for size in SIZES}
+        self._use(reservation.host_id, sizes)
 
     def change_reservation(self, held: Reservation, wanted: Reservation) -> None:
         def build() -> sa.ClauseElement:
@@ -78,10 +80,16 @@ class HostRows(NounRows[Host]):
             )
         )
         more = {size: getattr(wanted, size) - getattr(held, size) for size in SIZES}
-        self._use_more(held.host_id, more)
+        self._use(held.host_id, more)
 
-    def _use_more(self, host_id: str, more: dict[str, int]) -> None:
-        """Less is always possible, on a disabled host and on one that shrank too."""
+    def change(self, thing: Host, **changes: Any) -> Host:
+        if self.counted & set(changes):
+            raise AssertionError("what is used changes by reserve and release alone")
+        return super().change(thing, **changes)
+
+    def _use(self, host_id: str, more: dict[str, int], *, new: bool = False) -> None:
+        """Less is always possible, on a disabled host and on one that shrank or went too."""
+        growing = any(by > 0 for by in more.values())
 
         def build() -> sa.ClauseElement:
             host = tables.hosts.c
@@ -90,42 +98,14 @@ class HostRows(NounRows[Host]):
             for size in SIZES:
                 used, by = host[f"{size}_used"], bind(size, host[f"{size}_used"])
                 changes[used.name] = used + by
-                statement = statement.where(sa.or_(by <= 0, used + by <= host[size]))
-            return statement.values(changes)
-
-        query = self._query("use_more", build)
-        self.unit.write(
-            Write(
-                query,
-                query.place({"of_host": host_id, **more}),
-                missing=lambda: Lost(f"host {host_id} has no room any more"),
-            )
-        )
-
-    def change(self, thing: Host, **changes: Any) -> Host:
-        if self.counted & set(changes):
-            raise AssertionError("what is used changes by reserve and release alone")
-        return super().change(thing, **changes)
-
-    def _use(self, reservation: Reservation, key: str, sign: int) -> None:
-        def build() -> sa.ClauseElement:
-            host = tables.hosts.c
-            statement = tables.hosts.update().where(host.id == bind("of_host", host.id))
-            changes = {}
-            for size in SIZES:
-                used = host[f"{size}_used"]
-                wanted = bind(size, used)
-                changes[used.name] = used + wanted if sign > 0 else used - wanted
-                if sign > 0:
-                    statement = statement.where(used + wanted <= host[size])
-            if sign > 0:
+                if growing:
+                    statement = statement.where(sa.or_(by <= 0, used + by <= host[size]))
+            if new:
                 statement = statement.where(host.enabled.is_(sa.true()))
             return statement.values(changes)
 
-        query = self._query(key, build)
-        values = {size: getattr(reservation, size) for size in SIZES}
-        values["of_host"] = reservation.host_id
+        query = self._query(f"use.{growing}.{new}", build)
         missing = None
-        if sign > 0:
-            missing = lambda: Lost(f"host {reservation.host_id} has no room any more")  # noqa: E731
-        self.unit.write(Write(query, query.place(values), missing=missing))
+        if growing:
+            missing = lambda: Lost(f"host {host_id} has no room any more")  # noqa: E731
+        self.unit.write(Write(query, query.place({"of_host": host_id, **more}), missing=missing))
