@@ -63,6 +63,15 @@ def label_thing(session: Session, path: str, reference: str, changes: Sequence[s
     session.done(answer, f"labels of {reference}: {words(labels)}")
 
 
+def delete_thing(session: Session, path: str, reference: str, noun: str, *, yes: bool) -> None:
+    """Of what is gone at once, without an operation."""
+    found = session.client.find(path, reference)
+    name = found["metadata"]["name"]
+    session.confirm(f"Delete the {noun} {name} ({found['id']})?", yes=yes)
+    answer = session.client.change("DELETE", f"{path}/{found['id']}")
+    session.done(answer, f"{name} is deleted")
+
+
 def add_rename_and_label(app: App, path: str, noun: str) -> None:
     """The two commands of a noun whose things are at `path`."""
 

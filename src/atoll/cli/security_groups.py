@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from atoll.cli.client import Client, Json
-from atoll.cli.editing import add_rename_and_label, edit
+from atoll.cli.editing import add_rename_and_label, delete_thing, edit
 from atoll.cli.errors import Usage
 from atoll.cli.output import Column
 from atoll.cli.rules import (
@@ -182,8 +182,4 @@ def said(session: Session, rule: Json) -> str:
 def delete(group: Reference, /, *, yes: Yes = False, connection: Connection = NEAREST) -> None:
     """Delete a security group that no instance is in."""
     with connection.open() as session:
-        found = session.client.find(GROUPS, group)
-        name = found["metadata"]["name"]
-        session.confirm(f"Delete the security group {name} ({found['id']})?", yes=yes)
-        answer = session.client.change("DELETE", f"{GROUPS}/{found['id']}")
-        session.done(answer, f"{name} is deleted")
+        delete_thing(session, GROUPS, group, "security group", yes=yes)

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from atoll.cli.client import Json
-from atoll.cli.editing import add_rename_and_label
+from atoll.cli.editing import add_rename_and_label, delete_thing
 from atoll.cli.errors import Usage
 from atoll.cli.output import Column, pick
 from atoll.cli.session import (
@@ -91,11 +91,7 @@ def update(script: Reference, file: Script, /, *, connection: Connection = NEARE
 def delete(script: Reference, /, *, yes: Yes = False, connection: Connection = NEAREST) -> None:
     """Delete a startup script."""
     with connection.open() as session:
-        found = session.client.find(PATH, script)
-        name = found["metadata"]["name"]
-        session.confirm(f"Delete the startup script {name} ({found['id']})?", yes=yes)
-        answer = session.client.change("DELETE", f"{PATH}/{found['id']}")
-        session.done(answer, f"{name} is deleted")
+        delete_thing(session, PATH, script, "startup script", yes=yes)
 
 
 def encoded(file: Path) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from atoll.cli.client import Json
-from atoll.cli.editing import add_rename_and_label
+from atoll.cli.editing import add_rename_and_label, delete_thing
 from atoll.cli.output import Column
 from atoll.cli.session import (
     NEAREST,
@@ -74,8 +74,4 @@ def show(subnet: Reference, /, *, connection: Connection = NEAREST) -> None:
 def delete(subnet: Reference, /, *, yes: Yes = False, connection: Connection = NEAREST) -> None:
     """Delete a subnet that no instance is in."""
     with connection.open() as session:
-        found = session.client.find(PATH, subnet)
-        name = found["metadata"]["name"]
-        session.confirm(f"Delete the subnet {name} ({found['id']})?", yes=yes)
-        answer = session.client.change("DELETE", f"{PATH}/{found['id']}")
-        session.done(answer, f"{name} is deleted")
+        delete_thing(session, PATH, subnet, "subnet", yes=yes)

@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from atoll.cli.client import Json
-from atoll.cli.editing import add_rename_and_label
+from atoll.cli.editing import add_rename_and_label, delete_thing
 from atoll.cli.output import Column
 from atoll.cli.session import (
     NEAREST,
@@ -68,8 +68,4 @@ def show(vpc: Reference, /, *, connection: Connection = NEAREST) -> None:
 def delete(vpc: Reference, /, *, yes: Yes = False, connection: Connection = NEAREST) -> None:
     """Delete a VPC that has no subnets."""
     with connection.open() as session:
-        found = session.client.find(PATH, vpc)
-        name = found["metadata"]["name"]
-        session.confirm(f"Delete the VPC {name} ({found['id']})?", yes=yes)
-        answer = session.client.change("DELETE", f"{PATH}/{found['id']}")
-        session.done(answer, f"{name} is deleted")
+        delete_thing(session, PATH, vpc, "VPC", yes=yes)

@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from atoll.cli.client import Json
-from atoll.cli.editing import add_rename_and_label
+from atoll.cli.editing import add_rename_and_label, delete_thing
 from atoll.cli.errors import Usage
 from atoll.cli.output import Column, words
 from atoll.cli.session import (
@@ -136,8 +136,4 @@ def set_enabled(connection: Connection, webhook: str, *, enabled: bool) -> None:
 def delete(webhook: Reference, /, *, yes: Yes = False, connection: Connection = NEAREST) -> None:
     """Delete a webhook: what it has not told yet is told to nobody."""
     with connection.open() as session:
-        found = session.client.find(PATH, webhook)
-        name = found["metadata"]["name"]
-        session.confirm(f"Delete the webhook {name} ({found['id']})?", yes=yes)
-        answer = session.client.change("DELETE", f"{PATH}/{found['id']}")
-        session.done(answer, f"{name} is deleted")
+        delete_thing(session, PATH, webhook, "webhook", yes=yes)
