@@ -40,6 +40,7 @@ from atoll.ports import Driver, Store
 from atoll.service import catalogue, housekeeping, projects
 from atoll.service.bundle import Services
 from atoll.service.desk import Desk
+from atoll.service.passwords import Passwords
 from atoll.settings import Settings
 from atoll.state_dir import StateDir, remember_for_cli
 from atoll.system import RandomIds, SystemClock
@@ -65,6 +66,7 @@ class Cloud:
         self.store = store_of(settings)
         self.bus = InProcessBus()
         self.keys = projects.Keys(self.store, self.clock, state.secret())
+        self.passwords = Passwords(state.secret(), self.clock)
         self.ranges = Ranges(settings.public_cidr, settings.private_cidr)
         self.engine = Engine(
             settings.engine or f"{socket.gethostname()}:{settings.state}",
@@ -133,6 +135,7 @@ class Cloud:
                 "hosts.json, where it is to go on in its place) from "
                 f"its state directory to {self.state.path}"
             )
+        await projects.ensure_groups(self.store, self.clock, self.ids)
         wanted = catalogue.read_catalogue(CATALOGUE)
         await catalogue.ensure(self.store, self.clock, self.ids, wanted, self.settings.region)
 
@@ -184,7 +187,7 @@ def front_of(cloud: Cloud) -> Front:
     """Every face of the cloud, on one port. The faces need the cloud to be started."""
     services = Services(
         store=cloud.store, bus=cloud.bus, clock=cloud.clock, ids=cloud.ids, desk=cloud.desk,
-        keys=cloud.keys, secret=lambda: secrets.token_bytes(KEY_BYTES),
+        keys=cloud.keys, passwords=cloud.passwords, secret=lambda: secrets.token_bytes(KEY_BYTES),
         ranges=cloud.ranges, recoverable_s=cloud.settings.recoverable_s, faults=cloud.faults,
     )  # fmt: skip
     faces = [native.face(services)]

@@ -68,6 +68,14 @@ def test_a_change_is_sent_and_waited_for(
     assert running.asked[-1].path == OPERATION
 
 
+def test_a_new_password_is_asked_for_and_shown(atoll: Atoll, running: Cloud) -> None:
+    running.forgets("GET", PATH)
+    running.answers("GET", PATH, instance(default_password="nLk7"))
+    ended = atoll("instance", "reinstall", "demo", "--yes", "--password")
+    assert running.all_of("POST")[0].body == {"generate_password": True}
+    assert ended.out == "demo is reinstalled; root's password, shown for ten minutes: nLk7\n"
+
+
 def test_user_data_goes_with_a_reinstallation(atoll: Atoll, running: Cloud, tmp_path: Path) -> None:
     script = tmp_path / "script.sh"
     script.write_text("#!/bin/sh\n")

@@ -24,10 +24,7 @@ class Login:
 
     def run(self, instance: Any, command: str) -> str:
         """The output of a command inside the guest. The port is the one that the API tells."""
-        address, _, port = instance["status"]["ports"]["tcp/22"].rpartition(":")
-        words = ["ssh", "-i", self.key, "-p", port, "-o", "StrictHostKeyChecking=no",
-                 "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
-                 "-o", "ConnectTimeout=10", f"root@{address}", command]  # fmt: skip
+        words = ["ssh", "-i", self.key, *ssh_words(instance), command]
         until = time.monotonic() + LOGIN_S_MAX
         while True:
             done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -35,6 +32,23 @@ class Login:
                 assert done.returncode == 0, done.stderr
                 return done.stdout.strip()
             assert time.monotonic() < until, done.stderr
+
+    def run_with_password(self, instance: Any, password: str, command: str) -> str:
+        """The same, for who has no key. An empty output where the password is not let in."""
+        asked = self.key.with_name("password")
+        asked.write_text(f"#!/bin/sh\necho {password}\n")
+        asked.chmod(0o700)
+        words = ["ssh", "-o", "PubkeyAuthentication=no", "-o", "NumberOfPasswordPrompts=1",
+                 *ssh_words(instance), command]  # fmt: skip
+        told = {"SSH_ASKPASS": str(asked), "SSH_ASKPASS_REQUIRE": "force", "PATH": os.defpath}
+        done = subprocess.run(words, capture_output=True, text=True, check=False, env=told)
+        return done.stdout.strip()
+
+
+def ssh_words(instance: Any) -> list[str]:
+    address, _, port = instance["status"]["ports"]["tcp/22"].rpartition(":")
+    return ["-p", port, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+            "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=10", f"root@{address}"]  # fmt: skip
 
 
 def until_ready(server: ServerProcess, instance_id: str) -> Any:

@@ -111,7 +111,7 @@ def test_a_reinstalled_guest_keeps_its_address_and_its_volume_s_data(
     cloud: Cloud, web: Any
 ) -> None:
     cloud.done("POST", "/v1/volumes/data/attach", {"instance_id": web["id"]})
-    body = {"hostname": "fresh"}
+    body = {"hostname": "fresh", "generate_password": True}
     cloud.done("POST", f"/v1/instances/{web['id']}/reinstall", body)
     fresh = cloud.now(web)
     assert files(cloud, fresh) == ""
@@ -123,6 +123,15 @@ def test_a_reinstalled_guest_keeps_its_address_and_its_volume_s_data(
     device = cloud.run(fresh, f"grep -l {serial} /sys/block/*/serial | cut -d/ -f4")
     assert cloud.run(fresh, f"mkdir /data; mount /dev/{device} /data; cat /data/kept") == "kept"
     cloud.run(fresh, "umount /data")
+
+
+def test_root_logs_in_with_the_password_of_the_reinstallation_and_no_other(
+    cloud: Cloud, web: Any
+) -> None:
+    fresh = cloud.now(web)
+    password = fresh["status"]["default_password"]
+    assert cloud.login.run_with_password(fresh, password, "hostname") == "fresh"
+    assert cloud.login.run_with_password(fresh, "another", "hostname") == ""
 
 
 def test_a_restored_guest_has_the_earlier_file_only(cloud: Cloud, web: Any, snapshot: Any) -> None:

@@ -53,6 +53,9 @@ class FirstBoot:
         list[str] | None,
         Parameter(negative=(), help="SSH keys; repeatable. Default: yours, if it is registered."),
     ] = None
+    password: Annotated[
+        bool, Parameter(negative=(), help="Generate a password with which root may log in.")
+    ] = False
     startup_script: Annotated[
         str | None, Parameter(help="A kept script that the guest runs at its first boot.")
     ] = None
@@ -107,6 +110,8 @@ def create(
         metadata["protected"] = True
     if asking.expires is not None:
         metadata["expires_at"] = moment_from(asking.expires)
+    if first_boot.password:
+        spec["generate_password"] = True
     if first_boot.startup_script is not None:
         spec["startup_script_id"] = first_boot.startup_script
     if first_boot.user_data is not None:
@@ -121,7 +126,7 @@ def create(
             query=query,
             idempotency_key=asking.idempotency_key,
         )
-        if not spec["ssh_key_ids"]:
+        if not spec["ssh_key_ids"] and not first_boot.password:
             hint_at_keys(session)
         if asking.dry_run:
             show_plan(session, answer)
@@ -198,4 +203,6 @@ def show_ready(session: Session, created: Json, timeout_s: float) -> None:
     facts |= {key: status[key] for key in ("public_ip", "private_ip") if status.get(key)}
     if address := ssh_address(instance):
         facts["ssh"] = f"ssh{'' if address[1] == 22 else f' -p {address[1]}'} root@{address[0]}"
+    if status.get("default_password"):
+        facts["password"] = f"{status['default_password']} (root's; shown for ten minutes)"
     session.output.fields(facts)

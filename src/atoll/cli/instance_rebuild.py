@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from atoll.cli.client import Json
 from atoll.cli.errors import Usage
 from atoll.cli.instance_create import encoded_user_data
-from atoll.cli.plans import operate
+from atoll.cli.plans import Sentence, operate
 from atoll.cli.session import NEAREST, PATIENT, Connection, DryRun, Pace, Reference, Session, Yes
 from atoll.cli.ssh_files import forget_host_keys
 
@@ -28,6 +28,9 @@ class Fresh:
     key: Annotated[
         list[str] | None, Parameter(negative=(), help="SSH keys instead of its own; repeatable.")
     ] = None
+    password: Annotated[bool, Parameter(negative=(), help="Generate a new password for root.")] = (
+        False
+    )
     user_data: Annotated[
         Path | None, Parameter(help="A file that the guest runs or reads at its first boot.")
     ] = None
@@ -61,6 +64,8 @@ def reinstall(
     wanted: Json = {"image": fresh.image, "hostname": fresh.hostname, "ssh_key_ids": fresh.key}
     if fresh.user_data is not None:
         wanted["user_data"] = encoded_user_data(fresh.user_data)
+    if fresh.password:
+        wanted["generate_password"] = True
     body = given(wanted)
     with connection.open() as session:
         found = session.client.find(PATH, instance)
@@ -71,8 +76,16 @@ def reinstall(
         )
         replace_disk(
             session, found, "reinstall", body,
-            dry_run=dry_run, pace=pace, sentence=f"{name} is reinstalled",
+            dry_run=dry_run, pace=pace,
+            sentence=lambda: f"{name} is reinstalled{password_of(session, found, fresh)}",
         )  # fmt: skip
+
+
+def password_of(session: Session, instance: Json, fresh: Fresh) -> str:
+    if not fresh.password:
+        return ""
+    status = session.client.get(f"{PATH}/{instance['id']}")["status"]
+    return f"; root's password, shown for ten minutes: {status['default_password']}"
 
 
 def restore(
@@ -110,7 +123,7 @@ def replace_disk(
     *,
     dry_run: bool,
     pace: Pace,
-    sentence: str,
+    sentence: Sentence,
 ) -> None:
     path = f"{PATH}/{instance['id']}/{verb}"
     operate(session, "POST", path, body, dry_run=dry_run, pace=pace, sentence=sentence)

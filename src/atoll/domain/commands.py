@@ -3,6 +3,7 @@
 import msgspec
 
 from atoll.domain.images import ImageSource
+from atoll.domain.instances import Password
 from atoll.domain.projects import Role
 from atoll.domain.security_groups import Rule
 
@@ -25,6 +26,7 @@ class CreateInstance(msgspec.Struct, frozen=True, kw_only=True):
     ssh_keys: tuple[str, ...] = ()
     startup_script: str | None = None
     user_data: str = ""
+    password: Password | None = None
     protected: bool = False
     expires_at_ms: int | None = None
 
@@ -44,12 +46,13 @@ class UpdateInstance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reinstall(msgspec.Struct, frozen=True, kw_only=True):
-    """None means as it is: the same image, name, keys and user data."""
+    """None means as it is: the same image, name, keys, user data and password."""
 
     image: str | None = None
     name: str | None = None
     ssh_keys: tuple[str, ...] | None = None
     user_data: str | None = None
+    password: Password | None = None
 
 
 class Resize(msgspec.Struct, frozen=True, kw_only=True):

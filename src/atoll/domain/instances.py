@@ -65,9 +65,19 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     private_ip: str
 
 
+class Password(msgspec.Struct, frozen=True, kw_only=True):
+    """Root's, as its guest is given it: a crypt(5) string. A server that has its secret can tell
+    by the `nonce` what the password is; without a nonce nobody can."""
+
+    hash: str
+    nonce: str = ""
+    set_at_ms: int = 0
+
+
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """`boots` counts the power-ons asked for: a host that has seen fewer resets the guest. `ports`
-    says where the open ports are reached from outside, as `{"tcp/22": "127.16.0.5:22"}`.
+    says where the open ports are reached from outside, as `{"tcp/22": "127.16.0.5:22"}` at the
+    first public address, and as `{"tcp/22@127.16.0.9": "127.16.0.9:22"}` at each further one.
     `volumes` (ids), `floating_ips` (addresses) and `attachments` are what its guest shall have
     besides its root volume and its first network; `outdated` means that it could not be told.
     `leftovers` are root volumes that a failure left behind: deletion removes them as well.
@@ -95,6 +105,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     attachments: tuple[Attachment, ...] = ()
     leftovers: tuple[str, ...] = ()
     outdated: bool = False
+    password: Password | None = None
     protected: bool = False
     expires_at_ms: int | None = None
     purge_at_ms: int | None = None
@@ -172,6 +183,19 @@ def require_unprotected(instance: Instance) -> None:
             "set metadata.protected to false first",
             field="metadata.protected",
         )
+
+
+def own_ports(instance: Instance) -> dict[str, str]:
+    """At the instance's first public address."""
+    return {port: place for port, place in instance.ports.items() if "@" not in port}
+
+
+def ports_at(instance: Instance, address: str) -> dict[str, str]:
+    return {
+        port.partition("@")[0]: place
+        for port, place in instance.ports.items()
+        if place.rpartition(":")[0] == address
+    }
 
 
 def hostname_of(name: str) -> str:

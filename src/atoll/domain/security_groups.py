@@ -45,12 +45,17 @@ class SecurityGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 DEFAULT_GROUP = "default"
+STANDARD_GROUP = "standard"
 ALL_MAY_GO_OUT = Rule(direction=Direction.EGRESS, protocol=Protocol.ALL)
 DEFAULT_RULES = (
     Rule(protocol=Protocol.TCP, port=22, port_max=22),
     Rule(protocol=Protocol.ICMP),
     ALL_MAY_GO_OUT,
 )
+WEB_RULES = tuple(Rule(protocol=Protocol.TCP, port=port, port_max=port) for port in (80, 443))
+# Every project has these. Instances whose author names no group are in `default`, or in what their
+# dialect says instead.
+BUILT_IN = {DEFAULT_GROUP: DEFAULT_RULES, STANDARD_GROUP: (*WEB_RULES, *DEFAULT_RULES)}
 
 
 def require_rules(rules: tuple[Rule, ...]) -> None:

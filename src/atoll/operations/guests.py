@@ -113,6 +113,7 @@ async def guest_spec(context: StepContext, instance: Instance) -> GuestSpec:
             hostname=hostname_of(instance.name),
             ssh_keys=tuple(key.public_key for key in keys if key is not None),
             user_data=await user_data_of(context, instance),
+            password_hash=(instance.password.hash or None) if instance.password else None,
         ),
         boots=instance.boots,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from atoll.domain.instances import Goal, Instance, InstanceState
+from atoll.domain.instances import Goal, Instance, InstanceState, Password
 from atoll.domain.operations import OperationState
 from atoll.messages import (
     EnsureRunning,
@@ -40,7 +40,7 @@ PAST = {"instance.reinstall": "instance.reinstalled", "instance.restore": "insta
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
     """What of an instance becomes another, and nothing else of it: what is changed meanwhile stays
-    changed. Of the last four, None means as it is. `source_snapshot_id` is what the new volume is
+    changed. Of the last five, None means as it is. `source_snapshot_id` is what the new volume is
     made from, where that is not to be remembered."""
 
     image_id: str
@@ -52,6 +52,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
     user_data: str | None = None
     ssh_keys: tuple[str, ...] | None = None
     ssh_key_ids: tuple[str, ...] | None = None
+    password: Password | None = None
 
     def of(self, instance: Instance) -> dict[str, Any]:
         """These as fields of the instance."""
@@ -70,6 +71,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
             "name": instance.name if self.name is None else self.name,
             "spec": replace(instance.spec, **given),
             "resolved": resolved,
+            "password": self.password or instance.password,
         }
 
 
@@ -85,6 +87,7 @@ def body_before(instance: Instance, new: Body) -> Body:
         user_data=None if new.user_data is None else spec.user_data,
         ssh_keys=None if new.ssh_keys is None else spec.ssh_keys,
         ssh_key_ids=None if new.ssh_key_ids is None else resolved.ssh_key_ids,
+        password=None if new.password is None else instance.password or Password(hash=""),
     )
 
 

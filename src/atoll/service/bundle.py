@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from atoll.operations.steps import Ranges
 from atoll.ports import Bus, Clock, Faults, Ids, Store
 from atoll.service.desk import Desk
+from atoll.service.passwords import Passwords
 from atoll.service.projects import Keys
 
 
@@ -20,6 +21,7 @@ class Services:
     ids: Ids
     desk: Desk
     keys: Keys
+    passwords: Passwords
     secret: Callable[[], bytes]
     ranges: Ranges
     recoverable_s: int = 0

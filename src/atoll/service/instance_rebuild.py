@@ -53,6 +53,7 @@ async def wanted(case: Case, instance: Instance, command: Reinstall) -> Body:
         image_id=image.id,
         snapshot_id=snapshot.id if snapshot else None,
         root_volume_id=case.ids.new(ids.VOLUME),
+        password=command.password,
     )
     if command.name is not None:
         references.require_name(command.name, "hostname")

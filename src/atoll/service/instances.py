@@ -78,6 +78,7 @@ def create(command: CreateInstance) -> Callable[[Case], Awaitable[Accepted[Insta
             resolved=resolved,
             doing=operation.kind,
             operation_id=operation.id,
+            password=command.password,
             protected=command.protected,
             expires_at_ms=command.expires_at_ms,
             created_at_ms=case.now_ms,

@@ -1,6 +1,7 @@
 """Use cases of projects and API keys, and who a key's text stands for."""
 
 import base64
+import contextlib
 import hashlib
 from collections.abc import Awaitable, Callable
 
@@ -8,7 +9,7 @@ from atoll.domain import ids
 from atoll.domain.commands import CreateApiKey
 from atoll.domain.errors import AlreadyExists, Forbidden, InUse, Invalid, Unauthenticated
 from atoll.domain.projects import RIGHTS, ApiKey, Project, Role
-from atoll.domain.security_groups import DEFAULT_GROUP, DEFAULT_RULES, SecurityGroup
+from atoll.domain.security_groups import BUILT_IN, SecurityGroup
 from atoll.ports import Clock, Filter, Ids, Store, Transaction
 from atoll.service import references
 from atoll.service.desk import Accepted, Case
@@ -18,6 +19,7 @@ KEY_PREFIX = "ak_live_"
 HINT_LENGTH = 4
 CACHE_MS = 1000
 CACHED_MAX = 10_000
+PROJECTS_MAX = 10_000
 
 
 class Keys:
@@ -60,20 +62,42 @@ def new_text(random_256: bytes) -> str:
 
 
 def add_project(tx: Transaction, new_ids: Ids, name: str, now_ms: int) -> Project:
-    """With its default security group."""
+    """With the security groups that every project has."""
     project = Project(id=new_ids.new(ids.PROJECT), name=name, created_at_ms=now_ms)
     tx.projects.add(project)
     tx.quotas.add(project.id)
+    for group in BUILT_IN:
+        add_group(tx, new_ids, project.id, group, now_ms)
+    return project
+
+
+def add_group(tx: Transaction, new_ids: Ids, project_id: str, name: str, now_ms: int) -> None:
     tx.security_groups.add(
         SecurityGroup(
             id=new_ids.new(ids.SECURITY_GROUP),
-            project_id=project.id,
-            name=DEFAULT_GROUP,
-            rules=DEFAULT_RULES,
+            project_id=project_id,
+            name=name,
+            rules=BUILT_IN[name],
             created_at_ms=now_ms,
         )
     )
-    return project
+
+
+async def ensure_groups(store: Store, clock: Clock, new_ids: Ids) -> None:
+    """In projects that an earlier Atoll made, which had fewer, and let them be deleted."""
+    tx = store.read()
+    for project in await tx.projects.page(Filter(limit=PROJECTS_MAX)):
+        for group in BUILT_IN:
+            if not await tx.security_groups.named(project.id, group):
+                await ensure_group(store, new_ids, project.id, group, clock.now_ms())
+
+
+async def ensure_group(store: Store, new_ids: Ids, project_id: str, name: str, now_ms: int) -> None:
+    # Another server that starts at the same time may be faster.
+    with contextlib.suppress(AlreadyExists):
+        async with store.transaction() as tx:
+            tx.security_groups.claim_name(project_id, name)
+            add_group(tx, new_ids, project_id, name, now_ms)
 
 
 async def ensure_first_key(store: Store, clock: Clock, new_ids: Ids, keys: Keys, text: str) -> bool:
@@ -152,7 +176,9 @@ async def require_another_admin(tx: Transaction, key: ApiKey) -> None:
     """Raises InUse where nobody could make a key any more."""
     admins = await tx.api_keys.page(Filter(any_of=((("role", (Role.ADMIN.value,)),),), limit=2))
     if all(one.id == key.id for one in admins):
-        raise InUse(f"api key {key.name} is the last one with the role admin")
+        raise InUse(
+            f"api key {key.name} is the last one with the role admin: make another one first"
+        )
 
 
 def create_project(name: str) -> Callable[[Case], Awaitable[Accepted[Project]]]:

@@ -6,8 +6,9 @@ import msgspec
 
 from atoll.domain import ids
 from atoll.domain.commands import CreateSecurityGroup, Update
+from atoll.domain.errors import Conflict
 from atoll.domain.instances import require_labels
-from atoll.domain.security_groups import Rule, SecurityGroup, require_rules
+from atoll.domain.security_groups import BUILT_IN, Rule, SecurityGroup, require_rules
 from atoll.ports import Filter
 from atoll.service import instances, owned, references
 from atoll.service.desk import Accepted, Case
@@ -45,6 +46,8 @@ def update(
         require_rules(rules)
 
     async def use_case(case: Case) -> Accepted[SecurityGroup]:
+        if command.name is not None:
+            await require_own(case, reference)
         meant = None if rules is None else await with_groups(case, rules)
         rename = owned.update(lambda tx: tx.security_groups, NOUN, reference, command, rules=meant)
         accepted = await rename(case)
@@ -53,6 +56,27 @@ def update(
         return accepted
 
     return use_case
+
+
+def delete(
+    reference: str, version: int | None = None
+) -> Callable[[Case], Awaitable[Accepted[SecurityGroup]]]:
+    async def use_case(case: Case) -> Accepted[SecurityGroup]:
+        await require_own(case, reference)
+        return await owned.delete(lambda tx: tx.security_groups, NOUN, reference, version)(case)
+
+    return use_case
+
+
+async def require_own(case: Case, reference: str) -> None:
+    """Not one that every project has."""
+    rows, project_id = case.tx.security_groups, case.caller.project_id
+    group = await references.get(rows, project_id, reference, NOUN)
+    if group.name in BUILT_IN:
+        raise Conflict(
+            f"every project has a security group {group.name}, which keeps its name: "
+            "change its rules"
+        )
 
 
 async def tell_members(case: Case, group_id: str) -> None:

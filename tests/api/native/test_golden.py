@@ -20,6 +20,7 @@ OURS = {
         "volume_ids",
         "networks",
         "conditions",
+        "default_password",
         "ready",
         "ready_at",
         "ipv6",

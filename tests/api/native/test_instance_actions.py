@@ -36,6 +36,40 @@ def test_a_reinstallation_may_bring_another_name_image_and_user_data(api: Api) -
     assert (shown["spec"]["image"], shown["spec"]["user_data"]) == ("debian-12", "aGk=")
 
 
+def test_a_password_is_generated_and_a_reinstallation_makes_another(api: Api) -> None:
+    created = api.running("web", generate_password=True)
+    path = f"/v1/instances/{created['id']}"
+    first = api.get(path)["status"]["default_password"]
+    assert re.fullmatch("[a-zA-Z2-9]{20}", first)
+    done(api, f"{path}/reinstall")
+    assert api.get(path)["status"]["default_password"] == first
+    done(api, f"{path}/reinstall", {"generate_password": True})
+    second = api.get(path)["status"]["default_password"]
+    assert re.fullmatch("[a-zA-Z2-9]{20}", second)
+    assert second != first
+
+
+def test_only_reading_one_instance_shows_its_password(api: Api) -> None:
+    created = api.create("web", generate_password=True)
+    (listed,) = api.items("/v1/instances")
+    plain = api.get(f"/v1/instances/{api.running('db')['id']}")
+    for shown in (created, listed, plain):
+        assert shown["status"]["default_password"] is None
+
+
+def test_no_password_is_kept_in_clear(own_cloud: RunningCloud) -> None:
+    api = own_cloud.api()
+    path = f"/v1/instances/{api.running('web', generate_password=True)['id']}"
+    password = api.get(path)["status"]["default_password"]
+    done(api, f"{path}/reinstall", {"hostname": "kept-in-clear"})
+    api.close()
+    own_cloud.stop()
+    kept = b"".join(file.read_bytes() for file in own_cloud.directory.rglob("*") if file.is_file())
+    own_cloud.start()
+    assert b"kept-in-clear" in kept
+    assert password.encode() not in kept
+
+
 def test_a_reinstallation_that_fails_brings_the_old_system_back(api: Api) -> None:
     before = api.running("web")
     path = f"/v1/instances/{before['id']}"
@@ -194,20 +228,29 @@ def test_an_expiry_is_shown_changed_and_dropped(api: Api) -> None:
 def test_without_a_window_a_deleted_instance_is_gone_for_good(api: Api) -> None:
     path = f"/v1/instances/{api.running()['id']}"
     api.ended(api.delete(path, 202)["operation_id"], "completed")
-    refused(api.call("POST", f"{path}/recover"), 409, "CONFLICT")
+    told = refused(api.call("POST", f"{path}/recover"), 409, "CONFLICT")
+    assert re.search(r"it was deleted for good at once, at 20\S+T\S+Z$", told["error"])
 
 
 def test_within_its_window_a_deleted_instance_comes_back(tmp_path: Path) -> None:
     cloud = RunningCloud(tmp_path, recoverable_s=3600)
     cloud.start()
     api = cloud.api()
-    path = f"/v1/instances/{api.running()['id']}"
+    group = api.named("security-groups", "web")
+    path = f"/v1/instances/{api.running(security_groups=['web'])['id']}"
+    told = refused(api.call("POST", f"{path}/recover"), 409, "CONFLICT")
+    assert told["error"].endswith("is not deleted")
     api.ended(api.delete(path, 202)["operation_id"], "completed")
+    told = refused(api.call("DELETE", f"/v1/security-groups/{group['id']}"), 409, "IN_USE")
+    assert told["error"].endswith("it can still be recovered: purge it first")
     shown = api.get(path)["status"]
     assert (shown["state"], bool(shown["recoverable_until"])) == ("terminated", True)
     done(api, f"{path}/recover")
     assert api.get(path)["status"]["state"] == "running"
     api.ended(api.delete(f"{path}?purge=true", 202)["operation_id"], "completed")
     assert api.get(path)["status"]["recoverable_until"] is None
+    told = refused(api.call("POST", f"{path}/recover"), 409, "CONFLICT")
+    assert re.search(r"cannot be recovered: the time for that is over since 20\S+Z$", told["error"])
+    api.delete(f"/v1/security-groups/{group['id']}")
     api.close()
     cloud.stop()

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from atoll.api.http import Call, caller_of, json_response
 from atoll.api.native import named, wire
-from atoll.api.native.instances import DRY, DryRun, UserData, planned
+from atoll.api.native.instances import DRY, DryRun, UserData, new_password, planned
 from atoll.api.native.wire import Name, Wire, services_of
 from atoll.domain.commands import Reinstall, Resize
 from atoll.domain.timers import Backups, Timer
@@ -20,18 +20,21 @@ from atoll.service import (
     networks,
     timers,
 )
+from atoll.service.bundle import Services
 
 RESPONSES = wire.ACCEPTED | DRY
 PATH = "/{instance_id:str}"
 
 
 class ReinstallBody(Wire, kw_only=True):
-    """What is left out stays as it is. `image` is an image or a snapshot, by id or name."""
+    """What is left out stays as it is. `image` is an image or a snapshot, by id or name.
+    `generate_password` gives root a new password."""
 
     image: Name | None = None
     hostname: Name | None = None
     ssh_key_ids: Annotated[list[str], Meta(max_length=100)] | None = None
     user_data: UserData | None = None
+    generate_password: bool = False
 
 
 class RestoreBody(Wire, kw_only=True):
@@ -51,11 +54,12 @@ class AttachNetworkBody(Wire, kw_only=True):
     subnet_id: Name
 
 
-def parse_reinstall(body: ReinstallBody | None) -> Reinstall:
+def parse_reinstall(body: ReinstallBody | None, services: Services) -> Reinstall:
     given = body or ReinstallBody()
     return Reinstall(
         image=given.image, name=given.hostname, user_data=given.user_data,
         ssh_keys=None if given.ssh_key_ids is None else tuple(given.ssh_key_ids),
+        password=new_password(services) if given.generate_password else None,
     )  # fmt: skip
 
 
@@ -101,7 +105,8 @@ class InstanceActions(Controller):
         data: JSONBody[ReinstallBody | None] = None,
         dry_run: DryRun = False,
     ) -> Response[bytes]:
-        use_case = instance_rebuild.reinstall(instance_id, parse_reinstall(data))
+        command = parse_reinstall(data, services_of(request))
+        use_case = instance_rebuild.reinstall(instance_id, command)
         return await begun(request, use_case, dry_run)
 
     @post(f"{PATH}/restore", operation_id="restoreInstance", status_code=202,

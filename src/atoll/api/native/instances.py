@@ -14,9 +14,10 @@ from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import ACCEPTED, Labels, Moment, Name, Wire, services_of
 from atoll.domain.commands import CreateInstance, Power, UpdateInstance
 from atoll.domain.errors import Invalid
-from atoll.domain.instances import Instance
+from atoll.domain.instances import Instance, Password, own_ports
 from atoll.domain.networks import ipv6_of
 from atoll.service import instance_delete, instances, preview
+from atoll.service.bundle import Services
 from atoll.service.desk import Accepted
 from atoll.service.waiting import until_condition
 
@@ -36,7 +37,8 @@ class InstanceMetadataIn(Wire, kw_only=True):
 
 
 class InstanceSpecIn(Wire, kw_only=True):
-    """`type`, `image`, networks, groups and keys are ids or names. `user_data` is base64."""
+    """`type`, `image`, networks, groups and keys are ids or names. `user_data` is base64.
+    `generate_password` gives root a password, with which it may log in."""
 
     type: Name
     image: Name
@@ -50,6 +52,7 @@ class InstanceSpecIn(Wire, kw_only=True):
     ssh_key_ids: Annotated[list[str], Meta(max_length=100)] = []
     startup_script_id: str | None = None
     user_data: UserData = ""
+    generate_password: bool = False
 
 
 class CreateInstanceBody(Wire, kw_only=True):
@@ -132,7 +135,8 @@ class InstanceStatus(msgspec.Struct, kw_only=True):
     """`state`: provisioning, running, stopping, stopped, terminated. `ready` means that the
     guest's first boot is over; `reason` says why it is not what was wanted; `ports` where the
     open ports of the guest are reached, as `{"tcp/22": "127.16.0.5:22"}`. `networks` are those
-    that it was attached to later."""
+    that it was attached to later. `default_password` is root's, where one was generated: only
+    reading the instance by itself shows it, for ten minutes."""
 
     state: str
     host_id: str
@@ -147,6 +151,7 @@ class InstanceStatus(msgspec.Struct, kw_only=True):
     ready: bool
     ready_at: str | None
     recoverable_until: str | None
+    default_password: str | None
     reason: str
 
 
@@ -188,7 +193,7 @@ class PlanBody(msgspec.Struct, kw_only=True):
     plan: PlanOut
 
 
-def parse_create(body: CreateInstanceBody) -> CreateInstance:
+def parse_create(body: CreateInstanceBody, services: Services) -> CreateInstance:
     spec = body.spec
     return CreateInstance(
         name=body.metadata.name, labels=body.metadata.labels, plan=spec.type, image=spec.image,
@@ -197,8 +202,13 @@ def parse_create(body: CreateInstanceBody) -> CreateInstance:
         security_groups=optional_tuple(spec.security_groups),
         ssh_keys=tuple(spec.ssh_key_ids), user_data=spec.user_data,
         startup_script=spec.startup_script_id or None,
+        password=new_password(services) if spec.generate_password else None,
         protected=body.metadata.protected, expires_at_ms=wire.ms_of(body.metadata.expires_at),
     )  # fmt: skip
+
+
+def new_password(services: Services) -> Password:
+    return services.passwords.new(services.secret())
 
 
 def parse_update(body: PatchInstanceBody, version: int | None) -> UpdateInstance:
@@ -228,7 +238,7 @@ def parse_stop(body: StopBody | None) -> Power:
     return Power(verb="stop", graceful_s=0 if wanted.force else wanted.timeout_seconds)
 
 
-def show(instance: Instance) -> InstanceOut:
+def show(instance: Instance, password: str | None = None) -> InstanceOut:
     spec = instance.spec
     return InstanceOut(
         id=instance.id,
@@ -249,11 +259,11 @@ def show(instance: Instance) -> InstanceOut:
             state=wire.instance_word(instance), host_id=instance.host_id or "",
             private_ip=instance.private_ip or "", public_ip=instance.public_ip or "",
             ipv6=ipv6_of(instance.network, instance.private_ip) if instance.private_ip else "",
-            ports=instance.ports, floating_ips=instance.floating_ips,
+            ports=own_ports(instance), floating_ips=instance.floating_ips,
             volume_ids=instance.volumes, networks=show_networks(instance),
             conditions=show_conditions(instance),
             ready=instance.ready_at_ms is not None, ready_at=wire.time_of(instance.ready_at_ms),
-            recoverable_until=wire.time_of(instance.purge_at_ms),
+            recoverable_until=wire.time_of(instance.purge_at_ms), default_password=password,
             reason=instance.reason,
         ),
         operation_id=instance.operation_id or "",
@@ -326,7 +336,7 @@ class Instances(Controller):
     async def create(
         self, request: Call, data: JSONBody[CreateInstanceBody], dry_run: DryRun = False
     ) -> Response[bytes]:
-        use_case = instances.create(parse_create(data))
+        use_case = instances.create(parse_create(data, services_of(request)))
         if dry_run:
             return await planned(request, use_case)
         return await wire.mutate(request, use_case, show_thing, 201)
@@ -372,7 +382,8 @@ class Instances(Controller):
                 services.store, services.clock, instance.id, until or "ready", wait_s
             )
         headers = {"ETag": f'"{instance.version}"'}
-        return json_response(wire.encode(show(instance)), headers=headers)
+        shown = show(instance, services.passwords.of(instance))
+        return json_response(wire.encode(shown), headers=headers)
 
     @patch(
         "/{instance_id:str}", operation_id="updateInstance",

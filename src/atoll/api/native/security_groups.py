@@ -15,7 +15,7 @@ from atoll.api.native.wire import ChangedMetadata, Metadata, Name, NewMetadata, 
 from atoll.domain.commands import CreateSecurityGroup
 from atoll.domain.security_groups import Direction, Protocol, Rule, SecurityGroup
 from atoll.ports import Rows, Transaction
-from atoll.service import owned, security_groups
+from atoll.service import security_groups
 
 
 class RuleBody(Wire, kw_only=True):
@@ -137,5 +137,5 @@ class SecurityGroups(Controller):
     @delete("/{group_id:str}", operation_id="deleteSecurityGroup", status_code=204,
             summary="Delete a security group", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, group_id: FromPath[str]) -> Response[None]:
-        use_case = owned.delete(rows, security_groups.NOUN, group_id, version_of(request))
+        use_case = security_groups.delete(group_id, version_of(request))
         return await named.gone(request, use_case)

@@ -1,0 +1,50 @@
+"""Root's first password, which a guest is given and its owner is shown for ten minutes.
+
+It is made of the server's secret and a nonce: the database holds the nonce and a crypt(5) hash for
+the guest, never the password. After ten minutes the owner has noted it, or reinstalls.
+"""
+
+import hashlib
+
+import bcrypt
+
+from atoll.domain.instances import Instance, InstanceState, Password
+from atoll.ports import Clock
+
+SHOWN_FOR_MS = 10 * 60 * 1000
+LENGTH = 20
+# Without those that look alike.
+LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+# Few rounds: nobody guesses 115 random bits, and hashing must not hold up other requests.
+ROUNDS = 4
+
+
+class Passwords:
+    """`secret` is the server's own."""
+
+    def __init__(self, secret: bytes, clock: Clock) -> None:
+        self._secret = secret
+        self._clock = clock
+
+    def new(self, random_256: bytes) -> Password:
+        nonce = random_256.hex()
+        hashed = bcrypt.hashpw(self.text(nonce).encode(), bcrypt.gensalt(ROUNDS))
+        return Password(nonce=nonce, hash=hashed.decode(), set_at_ms=self._clock.now_ms())
+
+    def of(self, instance: Instance) -> str | None:
+        """None where it has none, or is no longer shown."""
+        password = instance.password
+        if password is None or not password.nonce or instance.state is InstanceState.DELETED:
+            return None
+        if self._clock.now_ms() - password.set_at_ms >= SHOWN_FOR_MS:
+            return None
+        return self.text(password.nonce)
+
+    def text(self, nonce: str) -> str:
+        digest = hashlib.blake2b(nonce.encode(), key=self._secret, digest_size=32).digest()
+        number = int.from_bytes(digest)
+        letters = []
+        for _ in range(LENGTH):
+            number, place = divmod(number, len(LETTERS))
+            letters.append(LETTERS[place])
+        return "".join(letters)
