@@ -45,8 +45,9 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rows(Protocol[T]):
-    """The rows of one noun. Reads see what is committed; writes are held back until the
-    transaction's block ends and then happen together, or not at all."""
+    """The rows of one noun. Writes are held back until the transaction's block ends and then happen
+    together, or not at all. `get` and `find` see what the transaction itself wrote, so that one use
+    case can follow another in it; lists see what is committed."""
 
     async def get(self, thing_id: str) -> T:
         """Raises NotFound."""
@@ -59,6 +60,10 @@ class Rows(Protocol[T]):
         ...
 
     async def page(self, wanted: Filter) -> list[T]: ...
+
+    async def count(self, wanted: Filter) -> int:
+        """How many there are on all pages after `after`."""
+        ...
 
     def claim_name(self, project_id: str, name: str) -> None:
         """The commit raises AlreadyExists where a thing of the project has the name."""
@@ -78,7 +83,17 @@ class Rows(Protocol[T]):
         ...
 
 
-class Operations(Protocol):
+class Forgets(Protocol):
+    """What piles up, and is thrown away when it is old."""
+
+    async def forget(self, before_ms: int, limit: int) -> int:
+        """Of what is older, at most `limit` are thrown away, at once. Says how many were."""
+        ...
+
+
+class Operations(Forgets, Protocol):
+    """Only those that have ended are forgotten, with their steps."""
+
     async def get(self, operation_id: str) -> Operation: ...
 
     async def find(self, operation_id: str) -> Operation | None: ...
@@ -197,7 +212,9 @@ class Quotas(Protocol):
         ...
 
 
-class Events(Protocol):
+class Events(Forgets, Protocol):
+    """Whoever reads on from a forgotten one reads on with the oldest that is left."""
+
     async def after(self, project_id: str | None, seq: str, limit: int) -> list[Event]: ...
 
     async def last(self) -> str: ...
@@ -205,20 +222,18 @@ class Events(Protocol):
     def add(self, event: Event) -> None: ...
 
 
-class Audit(Protocol):
+class Audit(Forgets, Protocol):
     async def page(self, wanted: Filter) -> list[AuditRecord]: ...
 
     def add(self, record: AuditRecord) -> None: ...
 
 
-class Idempotency(Protocol):
+class Idempotency(Forgets, Protocol):
     async def find(self, key_id: str, key: str) -> IdempotencyRecord | None: ...
 
     def add(self, record: IdempotencyRecord) -> None:
         """The commit raises Lost where the same key was used in the meantime."""
         ...
-
-    def forget(self, before_ms: int) -> None: ...
 
 
 class Transaction(Protocol):

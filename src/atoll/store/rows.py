@@ -130,6 +130,7 @@ class NounRows(Generic[T]):
     def __init__(self, unit: Unit, mapping: Mapping[T]) -> None:
         self.unit = unit
         self.mapping = mapping
+        self._written: dict[str, T | None] = {}
 
     async def get(self, thing_id: str) -> T:
         found = await self.find(thing_id)
@@ -138,6 +139,8 @@ class NounRows(Generic[T]):
         return found
 
     async def find(self, thing_id: str) -> T | None:
+        if thing_id in self._written:
+            return self._written[thing_id]
         column = self.mapping.table.c.id
         query = self._query(
             "find", lambda: sa.select(*self.mapping.columns).where(column == bind("id", column))
@@ -149,19 +152,13 @@ class NounRows(Generic[T]):
         return await self.page(Filter(project_id=project_id, name=name, limit=SAME_NAME_MAX))
 
     async def page(self, wanted: Filter) -> list[T]:
-        shape = tuple(tuple((c, len(v)) for c, v in every) for every in wanted.any_of)
-        key = (
-            "page",
-            wanted.project_id is None,
-            wanted.name is None,
-            len(wanted.labels),
-            wanted.uses is None,
-            shape,
-            wanted.after is None,
-            wanted.descending,
-        )
-        query = self._query(key, lambda: page_of(self.mapping, wanted))
+        query = self._query(("page", *shape_of(wanted)), lambda: page_of(self.mapping, wanted))
         return await self._things(query, page_values(wanted))
+
+    async def count(self, wanted: Filter) -> int:
+        query = self._query(("count", *shape_of(wanted)), lambda: count_of(self.mapping, wanted))
+        rows = await self.unit.fetch(query, page_values(wanted))
+        return int(rows[0][0])
 
     async def _things(self, query: Query, values: dict[str, Any]) -> list[T]:
         if self.unit.fresh or not self.mapping.kept:
@@ -202,6 +199,7 @@ class NounRows(Generic[T]):
         )
         self._add_labels(thing)
         self._add_uses(thing)
+        self._written[values["id"]] = thing
 
     def change(self, thing: T, **changes: Any) -> T:
         version = thing.version  # type: ignore[attr-defined]
@@ -231,6 +229,7 @@ class NounRows(Generic[T]):
         if uses_of(changed) != uses_of(thing):
             self._drop_uses(values["id"])
             self._add_uses(changed)
+        self._written[values["id"]] = changed
         return changed
 
     def remove(self, thing: T) -> None:
@@ -249,6 +248,7 @@ class NounRows(Generic[T]):
             self._drop_labels(values["id"])
         if uses_of(thing):
             self._drop_uses(values["id"])
+        self._written[values["id"]] = None
 
     def _add_labels(self, thing: T) -> None:
         query = self.unit.statements.get("labels.add", lambda: tables.labels.insert())
@@ -296,11 +296,35 @@ def uses_of(thing: Any) -> frozenset[str]:
     return getattr(thing, "uses", frozenset())
 
 
+def shape_of(wanted: Filter) -> tuple[Any, ...]:
+    """What makes the statement another one."""
+    return (
+        wanted.project_id is None,
+        wanted.name is None,
+        len(wanted.labels),
+        wanted.uses is None,
+        tuple(tuple((c, len(v)) for c, v in every) for every in wanted.any_of),
+        wanted.after is None,
+        wanted.descending,
+    )
+
+
 def page_of(mapping: Mapping[Any], wanted: Filter) -> sa.Select[Any]:
-    """One page in order of id. Each label is a join on its own index; the cursor is repeated on
-    the label's column, or PostgreSQL merges its whole index."""
-    table = mapping.table
-    query = sa.select(*mapping.columns)
+    """One page in order of id."""
+    column = mapping.table.c.id
+    query = filtered(mapping.table, sa.select(*mapping.columns), wanted)
+    order = column.desc() if wanted.descending else column
+    return query.order_by(order).limit(sa.bindparam("limit", type_=sa.Integer()))
+
+
+def count_of(mapping: Mapping[Any], wanted: Filter) -> sa.Select[Any]:
+    counted = sa.select(sa.func.count()).select_from(mapping.table)
+    return filtered(mapping.table, counted, wanted)
+
+
+def filtered(table: sa.Table, query: sa.Select[Any], wanted: Filter) -> sa.Select[Any]:
+    """Each label is a join on its own index; the cursor is repeated on the label's column, or
+    PostgreSQL merges its whole index."""
     after = bind("after", table.c.id)
     for place in range(len(wanted.labels)):
         label = tables.labels.alias(f"l{place}")
@@ -322,12 +346,11 @@ def page_of(mapping: Mapping[Any], wanted: Filter) -> sa.Select[Any]:
         query = query.where(table.c.name == bind("name", table.c.name))
     if wanted.any_of:
         query = query.where(sa.or_(*[every_of(table, i, e) for i, e in enumerate(wanted.any_of)]))
-    elif "deleted_at_ms" in table.c:
+    elif "deleted_at_ms" in table.c and wanted.uses is None:
         query = query.where(table.c.deleted_at_ms.is_(None))
     if wanted.after is not None:
         query = query.where(table.c.id < after if wanted.descending else table.c.id > after)
-    order = table.c.id.desc() if wanted.descending else table.c.id
-    return query.order_by(order).limit(sa.bindparam("limit", type_=sa.Integer()))
+    return query
 
 
 def every_of(
