@@ -13,7 +13,9 @@ class CreateInstance(msgspec.Struct, frozen=True, kw_only=True):
     the default security group; an empty tuple of groups means none."""
 
     name: str
+    hostname: str = ""
     labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
     plan: str
     image: str
     region: str | None = None
@@ -37,6 +39,7 @@ class UpdateInstance(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str | None = None
     labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
     protected: bool | None = None
     security_groups: tuple[str, ...] | None = None
     ssh_keys: tuple[str, ...] | None = None
@@ -46,10 +49,11 @@ class UpdateInstance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reinstall(msgspec.Struct, frozen=True, kw_only=True):
-    """None means as it is: the same image, name, keys, user data and password."""
+    """None means as it is: the same image, host name, keys, user data and password."""
 
     image: str | None = None
-    name: str | None = None
+    hostname: str | None = None
+    annotations: dict[str, str] | None = None
     ssh_keys: tuple[str, ...] | None = None
     user_data: str | None = None
     password: Password | None = None

@@ -81,12 +81,16 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     `volumes` (ids), `floating_ips` (addresses) and `attachments` are what its guest shall have
     besides its root volume and its first network; `outdated` means that it could not be told.
     `leftovers` are root volumes that a failure left behind: deletion removes them as well.
+    `annotations` are what a dialect remembers of the wish in its own words, under its own name:
+    nothing else reads them. An empty `hostname` means that the guest is called by its `name`.
     A deleted one with a `purge_at_ms` can be recovered until then."""
 
     id: str
     project_id: str
     name: str
+    hostname: str = ""
     labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
     spec: InstanceSpec
     resolved: Resolved
     goal: Goal = Goal.RUNNING

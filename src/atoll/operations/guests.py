@@ -110,7 +110,7 @@ async def guest_spec(context: StepContext, instance: Instance) -> GuestSpec:
         nic=await first_nic(context, instance, groups),
         nics=tuple([await further_nic(context, a, groups) for a in instance.attachments]),
         seed=SeedSpec(
-            hostname=hostname_of(instance.name),
+            hostname=hostname_of(instance.hostname or instance.name),
             ssh_keys=tuple(key.public_key for key in keys if key is not None),
             user_data=await user_data_of(context, instance),
             password_hash=(instance.password.hash or None) if instance.password else None,

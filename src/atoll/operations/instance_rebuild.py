@@ -30,6 +30,7 @@ from atoll.operations.guests import (
 from atoll.operations.image_import import prepare_image
 from atoll.operations.instance_create import wait_until_running
 from atoll.operations.instance_power import see_what_is
+from atoll.operations.snapshot_copies import bring_copy, expect_copy, give_up_copy
 from atoll.operations.steps import Retry, Step, StepContext, Workflow, enqueue
 from atoll.operations.volume_delete import DISCARD
 
@@ -40,14 +41,15 @@ PAST = {"instance.reinstall": "instance.reinstalled", "instance.restore": "insta
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
     """What of an instance becomes another, and nothing else of it: what is changed meanwhile stays
-    changed. Of the last five, None means as it is. `source_snapshot_id` is what the new volume is
-    made from, where that is not to be remembered."""
+    changed. What is None is as it is. `source_snapshot_id` is what the new volume is made from,
+    where that is not to be remembered."""
 
     image_id: str
     snapshot_id: str | None
     root_volume_id: str
     source_snapshot_id: str | None = None
-    name: str | None = None
+    hostname: str | None = None
+    annotations: dict[str, str] | None = None
     image: str | None = None
     user_data: str | None = None
     ssh_keys: tuple[str, ...] | None = None
@@ -68,7 +70,8 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
         if self.ssh_key_ids is not None:
             resolved = replace(resolved, ssh_key_ids=self.ssh_key_ids)
         return {
-            "name": instance.name if self.name is None else self.name,
+            "hostname": instance.hostname if self.hostname is None else self.hostname,
+            "annotations": instance.annotations if self.annotations is None else self.annotations,
             "spec": replace(instance.spec, **given),
             "resolved": resolved,
             "password": self.password or instance.password,
@@ -82,7 +85,8 @@ def body_before(instance: Instance, new: Body) -> Body:
         image_id=resolved.image_id,
         snapshot_id=resolved.snapshot_id,
         root_volume_id=resolved.root_volume_id,
-        name=None if new.name is None else instance.name,
+        hostname=None if new.hostname is None else instance.hostname,
+        annotations=None if new.annotations is None else instance.annotations,
         image=None if new.image is None else spec.image,
         user_data=None if new.user_data is None else spec.user_data,
         ssh_keys=None if new.ssh_keys is None else spec.ssh_keys,
@@ -103,16 +107,30 @@ def body(context: StepContext, which: str) -> Body:
     return msgspec.convert(context.operation.arguments[which], Body)
 
 
-async def prepare_new_volume(context: StepContext) -> None:
+def source_snapshot(context: StepContext) -> str | None:
+    new = body(context, "new")
+    return new.source_snapshot_id or new.snapshot_id
+
+
+async def expect_snapshot(context: StepContext) -> None:
+    snapshot_id, instance = source_snapshot(context), await instance_of(context)
+    if snapshot_id is not None:
+        await expect_copy(context, snapshot_id, host_of(instance))
+
+
+async def prepare_new_volume(context: StepContext) -> Retry | None:
     instance, new = await instance_of(context), body(context, "new")
-    host_id = host_of(instance)
-    snapshot_id = new.source_snapshot_id or new.snapshot_id
-    if snapshot_id is None:
-        await prepare_image(context, host_id, new.image_id)
+    host_id, snapshot_id = host_of(instance), source_snapshot(context)
+    await prepare_image(context, host_id, new.image_id)
+    if snapshot_id is not None:
+        waiting = await bring_copy(context, snapshot_id, host_id)
+        if waiting is not None:
+            return waiting
     source = msgspec.structs.replace(new, snapshot_id=snapshot_id)
     wanted = msgspec.structs.replace(instance, **source.of(instance))
     volume = await root_volume_spec(context, wanted)
     await context.ask(host_id, EnsureVolume(volume=volume), timeout_s=110)
+    return None
 
 
 async def remove_new_volume(context: StepContext) -> None:
@@ -120,6 +138,8 @@ async def remove_new_volume(context: StepContext) -> None:
     if instance.host_id is not None:
         request = RemoveVolume(volume_id=new.root_volume_id)
         await context.ask(instance.host_id, request)
+        if (snapshot_id := source_snapshot(context)) is not None:
+            await give_up_copy(context, snapshot_id, instance.host_id)
 
 
 async def stop_guest(context: StepContext) -> None:
@@ -204,6 +224,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
 
 
 STEPS = (
+    Step(expect_snapshot),  # what is expected needs not come
     Step(prepare_new_volume, undo=remove_new_volume, timeout_s=120),
     Step(stop_guest, undo=start_guest_again, timeout_s=120),
     Step(swap_in, undo=swap_back),

@@ -55,9 +55,11 @@ async def wanted(case: Case, instance: Instance, command: Reinstall) -> Body:
         root_volume_id=case.ids.new(ids.VOLUME),
         password=command.password,
     )
-    if command.name is not None:
-        references.require_name(command.name, "hostname")
-        body = replace(body, name=command.name)
+    if command.hostname is not None:
+        references.require_name(command.hostname, "hostname")
+        body = replace(body, hostname=command.hostname)
+    if command.annotations is not None:
+        body = replace(body, annotations=command.annotations)
     if command.user_data is not None:
         require_user_data(command.user_data)
         body = replace(body, user_data=command.user_data)
@@ -76,12 +78,10 @@ async def origin(case: Case, instance: Instance) -> str:
 
 
 def require_room(instance: Instance, image: Image, snapshot: Snapshot | None) -> None:
-    """For the image or snapshot, on the instance's disk, in its memory and on its host."""
+    """For the image or snapshot, on the instance's disk and in its memory."""
     name, smallest_gib = image.name, image.disk_gib_min
     if snapshot is not None:
         name, smallest_gib = snapshot.name, snapshot.disk_gib
-        if snapshot.host_id != instance.host_id:
-            raise Conflict(f"snapshot {name} is kept by another host than the instance's")
     if instance.spec.disk_gib < smallest_gib:
         raise Invalid(
             f"image: {name} needs {smallest_gib} GiB of disk, the instance has "

@@ -59,6 +59,7 @@ def create(command: CreateInstance) -> Callable[[Case], Awaitable[Accepted[Insta
     async def use_case(case: Case) -> Accepted[Instance]:
         case.require("write")
         references.require_name(command.name)
+        references.require_name(command.hostname, "hostname", lowest=0)
         require_labels(command.labels)
         require_user_data(command.user_data)
         plan = await plan_of(case.tx, command.plan)
@@ -73,7 +74,9 @@ def create(command: CreateInstance) -> Callable[[Case], Awaitable[Accepted[Insta
             id=instance_id,
             project_id=case.caller.project_id,
             name=command.name,
+            hostname=command.hostname,
             labels=command.labels,
+            annotations=command.annotations,
             spec=spec,
             resolved=resolved,
             doing=operation.kind,
@@ -279,6 +282,8 @@ async def changes_of(case: Case, instance: Instance, command: UpdateInstance) ->
     if command.labels is not None:
         require_labels(command.labels)
         changes["labels"] = command.labels
+    if command.annotations is not None:
+        changes["annotations"] = command.annotations
     if command.protected is not None:
         changes["protected"] = command.protected
     if command.expires_at_ms is not None:

@@ -131,9 +131,9 @@ def require_idle(thing: Worked, noun: str) -> None:
         )
 
 
-def require_name(name: str, field: str = "metadata.name") -> None:
-    if not 1 <= len(name) <= NAME_MAX:
-        raise Invalid(f"{field}: 1 to {NAME_MAX} characters are allowed", field=field)
+def require_name(name: str, field: str = "metadata.name", *, lowest: int = 1) -> None:
+    if not lowest <= len(name) <= NAME_MAX:
+        raise Invalid(f"{field}: {lowest} to {NAME_MAX} characters are allowed", field=field)
     if any(ord(c) < 32 or ord(c) == 127 for c in name):
         raise Invalid(f"{field}: control characters are not allowed", field=field)
 

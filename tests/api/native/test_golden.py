@@ -21,6 +21,7 @@ OURS = {
         "networks",
         "conditions",
         "default_password",
+        "hostname",
         "ready",
         "ready_at",
         "ipv6",

@@ -32,7 +32,7 @@ def test_a_reinstallation_may_bring_another_name_image_and_user_data(api: Api) -
     path = f"/v1/instances/{api.running('web', memory_mb=512, disk_gb=2)['id']}"
     done(api, f"{path}/reinstall", {"hostname": "db", "image": "debian-12", "user_data": "aGk="})
     shown = api.get(path)
-    assert shown["metadata"]["name"] == "db"
+    assert (shown["metadata"]["name"], shown["status"]["hostname"]) == ("web", "db")
     assert (shown["spec"]["image"], shown["spec"]["user_data"]) == ("debian-12", "aGk=")
 
 
@@ -77,7 +77,7 @@ def test_a_reinstallation_that_fails_brings_the_old_system_back(api: Api) -> Non
     operation = api.post(f"{path}/reinstall", {"hostname": "db"}, 202)
     api.ended(operation["operation_id"], "failed")
     after = api.get(f"{path}?wait=30&until=ready")
-    assert (after["metadata"]["name"], after["status"]["state"]) == ("web", "running")
+    assert (after["status"]["hostname"], after["status"]["state"]) == ("web", "running")
     assert after["status"]["reason"] == "the image does not boot"
 
 

@@ -57,7 +57,7 @@ class AttachNetworkBody(Wire, kw_only=True):
 def parse_reinstall(body: ReinstallBody | None, services: Services) -> Reinstall:
     given = body or ReinstallBody()
     return Reinstall(
-        image=given.image, name=given.hostname, user_data=given.user_data,
+        image=given.image, hostname=given.hostname, user_data=given.user_data,
         ssh_keys=None if given.ssh_key_ids is None else tuple(given.ssh_key_ids),
         password=new_password(services) if given.generate_password else None,
     )  # fmt: skip

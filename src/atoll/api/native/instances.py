@@ -14,7 +14,7 @@ from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import ACCEPTED, Labels, Moment, Name, Wire, services_of
 from atoll.domain.commands import CreateInstance, Power, UpdateInstance
 from atoll.domain.errors import Invalid
-from atoll.domain.instances import Instance, Password, own_ports
+from atoll.domain.instances import Instance, Password, hostname_of, own_ports
 from atoll.domain.networks import ipv6_of
 from atoll.service import instance_delete, instances, preview
 from atoll.service.bundle import Services
@@ -139,6 +139,7 @@ class InstanceStatus(msgspec.Struct, kw_only=True):
     reading the instance by itself shows it, for ten minutes."""
 
     state: str
+    hostname: str
     host_id: str
     private_ip: str
     public_ip: str
@@ -256,7 +257,9 @@ def show(instance: Instance, password: str | None = None) -> InstanceOut:
             startup_script_id=spec.startup_script, user_data=spec.user_data,
         ),
         status=InstanceStatus(
-            state=wire.instance_word(instance), host_id=instance.host_id or "",
+            state=wire.instance_word(instance),
+            hostname=hostname_of(instance.hostname or instance.name),
+            host_id=instance.host_id or "",
             private_ip=instance.private_ip or "", public_ip=instance.public_ip or "",
             ipv6=ipv6_of(instance.network, instance.private_ip) if instance.private_ip else "",
             ports=own_ports(instance), floating_ips=instance.floating_ips,
