@@ -25,9 +25,8 @@ up: setup ## a cloud in the foreground, on ~/.local/state/atoll; Ctrl-C ends it
 	@exec .venv/bin/atoll up --port $(PORT)
 
 test: setup-test ## all tests but the long ones; some boot virtual machines (minutes)
-	@$(PYTHON) -m pytest -m "not long" -n 2 tests/operations --ignore=tests/operations/test_engine.py
+	@$(PYTHON) -m pytest -m "not long" -n 2 --ignore=tests/operations/test_engine.py
 	@$(PYTHON) -m pytest -m "not long" tests/operations/test_engine.py
-	@$(PYTHON) -m pytest -m "not long" --ignore=tests/operations
 
 lint: setup ## style, format, types, layers, tidiness
 	@.venv/bin/ruff check

@@ -1,12 +1,33 @@
-"""What every test may ask for: the event loop, a database server, a clock that the test moves."""
+"""What every test may ask for: the event loop and a database server; and which tests
+several workers may run side by side."""
 
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.postgres import PostgresServer, find_programs
+
+# Each test of these stands by itself: many of them, or some with a guest that takes long to boot.
+APART = ("tests/contract/test_driver", "tests/drivers/test_qemu", "tests/operations/")
+END_TO_END = "tests/e2e"
+
+
+class Groups(LoadScopeScheduling):
+    """What goes to one worker together, with `-n`: what a file has made, its tests share; and
+    servers with guests use one range of addresses."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(END_TO_END):
+            return END_TO_END
+        return nodeid if nodeid.startswith(APART) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    return Groups(config, log)
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import uvicorn
 from atoll import app
 from atoll.settings import Settings
 from atoll.state_dir import StateDir
-from atoll.store import migrate
 from tests.api.client import Api
 from tests.support.postgres import free_port
+from tests.support.stores import fresh_file
 
 STOP_S = 20
 T = TypeVar("T")
@@ -51,8 +51,9 @@ class RunningCloud:
     def start(self) -> None:
         self._state = StateDir(self._settings.state)
         self._state.open()
-        if self._settings.database is None:
-            migrate.upgrade(f"sqlite:///{self._settings.state / app.DATABASE_FILE}")
+        database = self._settings.state / app.DATABASE_FILE
+        if self._settings.database is None and not database.exists():
+            fresh_file(database).chmod(0o600)
         self.cloud = app.Cloud(self._settings, self._state)
         self.front = app.front_of(self.cloud)
         port = free_port()

@@ -22,7 +22,7 @@ def cloud(
     postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningCloud]:
     directory = Path(tmp_path_factory.mktemp("cloud"))
-    running = RunningCloud(directory, database=postgres_server.new_database())
+    running = RunningCloud(directory, database=postgres_server.migrated_database())
     running.start()
     yield running
     running.stop()

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from atoll.domain.events import KINDS as KINDS_OF_EVENTS
 from tests.support.stores import KINDS, fresh_store
 from tests.support.world import World
+
+EVENTS_MAX = 10_000
 
 
 @pytest.fixture(params=KINDS)
@@ -29,5 +32,7 @@ async def opened(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> A
     built = World(store)
     await built.open()
     yield built
+    happened = await store.read().events.after(built.caller.project_id, "0.0", EVENTS_MAX)
     await built.close()
     await store.close()
+    assert {event.kind for event in happened} <= set(KINDS_OF_EVENTS)

@@ -19,6 +19,7 @@ from atoll.service.projects import Keys, key_of, new_text
 from atoll.store.sqlite import SqliteStore
 from tests.support import things
 from tests.support.clock import CountedIds, StillClock
+from tests.support.stores import fresh_file
 from tests.support.streams import End as StreamEnd
 from tests.support.streams import pipe
 
@@ -32,7 +33,7 @@ class Desk:
     """A store with a key and a running instance, and a host that opens consoles."""
 
     def __init__(self, directory: Path) -> None:
-        self.store = SqliteStore(directory / "atoll.db")
+        self.store = SqliteStore(fresh_file(directory / "atoll.db"))
         self.clock, self.ids = StillClock(), CountedIds()
         self.keys = Keys(self.store, self.clock, SECRET)
         self.tickets = Tickets(self.store, self.clock, self.keys)

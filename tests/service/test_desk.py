@@ -13,6 +13,7 @@ from atoll.ports import Filter
 from atoll.service.desk import RACES_MAX, Accepted, Answer, Case, Desk, Once
 from atoll.store.sqlite import SqliteStore
 from tests.support.clock import CountedIds, JumpingClock
+from tests.support.stores import fresh_file
 
 pytestmark = pytest.mark.anyio
 CALLER = Caller(key_id="ak-1", project_id="proj-1", role=Role.MEMBER, dialect="native")
@@ -22,7 +23,7 @@ ONCE = Once(key="k", fingerprint=b"one")
 @asynccontextmanager
 async def desk(directory: Path) -> AsyncIterator[tuple[Desk, list[str]]]:
     """With a list that grows each time the engine is woken."""
-    store = SqliteStore(directory / "atoll.db")
+    store = SqliteStore(fresh_file(directory / "atoll.db"))
     await store.open()
     woken: list[str] = []
     yield Desk(store, JumpingClock(), CountedIds(), lambda: woken.append("woken")), woken

@@ -12,6 +12,7 @@ from atoll.domain.projects import ApiKey, Role
 from atoll.service.projects import Keys, key_of, new_text
 from atoll.store.sqlite import SqliteStore
 from tests.support.clock import CountedIds, JumpingClock
+from tests.support.stores import fresh_file
 
 pytestmark = pytest.mark.anyio
 TEXT = new_text(bytes(range(32)))
@@ -20,7 +21,7 @@ SECRET = b"s" * 32
 
 @asynccontextmanager
 async def opened(directory: Path) -> AsyncIterator[tuple[SqliteStore, JumpingClock, Keys]]:
-    store, clock = SqliteStore(directory / "atoll.db"), JumpingClock()
+    store, clock = SqliteStore(fresh_file(directory / "atoll.db")), JumpingClock()
     await store.open()
     yield store, clock, Keys(store, clock, SECRET)
     await store.close()

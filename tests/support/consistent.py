@@ -41,14 +41,16 @@ async def there_are(world: World) -> list[Instance]:
 
 
 async def assert_true_to_its_host(world: World, instance: Instance) -> None:
-    facts = await world.driver.inspect(instance.id)
+    assert instance.host_id is not None
+    driver = world.drivers[instance.host_id]
+    facts = await driver.inspect(instance.id)
     assert facts is not None
     running = facts.power is Power.RUNNING
     assert (instance.state is InstanceState.RUNNING) == running
     retired = instance.purge_at_ms is not None
     assert instance.goal == ("deleted" if retired else "running" if running else "stopped")
     if running:
-        told = world.driver.spec_of(instance.id)
+        told = driver.spec_of(instance.id)
         assert facts.boots == instance.boots
         assert told.root_volume_id == instance.resolved.root_volume_id
         assert facts.volumes == instance.volumes == told.volumes
@@ -59,31 +61,41 @@ async def assert_true_to_its_host(world: World, instance: Instance) -> None:
 
 async def assert_disks_are_accounted_for(world: World, live: list[Instance]) -> None:
     read = world.store.read()
-    placed = [v for v in await read.volumes.page(ALL) if v.host_id is not None]
-    wanted = [i.resolved.root_volume_id for i in live] + [v.id for v in placed]
-    assert sorted(await world.driver.volumes()) == sorted(wanted)
+    placed = [(v.host_id, v.id) for v in await read.volumes.page(ALL) if v.host_id is not None]
+    wanted = [(i.host_id, i.resolved.root_volume_id) for i in live] + placed
+    there = [(host, v) for host, driver in world.drivers.items() for v in await driver.volumes()]
+    assert sorted(there) == sorted(wanted)
     for volume in await read.volumes.page(ALL):
         assert volume.doing is None
         users = [i.id for i in live if volume.id in i.volumes]
         assert users == ([volume.instance_id] if volume.instance_id else [])
         assert (volume.state == "attached") == bool(users)
-    snapshots = await read.snapshots.page(ALL)
+    await assert_snapshots_are_accounted_for(world)
+
+
+async def assert_snapshots_are_accounted_for(world: World) -> None:
+    """Each is on its own host, and nowhere that it does not name; nothing is on its way."""
+    snapshots = await world.store.read().snapshots.page(ALL)
     assert all(snapshot.doing is None for snapshot in snapshots)
-    kept = [s.id for s in snapshots if s.state is SnapshotState.COMPLETE]
-    assert sorted(await world.driver.snapshots()) == sorted(kept)
+    complete = [s for s in snapshots if s.state is SnapshotState.COMPLETE]
+    for host, driver in world.drivers.items():
+        there = set(await driver.snapshots())
+        assert there >= {s.id for s in complete if s.host_id == host}
+        assert there <= {s.id for s in complete if host in s.hosts}
+        assert await driver.under_way() == []
 
 
 async def assert_room_is_accounted_for(world: World) -> None:
     read = world.store.read()
-    host = await read.hosts.get("host-1")
-    used: Counter[str] = Counter()
+    used: Counter[tuple[str | None, str]] = Counter()
     for instance in await there_are(world):
-        size = instance.spec
-        used.update(vcpus=size.vcpus, memory_mib=size.memory_mib, disk_gib=size.disk_gib)
+        for name in ("vcpus", "memory_mib", "disk_gib"):
+            used[instance.host_id, name] += getattr(instance.spec, name)
     for volume in await read.volumes.page(ALL):
-        used.update(disk_gib=volume.size_gib if volume.host_id else 0)
-    held = (host.vcpus_used, host.memory_mib_used, host.disk_gib_used)
-    assert held == (used["vcpus"], used["memory_mib"], used["disk_gib"])
+        used[volume.host_id, "disk_gib"] += volume.size_gib
+    for host in await read.hosts.page(ALL):
+        for name in ("vcpus", "memory_mib", "disk_gib"):
+            assert getattr(host, f"{name}_used") == used[host.id, name]
 
 
 async def assert_quota_is_accounted_for(world: World, live: list[Instance]) -> None:

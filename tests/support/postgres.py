@@ -8,6 +8,8 @@ import subprocess
 from itertools import count
 from pathlib import Path
 
+from atoll.store import migrate
+
 # initdb refuses to run as root; Debian's package makes this user.
 SERVER_USER = "postgres"
 
@@ -32,6 +34,7 @@ class PostgresServer:
         self._data = directory / "data"
         self.port = free_port()
         self._numbers = count(1)
+        self._migrated = ""
 
     def start(self) -> None:
         self._data.mkdir()
@@ -55,12 +58,20 @@ class PostgresServer:
     def restart(self) -> None:
         self._run("pg_ctl", "-D", self._data, "-m", "fast", "-w", "restart")
 
-    def new_database(self) -> str:
-        """The URL of an empty database."""
+    def new_database(self, template: str = "template0") -> str:
+        """The URL of an empty database, or of a copy."""
         name = f"test_{next(self._numbers)}"
-
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "atoll", name)
+        place = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "atoll")
+        self._run("createdb", *place, "-T", template, name)
         return f"postgresql://atoll@127.0.0.1:{self.port}/{name}"
+
+    def migrated_database(self) -> str:
+        """The URL of a database with nothing in it but its schema."""
+        if not self._migrated:
+            url = self.new_database()
+            migrate.upgrade(url)
+            self._migrated = url.rpartition("/")[2]
+        return self.new_database(self._migrated)
 
     def _run(self, program: str, *arguments: str | Path) -> None:
         user = None

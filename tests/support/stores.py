@@ -1,7 +1,9 @@
-"""Open stores on fresh databases. They are migrated here, in the test's process, because a server
-does it in one of its own, which a test need not wait for."""
+"""Open stores on fresh databases. The schema is made once a run, here in the test's process, and
+copied: a server makes it in a process of its own, which a test need not wait for."""
 
 import asyncio
+import functools
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,12 +19,23 @@ KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 async def fresh_store(kind: str, request: pytest.FixtureRequest, directory: Path) -> Store:
     store: Store
     if kind == "sqlite":
-        path = directory / "atoll.db"
-        await asyncio.to_thread(migrate.upgrade, f"sqlite:///{path}")
-        store = SqliteStore(path)
+        store = SqliteStore(fresh_file(directory / "atoll.db"))
     else:
-        url = request.getfixturevalue("postgres_server").new_database()
-        await asyncio.to_thread(migrate.upgrade, url)
-        store = PostgresStore(url)
+        server = request.getfixturevalue("postgres_server")
+        store = PostgresStore(await asyncio.to_thread(server.migrated_database))
     await store.open()
     return store
+
+
+def fresh_file(path: Path) -> Path:
+    """A database of SQLite with nothing in it but its schema."""
+    path.write_bytes(migrated_bytes())
+    return path
+
+
+@functools.cache
+def migrated_bytes() -> bytes:
+    with tempfile.TemporaryDirectory(prefix="atoll-schema-") as directory:
+        path = Path(directory) / "atoll.db"
+        migrate.upgrade(f"sqlite:///{path}")
+        return path.read_bytes()

@@ -1,4 +1,5 @@
-"""Valid things to put into a store, with one word changed where a test needs it."""
+"""Valid things to put into a store, with one word changed where a test needs it. They use nothing,
+so that nothing else has to be there."""
 
 from itertools import count
 from typing import Any
@@ -24,7 +25,7 @@ def instance(**changes: Any) -> Instance:
         "spec": InstanceSpec(
             plan="cx11", image="mini", vcpus=1, memory_mib=512, disk_gib=10, region="local"
         ),
-        "resolved": Resolved(image_id="img-1", root_volume_id="vol-1"),
+        "resolved": Resolved(image_id="", root_volume_id="vol-1"),
         "created_at_ms": NOW,
         "updated_at_ms": NOW,
     }

@@ -1,4 +1,4 @@
-"""A whole small cloud without HTTP: a store, a simulated host, an engine, the use cases."""
+"""A whole small cloud without HTTP: a store, simulated hosts, an engine, the use cases."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -60,12 +60,15 @@ class World:
         self.clock = JumpingClock()
         self.ids = CountedIds()
         self.faults = FaultPlan(self.clock)
+        self.capacity = capacity
         self.driver = SimulatorDriver("h1", self.faults, capacity=capacity)
+        self.drivers = {"host-1": self.driver}
         self.bus = InProcessBus()
         self.reconciler = Reconciler(store, self.clock, self.ids, lambda: None)
         self.bus.on_report(self.reconciler.take)
         self.desk = Desk(store, self.clock, self.ids, lambda: None)
         self.agent = Agent("host-1", "h1", "local", self.driver, self.bus, self.clock)
+        self.agents: list[Agent] = []
         self.caller = Caller(key_id="ak-1", project_id="", role=Role.ADMIN, dialect="test")
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -79,18 +82,34 @@ class World:
                                 source=source, created_at_ms=NOW, updated_at_ms=NOW))  # fmt: skip
         self.caller = Caller(key_id="ak-1", project_id=project.id, role=Role.ADMIN, dialect="test")
         self._tasks.append(asyncio.create_task(self.bus.run()))
-        await self.agent.start()
-        self._tasks.append(asyncio.create_task(self._deliver()))
+        await self._serve(self.agent)
+
+    async def add_host(self, number: int, region: str = "local") -> SimulatorDriver:
+        """Another one, in a region that may be new."""
+        async with self.store.transaction() as tx:
+            if await tx.regions.find(region) is None:
+                tx.regions.add(Region(id=region))
+        host_id, name = f"host-{number}", f"h{number}"
+        driver = SimulatorDriver(name, self.faults, capacity=self.capacity)
+        self.drivers[host_id] = driver
+        await self._serve(Agent(host_id, name, region, driver, self.bus, self.clock))
+        return driver
+
+    async def _serve(self, agent: Agent) -> None:
+        await agent.start()
+        self.agents.append(agent)
+        self._tasks.append(asyncio.create_task(self._deliver(agent)))
         await self.bus.settled()
 
-    async def _deliver(self) -> None:
+    async def _deliver(self, agent: Agent) -> None:
         """The agent's reports of changes, without its heartbeat: time is not ours to wait for."""
         while True:
-            await self.agent.pass_on()
+            await agent.pass_on()
 
     async def reported(self) -> None:
         """Returns when all that happened to guests so far is known to the control plane."""
-        await self.agent.settled()
+        for agent in self.agents:
+            await agent.settled()
         await self.bus.settled()
 
     async def give_room(self, capacity: Capacity) -> None:
@@ -103,7 +122,8 @@ class World:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.driver.close()
+        for driver in self.drivers.values():
+            await driver.close()
 
     def engine(
         self,
@@ -155,12 +175,13 @@ class World:
     async def assert_nothing_is_left(self) -> None:
         """No guest, disk, snapshot, address, reservation, capacity or quota."""
         read = self.store.read()
-        host = await read.hosts.get("host-1")
-        assert list(await self.driver.list()) == []
-        assert list(await self.driver.volumes()) == []
-        assert list(await self.driver.snapshots()) == []
+        for host_id, driver in self.drivers.items():
+            host = await read.hosts.get(host_id)
+            assert list(await driver.list()) == []
+            assert [*await driver.volumes(), *await driver.snapshots()] == []
+            assert await driver.under_way() == []
+            assert (host.vcpus_used, host.memory_mib_used, host.disk_gib_used) == (0, 0, 0)
         assert await read.addresses.count() == 0
-        assert (host.vcpus_used, host.memory_mib_used, host.disk_gib_used) == (0, 0, 0)
         quota = await read.quotas.find(self.caller.project_id)
         assert quota is not None
         assert quota.used == Amounts()
