@@ -46,6 +46,14 @@ def test_an_address_is_reserved_for_an_instance_and_waited_for(atoll: Atoll, clo
     assert len([asked for asked in cloud.asked if asked.path == OPERATION]) == 2
 
 
+def test_an_address_is_shown_with_where_its_ports_are_reached(atoll: Atoll, cloud: Cloud) -> None:
+    shown = floating_ip(INSTANCE_ID)
+    shown["status"]["ports"] = {"tcp/22": "127.16.0.9:10022"}
+    cloud.has(LIST, shown)
+    lines = atoll("floating-ip", "show", "127.16.0.9").out.splitlines()
+    assert ["status.ports.tcp/22", "127.16.0.9:10022"] in [line.split() for line in lines]
+
+
 @pytest.mark.parametrize("reference", ["shop", "127.16.0.9", FLOATING_IP_ID])
 def test_an_address_is_attached_by_its_name_its_id_or_itself(
     reference: str, atoll: Atoll, cloud: Cloud
@@ -77,11 +85,14 @@ def test_an_address_is_detached(atoll: Atoll, cloud: Cloud) -> None:
 
 def test_an_address_that_is_in_use_is_not_given_back(atoll: Atoll, cloud: Cloud) -> None:
     cloud.has(LIST, floating_ip(INSTANCE_ID))
-    refusal = {"error": "floating IP shop is attached to inst-1: detach it first", "code": "IN_USE"}
+    refusal = {
+        "error": "floating IP shop is attached to inst-1: detach it there first",
+        "code": "IN_USE",
+    }
     cloud.answers("DELETE", PATH, refusal, status=409)
     ended = atoll("floating-ip", "delete", "shop", "--yes")
     assert ended.code == 1
-    assert "detach it first" in ended.err
+    assert "detach it there first" in ended.err
 
 
 def test_an_address_of_nobody_is_said_to_be_unknown(atoll: Atoll, cloud: Cloud) -> None:

@@ -112,10 +112,10 @@ def test_an_action_on_a_volume_is_sent_and_waited_for(
 @pytest.mark.parametrize(
     ("words", "status", "refusal"),
     [
-        (("attach", "data", "demo"), 409, "volume data is attached to inst-1: detach it first"),
+        (("attach", "data", "demo"), 409, "volume data is attached to instance demo already"),
         (("detach", "data"), 409, "volume data is attached to no instance"),
         (("resize", "data", "5"), 422, "size_gb is 5, allowed are 11 to 65536"),
-        (("delete", "data", "--yes"), 409, "volume data is attached to inst-1: detach it"),
+        (("delete", "data", "--yes"), 409, "volume data is attached to instance demo"),
     ],
 )
 def test_what_the_server_refuses_of_a_volume_is_said_as_it_says_it(
@@ -177,6 +177,19 @@ def test_a_snapshot_that_fails_ends_with_4(atoll: Atoll, cloud: Cloud) -> None:
     cloud.answers("POST", "/v1/snapshots", begun, status=201)
     cloud.answers("GET", OPERATION, failed_operation())
     assert atoll("snapshot", "create", "before", "--instance", "demo").code == 4
+
+
+def test_a_snapshot_is_copied_to_another_region(atoll: Atoll, cloud: Cloud) -> None:
+    cloud.has("/v1/snapshots", snapshot())
+    cloud.answers("POST", f"{SNAPSHOT}/clone", {**accepted(), "resource_id": "snap-2"}, status=202)
+    cloud.answers("GET", OPERATION, operation("running"), operation())
+    for words, body, name in (
+        ((), {"region": "far"}, "before"),
+        (("--name", "there"), {"region": "far", "name": "there"}, "there"),
+    ):
+        ended = atoll("snapshot", "clone", "before", "--region", "far", *words)
+        assert (ended.code, ended.out) == (0, f"{name} is complete: snap-2\n")
+        assert cloud.all_of("POST")[-1].body == body
 
 
 def test_a_snapshot_of_nothing_is_a_usage_error(atoll: Atoll, cloud: Cloud) -> None:

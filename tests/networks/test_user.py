@@ -135,7 +135,19 @@ async def test_a_floating_ip_leads_to_the_same_ports_as_the_public_address() -> 
         f"tcp:{PUBLIC}:8080-10.1.0.9:8080",
         f"tcp:{FLOATING}:8080-10.1.0.9:8080",
     )
-    assert wiring.ports == {"tcp/8080": f"{PUBLIC}:8080"}
+    assert wiring.ports == {
+        "tcp/8080": f"{PUBLIC}:8080",
+        f"tcp/8080@{FLOATING}": f"{FLOATING}:8080",
+    }
+
+
+async def test_each_address_says_by_which_port_of_this_host_it_is_reached() -> None:
+    with closing(socket.create_server((FLOATING, 8080))):
+        wiring = await wire(nic(tcp(8080), floating_ips=(FLOATING,)))
+    assert wiring.ports == {
+        "tcp/8080": f"{PUBLIC}:8080",
+        f"tcp/8080@{FLOATING}": f"{FLOATING}:18080",
+    }
 
 
 async def test_a_floating_ip_alone_is_where_the_guest_is_reached() -> None:
@@ -149,7 +161,12 @@ async def test_a_port_that_stays_open_keeps_its_place_while_others_come_and_go()
     with closing(socket.create_server((PUBLIC, 8080))):  # the guest, as far as anybody can tell
         after = await wire(nic(tcp(8080), tcp(8082), floating_ips=(FLOATING,)), network, plug=False)
     assert before.forwards[0] in after.forwards
-    assert after.ports == {"tcp/8080": f"{PUBLIC}:8080", "tcp/8082": f"{PUBLIC}:8082"}
+    assert after.ports == {
+        "tcp/8080": f"{PUBLIC}:8080",
+        "tcp/8082": f"{PUBLIC}:8082",
+        f"tcp/8080@{FLOATING}": f"{FLOATING}:8080",
+        f"tcp/8082@{FLOATING}": f"{FLOATING}:8082",
+    }
     assert not any(":8081-" in forward for forward in after.forwards)
 
 

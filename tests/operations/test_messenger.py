@@ -131,6 +131,21 @@ async def test_two_messengers_tell_everything_once(world: World) -> None:
     assert receiver.kinds() == ["instance.running"]
 
 
+async def test_what_is_told_makes_no_new_edition_and_what_a_user_changes_does(
+    world: World,
+) -> None:
+    receiver = Receiver(500)
+    webhook = await hooked(world)
+    await world.created()
+    messenger = await told(world, receiver)
+    world.clock.advance(60)
+    await told(world, receiver, messenger)
+    assert receiver.got
+    assert (await now(world, webhook)).edition == 1
+    await world.do(webhooks.update("ops", UpdateWebhook(enabled=False, version=1)))
+    assert (await now(world, webhook)).edition == 2
+
+
 async def test_a_disabled_webhook_goes_on_where_it_was_left(world: World) -> None:
     receiver = Receiver()
     await hooked(world, events=("instance.running",))

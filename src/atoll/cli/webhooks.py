@@ -36,7 +36,7 @@ Events = Annotated[
     Parameter(
         name="--event",
         negative=(),
-        help="A kind of event, * for any part: 'instance.*'; repeatable.",
+        help="A kind of event, or all of a noun: 'instance.*'; repeatable.",
     ),
 ]
 

@@ -4,6 +4,32 @@ from typing import Any
 
 import msgspec
 
+# Every kind that is ever written, by noun.
+VERBS: dict[str, tuple[str, ...]] = {
+    "backup": ("skipped",),
+    "floating_ip": ("created", "updated", "attached", "detached", "deleted"),
+    "host": ("removed",),
+    "image": ("updated", "available", "error", "deleted"),
+    "instance": (
+        "updated", "running", "ready", "stopped", "crashed", "error", "resized", "reinstalled",
+        "restored", "expired", "deleted", "purged",
+    ),
+    "network": ("attached", "detached"),
+    "operation": ("accepted", "done", "failed", "cancelled"),
+    "security_group": ("created", "updated", "deleted"),
+    "snapshot": ("updated", "complete", "error", "deleted"),
+    "ssh_key": ("created", "updated", "deleted"),
+    "startup_script": ("created", "updated", "deleted"),
+    "subnet": ("created", "updated", "deleted"),
+    "volume": ("created", "updated", "attached", "detached", "grown", "error", "deleted"),
+    "vpc": ("created", "updated", "deleted"),
+    "webhook": ("created", "updated", "deleted"),
+}  # fmt: skip
+KINDS = tuple(f"{noun}.{verb}" for noun, verbs in VERBS.items() for verb in verbs)
+# What a webhook may be told of: one kind, all of a noun, or everything.
+EVERYTHING = "*"
+PATTERNS = (EVERYTHING, *(f"{noun}.*" for noun in VERBS), *KINDS)
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """`seq` is given by the store, and rises in the order in which readers see the events."""

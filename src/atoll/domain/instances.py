@@ -83,7 +83,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     `leftovers` are root volumes that a failure left behind: deletion removes them as well.
     `annotations` are what a dialect remembers of the wish in its own words, under its own name:
     nothing else reads them. An empty `hostname` means that the guest is called by its `name`.
-    A deleted one with a `purge_at_ms` can be recovered until then."""
+    A deleted one with a `purge_at_ms` can be recovered until then. `crashes` are those in a row:
+    see `crashes_by`."""
 
     id: str
     project_id: str
@@ -99,6 +100,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     doing: str | None = None
     operation_id: str | None = None
     boots: int = 1
+    crashes: int = 0
     host_id: str | None = None
     private_ip: str | None = None
     public_ip: str | None = None
@@ -142,6 +144,8 @@ VCPUS_MIN, VCPUS_MAX = 1, 512
 DISK_GIB_MIN, DISK_GIB_MAX = 1, 65_536
 USER_DATA_BYTES_MAX = 64 * 1024
 LABELS_MAX = 64
+RESTART_FIRST_S, RESTART_MAX_S = 10, 300
+STEADY_S = 600
 LABEL_KEY_MAX, LABEL_VALUE_MAX = 63, 255
 
 
@@ -173,6 +177,21 @@ def require_labels(labels: dict[str, str]) -> None:
                 f"label {key!r}: its value may have at most {LABEL_VALUE_MAX} characters",
                 field=f"metadata.labels.{key}",
             )
+
+
+def crashes_by(instance: Instance, now_ms: int) -> int:
+    """In a row, with the one that happened now. Who ran for long begins anew."""
+    since_ms = instance.running_since_ms
+    steady = since_ms is not None and now_ms - since_ms >= STEADY_S * 1000
+    return 1 if steady else instance.crashes + 1
+
+
+def restart_pause_s(crashes: int) -> int:
+    """None after the first, then longer and longer."""
+    if crashes <= 1:
+        return 0
+    doublings = min(crashes - 2, 10)
+    return min(RESTART_MAX_S, RESTART_FIRST_S << doublings)
 
 
 def require_alive(instance: Instance) -> None:

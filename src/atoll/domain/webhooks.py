@@ -5,16 +5,18 @@ import fnmatch
 import msgspec
 
 from atoll.domain.errors import Invalid
+from atoll.domain.events import EVERYTHING, PATTERNS, VERBS
 
 URL_MAX = 2048
 PATTERNS_MAX = 50
-PATTERN_MAX = 100
+PATTERN_SHOWN_MAX = 80
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True):
-    """`events` are kinds, `*` standing for any part: `instance.*`. `cursor` is the last event that
-    was told; what came later is told from there, however long the receiver was away. `due_at_ms`
-    is when it is tried next. `secret` signs what is sent."""
+    """`events` are `domain.events.PATTERNS`. `cursor` is the last event that was told; what came
+    later is told from there, however long the receiver was away. `due_at_ms` is when it is tried
+    next. `secret` signs what is sent. `edition` rises with each change by a user, and is shown as
+    the version; `version` rises with each delivery too."""
 
     id: str
     project_id: str
@@ -29,6 +31,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     failures: int = 0
     reason: str = ""
     delivered_at_ms: int | None = None
+    edition: int = 1
     version: int = 1
     created_at_ms: int
 
@@ -39,10 +42,11 @@ def wants(webhook: Webhook, kind: str) -> bool:
 
 def require_url(url: str) -> None:
     field = "spec.url"
-    if not url.startswith(("http://", "https://")) or len(url) > URL_MAX:
+    if not url.startswith(("http://", "https://")):
+        raise Invalid(f"{field} must begin with http:// or https://", field=field)
+    if len(url) > URL_MAX or not all("!" <= character <= "~" for character in url):
         raise Invalid(
-            f"{field} must begin with http:// or https:// and have at most {URL_MAX} characters",
-            field=field,
+            f"{field}: at most {URL_MAX} ASCII characters without spaces are allowed", field=field
         )
 
 
@@ -51,8 +55,16 @@ def require_patterns(patterns: tuple[str, ...]) -> None:
     if not 1 <= len(patterns) <= PATTERNS_MAX:
         raise Invalid(f"{field}: 1 to {PATTERNS_MAX} are allowed", field=field)
     for index, pattern in enumerate(patterns):
-        if not 1 <= len(pattern) <= PATTERN_MAX or not pattern.isprintable():
-            raise Invalid(
-                f"{field}.{index}: 1 to {PATTERN_MAX} printable characters, as in instance.*",
-                field=f"{field}.{index}",
-            )
+        if pattern not in PATTERNS:
+            place = f"{field}.{index}"
+            raise Invalid(f"{place}: {instead_of(pattern)}", field=place)
+
+
+def instead_of(pattern: str) -> str:
+    """What may be said instead of an event that nobody sends."""
+    noun, wrong = pattern.partition(".")[0], repr(pattern[:PATTERN_SHOWN_MAX])
+    if noun in VERBS:
+        kinds = ", ".join([*(f"{noun}.{verb}" for verb in VERBS[noun]), f"{noun}.*"])
+        return f"there is no event {wrong}; of {noun} there are {kinds}"
+    nouns = ", ".join(f"{noun}.*" for noun in VERBS)
+    return f"there is no event {wrong}; there are {nouns} and {EVERYTHING} for all"

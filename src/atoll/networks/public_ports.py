@@ -59,18 +59,18 @@ def outer_ports_of(
 
 
 def addresses_of(nic: NicSpec) -> tuple[str, ...]:
-    """The public address first, for that one is shown."""
+    """The public address first, for that one is shown as the guest's."""
     return (*((nic.public_ip,) if nic.public_ip else ()), *nic.floating_ips)
 
 
 def shown(nic: NicSpec, outer_ports: OuterPorts) -> dict[str, str]:
-    """As `PortWiring.ports`: each open port once, at the first of the guest's addresses."""
+    """As `PortWiring.ports`."""
     first = next(iter(addresses_of(nic)), None)
-    return {
-        f"{door.protocol}/{door.port}": f"{door.address}:{outer}"
-        for door, outer in outer_ports.items()
-        if door.address == first
-    }
+    ports = {}
+    for door, outer in outer_ports.items():
+        at = "" if door.address == first else f"@{door.address}"
+        ports[f"{door.protocol}/{door.port}{at}"] = f"{door.address}:{outer}"
+    return ports
 
 
 def checked(address: str) -> str:
@@ -98,6 +98,7 @@ def opens_to_host(rule: Rule) -> bool:
         rule.direction is Direction.INGRESS
         and rule.protocol is not Protocol.ICMP
         and rule.group is None
+        and ":" not in rule.cidr
         and IPv4Network(rule.cidr).overlaps(LOOPBACK)
     )
 

@@ -1,7 +1,7 @@
 """Use cases of floating IPs: the wish is written at once, and the guests are told."""
 
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -9,11 +9,12 @@ from atoll.domain import ids
 from atoll.domain.commands import CreateFloatingIp
 from atoll.domain.errors import Conflict, InUse, Invalid
 from atoll.domain.floating_ips import FloatingIp
-from atoll.domain.instances import Instance, require_alive, require_labels
+from atoll.domain.instances import Instance, ports_at, require_alive, require_labels
 from atoll.domain.operations import Operation
 from atoll.domain.quotas import Amounts
 from atoll.operations.guests import PUBLIC_SCOPE, numbers_of
 from atoll.operations.steps import Ranges
+from atoll.ports import Filter, Transaction
 from atoll.service import owned, quotas, references
 from atoll.service.desk import Accepted, Case
 from atoll.service.instances import configure, instance_named, region_of, require_version
@@ -28,7 +29,7 @@ def create(command: CreateFloatingIp, ranges: Ranges) -> UseCase:
 
     async def use_case(case: Case) -> Accepted[FloatingIp]:
         case.require("write")
-        references.require_name(command.name)
+        references.require_label(command.name)
         require_labels(command.labels)
         await quotas.take(case, Amounts(floating_ips=1))
         public = ipaddress.IPv4Network(ranges.public_cidr)
@@ -100,9 +101,10 @@ def delete(reference: str, version: int | None = None) -> UseCase:
         floating_ip = await meant(case, reference)
         require_version(floating_ip.version, version)
         if floating_ip.instance_id is not None:
+            holder = await case.tx.instances.get(floating_ip.instance_id)
             raise InUse(
-                f"floating IP {floating_ip.name} is attached to {floating_ip.instance_id}: "
-                "detach it first"
+                f"floating IP {floating_ip.name} is attached to instance {holder.name} "
+                f"({holder.id}): detach it there first"
             )
         case.tx.addresses.release(floating_ip.id)
         named = await case.tx.reverse_records.find(floating_ip.address)
@@ -113,6 +115,18 @@ def delete(reference: str, version: int | None = None) -> UseCase:
         return Accepted(floating_ip)
 
     return use_case
+
+
+async def ports_of(tx: Transaction, found: Sequence[FloatingIp]) -> dict[str, dict[str, str]]:
+    """Where the guest's open ports are reached at each of these, by its id."""
+    holders = tuple({one.instance_id for one in found if one.instance_id is not None})
+    wanted = Filter(any_of=((("id", holders),),), limit=len(holders))
+    instances = {one.id: one for one in (await tx.instances.page(wanted) if holders else ())}
+    return {
+        one.id: ports_at(instances[one.instance_id], one.address)
+        for one in found
+        if one.instance_id in instances
+    }
 
 
 async def meant(case: Case, reference: str) -> FloatingIp:

@@ -125,7 +125,7 @@ def delete(
         image = await own(case, reference)
         require_version(image.version, version)
         references.require_idle(image, "image")
-        await owned.require_unused(case, f"image {image.name}", image.id)
+        await owned.require_unused(case, "image", image)
         operation = case.accept(image_delete.WORKFLOW, image.id)
         changed = case.tx.images.change(
             image, doing=operation.kind, operation_id=operation.id, updated_at_ms=case.now_ms

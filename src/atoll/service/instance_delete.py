@@ -1,12 +1,15 @@
 """Use cases that end an instance, or bring it back: delete and recover."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 from atoll.domain.errors import Conflict, NotFound
 from atoll.domain.instances import Goal, Instance, InstanceState, require_unprotected
+from atoll.domain.operations import OperationState
 from atoll.domain.timers import TimerKind
 from atoll.operations import instance_delete, instance_power, instance_retire
 from atoll.operations.registry import WORKFLOWS
+from atoll.ports import Filter
 from atoll.service import references
 from atoll.service.desk import Accepted, Case
 from atoll.service.instances import go_on, instance_meant, require_version
@@ -56,10 +59,12 @@ def recover(reference: str) -> UseCase:
     async def use_case(case: Case) -> Accepted[Instance]:
         case.require("write")
         instance = await instance_meant(case, reference)
-        if instance.purge_at_ms is None or instance.state is not InstanceState.DELETED:
-            gone = instance.state is InstanceState.DELETED
+        if instance.state is not InstanceState.DELETED:
+            yet = " yet" if instance.goal is Goal.DELETED else ""
+            raise Conflict(f"instance {instance.name} is not deleted{yet}")
+        if instance.purge_at_ms is None:
             raise Conflict(
-                f"instance {instance.name} {'cannot be recovered' if gone else 'is not deleted'}"
+                f"instance {instance.name} cannot be recovered: {await why_gone(case, instance)}"
             )
         references.require_idle(instance, "instance")
         await drop_timer(case, TimerKind.PURGE, instance)
@@ -77,3 +82,17 @@ def recover(reference: str) -> UseCase:
         return Accepted(changed, operation)
 
     return use_case
+
+
+async def why_gone(case: Case, instance: Instance) -> str:
+    """Of an instance that was deleted for good."""
+    assert instance.deleted_at_ms is not None, "a deleted instance has the time of its deletion"
+    moment = datetime.fromtimestamp(instance.deleted_at_ms // 1000, UTC)
+    retired = (
+        ("resource_id", (instance.id,)),
+        ("kind", (instance_retire.WORKFLOW.kind,)),
+        ("state", (OperationState.DONE.value,)),
+    )
+    if await case.tx.operations.page(Filter(any_of=(retired,), limit=1)):
+        return f"the time for that is over since {moment:%Y-%m-%dT%H:%M:%SZ}"
+    return f"it was deleted for good at once, at {moment:%Y-%m-%dT%H:%M:%SZ}"

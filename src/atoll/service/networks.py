@@ -6,15 +6,18 @@ from atoll.domain import ids
 from atoll.domain.commands import CreateSubnet, CreateVpc
 from atoll.domain.errors import Conflict, InUse, Invalid
 from atoll.domain.instances import Instance, require_alive, require_labels
-from atoll.domain.networks import Subnet, Vpc, private_cidr_of
+from atoll.domain.networks import Subnet, Vpc, free_cidrs, private_cidr_of
 from atoll.operations import network_attach
 from atoll.ports import Filter
 from atoll.service import instances, owned, references
 from atoll.service.desk import Accepted, Case
 from atoll.service.instances import coming_to, require_version
 
+VPCS_MAX = 10_000
 SUBNETS_MAX = 200
 ATTACHMENTS_MAX = 4
+DEFAULT_VPC = "default"
+DEFAULT_CIDR = "10.99.0.0/20"
 UseCase = Callable[[Case], Awaitable[Accepted[Instance]]]
 
 
@@ -28,6 +31,8 @@ def create_vpc(command: CreateVpc) -> Callable[[Case], Awaitable[Accepted[Vpc]]]
             id=case.ids.new(ids.VPC),
             project_id=project_id,
             name=command.name,
+            description=command.description,
+            region=command.region,
             labels=command.labels,
             cidr=str(private_cidr_of(command.cidr, "spec.cidr")),
             created_at_ms=case.now_ms,
@@ -79,7 +84,8 @@ def delete_vpc(
         vpc = await references.get(case.tx.vpcs, case.caller.project_id, reference, "vpc")
         require_version(vpc.version, version)
         if subnets := await subnets_of(case, vpc):
-            raise InUse(f"vpc {vpc.name} has subnets: {', '.join(s.name for s in subnets[:5])}")
+            names = ", ".join(subnet.name for subnet in subnets[:5])
+            raise InUse(f"vpc {vpc.name} is in use by subnets ({names}): delete those first")
         owned.remove(case, case.tx.vpcs, vpc, "vpc")
         return Accepted(vpc)
 
@@ -114,6 +120,88 @@ def attach(instance_reference: str, subnet: str) -> UseCase:
         after = {"subnet": wanted.id}
         case.audit("network.attach", instance.id, operation=operation, after=after)
         return Accepted(changed, operation)
+
+    return use_case
+
+
+def attach_vpc(instance_reference: str, vpc: str) -> UseCase:
+    """The same, by a VPC that has one subnet."""
+
+    async def use_case(case: Case) -> Accepted[Instance]:
+        rows, project_id = case.tx.vpcs, case.caller.project_id
+        wanted = await references.meant(rows, project_id, vpc, "vpc", "vpc_id")
+        subnet = await instances.only_subnet(case, wanted)
+        return await attach(instance_reference, subnet.id)(case)
+
+    return use_case
+
+
+def detach_vpc(instance_reference: str, vpc: str) -> UseCase:
+    """Of every subnet of the VPC that was attached later. Raises Conflict where none was."""
+
+    async def use_case(case: Case) -> Accepted[Instance]:
+        instance = await instances.instance_meant(case, instance_reference)
+        rows, project_id = case.tx.vpcs, case.caller.project_id
+        wanted = await references.meant(rows, project_id, vpc, "vpc", "vpc_id")
+        places = [a for a in instance.attachments if a.vpc_id == wanted.id]
+        if not places:
+            raise Conflict(f"instance {instance.name} was not attached to vpc {wanted.name} later")
+        for place in places:
+            accepted = await detach(instance.id, place.subnet_id)(case)
+        return accepted
+
+    return use_case
+
+
+def create_vpc_with_subnet(command: CreateVpc) -> Callable[[Case], Awaitable[Accepted[Vpc]]]:
+    """For dialects in which a VPC is one network: a subnet of the same range and name."""
+
+    async def use_case(case: Case) -> Accepted[Vpc]:
+        vpc = (await create_vpc(command)(case)).thing
+        subnet = CreateSubnet(name=vpc.name, vpc=vpc.id, cidr=vpc.cidr)
+        await create_subnet(subnet)(case)
+        return Accepted(await case.tx.vpcs.get(vpc.id))
+
+    return use_case
+
+
+async def free_cidr(case: Case, *taken: str) -> str:
+    """A range that overlaps no VPC of the project, and none of `taken`. Any one of the many, so
+    that two VPCs that are created at once do not get the same."""
+    wanted = Filter(project_id=case.caller.project_id, limit=VPCS_MAX)
+    there = [vpc.cidr for vpc in await case.tx.vpcs.page(wanted)]
+    free = free_cidrs([*there, *taken, DEFAULT_CIDR])
+    if not free:
+        raise Conflict("no range is free for another vpc: name one")
+    return free[ids.bits_of(case.ids.new(ids.VPC)) % len(free)]
+
+
+def ensure_default_vpc(region: str) -> Callable[[Case], Awaitable[Accepted[Vpc]]]:
+    """The one of that name and region, made where there is none."""
+
+    async def use_case(case: Case) -> Accepted[Vpc]:
+        name = f"{DEFAULT_VPC}-{region}"
+        found = await case.tx.vpcs.named(case.caller.project_id, name)
+        if found:
+            return Accepted(found[0])
+        command = CreateVpc(
+            name=name, description="Default private network", cidr=DEFAULT_CIDR, region=region
+        )
+        return await create_vpc_with_subnet(command)(case)
+
+    return use_case
+
+
+def delete_vpc_with_subnets(reference: str) -> Callable[[Case], Awaitable[Accepted[Vpc]]]:
+    """Raises InUse where an instance is in one of them."""
+
+    async def use_case(case: Case) -> Accepted[Vpc]:
+        case.require("write")
+        vpc = await references.get(case.tx.vpcs, case.caller.project_id, reference, "vpc")
+        for subnet in await subnets_of(case, vpc):
+            await owned.delete(lambda tx: tx.subnets, "subnet", subnet.id)(case)
+        owned.remove(case, case.tx.vpcs, vpc, "vpc")
+        return Accepted(vpc)
 
     return use_case
 

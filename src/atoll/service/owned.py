@@ -7,7 +7,7 @@ import msgspec
 
 from atoll.domain.commands import Update
 from atoll.domain.errors import InUse
-from atoll.domain.instances import require_labels
+from atoll.domain.instances import InstanceState, require_labels
 from atoll.ports import Filter, Rows, Transaction
 from atoll.service import references
 from atoll.service.desk import Accepted, Case
@@ -15,6 +15,13 @@ from atoll.service.instances import require_version
 
 T = TypeVar("T", bound=Any)
 RowsOf = Callable[[Transaction], Rows[T]]
+# How a thing gets free of an instance.
+FREEING = {
+    "image": "delete that instance, or reinstall it from another image, first",
+    "security group": "take it off that instance first",
+    "subnet": "detach it from that instance, or delete that instance, first",
+}
+PURGING = "purge that one first"
 
 
 def update(
@@ -66,20 +73,30 @@ def delete(
         rows = rows_of(case.tx)
         thing = await references.get(rows, case.caller.project_id, reference, noun)
         require_version(thing.version, version)
-        await require_unused(case, f"{noun} {thing.name}", thing.id)
+        await require_unused(case, noun, thing)
         remove(case, rows, thing, noun)
         return Accepted(thing)
 
     return use_case
 
 
-async def require_unused(case: Case, what: str, thing_id: str) -> None:
-    """Instances of any project: an image of the catalogue may be anybody's."""
-    wanted = Filter(uses=thing_id, limit=1)
+async def require_unused(case: Case, noun: str, thing: Any) -> None:
+    """By instances and snapshots of any project: an image of the catalogue may be anybody's, and
+    only those who operate the cloud come here with one. They are told whose it is."""
+    what, wanted = f"{noun} {thing.name}", Filter(uses=thing.id, limit=1)
     for user in await case.tx.instances.page(wanted):
-        raise InUse(f"{what} is in use by instance {user.name} ({user.id})")
+        if user.state is InstanceState.DELETED:
+            raise used_by(case, what, "a deleted instance that can be recovered,", user, PURGING)
+        away = FREEING.get(noun, "delete that instance first")
+        raise used_by(case, what, "instance", user, away)
     for snapshot in await case.tx.snapshots.page(wanted):
-        raise InUse(f"{what} is in use by snapshot {snapshot.name} ({snapshot.id})")
+        raise used_by(case, what, "snapshot", snapshot, "delete that snapshot first")
+
+
+def used_by(case: Case, what: str, kind: str, user: Any, away: str) -> InUse:
+    foreign = user.project_id != case.caller.project_id
+    whose = f" of project {user.project_id}" if foreign else ""
+    return InUse(f"{what} is in use by {kind} {user.name} ({user.id}){whose}: {away}")
 
 
 def add(case: Case, rows: Rows[T], thing: T, noun: str) -> None:

@@ -33,7 +33,7 @@ def create(command: CreateVolume) -> UseCase:
 
     async def use_case(case: Case) -> Accepted[Volume]:
         case.require("write")
-        references.require_name(command.name)
+        references.require_label(command.name)
         require_labels(command.labels)
         require_bounds("spec.size_gb", command.size_gib, SIZE_GIB_MIN, SIZE_GIB_MAX)
         volume = Volume(
@@ -65,10 +65,6 @@ def attach(reference: str, instance: str) -> UseCase:
     async def use_case(case: Case) -> Accepted[Volume]:
         volume = await idle(case, reference)
         target = await attachable(case, volume, instance, "instance_id")
-        if volume.instance_id is not None:
-            raise Conflict(
-                f"volume {volume.name} is attached to {volume.instance_id}: detach it first"
-            )
         changes, operation = attached(case, volume, target)
         return Accepted(write(case, volume, **changes), operation)
 
@@ -78,14 +74,15 @@ def attach(reference: str, instance: str) -> UseCase:
 async def attachable(case: Case, volume: Volume, reference: str, field: str) -> Instance:
     instance = await instance_named(case, reference, field)
     require_alive(instance)
+    if (holder := await instance_of(case, volume)) is not None:
+        away = " already" if holder.id == instance.id else ": detach it there first"
+        raise Conflict(attached_to(volume, holder) + away)
     if volume.region != instance.spec.region:
         raise Invalid(
             f"{field}: instance {instance.name} is in region {instance.spec.region}, "
             f"volume {volume.name} in {volume.region}",
             field=field,
         )
-    if volume.host_id is not None and instance.host_id not in {None, volume.host_id}:
-        raise Conflict(f"volume {volume.name} lives on another host than {instance.name}")
     if volume.state is VolumeState.ERROR:
         raise Conflict(
             f"volume {volume.name} is broken ({volume.reason}): detach or delete it first"
@@ -144,8 +141,8 @@ def delete(reference: str, version: int | None = None) -> UseCase:
     async def use_case(case: Case) -> Accepted[Volume]:
         volume = await idle(case, reference)
         require_version(volume.version, version)
-        if volume.instance_id is not None:
-            raise InUse(f"volume {volume.name} is attached to {volume.instance_id}: detach it")
+        if (holder := await instance_of(case, volume)) is not None:
+            raise InUse(f"{attached_to(volume, holder)}: detach it there first")
         operation = start(case, volume, None, volume_delete.DELETE, {})
         case.audit("volume.delete", volume.id, operation=operation, before={"name": volume.name})
         return Accepted(write(case, volume, **at_work(operation)), operation)
@@ -177,6 +174,10 @@ async def instance_of(case: Case, volume: Volume) -> Instance | None:
     if volume.instance_id is None:
         return None
     return await case.tx.instances.find(volume.instance_id)
+
+
+def attached_to(volume: Volume, holder: Instance) -> str:
+    return f"volume {volume.name} is attached to instance {holder.name} ({holder.id})"
 
 
 def at_work(operation: Operation) -> dict[str, Any]:

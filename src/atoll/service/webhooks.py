@@ -11,6 +11,7 @@ from atoll.domain.webhooks import Webhook, require_patterns, require_url
 from atoll.ports import Filter
 from atoll.service import owned, references
 from atoll.service.desk import Accepted, Case
+from atoll.service.instances import require_version
 
 NOUN = "webhook"
 WEBHOOKS_MAX = 50
@@ -56,18 +57,37 @@ def update(reference: str, command: UpdateWebhook) -> UseCase:
         require_patterns(command.events)
 
     async def use_case(case: Case) -> Accepted[Webhook]:
-        names = Update(name=command.name, labels=command.labels, version=command.version)
+        case.require("write")
+        webhook = await meant(case, reference, command.version)
         at_once = command.enabled or command.url is not None
         change = owned.update(
             lambda tx: tx.webhooks,
             NOUN,
-            reference,
-            names,
+            webhook.id,
+            Update(name=command.name, labels=command.labels),
             url=command.url,
             events=command.events,
             enabled=command.enabled,
             due_at_ms=case.now_ms if at_once else None,
+            edition=webhook.edition + 1,
         )
         return await change(case)
 
     return use_case
+
+
+def delete(reference: str, version: int | None = None) -> UseCase:
+    async def use_case(case: Case) -> Accepted[Webhook]:
+        case.require("write")
+        webhook = await meant(case, reference, version)
+        owned.remove(case, case.tx.webhooks, webhook, NOUN)
+        return Accepted(webhook)
+
+    return use_case
+
+
+async def meant(case: Case, reference: str, version: int | None) -> Webhook:
+    rows, project_id = case.tx.webhooks, case.caller.project_id
+    webhook = await references.get(rows, project_id, reference, NOUN)
+    require_version(webhook.edition, version)
+    return webhook

@@ -45,7 +45,7 @@ def test_an_address_survives_its_instance(api: Api) -> None:
     led_to(api, made, instance)
     api.ended(api.delete(f"/v1/instances/{instance['id']}", 202)["operation_id"], "completed")
     shown = api.get(f"/v1/floating-ips/{made['id']}")["status"]
-    assert shown == {"address": made["status"]["address"], "instance_id": ""}
+    assert shown == {"address": made["status"]["address"], "instance_id": "", "ports": {}}
 
 
 def test_an_address_can_lead_to_an_instance_from_the_start(api: Api) -> None:
@@ -70,7 +70,10 @@ def test_an_attached_address_is_not_given_back(api: Api) -> None:
     instance, made = api.running(), reserved(api)
     path = f"/v1/floating-ips/{made['id']}"
     led_to(api, made, instance)
-    refused(api.call("DELETE", path), 409, "IN_USE")
+    told = refused(api.call("DELETE", path), 409, "IN_USE")
+    name = instance["metadata"]["name"]
+    holder = f"is attached to instance {name} ({instance['id']})"
+    assert told["error"].endswith(f"{holder}: detach it there first")
     api.post(f"{path}/detach", None, 200)
     refused(api.call("POST", f"{path}/detach"), 409, "CONFLICT")
     api.delete(path)

@@ -1,5 +1,6 @@
 """Images: the catalogue's and the project's own, aliases, imports."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from tests.api.client import Api, Json, fresh, instance_body
 from tests.api.conftest import KeyFor
 from tests.api.native.test_errors import refused
+from tests.api.server import RunningCloud
 
 URL = "https://images.example/one.qcow2"
 
@@ -93,9 +95,9 @@ def test_a_failed_import_says_why_and_is_repeated(api: Api) -> None:
 def test_an_import_that_goes_on_is_not_started_twice(api: Api) -> None:
     api.fault(verb="ensure_image", error="busy", times=1_000)
     created = api.post("/v1/images", body_of("mine", source=url()))
-    told = refused(api.call("POST", "/v1/images/mine/import"), 409, "CONFLICT")
+    told = refused(api.call("POST", "/v1/images/mine/import"), 409, "BUSY")
     assert created["operation_id"] in told["error"]
-    refused(api.call("DELETE", "/v1/images/mine"), 409, "CONFLICT")
+    refused(api.call("DELETE", "/v1/images/mine"), 409, "BUSY")
     api.delete("/v1/simulator/faults")
     api.ended(created["operation_id"], "completed")
 
@@ -105,11 +107,29 @@ def test_an_alias_is_not_imported(api: Api) -> None:
     refused(api.call("POST", "/v1/images/mine/import"), 409, "CONFLICT")
 
 
+def test_only_who_operates_the_cloud_is_told_whose_instance_needs_an_image_of_the_catalogue(
+    own_cloud: RunningCloud,
+) -> None:
+    admin = own_cloud.api()
+    project = admin.post("/v1/projects", {"metadata": {"name": "theirs"}})["id"]
+    keys = [admin.named("api-keys", role="member", project=project) for _ in range(2)]
+    member, other = (own_cloud.api(key["status"]["key"]) for key in keys)
+    instance = member.running("shop")["id"]
+    told = refused(admin.call("DELETE", "/v1/images/atoll-mini"), 409, "IN_USE")
+    assert f"in use by instance shop ({instance}) of project {project}: " in told["error"]
+    told = refused(other.call("DELETE", "/v1/images/atoll-mini"), 403, "FORBIDDEN")
+    assert not re.search(f"shop|{instance}|{project}", told["error"])
+    for api in (admin, member, other):
+        api.close()
+
+
 def test_an_image_stays_while_a_guest_starts_from_it(api: Api) -> None:
     created = api.post("/v1/images", body_of("mine", source=url()))
     api.ended(created["operation_id"], "completed")
-    instance = api.running(image="mine")
-    refused(api.call("DELETE", "/v1/images/mine"), 409, "IN_USE")
+    instance = api.running("shop", image="mine")
+    told = refused(api.call("DELETE", "/v1/images/mine"), 409, "IN_USE")
+    ending = f"instance shop ({instance['id']}): delete that instance, or reinstall it from "
+    assert ending in told["error"]
     operation = api.delete(f"/v1/instances/{instance['id']}", 202)["operation_id"]
     api.ended(operation, "completed")
     operation = api.delete("/v1/images/mine", 202)["operation_id"]

@@ -1,7 +1,5 @@
 """Keys, networks and groups: made, shown, changed, removed, and refused while they are needed."""
 
-import time
-
 import pytest
 
 from tests.api.client import SPECS, Api, Json
@@ -127,10 +125,11 @@ def test_a_subnet_lies_inside_its_vpc_and_beside_its_siblings(api: Api) -> None:
 def test_a_vpc_with_subnets_and_a_subnet_with_guests_stay(api: Api) -> None:
     vpc = api.named("vpcs")["id"]
     subnet = api.named("subnets", vpc_id=vpc, cidr="10.0.1.0/24")["id"]
-    refused(api.call("DELETE", f"/v1/vpcs/{vpc}"), 409, "IN_USE")
+    told = refused(api.call("DELETE", f"/v1/vpcs/{vpc}"), 409, "IN_USE")
+    assert told["error"].endswith("): delete those first")
     instance = api.running("tenant", subnet_id=subnet)
     told = refused(api.call("DELETE", f"/v1/subnets/{subnet}"), 409, "IN_USE")
-    assert "tenant" in told["error"]
+    assert f"in use by instance tenant ({instance['id']}): detach it from" in told["error"]
     operation = api.delete(f"/v1/instances/{instance['id']}", 202)["operation_id"]
     api.ended(operation, "completed")
     api.delete(f"/v1/subnets/{subnet}")
@@ -139,11 +138,25 @@ def test_a_vpc_with_subnets_and_a_subnet_with_guests_stay(api: Api) -> None:
 
 def test_a_group_stays_while_it_guards_a_guest(api: Api) -> None:
     group = api.named("security-groups")["id"]
-    instance = api.create(security_groups=[group])
-    refused(api.call("DELETE", f"/v1/security-groups/{group}"), 409, "IN_USE")
+    instance = api.create("shop", security_groups=[group])
+    told = refused(api.call("DELETE", f"/v1/security-groups/{group}"), 409, "IN_USE")
+    ending = f"in use by instance shop ({instance['id']}): take it off that instance first"
+    assert told["error"].endswith(ending)
     operation = api.delete(f"/v1/instances/{instance['id']}", 202)["operation_id"]
     api.ended(operation, "completed")
     api.delete(f"/v1/security-groups/{group}")
+
+
+@pytest.mark.parametrize(("name", "ports"), [("default", {22}), ("standard", {22, 80, 443})])
+def test_every_project_has_groups_that_stay(api: Api, name: str, ports: set[int]) -> None:
+    path = f"/v1/security-groups/{name}"
+    refused(api.call("DELETE", path), 409, "CONFLICT")
+    refused(api.call("PATCH", path, {"metadata": {"name": "mine"}}), 409, "CONFLICT")
+    rules = api.get(path)["spec"]["rules"]
+    assert {rule["port"] for rule in rules if rule["port"]} == ports
+    assert "icmp" in {rule["protocol"] for rule in rules}
+    api.patch(path, {"spec": {"rules": []}})
+    assert api.get(path)["spec"]["rules"] == []
 
 
 def test_rules_come_back_with_their_defaults_filled_in(api: Api) -> None:
@@ -151,9 +164,9 @@ def test_rules_come_back_with_their_defaults_filled_in(api: Api) -> None:
     group = api.named("security-groups", rules=rules)
     assert group["spec"]["rules"] == [
         {"direction": "ingress", "protocol": "tcp", "port": 80, "port_max": 80,
-         "cidr": "0.0.0.0/0", "group": None},
+         "cidr": "0.0.0.0/0", "group": None, "notes": ""},
         {"direction": "egress", "protocol": "icmp", "port": None, "port_max": None,
-         "cidr": "0.0.0.0/0", "group": None},
+         "cidr": "0.0.0.0/0", "group": None, "notes": ""},
     ]  # fmt: skip
 
 
@@ -204,21 +217,4 @@ def test_a_startup_script_runs_in_the_instances_that_name_it(api: Api) -> None:
             "startup_script_id": "nobody"}}  # fmt: skip
     field = "spec.startup_script_id"
     refused(api.call("POST", "/v1/instances", body), 422, "INVALID", field)
-    api.delete(path)
-
-
-def test_a_webhook_shows_its_secret_once_and_says_why_nobody_answers(api: Api) -> None:
-    url = "http://127.0.0.1:9/hook"
-    made = api.named("webhooks", "ops", url=url, events=["instance.*"])
-    assert made["status"]["secret"].startswith("whsec_")
-    path = f"/v1/webhooks/{made['id']}"
-    assert api.get(path)["status"]["secret"] is None
-    api.running()
-    until = time.monotonic() + 20
-    while not (status := api.get(path)["status"])["failures"]:
-        assert time.monotonic() < until
-    assert "only public ones are connected to" in status["reason"]
-    assert api.patch(path, {"spec": {"enabled": False}})["spec"]["enabled"] is False
-    body = {"metadata": {"name": "x"}, "spec": {"url": "gopher://example.com"}}
-    refused(api.call("POST", "/v1/webhooks", body), 422, "INVALID", "spec.url")
     api.delete(path)

@@ -57,7 +57,10 @@ def test_a_volume_is_detached_grown_and_deleted(api: Api) -> None:
     done(api, f"{path}/attach", {"instance_id": instance["id"]})
     done(api, f"{path}/resize", {"size_gb": 5})
     assert api.get(path)["spec"]["size_gb"] == 5
-    refused(api.call("DELETE", path), 409, "IN_USE")
+    told = refused(api.call("DELETE", path), 409, "IN_USE")
+    name = instance["metadata"]["name"]
+    holder = f"is attached to instance {name} ({instance['id']})"
+    assert told["error"].endswith(f"{holder}: detach it there first")
     done(api, f"{path}/detach")
     assert api.get(path)["status"]["state"] == "available"
     api.ended(api.delete(path, 202)["operation_id"], "completed")
@@ -75,7 +78,10 @@ def test_a_volume_is_in_one_instance_at_a_time(api: Api) -> None:
     first, second, made = api.running("a"), api.running("b"), volume(api)
     path = f"/v1/volumes/{made['id']}/attach"
     done(api, path, {"instance_id": first["id"]})
-    refused(api.call("POST", path, {"instance_id": second["id"]}), 409, "CONFLICT")
+    holder = f"volume {made['metadata']['name']} is attached to instance a ({first['id']})"
+    for wanted, away in ((first, " already"), (second, ": detach it there first")):
+        told = refused(api.call("POST", path, {"instance_id": wanted["id"]}), 409, "CONFLICT")
+        assert told["error"] == holder + away
 
 
 def test_while_something_goes_on_about_a_volume_it_says_what(api: Api) -> None:
@@ -84,7 +90,7 @@ def test_while_something_goes_on_about_a_volume_it_says_what(api: Api) -> None:
     path = f"/v1/volumes/{made['id']}"
     operation = api.post(f"{path}/attach", {"instance_id": instance["id"]}, 202)
     for action, body in (("detach", None), ("resize", {"size_gb": 4})):
-        told = refused(api.call("POST", f"{path}/{action}", body), 409, "CONFLICT")
+        told = refused(api.call("POST", f"{path}/{action}", body), 409, "BUSY")
         assert operation["operation_id"] in told["error"]
     api.delete("/v1/simulator/faults")
     api.ended(operation["operation_id"], "completed")

@@ -1,19 +1,21 @@
 """`/v1/floating-ips`."""
 
+from collections.abc import Callable, Sequence
+
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from atoll.api.http import Call, version_of
+from atoll.api.http import Call, caller_of, json_response, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import Metadata, Name, NewMetadata, Wire, services_of
 from atoll.domain.commands import CreateFloatingIp
 from atoll.domain.floating_ips import FloatingIp
 from atoll.ports import Rows, Transaction
-from atoll.service import floating_ips, owned
-from atoll.service.desk import Accepted
+from atoll.service import floating_ips, owned, references
+from atoll.service.desk import Accepted, require
 
 
 class FloatingIpSpecIn(Wire, kw_only=True):
@@ -37,8 +39,12 @@ class FloatingIpSpec(msgspec.Struct, kw_only=True):
 
 
 class FloatingIpStatus(msgspec.Struct, kw_only=True):
+    """`ports` as an instance has them, reached at this address: `{"tcp/22": "127.16.0.9:22"}`.
+    null in the answer to a change, for the guest's host says them later."""
+
     address: str
     instance_id: str
+    ports: dict[str, str] | None
 
 
 class FloatingIpOut(msgspec.Struct, kw_only=True):
@@ -69,13 +75,15 @@ def parse_create(body: CreateFloatingIpBody) -> CreateFloatingIp:
     )  # fmt: skip
 
 
-def show(floating_ip: FloatingIp, operation_id: str = "") -> FloatingIpOut:
+def show(
+    floating_ip: FloatingIp, *, operation_id: str = "", ports: dict[str, str] | None = None
+) -> FloatingIpOut:
     return FloatingIpOut(
         id=floating_ip.id,
         metadata=named.metadata(floating_ip),
         spec=FloatingIpSpec(region=floating_ip.region),
         status=FloatingIpStatus(
-            address=floating_ip.address, instance_id=floating_ip.instance_id or ""
+            address=floating_ip.address, instance_id=floating_ip.instance_id or "", ports=ports
         ),
         operation_id=operation_id,
     )
@@ -83,7 +91,15 @@ def show(floating_ip: FloatingIp, operation_id: str = "") -> FloatingIpOut:
 
 def show_accepted(accepted: Accepted[FloatingIp]) -> FloatingIpOut:
     operation = accepted.operation
-    return show(accepted.thing, operation.id if operation else "")
+    return show(accepted.thing, operation_id=operation.id if operation else "")
+
+
+async def shower(
+    tx: Transaction, found: Sequence[FloatingIp]
+) -> Callable[[FloatingIp], FloatingIpOut]:
+    """Shows one of these with its ports."""
+    ports = await floating_ips.ports_of(tx, found)
+    return lambda one: show(one, ports=ports.get(one.id, {}))
 
 
 class FloatingIps(Controller):
@@ -104,13 +120,22 @@ class FloatingIps(Controller):
         paging: NamedDependency[Paging],
         instance_id: FromQuery[str | None] = None,
     ) -> Response[bytes]:
+        require(caller_of(request), "read")
         wanted = paging.changed(any_of=wire.equals("instance_id", instance_id))
-        return await named.page(request, rows, wanted, show)
+        tx = services_of(request).store.read()
+        found = await tx.floating_ips.page(wanted.wanted)
+        return wire.page_response(found, wanted.limit, await shower(tx, found), lambda one: one.id)
 
     @get("/{floating_ip_id:str}", operation_id="getFloatingIp", summary="Get a floating IP",
          responses=wire.READS | wire.shown(FloatingIpOut, "the floating IP"))  # fmt: skip
     async def read(self, request: Call, floating_ip_id: FromPath[str]) -> Response[bytes]:
-        return await named.read(request, rows, floating_ip_id, floating_ips.NOUN, show)
+        caller, tx = caller_of(request), services_of(request).store.read()
+        require(caller, "read")
+        found = await references.get(
+            tx.floating_ips, caller.project_id, floating_ip_id, floating_ips.NOUN
+        )
+        answer = (await shower(tx, [found]))(found)
+        return json_response(wire.encode(answer), headers={"ETag": f'"{found.version}"'})
 
     @patch("/{floating_ip_id:str}", operation_id="updateFloatingIp",
            summary="Change name or labels",

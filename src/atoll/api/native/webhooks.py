@@ -13,20 +13,24 @@ from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import ChangedMetadata, Metadata, NewMetadata, Wire, services_of
 from atoll.domain.commands import CreateWebhook, UpdateWebhook
-from atoll.domain.webhooks import Webhook
+from atoll.domain.events import EVERYTHING, PATTERNS
+from atoll.domain.webhooks import PATTERNS_MAX, URL_MAX, Webhook
 from atoll.ports import Rows, Transaction
-from atoll.service import owned, webhooks
+from atoll.service import webhooks
 
 # Documented here, refused below in words.
-URL_SCHEMA = {"pattern": "^https?://[!-~]+$"}
-PATTERN_SCHEMA = {"pattern": "^[ -~]+$"}
-Url = Annotated[str, Meta(min_length=8, max_length=2048, extra_json_schema=URL_SCHEMA)]
-Pattern = Annotated[str, Meta(min_length=1, max_length=100, extra_json_schema=PATTERN_SCHEMA)]
-Patterns = Annotated[list[Pattern], Meta(min_length=1, max_length=50)]
+URL_SCHEMA = {
+    "pattern": "^https?://[!-~]*$",
+    "maxLength": URL_MAX,
+    "description": "it must begin with http:// or https://",
+}
+Url = Annotated[str, Meta(extra_json_schema=URL_SCHEMA)]
+Pattern = Annotated[str, Meta(extra_json_schema={"enum": list(PATTERNS)})]
+Patterns = Annotated[list[Pattern], Meta(min_length=1, max_length=PATTERNS_MAX)]
 
 
 class WebhookSpecIn(Wire, kw_only=True):
-    """`events` are kinds, `*` standing for any part: `instance.*`. None means all."""
+    """`events` are kinds, or `instance.*` for all of a noun. None means all."""
 
     url: Url
     events: Patterns | None = None
@@ -84,7 +88,7 @@ def rows(tx: Transaction) -> Rows[Webhook]:
 
 def parse_create(body: CreateWebhookBody) -> CreateWebhook:
     given, spec = body.metadata, body.spec
-    events = ("*",) if spec.events is None else tuple(spec.events)
+    events = (EVERYTHING,) if spec.events is None else tuple(spec.events)
     return CreateWebhook(name=given.name, labels=given.labels, url=spec.url, events=events)
 
 
@@ -99,7 +103,7 @@ def parse_update(request: Call, body: PatchWebhookBody) -> UpdateWebhook:
 def show(webhook: Webhook, *, secret: bool = False) -> WebhookOut:
     return WebhookOut(
         id=webhook.id,
-        metadata=named.metadata(webhook),
+        metadata=named.metadata(webhook, webhook.edition),
         spec=WebhookSpec(url=webhook.url, events=webhook.events, enabled=webhook.enabled),
         status=WebhookStatus(
             secret=webhook.secret if secret else None, cursor=webhook.cursor,
@@ -143,5 +147,5 @@ class Webhooks(Controller):
     @delete("/{webhook_id:str}", operation_id="deleteWebhook", status_code=204,
             summary="Tell it nothing any more", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, webhook_id: FromPath[str]) -> Response[None]:
-        use_case = owned.delete(rows, webhooks.NOUN, webhook_id, version_of(request))
+        use_case = webhooks.delete(webhook_id, version_of(request))
         return await named.gone(request, use_case)
