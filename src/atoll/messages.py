@@ -37,7 +37,7 @@ class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VolumeSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What it holds when it is made: an image, or a snapshot of the same host, or nothing. A
+    """What it holds when it is made: an image, or a snapshot of that host, or nothing. A
     volume that is smaller than `size_gib` grows, under a running guest too."""
 
     id: str
@@ -52,6 +52,37 @@ class SnapshotFacts(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     size_bytes: int
     virtual_size_bytes: int
+
+
+class ParcelKind(StrEnum):
+    SNAPSHOT = "snapshot"
+    VOLUME = "volume"
+
+
+class Parcel(msgspec.Struct, frozen=True, kw_only=True):
+    """What is carried from one host to another, under the id that it has on the host that is
+    asked. Its disk has at most `size_gib`."""
+
+    kind: ParcelKind
+    id: str
+    size_gib: int
+
+
+class ExportFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A file with all that the parcel holds, and nothing beside it. `checksum` is `sha256:…`."""
+
+    id: str
+    size_bytes: int
+    checksum: str
+    virtual_size_bytes: int
+
+
+class ImportFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """`size_bytes` is what has arrived; once `complete`, what the parcel takes on the disk."""
+
+    id: str
+    size_bytes: int = 0
+    complete: bool = False
 
 
 class NicSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,9 +133,9 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
 class GuestFacts(msgspec.Struct, frozen=True, kw_only=True):
     """`booted`: the guest's own system runs; `ready`: it has said that its first boot is over.
     `boots` as far as it came.
-    `crashed`: it ended neither by its own shutdown nor because we asked for it. `ports` maps each
-    open guest port, as `tcp/22`, to where it is reached: `127.16.0.5:22`. `volumes` are the further
-    volumes that a running guest has now."""
+    `crashed`: it ended neither by its own shutdown nor because we asked for it. `ports` are
+    as in `domain.instances.Instance`. `volumes` are the further volumes that a running guest has
+    now."""
 
     id: str
     power: Power
@@ -161,6 +192,8 @@ class EnsureVolume(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class RemoveVolume(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What has arrived of it goes too."""
+
     volume_id: str
 
 
@@ -172,9 +205,51 @@ class EnsureSnapshot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class RemoveSnapshot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What other volumes and snapshots stand on stays for them."""
+    """What other volumes and snapshots stand on stays for them. What has arrived of it goes."""
 
     snapshot_id: str
+
+
+class EnsureExport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Lays the parcel out, to be read piece by piece. No guest may have the volume."""
+
+    export_id: str
+    parcel: Parcel
+
+
+class ReadExport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Answered with at most `bytes_max` bytes; none at the end."""
+
+    export_id: str
+    offset: int
+    bytes_max: int
+
+
+class RemoveExport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    export_id: str
+
+
+class InspectImport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Answered with what there is of the parcel, wherever it came from."""
+
+    parcel: Parcel
+
+
+class WriteImport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A piece of an export's file, which has `size_bytes` and `checksum` as a whole. Where it does
+    not continue what is there, it changes nothing but what belongs to another file: that goes."""
+
+    parcel: Parcel
+    size_bytes: int
+    checksum: str
+    offset: int
+    data: bytes
+
+
+class RemoveImport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What has arrived goes; a parcel that is complete stays."""
+
+    parcel: Parcel
 
 
 class EnsureRunning(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -242,6 +317,12 @@ Request = (
     | RemoveVolume
     | EnsureSnapshot
     | RemoveSnapshot
+    | EnsureExport
+    | ReadExport
+    | RemoveExport
+    | InspectImport
+    | WriteImport
+    | RemoveImport
     | EnsureRunning
     | EnsureConfigured
     | EnsureStopped
@@ -251,7 +332,16 @@ Request = (
     | ReadScreen
     | ReadMetrics
 )
-Reply = GuestFacts | ImageFacts | SnapshotFacts | GuestMetrics | bytes | None
+Reply = (
+    GuestFacts
+    | ImageFacts
+    | SnapshotFacts
+    | ExportFacts
+    | ImportFacts
+    | GuestMetrics
+    | bytes
+    | None
+)
 
 
 class HostReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):

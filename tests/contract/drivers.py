@@ -28,6 +28,7 @@ from atoll.drivers.faults import FaultPlan
 from atoll.drivers.images.build import Recipes
 from atoll.drivers.images.cache import RecipeCache
 from atoll.drivers.qemu import QemuDriver
+from atoll.drivers.qemu_layers import Layers
 from atoll.drivers.simulator import SimulatorDriver, Times
 from atoll.messages import (
     GuestFacts,
@@ -35,6 +36,8 @@ from atoll.messages import (
     ImageFacts,
     ImageSpec,
     NicSpec,
+    Parcel,
+    ParcelKind,
     Power,
     SeedSpec,
     SnapshotFacts,
@@ -42,6 +45,7 @@ from atoll.messages import (
 )
 from atoll.networks.user import UserNetwork
 from atoll.ports import Driver, Network
+from tests.drivers.disk_files import content, write_pattern
 
 RECIPES = Path(__file__).parents[2] / "images"
 IMAGE_CACHE = Path.home() / ".cache/atoll/images"
@@ -171,7 +175,15 @@ class Bench(ABC):
 
     @abstractmethod
     async def left_over(self) -> list[str]:
-        """What there is of volumes and snapshots."""
+        """What there is of volumes and snapshots, and of what is on its way."""
+
+    @abstractmethod
+    def write_at_rest(self, volume_id: str, number: int) -> None:
+        """Onto a volume that no guest has; a number below 256."""
+
+    @abstractmethod
+    def read_at_rest(self, parcel: Parcel) -> Any:
+        """What a volume or a snapshot holds, to be compared with another."""
 
     async def take_snapshot(self, volume_id: str) -> SnapshotFacts:
         return await self.driver.ensure_snapshot(new_id(ids.SNAPSHOT), volume_id)
@@ -293,7 +305,17 @@ class SimulatorBench(Bench):
 
     async def left_over(self) -> list[str]:
         assert isinstance(self.driver, SimulatorDriver)
-        return [*await self.driver.volumes(), *await self.driver.snapshots()]
+        kept = [*await self.driver.volumes(), *await self.driver.snapshots()]
+        return [*kept, *await self.driver.under_way()]
+
+    def write_at_rest(self, volume_id: str, number: int) -> None:
+        """Simulated disks hold nothing but what they were made from."""
+
+    def read_at_rest(self, parcel: Parcel) -> Any:
+        assert isinstance(self.driver, SimulatorDriver)
+        if parcel.kind is ParcelKind.VOLUME:
+            return replace(self.driver.volume_of(parcel.id), id="")
+        return replace(self.driver.snapshot_of(parcel.id), id="")
 
     async def take_snapshot(self, volume_id: str) -> SnapshotFacts:
         """Simulated disks hold nothing: what the test wrote is copied by the test."""
@@ -383,8 +405,23 @@ class QemuBench(Bench):
         return {names.get(name, name): size * 512 // 2**30 for name, size in further.items()}
 
     async def left_over(self) -> list[str]:
-        folders = [self.state_dir / name for name in ("volumes", "snapshots", "layers")]
+        names = ("volumes", "snapshots", "layers", "exports", "arrivals")
+        folders = [self.state_dir / name for name in names]
         return sorted(path.name for folder in folders for path in folder.iterdir())
+
+    def write_at_rest(self, volume_id: str, number: int) -> None:
+        layer = Layers(self.state_dir, GUEST_UID).get_volume(volume_id).layer
+        write_pattern(self.disk_of(layer), number, at_kib=number * 64)
+
+    def read_at_rest(self, parcel: Parcel) -> bytes:
+        layers = Layers(self.state_dir, GUEST_UID)
+        volume = parcel.kind is ParcelKind.VOLUME
+        found = layers.find_volume(parcel.id) if volume else layers.find_snapshot(parcel.id)
+        assert found is not None
+        return content(self.disk_of(found.layer), 64 * MIB)
+
+    def disk_of(self, layer: str) -> Path:
+        return self.state_dir / "layers" / layer / "disk.qcow2"
 
     async def shut_down_inside(self, guest: GuestSpec) -> None:
         with contextlib.suppress(subprocess.CalledProcessError):

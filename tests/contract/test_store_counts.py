@@ -1,16 +1,14 @@
-"""What every store does with what it counts: addresses, quotas, uses and timers."""
+"""What every store does with what it counts: addresses, quotas and timers."""
 
 import asyncio
 
 import pytest
 
 from atoll.domain.errors import Lost, NoCapacity
-from atoll.domain.instances import InstanceState, Resolved
 from atoll.domain.quotas import Amounts
 from atoll.domain.security_groups import Protocol, Rule, SecurityGroup
 from atoll.domain.timers import Timer, TimerKind
-from atoll.ports import Filter, Store
-from tests.support import things
+from atoll.ports import Store
 from tests.support.things import NOW
 
 pytestmark = pytest.mark.anyio
@@ -95,23 +93,6 @@ async def test_below_a_lowered_limit_less_is_still_allowed(store: Store) -> None
     with pytest.raises(Lost):
         async with store.transaction() as tx:
             tx.quotas.take(PROJECT, Amounts(instances=1))
-
-
-async def test_users_of_a_thing_are_found_as_long_as_they_use_it(store: Store) -> None:
-    resolved = Resolved(image_id="img-1", root_volume_id="vol-1", security_group_ids=("sg-1",))
-    users = [things.instance(resolved=resolved) for _ in range(3)]
-    async with store.transaction() as tx:
-        for user in (*users, things.instance()):
-            tx.instances.add(user)
-    async with store.transaction() as tx:
-        other = Resolved(image_id="img-1", root_volume_id="vol-1", security_group_ids=("sg-2",))
-        tx.instances.change(users[0], resolved=other)
-        tx.instances.change(users[1], state=InstanceState.DELETED, deleted_at_ms=NOW)
-    page = store.read().instances.page
-    assert [i.id for i in await page(Filter(uses="sg-1"))] == [users[2].id]
-    assert [i.id for i in await page(Filter(uses="sg-2"))] == [users[0].id]
-    assert await page(Filter(uses="sg-1", after=users[2].id)) == []
-    assert len(await page(Filter(uses="img-1", limit=2))) == 2
 
 
 async def test_a_fresh_transaction_sees_what_another_process_just_changed(store: Store) -> None:

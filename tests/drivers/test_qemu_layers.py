@@ -54,7 +54,11 @@ def test_only_qemus_user_may_read_a_disk_and_only_the_top_may_be_written(shelf: 
     )
 
 
-@pytest.mark.parametrize("name", ["../../etc", "vol", "", "../" + new_id(ids.VOLUME)])
+@pytest.mark.parametrize(
+    "name",
+    ["../../etc", "vol", "", "../" + new_id(ids.VOLUME)],
+    ids=["above", "no-id", "empty", "beside"],
+)
 def test_no_id_leads_out_of_the_state_directory(shelf: Shelf, name: str) -> None:
     with pytest.raises(DriverRefused):
         shelf.layers.find_volume(name)

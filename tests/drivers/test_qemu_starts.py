@@ -3,7 +3,7 @@
 import pytest
 
 from atoll.domain.errors import DriverBusy
-from atoll.drivers.qemu import START_S, StartQueue
+from atoll.drivers.qemu_starts import START_S, StartQueue
 
 
 class StillClock:

@@ -2,8 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from atoll.domain.commands import (
+    CloneSnapshot,
     CreateFloatingIp,
     CreateImage,
     CreateSnapshot,
@@ -17,9 +19,12 @@ from atoll.domain.commands import (
 from atoll.domain.images import ImageSource, SourceKind
 from atoll.domain.instances import Instance
 from atoll.domain.operations import Operation
+from atoll.messages import OpenConsole, Request
+from atoll.operations.reconcile import LOST_AFTER_S
 from atoll.ports import Filter
 from atoll.service import (
     floating_ips,
+    hosts,
     images,
     instance_delete,
     instance_rebuild,
@@ -91,6 +96,36 @@ async def a_snapshot(world: World) -> None:
     await settled(world)
 
 
+async def a_snapshot_far_away(world: World) -> None:
+    """The instance that it was taken of is gone: its host is not where the next one shall be."""
+    await a_snapshot(world)
+    await world.do(instance_delete.delete("web"))
+    await settled(world)
+    await world.add_host(2, "far")
+
+
+async def a_snapshot_and_another_region(world: World) -> None:
+    await a_snapshot(world)
+    await world.add_host(2, "far")
+
+
+async def an_instance_beside_a_snapshot_of_another_host(world: World) -> None:
+    await a_snapshot_far_away(world)
+    await world.accept_create(region="far")
+    await settled(world)
+
+
+async def a_volume_on_another_host(world: World) -> None:
+    """Its instance is gone, and the next one is where it is not."""
+    await an_attached_volume(world)
+    await world.do(instance_delete.delete("web"))
+    await settled(world)
+    await world.add_host(2)
+    await world.do(hosts.set_enabled("h1", False, None))
+    await world.accept_create()
+    await settled(world)
+
+
 async def a_subnet(world: World) -> None:
     await world.created()
     await world.do(networks.create_vpc(CreateVpc(name="net", cidr="10.9.0.0/16")))
@@ -112,6 +147,25 @@ async def everything(world: World) -> None:
     await world.do(networks.create_subnet(CreateSubnet(name="sub", vpc="net", cidr="10.9.1.0/24")))
     await world.do(networks.attach("web", "sub"))
     await settled(world)
+
+
+async def a_lost_host(world: World) -> None:
+    """With everything and a snapshot; its machine will never be seen again."""
+    await everything(world)
+    await world.do(snapshots.create(CreateSnapshot(name="before", instance="web")))
+    await settled(world)
+    await lose_host(world)
+
+
+async def lose_host(world: World) -> None:
+    world.bus.serve("host-1", nobody, nobody)()
+    await world.drivers.pop("host-1").close()
+    world.clock.advance(LOST_AFTER_S + 1)
+    await world.reconciler.mark_silent()
+
+
+async def nobody(request: Request | OpenConsole) -> Any:
+    raise AssertionError(f"nobody is there to be asked: {request}")
 
 
 def asking(use_case: Callable[[], instances.Any]) -> Accept:
@@ -149,6 +203,34 @@ async def snapshot_is_complete(world: World) -> bool:
     return False
 
 
+async def clone_is_complete(world: World) -> bool:
+    source, clone = sorted(await world.store.read().snapshots.page(ALL), key=lambda s: s.id)
+    assert (source.state, source.host_id, source.copies) == ("complete", "host-1", ())
+    assert (clone.region, clone.disk_gib, clone.image_id) == ("far", 5, source.image_id)
+    if clone.state == "complete":
+        assert clone.size_bytes
+        assert await world.drivers["host-2"].snapshots() == [clone.id]
+        return True
+    assert (clone.state, clone.host_id, clone.size_bytes) == ("error", None, None)
+    return False
+
+
+async def root_is_from_the_far_snapshot(world: World) -> bool:
+    made = await world.store.read().instances.page(ALL)
+    if made == []:
+        return False
+    root = made[0].resolved.root_volume_id
+    return world.drivers["host-2"].volume_of(root).snapshot_id is not None
+
+
+async def volume_has_moved(world: World) -> bool:
+    if not await volume_is_attached(world):
+        return False
+    (volume,) = await world.store.read().volumes.page(ALL)
+    assert volume.host_id == (await the_instance(world)).host_id == "host-2"
+    return True
+
+
 async def there_is_no_snapshot(world: World) -> bool:
     return await world.store.read().snapshots.page(ALL) == []
 
@@ -160,7 +242,7 @@ async def root_is_from_snapshot(world: World) -> bool:
 
 
 async def is_called_again(world: World) -> bool:
-    return (await the_instance(world)).name == "again"
+    return (await the_instance(world)).hostname == "again"
 
 
 async def has_two_vcpus(world: World) -> bool:
@@ -181,6 +263,17 @@ async def there_is_no_instance(world: World) -> bool:
     return await world.store.read().instances.page(ALL) == []
 
 
+async def there_is_no_host(world: World) -> bool:
+    read = world.store.read()
+    if await read.hosts.page(ALL):
+        return False
+    assert await there_is_no_instance(world)
+    (volume,), (snapshot,) = await read.volumes.page(ALL), await read.snapshots.page(ALL)
+    for lost in (volume, snapshot):
+        assert (lost.state, lost.reason) == ("error", "its host was removed")
+    return True
+
+
 async def has_an_address(world: World) -> bool:
     return (await the_instance(world)).floating_ips != ()
 
@@ -198,7 +291,7 @@ async def there_is_no_image(world: World) -> bool:
 
 
 def reinstall() -> instances.Any:
-    return instance_rebuild.reinstall("web", Reinstall(name="again"))
+    return instance_rebuild.reinstall("web", Reinstall(hostname="again"))
 
 
 def restore() -> instances.Any:
@@ -213,10 +306,18 @@ def snap() -> instances.Any:
     return snapshots.create(CreateSnapshot(name="s", instance="web"))
 
 
+async def create_far_away(world: World) -> Operation:
+    _, operation = await world.accept_create(image="before", region="far")
+    return operation
+
+
 ATTACH = asking(lambda: volumes.attach("data", "web"))
 SCENARIOS = {
     "attach a new volume": Scenario("volume.attach", a_volume, ATTACH, volume_is_attached),
     "attach a used volume": Scenario("volume.attach", a_used_volume, ATTACH, volume_is_attached),
+    "attach a volume of another host": Scenario(
+        "volume.attach", a_volume_on_another_host, ATTACH, volume_has_moved
+    ),
     "detach a volume": Scenario(
         "volume.detach", an_attached_volume, asking(lambda: volumes.detach("data")),
         volume_is_detached,
@@ -238,6 +339,17 @@ SCENARIOS = {
     ),
     "take a snapshot of a stopped instance": Scenario(
         "snapshot.create", a_stopped_instance, asking(snap), snapshot_is_complete
+    ),
+    "clone a snapshot": Scenario(
+        "snapshot.clone", a_snapshot_and_another_region,
+        asking(lambda: snapshots.clone("before", CloneSnapshot(region="far"))), clone_is_complete,
+    ),
+    "create from a snapshot of another host": Scenario(
+        "instance.create", a_snapshot_far_away, create_far_away, root_is_from_the_far_snapshot
+    ),
+    "restore from a snapshot of another host": Scenario(
+        "instance.restore", an_instance_beside_a_snapshot_of_another_host, asking(restore),
+        root_is_from_the_far_snapshot,
     ),
     "delete a snapshot": Scenario(
         "snapshot.delete", a_snapshot, asking(lambda: snapshots.delete("before")),
@@ -274,6 +386,10 @@ SCENARIOS = {
         "instance.configure", an_instance,
         asking(lambda: floating_ips.create(CreateFloatingIp(name="ip", instance="web"), RANGES)),
         has_an_address, undone=False,
+    ),
+    "remove a host": Scenario(
+        "host.remove", a_lost_host, asking(lambda: hosts.remove("h1")), there_is_no_host,
+        undone=False,
     ),
     "delete an image": Scenario(
         "image.delete", an_image, asking(lambda: images.delete("mine")), there_is_no_image,

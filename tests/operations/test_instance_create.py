@@ -5,6 +5,7 @@ import pytest
 from atoll.domain.errors import DriverBusy
 from atoll.domain.instances import InstanceState
 from atoll.domain.operations import OperationState
+from atoll.domain.regions import Region
 from atoll.service import operations
 from tests.operations.faults import (
     Fuse,
@@ -162,3 +163,14 @@ async def test_of_many_creations_for_the_last_places_as_many_succeed_as_fit(
     await world.run_until_idle(world.engine())
     host = await world.store.read().hosts.get("host-1")
     assert (host.vcpus_used, len(await world.driver.list())) == (8, 8)
+
+
+async def test_what_is_in_a_region_without_hosts_is_carried_by_those_that_serve_it(
+    world: World,
+) -> None:
+    async with world.store.transaction() as tx:
+        tx.regions.add(Region(id="ewr", served_by="local"))
+    wished, _ = await world.accept_create(region="ewr")
+    await world.run_until_idle(world.engine())
+    now = await world.store.read().instances.get(wished.id)
+    assert (now.state, now.spec.region, now.host_id) == (InstanceState.RUNNING, "ewr", "host-1")

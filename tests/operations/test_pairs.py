@@ -38,7 +38,7 @@ ACTIONS: dict[str, Callable[[], Any]] = {
     "pull the plug": lambda: instances.power("web", Power(verb="stop", graceful_s=0)),
     "reboot": lambda: instances.power("web", Power(verb="reboot")),
     "reset": lambda: instances.power("web", Power(verb="reset")),
-    "reinstall": lambda: instance_rebuild.reinstall("web", Reinstall(name="web")),
+    "reinstall": lambda: instance_rebuild.reinstall("web", Reinstall(hostname="web")),
     "restore": lambda: instance_rebuild.restore("web", "before"),
     "resize": lambda: instance_resize.resize("web", Resize(vcpus=2, disk_gib=9)),
     "take a snapshot": lambda: snapshots.create(CreateSnapshot(name="s", instance="web")),

@@ -1,15 +1,16 @@
 """Which host takes an instance, and what is said of the others."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from atoll.domain.errors import NoCapacity
 from atoll.domain.hosts import Host, HostState
-from atoll.domain.instances import InstanceSpec
 from atoll.scheduler.placement import Demand, pick, verdicts
-from atoll.scheduler.weighers import score
-from tests.support.things import host, instance
+from atoll.scheduler.weighers import free_disk, score
+from tests.support.things import host
 
 SMALL = Demand(region="local", vcpus=1, memory_mib=512, disk_gib=10)
 hosts = st.lists(
@@ -64,6 +65,19 @@ def test_equal_hosts_are_taken_in_the_order_of_their_ids() -> None:
     assert pick([second, first], SMALL) is first
 
 
+def test_a_preferred_host_is_better_than_an_emptier_one_as_long_as_it_fits() -> None:
+    busy, calm, full = host(vcpus_used=6), host(), host(vcpus_used=8)
+    demand = replace(SMALL, preferred=(busy.id, full.id))
+    assert pick([calm, full, busy], demand) is busy
+    assert pick([calm, full], demand) is calm
+
+
+def test_what_needs_disk_alone_goes_where_most_of_it_is_free() -> None:
+    filled, roomy = host(disk_gib_used=400), host(disk_gib_used=10, memory_mib_used=16_384)
+    demand = Demand(region="local", vcpus=0, memory_mib=0, disk_gib=50)
+    assert pick([filled, roomy], demand, weigh=free_disk) is roomy
+
+
 def test_no_host_at_all_is_told_as_that() -> None:
     with pytest.raises(NoCapacity, match="there is no host"):
         pick([], SMALL)
@@ -75,11 +89,6 @@ def test_many_reasons_are_cut_in_the_sentence_but_all_are_there() -> None:
         pick(full, SMALL)
     assert len(refused.value.reasons) == 9
     assert refused.value.message.count("it is disabled") == 5
-
-
-def test_an_instance_demands_what_its_spec_says() -> None:
-    spec = InstanceSpec(plan="p", image="i", vcpus=3, memory_mib=4, disk_gib=5, region="r")
-    assert Demand.of(instance(spec=spec)) == Demand("r", 3, 4, 5)
 
 
 @given(hosts, demands)

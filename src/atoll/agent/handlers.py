@@ -2,22 +2,28 @@
 
 from atoll.messages import (
     EnsureConfigured,
+    EnsureExport,
     EnsureImage,
     EnsureRunning,
     EnsureSnapshot,
     EnsureStopped,
     EnsureVolume,
     InspectGuest,
+    InspectImport,
     OpenConsole,
+    ReadExport,
     ReadGuestLog,
     ReadMetrics,
     ReadScreen,
+    RemoveExport,
     RemoveGuest,
     RemoveImage,
+    RemoveImport,
     RemoveSnapshot,
     RemoveVolume,
     Reply,
     Request,
+    WriteImport,
 )
 from atoll.ports import Driver, Stream
 
@@ -41,6 +47,28 @@ class Handlers:
                 return await driver.ensure_snapshot(snapshot_id, volume_id)
             case RemoveSnapshot(snapshot_id=snapshot_id):
                 await driver.remove_snapshot(snapshot_id)
+            case _:
+                return await self._answer_about_transfer(request)
+        return None
+
+    async def _answer_about_transfer(self, request: Request) -> Reply:
+        driver = self._driver
+        match request:
+            case EnsureExport(export_id=export_id, parcel=parcel):
+                return await driver.ensure_export(export_id, parcel)
+            case ReadExport(export_id=export_id, offset=offset, bytes_max=bytes_max):
+                return await driver.read_export(export_id, offset, bytes_max)
+            case RemoveExport(export_id=export_id):
+                await driver.remove_export(export_id)
+            case InspectImport(parcel=parcel):
+                return await driver.inspect_import(parcel)
+            case WriteImport():
+                return await driver.write_import(
+                    request.parcel, request.size_bytes, request.checksum, request.offset,
+                    request.data,
+                )  # fmt: skip
+            case RemoveImport(parcel=parcel):
+                await driver.remove_import(parcel)
             case _:
                 return await self._answer_about_guest(request)
         return None

@@ -2,9 +2,23 @@
 
 from cyclopts import App
 
+from atoll.cli.client import Json
 from atoll.cli.output import Column
-from atoll.cli.session import NEAREST, Connection, Limit, Named, Reference, listed
+from atoll.cli.plans import operate, show_plan
+from atoll.cli.session import (
+    NEAREST,
+    PATIENT,
+    Connection,
+    DryRun,
+    Limit,
+    Named,
+    Pace,
+    Reference,
+    Yes,
+    listed,
+)
 
+NAMES_MAX = 5
 COLUMNS = (
     Column("name", "metadata.name"),
     Column("state", "status.state"),
@@ -45,6 +59,43 @@ def enable(host: Reference, /, *, connection: Connection = NEAREST) -> None:
 def disable(host: Reference, /, *, connection: Connection = NEAREST) -> None:
     """Send no new instances to a host. Its guests run on."""
     set_enabled(connection, host, enabled=False)
+
+
+@app.command
+def remove(
+    host: Reference,
+    /,
+    *,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    pace: Pace = PATIENT,
+    connection: Connection = NEAREST,
+) -> None:
+    """Remove a lost host for good. The instances, volumes and snapshots on it are lost."""
+    with connection.open() as session:
+        found = session.client.find("/v1/hosts", host)
+        name, path = found["metadata"]["name"], f"/v1/hosts/{found['id']}"
+        answer = session.client.change("DELETE", path, query={"dry_run": True})
+        if dry_run:
+            show_plan(session, answer)
+            if not session.output.as_json:
+                session.output.line(f"lost: {losses(answer['plan'])}")
+            return
+        question = f"Remove the host {name}, and give up {losses(answer['plan'])}?"
+        session.confirm(question, yes=yes)
+        operate(session, "DELETE", path, dry_run=False, pace=pace, sentence=f"{name} is removed")
+
+
+def losses(plan: Json) -> str:
+    """How many of each kind, and the names of the first."""
+    found = []
+    for kind in ("instances", "volumes", "snapshots"):
+        count = plan[kind]["count"]
+        names = [one["name"] for one in plan[kind]["first"][:NAMES_MAX]]
+        more = ", …" if count > len(names) else ""
+        listed = f" ({', '.join(names)}{more})" if names else ""
+        found.append(f"{count} {kind.removesuffix('s') if count == 1 else kind}{listed}")
+    return ", ".join(found)
 
 
 def set_enabled(connection: Connection, host: str, *, enabled: bool) -> None:

@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 from atoll.cli.client import Json
 from atoll.cli.editing import add_rename_and_label
 from atoll.cli.output import Column
-from atoll.cli.plans import operate, settle
+from atoll.cli.plans import follow, operate, settle
 from atoll.cli.session import (
     NEAREST,
     PATIENT,
@@ -85,6 +85,25 @@ def show(snapshot: Reference, /, *, connection: Connection = NEAREST) -> None:
     """Show everything about a snapshot."""
     with connection.open() as session:
         session.show(session.client.find(PATH, snapshot))
+
+
+@app.command
+def clone(
+    snapshot: Reference,
+    /,
+    *,
+    region: Annotated[str, Parameter(help="Where to. See `atoll region list`.")],
+    name: Annotated[str | None, Parameter(help="The copy's name. Default: the same.")] = None,
+    pace: Pace = PATIENT,
+    connection: Connection = NEAREST,
+) -> None:
+    """Copy a snapshot to another region, as a snapshot of its own."""
+    with connection.open() as session:
+        found = session.client.find(PATH, snapshot)
+        body: Json = {"region": region} if name is None else {"region": region, "name": name}
+        answer = session.client.change("POST", f"{PATH}/{found['id']}/clone", body)
+        sentence = f"{name or found['metadata']['name']} is complete: {answer['resource_id']}"
+        follow(session, answer, pace=pace, sentence=sentence)
 
 
 @app.command

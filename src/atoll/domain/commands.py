@@ -113,6 +113,8 @@ class CreateStartupScript(CreateNamed, frozen=True, kw_only=True):
 
 class CreateVpc(CreateNamed, frozen=True, kw_only=True):
     cidr: str
+    description: str = ""
+    region: str = ""
 
 
 class CreateSubnet(CreateNamed, frozen=True, kw_only=True):
@@ -121,6 +123,7 @@ class CreateSubnet(CreateNamed, frozen=True, kw_only=True):
 
 
 class CreateSecurityGroup(CreateNamed, frozen=True, kw_only=True):
+    description: str = ""
     rules: tuple[Rule, ...] = ()
 
 
@@ -133,6 +136,13 @@ class CreateVolume(CreateNamed, frozen=True, kw_only=True):
 class CreateSnapshot(CreateNamed, frozen=True, kw_only=True):
     instance: str
     description: str = ""
+
+
+class CloneSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """Without a name the copy is called as the first."""
+
+    region: str
+    name: str | None = None
 
 
 class CreateFloatingIp(CreateNamed, frozen=True, kw_only=True):

@@ -21,7 +21,8 @@ class SnapshotKind(StrEnum):
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """`image_id` is the image that its instance was made from, `disk_gib` the size of the root
-    volume, `size_bytes` what the snapshot takes by itself on its host."""
+    volume, `size_bytes` what the snapshot takes by itself on its host. `copies` are further hosts
+    that have it under the same id, or may have: they stay until it is deleted."""
 
     id: str
     project_id: str
@@ -31,6 +32,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     kind: SnapshotKind = SnapshotKind.MANUAL
     region: str
     host_id: str | None = None
+    copies: tuple[str, ...] = ()
     instance_id: str
     volume_id: str
     image_id: str
@@ -43,6 +45,11 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
     created_at_ms: int
     updated_at_ms: int
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """All that may have it, its own first."""
+        return (self.host_id, *self.copies) if self.host_id else self.copies
 
     @property
     def uses(self) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """A block device of a project's own, which outlives the instances that it is attached to.
 
-Its bytes are made on the host of the first instance that it is attached to, and stay there.
+Its bytes are on the host of the instance that it was attached to last; before the first there are
+none.
 """
 
 from enum import StrEnum

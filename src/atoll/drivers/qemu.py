@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 import msgspec
 import psutil
 
-from atoll.domain.errors import DriverBusy, DriverError, DriverRefused, DriverUnavailable
+from atoll.domain.errors import DriverError, DriverRefused, DriverUnavailable
 from atoll.domain.hosts import Capabilities, Capacity
 from atoll.drivers import seed
 from atoll.drivers.accelerator import Verdict
@@ -31,13 +31,19 @@ from atoll.drivers.qemu_merge import Merger, find_merges
 from atoll.drivers.qemu_metrics import measure
 from atoll.drivers.qemu_plugs import Plugs, close_tap, require_places
 from atoll.drivers.qemu_process import Privileges, boot_id, find_program, supplementary_groups
+from atoll.drivers.qemu_starts import StartQueue
+from atoll.drivers.qemu_transfer import Transfers
 from atoll.messages import (
     Console,
+    ExportFacts,
     GuestFacts,
     GuestMetrics,
     GuestSpec,
     ImageFacts,
     ImageSpec,
+    ImportFacts,
+    Parcel,
+    ParcelKind,
     Power,
     SnapshotFacts,
     VolumeSpec,
@@ -45,7 +51,6 @@ from atoll.messages import (
 from atoll.ports import Clock, Network, PortWiring, Stream
 
 DRIVER = "qemu"
-START_S = 60
 CHORES_S = 5.0
 MEMORY_SHARE = 0.9
 MIB = 1024 * 1024
@@ -59,31 +64,6 @@ class Overcommit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 OVERCOMMIT = Overcommit()
-
-
-class StartQueue:
-    """How many guests may be between start and ready: more at once make all of them slower. One
-    that never says that it is ready leaves after a minute."""
-
-    def __init__(self, starts_at_once: int, clock: Clock) -> None:
-        self._starts_at_once = starts_at_once
-        self._clock = clock
-        self._until_ms: dict[str, int] = {}
-
-    def enter(self, guest_id: str) -> None:
-        """Raises DriverBusy while there is no place."""
-        now_ms = self._clock.now_ms()
-        self._until_ms = {one: at for one, at in self._until_ms.items() if at > now_ms}
-        if guest_id not in self._until_ms and len(self._until_ms) >= self._starts_at_once:
-            raise DriverBusy(
-                f"{len(self._until_ms)} guests are starting on this host, which is as many as it "
-                "starts at once",
-                after_s=1.0,
-            )
-        self._until_ms[guest_id] = now_ms + START_S * 1000
-
-    def leave(self, guest_id: str) -> None:
-        self._until_ms.pop(guest_id, None)
 
 
 class QemuDriver:
@@ -114,6 +94,7 @@ class QemuDriver:
         self._disks = Disks(self._layers, images)
         self._plugs = Plugs(self._disks, network)
         self._merger = Merger(self._layers, clock)
+        self._transfers = Transfers(self._layers, self._disks)
         self._starts = StartQueue(starts_at_once, clock)
         self._guests: dict[str, Guest] = {}
         self._consoles = Consoles()
@@ -179,6 +160,7 @@ class QemuDriver:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._chores
         await self._consoles.close()
+        await self._transfers.close()
         for guest in self._guests.values():
             await guest.let_go()
         self._guests.clear()
@@ -211,6 +193,7 @@ class QemuDriver:
         require_id(volume_id)
         async with self._alone_with(volume_id):
             self._require_free(volume_id)
+            await self._transfers.stop(volume_id)
             await asyncio.to_thread(self._layers.remove_volume, volume_id)
 
     async def ensure_snapshot(self, snapshot_id: str, volume_id: str) -> SnapshotFacts:
@@ -223,8 +206,38 @@ class QemuDriver:
     async def remove_snapshot(self, snapshot_id: str) -> None:
         require_id(snapshot_id)
         async with self._alone_with(snapshot_id):
+            await self._transfers.stop(snapshot_id)
             await asyncio.to_thread(self._layers.remove_snapshot, snapshot_id)
             self._chains_changed = True
+
+    async def ensure_export(self, export_id: str, parcel: Parcel) -> ExportFacts:
+        async with self._alone_with(export_id, parcel.id):
+            if parcel.kind is ParcelKind.VOLUME:
+                self._require_free(parcel.id)
+                await self._disks.settle(parcel.id, None)
+            return await self._transfers.ensure_export(export_id, parcel)
+
+    async def read_export(self, export_id: str, offset: int, bytes_max: int) -> bytes:
+        with only_driver_errors(export_id):
+            return await self._transfers.read_export(export_id, offset, bytes_max)
+
+    async def remove_export(self, export_id: str) -> None:
+        async with self._alone_with(export_id):
+            await self._transfers.remove_export(export_id)
+
+    async def inspect_import(self, parcel: Parcel) -> ImportFacts:
+        async with self._alone_with(parcel.id):
+            return await self._transfers.inspect_import(parcel)
+
+    async def write_import(
+        self, parcel: Parcel, size_bytes: int, checksum: str, offset: int, data: bytes
+    ) -> ImportFacts:
+        async with self._alone_with(parcel.id):
+            return await self._transfers.write_import(parcel, size_bytes, checksum, offset, data)
+
+    async def remove_import(self, parcel: Parcel) -> None:
+        async with self._alone_with(parcel.id):
+            await self._transfers.remove_import(parcel)
 
     def _holder_of(self, volume_id: str) -> Guest | None:
         """The running guest that has the volume, is about to have it, or has yet to lose it."""

@@ -1,10 +1,11 @@
-"""What a host's disks are made of: layers, and the volumes and snapshots that name them.
+"""What a host's disks are made of: layers, and the records that name them.
 
 Called by `qemu_disks`. A layer is one qcow2 in `<state>/layers/<id>/`, over another layer or over
 an image; it stays where it was born, for a running QEMU opens its files again by their names. A
 volume is a record that names the layer its guest writes to; a snapshot is a record that names a
-layer to which nobody writes any more. Records are written when what they name is whole and safe on
-the disk. What no record needs is swept away; a file that a guest could write to never decides that.
+layer to which nobody writes any more; both are written when what they name is whole and safe on the
+disk. What is sent to another host, or arrives from one, is a layer on record as well. What no
+record needs is swept away; a file that a guest could write to never decides that.
 """
 
 import contextlib
@@ -49,6 +50,27 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     virtual_size_bytes: int
 
 
+class Export(msgspec.Struct, frozen=True, kw_only=True):
+    """`layer` stands on nothing and holds all of a volume or snapshot, and goes with that at the
+    latest. It is whole once it has a checksum."""
+
+    id: str
+    parcel_id: str
+    layer: str
+    virtual_size_bytes: int
+    checksum: str | None = None
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """`id` is that of the volume or snapshot which the layer's file will be, once it has
+    `size_bytes` and this checksum."""
+
+    id: str
+    layer: str
+    size_bytes: int
+    checksum: str
+
+
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """It stands on another layer, or on an image's disk (`base`, relative to the state directory),
     or on nothing. `absorbing`: what its parent holds is being copied into it."""
@@ -70,13 +92,16 @@ class Layers:
         self._layers = state_dir / "layers"
         self._volumes = state_dir / "volumes"
         self._snapshots = state_dir / "snapshots"
+        self._exports = state_dir / "exports"
+        self._arrivals = state_dir / "arrivals"
         # Layers that no record names yet, and what they stand on: no sweep may take them.
         self._unnamed: dict[str, Layer] = {}
         self._sweeping = threading.Lock()
         self._checked: dict[str, tuple[Fingerprint, DiskFacts]] = {}
 
     def prepare(self) -> None:
-        for path in (self._layers, self._volumes, self._snapshots):
+        records = (self._volumes, self._snapshots, self._exports, self._arrivals)
+        for path in (self._layers, *records):
             path.mkdir(parents=True, exist_ok=True)
         self._layers.chmod(0o711)
 
@@ -97,6 +122,12 @@ class Layers:
 
     def snapshots(self) -> Iterator[Snapshot]:
         return read_all(self._snapshots.glob("*.json"), Snapshot)
+
+    def find_export(self, export_id: str) -> Export | None:
+        return read(self._record_of(self._exports, export_id), Export)
+
+    def find_arrival(self, parcel_id: str) -> Arrival | None:
+        return read(self._record_of(self._arrivals, parcel_id), Arrival)
 
     def all(self) -> Iterator[Layer]:
         return read_all(self._layers.glob(f"*/{LAYER_FILE}"), Layer)
@@ -170,6 +201,27 @@ class Layers:
         self.sweep()
         return back
 
+    def begin_export(self, export_id: str, parcel_id: str, size_bytes: int) -> Export:
+        """With an empty disk of that size, to be filled."""
+        new = Layer(id=new_layer_id())
+        export = Export(
+            id=export_id, parcel_id=parcel_id, layer=new.id, virtual_size_bytes=size_bytes
+        )
+        with self._making(new, size_bytes):
+            self.save_export(export)
+        return export
+
+    def begin_arrival(self, parcel_id: str, size_bytes: int, checksum: str) -> Arrival:
+        """With an empty file."""
+        new = Layer(id=new_layer_id())
+        arrival = Arrival(id=parcel_id, layer=new.id, size_bytes=size_bytes, checksum=checksum)
+        with self._making(new, None):
+            save(self._record_of(self._arrivals, parcel_id), arrival)
+        return arrival
+
+    def save_export(self, export: Export) -> None:
+        save(self._record_of(self._exports, export.id), export)
+
     def save_volume(self, volume: Volume) -> None:
         save(self._record_of(self._volumes, volume.id), volume)
 
@@ -181,10 +233,28 @@ class Layers:
 
     def remove_volume(self, volume_id: str) -> None:
         forget(self._record_of(self._volumes, volume_id))
-        self.sweep()
+        self._forget_exports_of(volume_id)
+        self.remove_arrival(volume_id)
 
     def remove_snapshot(self, snapshot_id: str) -> None:
         forget(self._record_of(self._snapshots, snapshot_id))
+        self._forget_exports_of(snapshot_id)
+        self.remove_arrival(snapshot_id)
+
+    def _forget_exports_of(self, parcel_id: str) -> None:
+        for export in list(read_all(self._exports.glob("*.json"), Export)):
+            if export.parcel_id == parcel_id:
+                forget(self._record_of(self._exports, export.id))
+
+    def remove_arrival(self, parcel_id: str) -> None:
+        """What has arrived whole is named by another record, and stays."""
+        record = self._record_of(self._arrivals, parcel_id)
+        if record.exists():
+            forget(record)
+        self.sweep()
+
+    def remove_export(self, export_id: str) -> None:
+        forget(self._record_of(self._exports, export_id))
         self.sweep()
 
     def sweep(self) -> None:
@@ -203,6 +273,9 @@ class Layers:
 
     def tidy(self) -> None:
         """At the start: what a crash left half made, or writable."""
+        for arrival in list(read_all(self._arrivals.glob("*.json"), Arrival)):
+            if self.find_volume(arrival.id) or self.find_snapshot(arrival.id):
+                forget(self._record_of(self._arrivals, arrival.id))
         self.sweep()
         for layer in self.all():
             if layer.parent is not None:
@@ -210,6 +283,8 @@ class Layers:
 
     def _named_layers(self) -> set[str]:
         named = {snapshot.layer for snapshot in self.snapshots()}
+        named |= {one.layer for one in read_all(self._exports.glob("*.json"), Export)}
+        named |= {one.layer for one in read_all(self._arrivals.glob("*.json"), Arrival)}
         for volume in self.volumes():
             named |= {volume.layer, volume.next_layer or volume.layer}
         return named
@@ -275,8 +350,9 @@ class Layers:
             os.chown(disk, self.owner, self.owner)
 
     @contextlib.contextmanager
-    def _making(self, layer: Layer, size_bytes: int) -> Iterator[None]:
-        """The layer's file and record; in the block, another record comes to name it."""
+    def _making(self, layer: Layer, size_bytes: int | None) -> Iterator[None]:
+        """The layer's file and record; in the block, another record comes to name it. Without a
+        size the file is empty, and nobody's but ours."""
         with self._sweeping:
             if layer.parent is not None:
                 self.get(layer.parent)
@@ -287,12 +363,15 @@ class Layers:
         finally:
             del self._unnamed[layer.id]
 
-    def _make(self, layer: Layer, size_bytes: int) -> None:
+    def _make(self, layer: Layer, size_bytes: int | None) -> None:
         folder = self.folder_of(layer.id)
         folder.mkdir()
         folder.chmod(0o711)
-        make_empty(folder / DISK_FILE, size_bytes, self.backing_file_of(layer))
-        self.open_up(layer.id)
+        if size_bytes is None:
+            (folder / DISK_FILE).touch(mode=0o600)
+        else:
+            make_empty(folder / DISK_FILE, size_bytes, self.backing_file_of(layer))
+            self.open_up(layer.id)
         write_atomically(folder / LAYER_FILE, msgspec.json.encode(layer))
         for path in (folder / DISK_FILE, folder, self._layers):
             sync(path)
@@ -322,7 +401,7 @@ def read_all(paths: Iterable[Path], kind: type[R]) -> Iterator[R]:
     return (record for path in paths if (record := read(path, kind)) is not None)
 
 
-def save(path: Path, record: Volume | Snapshot | Layer) -> None:
+def save(path: Path, record: Volume | Snapshot | Export | Arrival | Layer) -> None:
     write_atomically(path, msgspec.json.encode(record))
     sync(path.parent)
 

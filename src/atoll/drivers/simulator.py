@@ -15,14 +15,19 @@ from atoll.domain.errors import DriverRefused, DriverUnavailable
 from atoll.domain.hosts import Capabilities, Capacity
 from atoll.drivers.faults import FaultPlan
 from atoll.drivers.simulator_console import PICTURE, SimulatedConsole, SimulatedConsoles
+from atoll.drivers.simulator_transfer import Content, SimulatedTransfers
 from atoll.messages import (
     Console,
     DiskCounters,
+    ExportFacts,
     GuestFacts,
     GuestMetrics,
     GuestSpec,
     ImageFacts,
     ImageSpec,
+    ImportFacts,
+    Parcel,
+    ParcelKind,
     Power,
     SnapshotFacts,
     VolumeSpec,
@@ -79,6 +84,7 @@ class SimulatorDriver:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._shutting_down: set[str] = set()
         self._consoles = SimulatedConsoles()
+        self._transfers = SimulatedTransfers()
         self._on_change: Callable[[GuestFacts], None] = lambda facts: None
 
     async def open(self, on_change: Callable[[GuestFacts], None]) -> None:
@@ -144,14 +150,16 @@ class SimulatorDriver:
 
     async def remove_volume(self, volume_id: str) -> None:
         with self._faults.around("remove_volume", self._name):
-            for guest_id, facts in self._guests.items():
-                root = self._specs[guest_id].root_volume_id
-                if facts.power is Power.RUNNING and volume_id in {root, *facts.volumes}:
-                    raise DriverRefused(
-                        f"volume {volume_id} is in use by {guest_id}: stop that first"
-                    )
+            self._require_free(volume_id)
+            self._transfers.forget(volume_id)
             if self._volumes.pop(volume_id, None) is not None:
                 self._write(Line(gone_volume=volume_id))
+
+    def _require_free(self, volume_id: str) -> None:
+        for guest_id, facts in self._guests.items():
+            root = self._specs[guest_id].root_volume_id
+            if facts.power is Power.RUNNING and volume_id in {root, *facts.volumes}:
+                raise DriverRefused(f"volume {volume_id} is in use by {guest_id}: stop that first")
 
     async def ensure_snapshot(self, snapshot_id: str, volume_id: str) -> SnapshotFacts:
         with self._faults.around("ensure_snapshot", self._name):
@@ -162,14 +170,69 @@ class SimulatorDriver:
                 facts = SnapshotFacts(
                     id=snapshot_id, size_bytes=2**20, virtual_size_bytes=volume.size_gib * GIB
                 )
-                self._snapshots[snapshot_id] = facts
-                self._write(Line(snapshot=facts))
+                self._keep_snapshot(facts)
             return self._snapshots[snapshot_id]
+
+    def _keep_snapshot(self, facts: SnapshotFacts) -> None:
+        self._snapshots[facts.id] = facts
+        self._write(Line(snapshot=facts))
 
     async def remove_snapshot(self, snapshot_id: str) -> None:
         with self._faults.around("remove_snapshot", self._name):
+            self._transfers.forget(snapshot_id)
             if self._snapshots.pop(snapshot_id, None) is not None:
                 self._write(Line(gone_snapshot=snapshot_id))
+
+    async def ensure_export(self, export_id: str, parcel: Parcel) -> ExportFacts:
+        with self._faults.around("ensure_export", self._name):
+            return self._transfers.ensure_export(export_id, parcel, self._content_of(parcel))
+
+    def _content_of(self, parcel: Parcel) -> Content:
+        volume, snapshot = self._volumes.get(parcel.id), self._snapshots.get(parcel.id)
+        if parcel.kind is ParcelKind.VOLUME and volume is not None:
+            self._require_free(volume.id)
+            return Content(virtual_size_bytes=volume.size_gib * GIB, volume=volume)
+        if parcel.kind is ParcelKind.SNAPSHOT and snapshot is not None:
+            return Content(virtual_size_bytes=snapshot.virtual_size_bytes, snapshot=snapshot)
+        raise DriverRefused(f"{parcel.kind} {parcel.id} is not on this host")
+
+    async def read_export(self, export_id: str, offset: int, bytes_max: int) -> bytes:
+        with self._faults.around("read_export", self._name):
+            return self._transfers.read_export(export_id, offset, bytes_max)
+
+    async def remove_export(self, export_id: str) -> None:
+        with self._faults.around("remove_export", self._name):
+            self._transfers.exports.pop(export_id, None)
+
+    async def inspect_import(self, parcel: Parcel) -> ImportFacts:
+        with self._faults.around("inspect_import", self._name):
+            return self._import_facts(parcel)
+
+    def _import_facts(self, parcel: Parcel) -> ImportFacts:
+        if parcel.id in self._volumes or parcel.id in self._snapshots:
+            return ImportFacts(id=parcel.id, size_bytes=2**20, complete=True)
+        return self._transfers.inspect_import(parcel)
+
+    async def write_import(
+        self, parcel: Parcel, size_bytes: int, checksum: str, offset: int, data: bytes
+    ) -> ImportFacts:
+        with self._faults.around("write_import", self._name):
+            if not self._import_facts(parcel).complete:
+                arrived = self._transfers.write_import(parcel, size_bytes, checksum, offset, data)
+                if arrived is not None:
+                    self._take_in(parcel, arrived)
+            return self._import_facts(parcel)
+
+    def _take_in(self, parcel: Parcel, content: Content) -> None:
+        replace = msgspec.structs.replace
+        if content.volume is not None:
+            self._keep(replace(content.volume, id=parcel.id, size_gib=parcel.size_gib))
+        if content.snapshot is not None:
+            self._keep_snapshot(replace(content.snapshot, id=parcel.id))
+
+    async def remove_import(self, parcel: Parcel) -> None:
+        with self._faults.around("remove_import", self._name):
+            self._transfers.arrivals.pop(parcel.id, None)
 
     async def ensure_running(self, guest: GuestSpec) -> GuestFacts:
         with self._faults.around("ensure_running", self._name):
@@ -257,6 +320,13 @@ class SimulatorDriver:
     async def snapshots(self) -> Sequence[str]:
         """The same of snapshots."""
         return list(self._snapshots)
+
+    def snapshot_of(self, snapshot_id: str) -> SnapshotFacts:
+        return self._snapshots[snapshot_id]
+
+    async def under_way(self) -> Sequence[str]:
+        """The same of what is on its way from or to another host."""
+        return [*self._transfers.exports, *self._transfers.arrivals]
 
     def size_gib_of(self, volume_id: str) -> int:
         return self._volumes[volume_id].size_gib

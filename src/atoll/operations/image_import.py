@@ -38,13 +38,14 @@ async def fetch(context: StepContext) -> None:
 
 
 async def prepare_image(context: StepContext, host_id: str, image_id: str) -> None:
-    """The first instance of a listed image fetches it; the catalogue then says so."""
+    """Its kernel is needed also where the disk comes from a snapshot. The first instance of a
+    listed image fetches it; the catalogue then says so."""
     image = await context.tx.images.get(image_id)
-    if image.state is not ImageState.PENDING:
-        return
     request = EnsureImage(image=await image_spec(context, image_id))
     facts = await context.ask(host_id, request, timeout_s=110)
     assert isinstance(facts, ImageFacts), "an image is answered by facts"
+    if image.state is not ImageState.PENDING:
+        return
     context.tx.images.change(
         image, state=ImageState.AVAILABLE, updated_at_ms=context.now_ms, **fields_of(image, facts)
     )

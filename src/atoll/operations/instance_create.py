@@ -33,9 +33,11 @@ from atoll.operations.guests import (
     settle_instance,
 )
 from atoll.operations.image_import import prepare_image
+from atoll.operations.placing import demand_of
+from atoll.operations.snapshot_copies import bring_copy, expect_copy, give_up_copy
 from atoll.operations.steps import Retry, Step, StepContext, Workflow
 from atoll.ports import Filter
-from atoll.scheduler.placement import Demand, pick
+from atoll.scheduler.placement import pick
 
 POLL_S = 0.5
 HOSTS_MAX = 1000
@@ -69,7 +71,9 @@ async def pick_host(context: StepContext) -> None:
     reservation = await context.tx.hosts.reservation(instance.id)
     if reservation is None:
         hosts = await context.tx.hosts.page(Filter(limit=HOSTS_MAX))
-        host = pick(hosts, await demand_of(context, instance))
+        host = pick(hosts, await demand_of(context.tx, instance))
+        if instance.resolved.snapshot_id is not None:
+            await expect_copy(context, instance.resolved.snapshot_id, host.id)
         size = instance.spec
         reservation = Reservation(
             id=instance.id, host_id=host.id, vcpus=size.vcpus, memory_mib=size.memory_mib,
@@ -85,15 +89,6 @@ async def pick_host(context: StepContext) -> None:
         public_ip=str(public[await number_in(context, PUBLIC_SCOPE)]),
         private_ip=str(private[await number_in(context, private_scope(instance))]),
     )
-
-
-async def demand_of(context: StepContext, instance: Instance) -> Demand:
-    """A snapshot ties the instance to the host that keeps it."""
-    snapshot_id = instance.resolved.snapshot_id
-    if snapshot_id is None:
-        return Demand.of(instance)
-    snapshot = await context.tx.snapshots.get(snapshot_id)
-    return Demand.of(instance, host_id=snapshot.host_id)
 
 
 async def mac_number(context: StepContext) -> int:
@@ -117,13 +112,24 @@ async def release_host(context: StepContext) -> None:
         context.tx.hosts.release(reservation)
 
 
-async def prepare_volume(context: StepContext) -> None:
+async def prepare_volume(context: StepContext) -> Retry | None:
     instance = await instance_of(context)
-    host_id = host_of(instance)
-    if instance.resolved.snapshot_id is None:
-        await prepare_image(context, host_id, instance.resolved.image_id)
+    host_id, snapshot_id = host_of(instance), instance.resolved.snapshot_id
+    await prepare_image(context, host_id, instance.resolved.image_id)
+    if snapshot_id is not None:
+        waiting = await bring_copy(context, snapshot_id, host_id)
+        if waiting is not None:
+            return waiting
     volume = await root_volume_spec(context, instance)
     await context.ask(host_id, EnsureVolume(volume=volume), timeout_s=110)
+    return None
+
+
+async def remove_what_was_prepared(context: StepContext) -> None:
+    instance = await instance_of(context)
+    await remove_volume(context)
+    if instance.host_id is not None and instance.resolved.snapshot_id is not None:
+        await give_up_copy(context, instance.resolved.snapshot_id, instance.host_id)
 
 
 async def remove_volume(context: StepContext) -> None:
@@ -193,7 +199,7 @@ def amounts_of(spec: InstanceSpec) -> Amounts:
 STEPS = (
     Step(take_addresses, undo=release_addresses),
     Step(pick_host, undo=release_host),
-    Step(prepare_volume, undo=remove_volume, timeout_s=120),
+    Step(prepare_volume, undo=remove_what_was_prepared, timeout_s=120),
     Step(start_guest, undo=remove_guest),
     Step(wait_until_running),  # nothing of its own to take back
 )

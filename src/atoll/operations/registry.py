@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from atoll.operations import (
+    host_remove,
     image_delete,
     image_import,
     instance_configure,
@@ -13,6 +14,7 @@ from atoll.operations import (
     instance_resize,
     instance_retire,
     network_attach,
+    snapshot_clone,
     snapshot_create,
     snapshot_delete,
     volume_attach,
@@ -43,8 +45,10 @@ WORKFLOWS: Mapping[str, Workflow] = {
         network_attach.ATTACH,
         network_attach.DETACH,
         snapshot_create.WORKFLOW,
+        snapshot_clone.WORKFLOW,
         snapshot_delete.WORKFLOW,
         image_import.WORKFLOW,
         image_delete.WORKFLOW,
+        host_remove.WORKFLOW,
     )
 }

@@ -68,8 +68,15 @@ async def take_back(context: StepContext) -> None:
 
 
 async def settle(context: StepContext, outcome: OperationState) -> None:
-    """A failed one stays in the list, with the reason, until it is deleted."""
     instance, snapshot = await instance_of(context), await snapshot_of(context)
+    finish(context, snapshot, outcome)
+    if outcome is OperationState.DONE and snapshot.kind is SnapshotKind.BACKUP:
+        await remove_old_backups(context, instance.id, context.operation.arguments["keep"])
+    await settle_instance(context, instance, state=instance.state)
+
+
+def finish(context: StepContext, snapshot: Snapshot, outcome: OperationState) -> None:
+    """A failed one stays in the list, with the reason, until it is deleted."""
     done = outcome is OperationState.DONE
     context.tx.snapshots.change(
         snapshot,
@@ -79,9 +86,6 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
         updated_at_ms=context.now_ms,
     )
     note(context, f"snapshot.{'complete' if done else 'error'}", snapshot.id)
-    if done and snapshot.kind is SnapshotKind.BACKUP:
-        await remove_old_backups(context, instance.id, context.operation.arguments["keep"])
-    await settle_instance(context, instance, state=instance.state)
 
 
 async def remove_old_backups(context: StepContext, instance_id: str, keep: int) -> None:

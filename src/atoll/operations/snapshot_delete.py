@@ -1,4 +1,4 @@
-"""`snapshot.delete`: what others stand on stays on the host for them."""
+"""`snapshot.delete`: what others stand on stays on the hosts for them."""
 
 from atoll.domain.operations import OperationState
 from atoll.domain.quotas import Amounts
@@ -9,8 +9,8 @@ from atoll.operations.steps import Step, StepContext, Workflow
 
 async def remove(context: StepContext) -> None:
     snapshot = await context.tx.snapshots.get(context.operation.resource_id)
-    if snapshot.host_id is not None:
-        await context.ask(snapshot.host_id, RemoveSnapshot(snapshot_id=snapshot.id))
+    for host_id in reversed(snapshot.hosts):  # its own last: until then it is whole somewhere
+        await context.ask(host_id, RemoveSnapshot(snapshot_id=snapshot.id))
 
 
 async def settle(context: StepContext, outcome: OperationState) -> None:

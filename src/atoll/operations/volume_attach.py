@@ -1,14 +1,15 @@
 """`volume.attach` and `volume.detach`: what they change is the instance, so they queue there.
 
-The first attachment makes the volume's bytes, on the instance's host, where they stay.
+The first attachment makes the volume's bytes, on the instance's host. A later one to an instance on
+another host moves them there.
 """
 
-from atoll.domain.errors import Conflict
+from atoll.domain.errors import DriverBusy
 from atoll.domain.hosts import Reservation
 from atoll.domain.instances import InstanceState
 from atoll.domain.operations import OperationState
 from atoll.domain.volumes import Volume, VolumeState
-from atoll.messages import EnsureVolume, RemoveVolume, VolumeSpec
+from atoll.messages import EnsureVolume, Parcel, ParcelKind, RemoveVolume, VolumeSpec
 from atoll.operations.guests import (
     configure,
     host_of,
@@ -17,33 +18,93 @@ from atoll.operations.guests import (
     require_room,
     settle_instance,
 )
-from atoll.operations.steps import Step, StepContext, Workflow
+from atoll.operations.steps import Retry, Step, StepContext, Workflow, enqueue
+from atoll.operations.transfer import Way, bring, remove_exports
+from atoll.operations.volume_delete import DISCARD
 
 
 async def volume_of(context: StepContext) -> Volume:
     return await context.tx.volumes.get(context.operation.arguments["volume_id"])
 
 
+def parcel_of(volume: Volume) -> Parcel:
+    return Parcel(kind=ParcelKind.VOLUME, id=volume.id, size_gib=volume.size_gib)
+
+
+def room_for(volume: Volume, host_id: str, holder_id: str) -> Reservation:
+    return Reservation(
+        id=holder_id, host_id=host_id, vcpus=0, memory_mib=0, disk_gib=volume.size_gib
+    )
+
+
 async def place_volume(context: StepContext) -> None:
-    """Holds room for it on the instance's host, unless it lives there already."""
+    """Holds room for it on the instance's host, unless it lives there already. While it moves, it
+    keeps its room on the old host, and the operation holds that on the new one."""
     volume, host_id = await volume_of(context), host_of(await instance_of(context))
-    if volume.host_id is None:
-        wanted = Reservation(
-            id=volume.id, host_id=host_id, vcpus=0, memory_mib=0, disk_gib=volume.size_gib
-        )
+    if volume.host_id == host_id:
+        return
+    fresh = volume.host_id is None
+    if not fresh:
+        await require_nothing_there(context, volume, host_id)
+    wanted = room_for(volume, host_id, volume.id if fresh else context.operation.id)
+    if await context.tx.hosts.reservation(wanted.id) is None:
         await require_room(context, None, wanted)
         context.tx.hosts.reserve(wanted)
+    if fresh:
         context.tx.volumes.change(volume, host_id=host_id)
-    elif volume.host_id != host_id:
-        raise Conflict(f"volume {volume.name} lives on another host than the instance")
+
+
+async def require_nothing_there(context: StepContext, volume: Volume, host_id: str) -> None:
+    """What may be left there of an earlier stay is not what the volume holds now."""
+    for operation in await context.tx.operations.live_on(volume.id):
+        if operation.kind == DISCARD.kind and operation.arguments["host_id"] == host_id:
+            raise DriverBusy(f"what volume {volume.name} left on that host is still being removed")
+    await context.ask(host_id, RemoveVolume(volume_id=volume.id))
 
 
 async def unplace_volume(context: StepContext) -> None:
     volume = await volume_of(context)
-    reservation = await context.tx.hosts.reservation(volume.id)
-    if made_here(context) and reservation is not None:
+    holder_id = volume.id if made_here(context) else context.operation.id
+    reservation = await context.tx.hosts.reservation(holder_id)
+    if reservation is not None:
         context.tx.hosts.release(reservation)
-        context.tx.volumes.change(volume, host_id=None)
+        if made_here(context):
+            context.tx.volumes.change(volume, host_id=None)
+
+
+async def bring_volume(context: StepContext) -> Retry | None:
+    volume, host_id = await volume_of(context), host_of(await instance_of(context))
+    assert volume.host_id is not None, "a volume is placed before it is brought"
+    if volume.host_id == host_id:
+        return None
+    parcel = parcel_of(volume)
+    answer = await bring(context, Way(volume.host_id, parcel, host_id, parcel))
+    return answer if isinstance(answer, Retry) else None
+
+
+async def send_back(context: StepContext) -> None:
+    """Until the volume has moved in, what is on the new host is a mere copy."""
+    volume = await volume_of(context)
+    reservation = await context.tx.hosts.reservation(context.operation.id)
+    if reservation is not None and volume.host_id is not None:
+        await context.ask(reservation.host_id, RemoveVolume(volume_id=volume.id))
+        await remove_exports(context, {volume.host_id})
+
+
+async def move_in(context: StepContext) -> None:
+    """From here on the volume lives on the new host, also where it is not attached after all. What
+    it leaves on the old one is removed by an operation of its own, which cannot fail us."""
+    volume = await volume_of(context)
+    new = await context.tx.hosts.reservation(context.operation.id)
+    old = await context.tx.hosts.reservation(volume.id)
+    if new is None:
+        return
+    assert old is not None, "a volume that moves had its room somewhere"
+    context.tx.hosts.release(new)
+    context.tx.hosts.release(old)
+    context.tx.hosts.reserve(room_for(volume, new.host_id, volume.id))
+    context.tx.volumes.change(volume, host_id=new.host_id)
+    enqueue(context, DISCARD, volume.id, {"host_id": old.host_id})
 
 
 async def make_volume(context: StepContext) -> None:
@@ -93,6 +154,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     if not done and context.operation.step >= 0:
         # What could not be taken back: the guest may have the disk still, so nobody else may.
         state = VolumeState.ERROR
+        await discard_copy(context, volume)
     context.tx.volumes.change(
         volume,
         state=state,
@@ -106,16 +168,27 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     await settle_instance(context, instance, state=instance.state)
 
 
+async def discard_copy(context: StepContext, volume: Volume) -> None:
+    """Of a move that could not be taken back."""
+    reservation = await context.tx.hosts.reservation(context.operation.id)
+    if reservation is not None:
+        context.tx.hosts.release(reservation)
+        enqueue(context, DISCARD, volume.id, {"host_id": reservation.host_id})
+
+
 ATTACH = Workflow(
     kind="volume.attach",
     steps=(
         Step(place_volume, undo=unplace_volume),
+        Step(bring_volume, undo=send_back, timeout_s=120),
+        Step(move_in),  # no undo: the volume is as well off here
         Step(make_volume, undo=unmake_volume),
         Step(plug_in, undo=pull_out),
     ),
     settle=settle,
-    deadline_s=600,
-    impact="the guest gets one more disk, while it runs or at its next start",
+    deadline_s=6 * 3600,
+    impact="the guest gets one more disk, while it runs or at its next start; from another host "
+    "what is on it is copied first",
     undo="detach the volume",
 )
 DETACH = Workflow(

@@ -1,6 +1,7 @@
 """`volume.delete` and `volume.discard`: the bytes go, and the place on the host.
 
-What is discarded is a root volume that its instance no longer uses.
+What is discarded is a root volume that its instance no longer uses, or what a volume that has moved
+left on its old host.
 """
 
 from atoll.domain.operations import OperationState

@@ -9,14 +9,17 @@ from atoll.domain.faults import Fault
 from atoll.domain.hosts import Capabilities, Capacity
 from atoll.messages import (
     Console,
+    ExportFacts,
     GuestFacts,
     GuestMetrics,
     GuestSpec,
     ImageFacts,
     ImageSpec,
+    ImportFacts,
     NicCounters,
     NicSpec,
     OpenConsole,
+    Parcel,
     Reply,
     Report,
     Request,
@@ -64,7 +67,35 @@ class Bus(Protocol):
     def on_report(self, handler: Callable[[Report], Coroutine[Any, Any, None]]) -> None: ...
 
 
-class Driver(Protocol):
+class Transfers(Protocol):
+    """Snapshots and volumes on their way from one host to another, as files that are read and
+    written in pieces. What is half done outlives the process, or begins anew."""
+
+    async def ensure_export(self, export_id: str, parcel: Parcel) -> ExportFacts:
+        """Raises DriverBusy until the file is whole, and DriverRefused where the parcel is not
+        here or a running guest has it."""
+        ...
+
+    async def read_export(self, export_id: str, offset: int, bytes_max: int) -> bytes:
+        """Raises DriverUnavailable where the file is no more: ensure it again."""
+        ...
+
+    async def remove_export(self, export_id: str) -> None: ...
+
+    async def inspect_import(self, parcel: Parcel) -> ImportFacts: ...
+
+    async def write_import(
+        self, parcel: Parcel, size_bytes: int, checksum: str, offset: int, data: bytes
+    ) -> ImportFacts:
+        """See `messages.WriteImport`. With the last piece the parcel is there, unless the file is
+        not what the checksum says: then it is thrown away, and DriverUnavailable raised. Raises
+        DriverBusy while that is found out, and DriverRefused for a disk that is not let in."""
+        ...
+
+    async def remove_import(self, parcel: Parcel) -> None: ...
+
+
+class Driver(Transfers, Protocol):
     """One kind of hypervisor on one host. Every verb may be repeated at any time, is given the
     whole wish, returns facts, and raises only DriverError."""
 
@@ -144,8 +175,7 @@ class PortWiring(msgspec.Struct, frozen=True, kw_only=True):
 
     `forwards` are what QEMU itself shall let in, each as in `hostfwd=`; the driver changes them
     while the guest runs. `tap` is an open descriptor that stands for `{fd}` in `netdev`: the
-    driver hands it to QEMU and closes its own. `ports` maps each open guest port, as `tcp/22`, to
-    where it is reached: `127.16.0.5:22`.
+    driver hands it to QEMU and closes its own. `ports` are as in `domain.instances.Instance`.
     """
 
     netdev: str

@@ -70,7 +70,8 @@ class Rows(Protocol[T]):
         ...
 
     def add(self, thing: T) -> None:
-        """The commit raises AlreadyExists where the id is taken."""
+        """The commit raises AlreadyExists where the id is taken, and Lost where something that it
+        uses is gone."""
         ...
 
     def change(self, thing: T, **changes: Any) -> T:
@@ -79,7 +80,8 @@ class Rows(Protocol[T]):
         ...
 
     def remove(self, thing: T) -> None:
-        """The commit raises Lost where somebody else changed or removed it since it was read."""
+        """The commit raises Lost where somebody else changed or removed it since it was read, and
+        where it is in use."""
         ...
 
 

@@ -2,25 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
 
 from atoll.domain.hosts import Host, HostState
-from atoll.domain.instances import Instance
 
 
 @dataclass(frozen=True)
 class Demand:
+    """`preferred` are the ids of hosts that are taken before others, where they fit."""
+
     region: str
     vcpus: int
     memory_mib: int
     disk_gib: int
-    host_id: str | None = None
-
-    @classmethod
-    def of(cls, instance: Instance, *, host_id: str | None = None) -> Self:
-        """`host_id` is the only host that will do, where its disk comes from a snapshot."""
-        spec = instance.spec
-        return cls(spec.region, spec.vcpus, spec.memory_mib, spec.disk_gib, host_id)
+    preferred: tuple[str, ...] = ()
 
 
 def ready(host: Host, demand: Demand) -> str | None:
@@ -37,11 +31,6 @@ def runs_guests(host: Host, demand: Demand) -> str | None:
 
 def in_region(host: Host, demand: Demand) -> str | None:
     return None if host.region == demand.region else f"it is in {host.region}"
-
-
-def keeps_the_snapshot(host: Host, demand: Demand) -> str | None:
-    here = demand.host_id in {None, host.id}
-    return None if here else "the snapshot is kept by another host"
 
 
 def has_vcpus(host: Host, demand: Demand) -> str | None:
@@ -65,7 +54,6 @@ FILTERS: tuple[Callable[[Host, Demand], str | None], ...] = (
     enabled,
     runs_guests,
     in_region,
-    keeps_the_snapshot,
     has_vcpus,
     has_memory,
     has_disk,

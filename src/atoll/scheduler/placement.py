@@ -1,6 +1,6 @@
 """The choice of a host, with what was said of each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from atoll.domain.errors import NoCapacity
@@ -9,6 +9,7 @@ from atoll.scheduler.filters import FILTERS, Demand
 from atoll.scheduler.weighers import score
 
 __all__ = ["Demand", "Verdict", "pick", "verdicts"]
+Weigh = Callable[[Host], float]
 
 
 @dataclass(frozen=True)
@@ -19,18 +20,24 @@ class Verdict:
     reason: str
 
 
-def verdicts(hosts: Sequence[Host], demand: Demand) -> list[Verdict]:
-    """Every host with the first rule that speaks against it; best first."""
+def verdicts(hosts: Sequence[Host], demand: Demand, weigh: Weigh = score) -> list[Verdict]:
+    """Every host with the first rule that speaks against it; best first, the preferred ones before
+    the others."""
+
+    def order(verdict: Verdict) -> tuple[bool, bool, float, str]:
+        host = verdict.host
+        return verdict.reason != "", host.id not in demand.preferred, -weigh(host), host.id
+
     judged = [
         Verdict(host, next((why for rule in FILTERS if (why := rule(host, demand))), ""))
         for host in hosts
     ]
-    return sorted(judged, key=lambda v: (v.reason != "", -score(v.host), v.host.id))
+    return sorted(judged, key=order)
 
 
-def pick(hosts: Sequence[Host], demand: Demand) -> Host:
+def pick(hosts: Sequence[Host], demand: Demand, weigh: Weigh = score) -> Host:
     """The best host. Raises NoCapacity with a sentence for each host."""
-    judged = verdicts(hosts, demand)
+    judged = verdicts(hosts, demand, weigh)
     if judged and not judged[0].reason:
         return judged[0].host
     reasons = [f"{v.host.name}: {v.reason}" for v in judged]

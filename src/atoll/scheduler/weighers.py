@@ -11,6 +11,10 @@ def free_vcpus(host: Host) -> float:
     return 1 - host.vcpus_used / max(1, host.vcpus)
 
 
+def free_disk(host: Host) -> float:
+    return 1 - host.disk_gib_used / max(1, host.disk_gib)
+
+
 def score(host: Host) -> float:
     """Memory cannot be shared, so it counts more."""
     return 0.7 * free_memory(host) + 0.3 * free_vcpus(host)

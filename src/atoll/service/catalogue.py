@@ -1,7 +1,8 @@
 """Use cases of plans and regions, and the catalogue that a new Atoll starts with."""
 
+import contextlib
 import tomllib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -42,7 +43,7 @@ def read_catalogue(path: Path) -> Catalogue:
 
 
 async def ensure(
-    store: Store, clock: Clock, new_ids: Ids, catalogue: Catalogue, region: str
+    store: Store, clock: Clock, new_ids: Ids, catalogue: Catalogue, regions: Sequence[str]
 ) -> None:
     """Adds what is missing; what an operator changed stays as it is."""
     now_ms = clock.now_ms()
@@ -50,8 +51,9 @@ async def ensure(
         for plan in catalogue.types:
             if await tx.plans.find(plan.id) is None:
                 tx.plans.add(plan)
-        if await tx.regions.find(region) is None:
-            tx.regions.add(Region(id=region, description="where this Atoll runs"))
+        for region in set(regions):
+            if await tx.regions.find(region) is None:
+                tx.regions.add(Region(id=region, description="where this Atoll runs"))
         there = await tx.images.page(Filter(project_id=CATALOGUE, limit=ROWS_MAX))
         names = {image.name for image in there}
         for entry in catalogue.images:
@@ -71,6 +73,19 @@ async def ensure(
                         updated_at_ms=now_ms,
                     )
                 )
+
+
+async def adopt(store: Store, plan: Plan | None = None, region: Region | None = None) -> None:
+    """What a dialect knows under a name of its own becomes known here, when it is first used."""
+    read = store.read()
+    if plan is not None and await read.plans.find(plan.id) is None:
+        with contextlib.suppress(AlreadyExists):
+            async with store.transaction() as tx:
+                tx.plans.add(plan)
+    if region is not None and await read.regions.find(region.id) is None:
+        with contextlib.suppress(AlreadyExists):
+            async with store.transaction() as tx:
+                tx.regions.add(region)
 
 
 def create_plan(command: CreatePlan) -> Callable[[Case], Awaitable[Accepted[Plan]]]:

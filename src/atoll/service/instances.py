@@ -44,7 +44,7 @@ from atoll.service.desk import Accepted, Case, require
 KEYS_MAX = 100
 GROUPS_MAX = 50
 GRACE_S_MAX = 3600
-REGIONS_LOOKED_AT = 2
+REGIONS_MAX = 1000
 POWER = {
     "start": (instance_power.START, Goal.RUNNING),
     "stop": (instance_power.STOP, Goal.STOPPED),
@@ -58,7 +58,7 @@ replace = msgspec.structs.replace
 def create(command: CreateInstance) -> Callable[[Case], Awaitable[Accepted[Instance]]]:
     async def use_case(case: Case) -> Accepted[Instance]:
         case.require("write")
-        references.require_name(command.name)
+        references.require_label(command.name)
         references.require_name(command.hostname, "hostname", lowest=0)
         require_labels(command.labels)
         require_user_data(command.user_data)
@@ -216,10 +216,11 @@ async def region_of(tx: Transaction, name: str | None) -> str:
                 f"spec.region: there is no region {name!r}; see /v1/regions", field="spec.region"
             )
         return name
-    regions = await tx.regions.page(Filter(limit=REGIONS_LOOKED_AT))
+    found = await tx.regions.page(Filter(limit=REGIONS_MAX))
+    regions = [region for region in found if region.served_by is None]
     if len(regions) == 1:
         return regions[0].id
-    if await tx.regions.find("local") is not None:
+    if any(region.id == "local" for region in regions):
         return "local"
     raise Invalid("spec.region is needed; see /v1/regions", field="spec.region")
 
@@ -277,7 +278,7 @@ async def changes_of(case: Case, instance: Instance, command: UpdateInstance) ->
     """Which fields of the instance become another. Raises Invalid."""
     changes: dict[str, Any] = {}
     if command.name is not None:
-        references.require_name(command.name)
+        references.require_label(command.name)
         changes["name"] = command.name
     if command.labels is not None:
         require_labels(command.labels)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from atoll.domain.instances import Instance
+from atoll.operations.placing import demand_of
 from atoll.operations.registry import WORKFLOWS
 from atoll.ports import Filter, Transaction
-from atoll.scheduler.placement import Demand, Verdict, verdicts
+from atoll.scheduler.placement import Verdict, verdicts
 
 HOSTS_MAX = 1000
 
@@ -47,7 +48,5 @@ async def of_instance(tx: Transaction, instance: Instance, kind: str) -> Preview
 
 
 async def hosts_for(tx: Transaction, instance: Instance) -> list[Verdict]:
-    snapshot_id = instance.resolved.snapshot_id
-    snapshot = await tx.snapshots.find(snapshot_id) if snapshot_id else None
-    demand = Demand.of(instance, host_id=snapshot.host_id if snapshot else None)
-    return verdicts(await tx.hosts.page(Filter(limit=HOSTS_MAX)), demand)
+    hosts = await tx.hosts.page(Filter(limit=HOSTS_MAX))
+    return verdicts(hosts, await demand_of(tx, instance))

@@ -44,6 +44,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "attachVolume": {"instance_id": "web-server-01"},
     "resizeVolume": {"size_gb": 40},
     "createSnapshot": named("before-upgrade", instance_id="web-server-01"),
+    "cloneSnapshot": {"region": "far", "name": "before-upgrade-far"},
     "updateSnapshot": {"metadata": {"name": "before-the-upgrade"}},
     "createFloatingIp": named("front", instance_id="web-server-01"),
     "updateFloatingIp": {"metadata": {"labels": {"service": "front"}}},

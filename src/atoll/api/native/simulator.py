@@ -17,8 +17,9 @@ from atoll.service.desk import require
 
 Verb = Literal[
     "*", "ensure_image", "remove_image", "ensure_volume", "remove_volume", "ensure_snapshot",
-    "remove_snapshot", "ensure_running", "ensure_configured", "ensure_stopped", "remove",
-    "inspect", "list", "read_log", "read_screen", "measure", "open_console",
+    "remove_snapshot", "ensure_export", "read_export", "remove_export", "inspect_import",
+    "write_import", "remove_import", "ensure_running", "ensure_configured", "ensure_stopped",
+    "remove", "inspect", "list", "read_log", "read_screen", "measure", "open_console",
 ]  # fmt: skip
 
 

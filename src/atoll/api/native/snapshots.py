@@ -9,7 +9,7 @@ from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import Metadata, Name, NewMetadata, Text, Wire
-from atoll.domain.commands import CreateSnapshot
+from atoll.domain.commands import CloneSnapshot, CreateSnapshot
 from atoll.domain.snapshots import Snapshot
 from atoll.ports import Rows, Transaction
 from atoll.service import owned, snapshots
@@ -25,6 +25,13 @@ class SnapshotSpecIn(Wire, kw_only=True):
 class CreateSnapshotBody(Wire, kw_only=True):
     metadata: NewMetadata
     spec: SnapshotSpecIn
+
+
+class CloneSnapshotBody(Wire, kw_only=True):
+    """Without a name the copy is called as the first."""
+
+    region: Name
+    name: Name | None = None
 
 
 class SnapshotSpec(msgspec.Struct, kw_only=True):
@@ -124,6 +131,15 @@ class Snapshots(Controller):
         command = named.parse_update(request, data)
         use_case = owned.update(rows, snapshots.NOUN, snapshot_id, command, unique=False)
         return await wire.mutate(request, use_case, lambda a: show(a.thing))
+
+    @post("/{snapshot_id:str}/clone", operation_id="cloneSnapshot", status_code=202,
+          summary="Copy a snapshot to another region", responses=wire.ACCEPTED)  # fmt: skip
+    async def clone(
+        self, request: Call, snapshot_id: FromPath[str], data: JSONBody[CloneSnapshotBody]
+    ) -> Response[bytes]:
+        command = CloneSnapshot(region=data.region, name=data.name)
+        use_case = snapshots.clone(snapshot_id, command)
+        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
 
     @delete("/{snapshot_id:str}", operation_id="deleteSnapshot", status_code=202,
             summary="Destroy a snapshot", responses=wire.ACCEPTED)  # fmt: skip

@@ -1,0 +1,62 @@
+"""A snapshot's copies: further hosts that have what it holds, under the same id.
+
+Called by what makes root volumes of snapshots on any host. A copy stays until the snapshot is
+deleted: the next one who wants it there finds it.
+"""
+
+from atoll.domain.errors import DriverUnavailable
+from atoll.domain.hosts import HostState
+from atoll.domain.snapshots import Snapshot
+from atoll.messages import Parcel, ParcelKind, RemoveImport, RemoveSnapshot
+from atoll.operations.steps import Retry, StepContext
+from atoll.operations.transfer import Way, bring, look, remove_exports
+
+
+def parcel_of(snapshot: Snapshot) -> Parcel:
+    return Parcel(kind=ParcelKind.SNAPSHOT, id=snapshot.id, size_gib=snapshot.disk_gib)
+
+
+async def expect_copy(context: StepContext, snapshot_id: str, host_id: str) -> None:
+    """Before anything is made there: deleting the snapshot has to know where it may be."""
+    snapshot = await context.tx.snapshots.get(snapshot_id)
+    if host_id not in snapshot.hosts:
+        context.tx.snapshots.change(snapshot, copies=(*snapshot.copies, host_id))
+
+
+async def bring_copy(context: StepContext, snapshot_id: str, host_id: str) -> Retry | None:
+    """To a host that is expected to have one."""
+    snapshot = await context.tx.snapshots.get(snapshot_id)
+    parcel = parcel_of(snapshot)
+    if host_id == snapshot.host_id:
+        return None
+    if (await look(context, host_id, parcel)).complete:
+        await remove_exports(context, set(snapshot.hosts) - {host_id})
+        return None
+    keeper = await keeper_of(context, snapshot, besides=host_id)
+    answer = await bring(context, Way(keeper, parcel, host_id, parcel))
+    if isinstance(answer, Retry):
+        return answer
+    # Nothing changes, unless the snapshot was deleted meanwhile: then this is not committed.
+    context.tx.snapshots.change(snapshot)
+    return None
+
+
+async def keeper_of(context: StepContext, snapshot: Snapshot, *, besides: str) -> str:
+    """A host that has all of it, and answers."""
+    for host_id in snapshot.hosts:
+        host = await context.tx.hosts.find(host_id)
+        if host_id == besides or host is None or host.state is not HostState.READY:
+            continue
+        if (await look(context, host_id, parcel_of(snapshot))).complete:
+            return host_id
+    raise DriverUnavailable(f"no host that has snapshot {snapshot.name} answers")
+
+
+async def give_up_copy(context: StepContext, snapshot_id: str, host_id: str) -> None:
+    """What has arrived of it goes. A complete copy stays: others may use it by now."""
+    snapshot = await context.tx.snapshots.find(snapshot_id)
+    if snapshot is None:
+        await context.ask(host_id, RemoveSnapshot(snapshot_id=snapshot_id))
+    elif host_id != snapshot.host_id:
+        await context.ask(host_id, RemoveImport(parcel=parcel_of(snapshot)))
+        await remove_exports(context, set(snapshot.hosts) - {host_id})

@@ -1,0 +1,90 @@
+"""Brings what a volume or a snapshot holds from one host to another, piece by piece.
+
+Called by steps. One call copies for a moment and says how far it is: how much has arrived is known
+to the host where it arrives, so whoever goes on after a crash goes on there. What is laid out for
+it on the other host bears the operation's id, and goes with the parcel itself at the latest.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from atoll.domain.errors import DriverElsewhere
+from atoll.domain.hosts import HostState
+from atoll.messages import (
+    EnsureExport,
+    ExportFacts,
+    ImportFacts,
+    InspectImport,
+    Parcel,
+    ReadExport,
+    RemoveExport,
+    WriteImport,
+)
+from atoll.operations.steps import Retry, StepContext
+
+PIECE_BYTES = 2**20
+RUN_S = 2.0
+LAY_OUT_S = 50.0
+
+
+@dataclass(frozen=True)
+class Way:
+    """`source` and `target` are the same parcel, each as its host knows it."""
+
+    from_host: str
+    source: Parcel
+    to_host: str
+    target: Parcel
+
+
+async def bring(context: StepContext, way: Way) -> Retry | ImportFacts:
+    """The facts, once all of it is there."""
+    facts = await look(context, way.to_host, way.target)
+    if not facts.complete:
+        request = EnsureExport(export_id=context.operation.id, parcel=way.source)
+        export = await context.ask(way.from_host, request, timeout_s=LAY_OUT_S)
+        assert isinstance(export, ExportFacts), "an export is answered by facts"
+        facts = await copy_some(context, way, export, facts)
+        if not facts.complete:
+            percent = 100.0 * facts.size_bytes / export.size_bytes
+            return Retry(0.0, f"{percent:.0f} % copied", percent)
+    await remove_exports(context, {way.from_host})
+    return facts
+
+
+async def look(context: StepContext, host_id: str, parcel: Parcel) -> ImportFacts:
+    facts = await context.ask(host_id, InspectImport(parcel=parcel))
+    assert isinstance(facts, ImportFacts), "an import is answered by facts"
+    return facts
+
+
+async def copy_some(
+    context: StepContext, way: Way, export: ExportFacts, facts: ImportFacts
+) -> ImportFacts:
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + RUN_S
+    while not facts.complete and loop.time() < until_s:
+        offset = facts.size_bytes
+        wanted = ReadExport(export_id=export.id, offset=offset, bytes_max=PIECE_BYTES)
+        data = await context.ask(way.from_host, wanted)
+        assert isinstance(data, bytes), "an export is read as bytes"
+        piece = WriteImport(
+            parcel=way.target, size_bytes=export.size_bytes, checksum=export.checksum,
+            offset=offset, data=data,
+        )  # fmt: skip
+        answer = await context.ask(way.to_host, piece)
+        assert isinstance(answer, ImportFacts), "an import is answered by facts"
+        facts = answer
+    return facts
+
+
+async def remove_exports(context: StepContext, host_ids: Iterable[str]) -> None:
+    """What this operation may have laid out there. A host that is lost, or another process's, keeps
+    it until the parcel itself goes."""
+    for host_id in host_ids:
+        host = await context.tx.hosts.find(host_id)
+        if host is not None and host.state is HostState.READY:
+            with suppress(DriverElsewhere):
+                await context.ask(host_id, RemoveExport(export_id=context.operation.id))
