@@ -11,6 +11,7 @@ AtollError
 │   │   ├── AlreadyExists
 │   │   ├── InUse
 │   │   ├── Protected
+│   │   ├── Busy             an operation goes on about it: ask again when that has ended
 │   │   └── KeyReused        an Idempotency-Key came back with another request
 │   ├── QuotaExceeded        the project would have more than it may
 │   ├── VersionMismatch      the caller's If-Match is no longer true
@@ -23,6 +24,7 @@ AtollError
     │   └── DriverElsewhere  the host's agent is not to be reached from this process
     ├── DriverUnavailable    may work later: retry with backoff
     └── DriverRefused        will never work as asked
+        └── HostRemoved      the host is gone for good, or never was
 """
 
 from collections.abc import Sequence
@@ -82,6 +84,10 @@ class InUse(Conflict):
 
 class Protected(Conflict):
     code = "PROTECTED"
+
+
+class Busy(Conflict):
+    code = "BUSY"
 
 
 class KeyReused(Conflict):
@@ -147,3 +153,7 @@ class DriverUnavailable(DriverError):
 
 class DriverRefused(DriverError):
     code = "DRIVER_REFUSED"
+
+
+class HostRemoved(DriverRefused):
+    code = "HOST_REMOVED"

@@ -6,8 +6,11 @@ import msgspec
 
 
 class HostState(StrEnum):
+    """`removing`: it was lost for good, and what was on it is being ended."""
+
     READY = "ready"
     LOST = "lost"
+    REMOVING = "removing"
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):

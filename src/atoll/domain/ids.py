@@ -43,6 +43,11 @@ def native(prefix: str, bits: int) -> str:
     return f"{prefix}-{''.join([PAIRS[(bits >> shift) & 1023] for shift in SHIFTS])}"
 
 
+def first_of(prefix: str, at_ms: int) -> str:
+    """All ids that were made before this moment are smaller, all others are not."""
+    return native(prefix, max(0, at_ms) << 80)
+
+
 def bits_of(native_id: str) -> int:
     """The 128 bits of a native id. Raises ValueError where it is not one."""
     letters = native_id.rpartition("-")[2]

@@ -2,6 +2,7 @@
 
 import hashlib
 import ipaddress
+from collections.abc import Iterable
 
 import msgspec
 
@@ -9,12 +10,18 @@ from atoll.domain.errors import Invalid
 
 SUBNET_PREFIX_MIN, SUBNET_PREFIX_MAX = 8, 29
 RESERVED_AT_START = 4
+# Where a VPC lies whose author names no range.
+CHOSEN_FROM, CHOSEN_PREFIX = "10.0.0.0/8", 20
 
 
 class Vpc(msgspec.Struct, frozen=True, kw_only=True):
+    """Without a `region` it is in all of them."""
+
     id: str
     project_id: str
     name: str
+    description: str = ""
+    region: str = ""
     cidr: str
     labels: dict[str, str] = {}
     version: int = 1
@@ -40,6 +47,16 @@ def cidr_of(text: str, field: str) -> ipaddress.IPv4Network:
         raise Invalid(f"{field}: {error}; write it as 10.0.0.0/16", field=field) from error
 
 
+def range_of(text: str, field: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """The same, or one of IPv6. Raises Invalid."""
+    if ":" not in text:
+        return cidr_of(text, field)
+    try:
+        return ipaddress.IPv6Network(text)
+    except ValueError as error:
+        raise Invalid(f"{field}: {error}; write it as 2001:db8::/32", field=field) from error
+
+
 def private_cidr_of(text: str, field: str) -> ipaddress.IPv4Network:
     """The same for a VPC or subnet, whose size and range are bounded. Raises Invalid."""
     network = cidr_of(text, field)
@@ -52,6 +69,16 @@ def private_cidr_of(text: str, field: str) -> ipaddress.IPv4Network:
     if not network.is_private or network.is_loopback or network.is_link_local:
         raise Invalid(f"{field}: {network} is not a private range (RFC 1918)", field=field)
     return network
+
+
+def free_cidrs(taken: Iterable[str]) -> list[str]:
+    """Ranges for a new VPC that overlap none of these."""
+    others = [ipaddress.IPv4Network(cidr) for cidr in taken]
+    return [
+        str(network)
+        for network in ipaddress.IPv4Network(CHOSEN_FROM).subnets(new_prefix=CHOSEN_PREFIX)
+        if not any(network.overlaps(other) for other in others)
+    ]
 
 
 def mac_of(bits: int) -> str:

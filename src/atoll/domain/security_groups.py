@@ -1,11 +1,13 @@
 """Named sets of firewall rules."""
 
+from collections.abc import Iterable
 from enum import StrEnum
+from itertools import count
 
 import msgspec
 
 from atoll.domain.errors import Invalid
-from atoll.domain.networks import cidr_of
+from atoll.domain.networks import range_of
 
 RULES_MAX = 100
 
@@ -23,8 +25,10 @@ class Protocol(StrEnum):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """`port` to `port_max`, both included; none of both means every port. `group` is the id of a
-    security group: the rule is then for its members in the same network, and `cidr` is nothing."""
+    """`port` to `port_max`, both included; none of both means every port. `cidr` is a range of
+    IPv4, where 0.0.0.0/0 stands for everybody, or of IPv6. `group` is the id of a security group:
+    the rule is then for its members in the same network, and `cidr` is nothing. `number` is its own
+    in the group, from 1, for as long as it is there."""
 
     direction: Direction = Direction.INGRESS
     protocol: Protocol
@@ -32,16 +36,20 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     port_max: int | None = None
     cidr: str = "0.0.0.0/0"
     group: str | None = None
+    notes: str = ""
+    number: int = 0
 
 
 class SecurityGroup(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     project_id: str
     name: str
+    description: str = ""
     rules: tuple[Rule, ...] = ()
     labels: dict[str, str] = {}
     version: int = 1
     created_at_ms: int
+    updated_at_ms: int = 0
 
 
 DEFAULT_GROUP = "default"
@@ -58,6 +66,21 @@ WEB_RULES = tuple(Rule(protocol=Protocol.TCP, port=port, port_max=port) for port
 BUILT_IN = {DEFAULT_GROUP: DEFAULT_RULES, STANDARD_GROUP: (*WEB_RULES, *DEFAULT_RULES)}
 
 
+def numbered(rules: Iterable[Rule], before: Iterable[Rule] = ()) -> tuple[Rule, ...]:
+    """Rules that are as they were before keep their numbers, new ones get the next."""
+    known = {msgspec.structs.replace(rule, number=0): rule.number for rule in before}
+    given = [
+        rule if rule.number else msgspec.structs.replace(rule, number=known.pop(rule, 0))
+        for rule in rules
+    ]
+    highest = max([0, *known.values(), *(rule.number for rule in given)])
+    following = count(highest + 1)
+    return tuple(
+        rule if rule.number else msgspec.structs.replace(rule, number=next(following))
+        for rule in given
+    )
+
+
 def require_rules(rules: tuple[Rule, ...]) -> None:
     """Raises Invalid, naming the rule by its place."""
     if len(rules) > RULES_MAX:
@@ -65,7 +88,7 @@ def require_rules(rules: tuple[Rule, ...]) -> None:
     for index, rule in enumerate(rules):
         field = f"spec.rules.{index}"
         if rule.cidr != "0.0.0.0/0":
-            cidr_of(rule.cidr, f"{field}.cidr")
+            range_of(rule.cidr, f"{field}.cidr")
         if rule.port is None:
             if rule.port_max is not None:
                 raise Invalid(f"{field}.port_max stands without port", field=f"{field}.port_max")

@@ -36,6 +36,7 @@ class StartupScript(msgspec.Struct, frozen=True, kw_only=True):
     script: str
     version: int = 1
     created_at_ms: int
+    updated_at_ms: int = 0
 
 
 def require_script(script: str) -> None:

@@ -7,11 +7,13 @@ import msgspec
 
 class TimerKind(StrEnum):
     """`expire`: the instance is deleted. `purge`: a deleted instance can no longer be recovered.
-    `backup`: a snapshot is taken, and the timer is set anew."""
+    `backup`: a snapshot is taken, and the timer is set anew. `restart`: a guest that crashed again
+    and again is started once more."""
 
     EXPIRE = "expire"
     PURGE = "purge"
     BACKUP = "backup"
+    RESTART = "restart"
 
 
 class Backups(msgspec.Struct, frozen=True, kw_only=True):

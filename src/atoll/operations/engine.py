@@ -18,6 +18,7 @@ from atoll.domain.errors import (
     DriverBusy,
     DriverRefused,
     DriverUnavailable,
+    HostRemoved,
     Lost,
     Refused,
     StoreUnavailable,
@@ -244,7 +245,8 @@ class Engine:
                 async with asyncio.timeout(step.timeout_s):
                     retry = await work(self._context(operation, tx))
                 if retry is not None:
-                    tx.discard()
+                    if not retry.keep:
+                        tx.discard()
                     self._release(tx, operation, retry)
                     return None
             self._record(tx, operation, step, direction)
@@ -400,6 +402,8 @@ class Engine:
 
 
 def attempts_for(step: Step, error: Exception, *, undoing: bool) -> int:
+    if isinstance(error, HostRemoved):
+        return 1
     away = isinstance(error, DriverUnavailable | StoreUnavailable)
     if undoing:
         # As many as there is time for: the undo's deadline ends them.

@@ -135,8 +135,13 @@ async def groups_of(context: StepContext, instance: Instance) -> list[SecurityGr
 
 
 def rules_of(groups: list[SecurityGroup]) -> tuple[Rule, ...]:
-    """Of all groups together. Where none of them says what may go out, everything may."""
-    rules = tuple(rule for group in groups for rule in group.rules)
+    """Of all groups together, without what only their owners look at. Where none of them says what
+    may go out, everything may."""
+    rules = tuple(
+        msgspec.structs.replace(rule, number=0, notes="")
+        for group in groups
+        for rule in group.rules
+    )
     if any(rule.direction is Direction.EGRESS for rule in rules):
         return rules
     return (*rules, ALL_MAY_GO_OUT)

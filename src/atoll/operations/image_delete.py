@@ -4,7 +4,9 @@ from contextlib import suppress
 
 from atoll.domain.errors import DriverElsewhere
 from atoll.domain.hosts import HostState
+from atoll.domain.instances import Instance
 from atoll.domain.operations import OperationState
+from atoll.domain.snapshots import Snapshot
 from atoll.messages import RemoveImage
 from atoll.operations.guests import note
 from atoll.operations.steps import Step, StepContext, Workflow
@@ -23,11 +25,17 @@ async def remove_copies(context: StepContext) -> None:
 
 async def settle(context: StepContext, outcome: OperationState) -> None:
     image = await context.tx.images.get(context.operation.resource_id)
-    if outcome is OperationState.DONE:
+    using = Filter(uses=image.id, limit=1)
+    users: list[Instance | Snapshot] = [
+        *await context.tx.instances.page(using),
+        *await context.tx.snapshots.page(using),
+    ]
+    if outcome is OperationState.DONE and not users:
         context.tx.images.remove(image)
         note(context, "image.deleted")
         return
-    reason = context.operation.error_message or ""
+    in_use = f"not deleted: {users[0].id} came to use it" if users else ""
+    reason = context.operation.error_message or in_use
     context.tx.images.change(image, doing=None, reason=reason, updated_at_ms=context.now_ms)
 
 

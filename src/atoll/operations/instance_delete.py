@@ -20,7 +20,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     """A deletion that failed can be asked for again: the goal stays `deleted`."""
     instance = await instance_of(context)
     if outcome is OperationState.DONE:
-        await settle_deleted(context, instance, "")
+        await settle_deleted(context, instance, context.operation.arguments.get("reason", ""))
         return
     reason = context.operation.error_message or ""
     await settle_instance(context, instance, state=InstanceState.ERROR, reason=reason)

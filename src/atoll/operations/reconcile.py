@@ -5,16 +5,25 @@ Called by the bus for every report. It writes facts (`ready`, `stopped`), never 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 
 from atoll.domain.errors import Lost
 from atoll.domain.hosts import Host, HostState
-from atoll.domain.instances import Goal, Instance, InstanceState
+from atoll.domain.instances import (
+    Goal,
+    Instance,
+    InstanceState,
+    crashes_by,
+    restart_pause_s,
+)
+from atoll.domain.timers import TimerKind
 from atoll.messages import GuestFacts, GuestReport, HostReport, Power, Report
 from atoll.operations import instance_configure, instance_power
 from atoll.operations.steps import Workflow
+from atoll.operations.timekeeper import set_timer
 from atoll.operations.unasked import Unasked
 from atoll.ports import Clock, Filter, Ids, Store, Transaction
 
@@ -61,6 +70,8 @@ class Reconciler:
         now_ms = self._clock.now_ms()
         async with self._store.transaction() as tx:
             known = await tx.hosts.find(report.host_id)
+            if known is not None and known.state is HostState.REMOVING:
+                return
             capacity = report.capacity
             facts: dict[str, Any] = {
                 "name": report.name, "region": report.region, "capabilities": report.capabilities,
@@ -106,14 +117,16 @@ class Reconciler:
                 async with self._store.transaction() as tx:
                     instance = await tx.instances.find(facts.id)
                     if instance is not None and belongs(instance, host_id, seen_at_ms):
-                        self._write(tx, instance, judge(instance, facts, self._clock.now_ms()))
+                        await self._write(
+                            tx, instance, judge(instance, facts, self._clock.now_ms())
+                        )
             except Lost:
                 continue
             self._wake()
             return
         log.warning("a guest's report was overtaken", guest=facts.id)
 
-    def _write(self, tx: Transaction, instance: Instance, verdict: "Verdict | None") -> None:
+    async def _write(self, tx: Transaction, instance: Instance, verdict: "Verdict | None") -> None:
         if verdict is None:
             return
         change = Unasked(tx, self._clock.now_ms(), self._ids)
@@ -121,23 +134,28 @@ class Reconciler:
             change.begin(instance, verdict.follow_up, **verdict.changes)
         else:
             tx.instances.change(instance, updated_at_ms=change.now_ms, **verdict.changes)
+        if verdict.restart_at_ms is not None:
+            await set_timer(tx, TimerKind.RESTART, instance, verdict.restart_at_ms)
         if verdict.event is not None:
             change.note(instance, verdict.event)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a report changes of an instance, and what is told of it."""
+    """What a report changes of an instance, what is told of it, and what comes of it: at once, or
+    later."""
 
     changes: dict[str, Any]
     event: str | None = None
     follow_up: Workflow | None = None
+    restart_at_ms: int | None = None
 
 
 def judge(instance: Instance, facts: GuestFacts, now_ms: int) -> Verdict | None:
     """None where the instance knows it already, or where the operation that is going on will
     see to it. Readiness is believed at once; of power, only what happened by itself: a guest that
-    crashed is started again, one that shut itself down stays down."""
+    crashed is started again, after a pause where it crashes again and again; one that shut
+    itself down stays down."""
     running = facts.power is Power.RUNNING
     if running and instance.outdated and instance.doing is None:
         return Verdict({"outdated": False}, follow_up=instance_configure.WORKFLOW)
@@ -163,8 +181,21 @@ def judge(instance: Instance, facts: GuestFacts, now_ms: int) -> Verdict | None:
         "running_since_ms": None,
     }
     if facts.crashed and instance.goal is Goal.RUNNING:
-        return Verdict(stopped, "instance.crashed", follow_up=instance_power.START)
+        return crashed(instance, stopped, now_ms)
     return Verdict({**stopped, "goal": Goal.STOPPED}, "instance.stopped")
+
+
+def crashed(instance: Instance, stopped: dict[str, Any], now_ms: int) -> Verdict:
+    crashes = crashes_by(instance, now_ms)
+    pause_s = restart_pause_s(crashes)
+    changes = {**stopped, "crashes": crashes}
+    if pause_s == 0:
+        return Verdict(changes, "instance.crashed", follow_up=instance_power.START)
+    at_ms = now_ms + pause_s * 1000
+    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
+    why = f"it crashed {crashes} times; it is started again at {moment:%Y-%m-%dT%H:%M:%SZ}"
+    changes["reason"] = f"{why} ({stopped['reason']})" if stopped["reason"] else why
+    return Verdict(changes, "instance.crashed", restart_at_ms=at_ms)
 
 
 def absent(instance: Instance) -> GuestFacts:

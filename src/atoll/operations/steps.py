@@ -10,20 +10,34 @@ from dataclasses import dataclass
 from typing import Any
 
 from atoll.domain import ids
+from atoll.domain.errors import DriverElsewhere, DriverUnavailable, HostRemoved
+from atoll.domain.hosts import HostState
 from atoll.domain.operations import Operation, OperationState
-from atoll.messages import Reply, Request
+from atoll.messages import (
+    RemoveExport,
+    RemoveGuest,
+    RemoveImage,
+    RemoveImport,
+    RemoveSnapshot,
+    RemoveVolume,
+    Reply,
+    Request,
+)
 from atoll.ports import Bus, Ids, Transaction
 
 SYSTEM = "system"
+REMOVALS = (RemoveExport, RemoveGuest, RemoveImage, RemoveImport, RemoveSnapshot, RemoveVolume)
 
 
 @dataclass(frozen=True)
 class Retry:
-    """Not yet: do the step again after `after_s` seconds. Not a failure."""
+    """Not yet: do the step again after `after_s` seconds. Not a failure. What the step wrote is
+    forgotten, unless it is to `keep`: for a step that goes on where it was."""
 
     after_s: float
     reason: str
     percent: float | None = None
+    keep: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,17 @@ class StepContext:
     ids: Ids
 
     async def ask(self, host_id: str, request: Request, *, timeout_s: float = 30) -> Reply:
-        return await self.bus.request(host_id, request, timeout_s=timeout_s)
+        """Of a host that is being removed there is nothing left to remove. Raises HostRemoved
+        where anything else is asked of it."""
+        try:
+            return await self.bus.request(host_id, request, timeout_s=timeout_s)
+        except (DriverElsewhere, DriverUnavailable):
+            host = await self.tx.hosts.find(host_id)
+            if host is not None and host.state is not HostState.REMOVING:
+                raise
+        if not isinstance(request, REMOVALS):
+            raise HostRemoved(f"host {host_id} was removed")
+        return None
 
 
 Do = Callable[[StepContext], Awaitable[Retry | None]]

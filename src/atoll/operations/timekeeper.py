@@ -1,4 +1,4 @@
-"""Starts the operations that are due by the clock: backups, expiries, purges.
+"""Starts the operations that are due by the clock: backups, expiries, purges, restarts.
 
 Any number of them may work on one database: whoever changes a timer first has it. What was due
 while nobody worked happens once, late.
@@ -15,8 +15,8 @@ from atoll.domain.errors import AtollError, Lost, QuotaExceeded
 from atoll.domain.instances import Goal, Instance, InstanceState
 from atoll.domain.quotas import Amounts, require_within
 from atoll.domain.snapshots import SnapshotKind
-from atoll.domain.timers import Timer, TimerKind
-from atoll.operations import instance_delete, snapshot_create
+from atoll.domain.timers import Backups, Timer, TimerKind, timer_id
+from atoll.operations import instance_delete, instance_power, snapshot_create
 from atoll.operations.unasked import Unasked
 from atoll.ports import Clock, Ids, Store, Transaction
 
@@ -57,7 +57,7 @@ class Timekeeper:
 
     async def _happen(self, tx: Transaction, timer: Timer) -> None:
         instance = await tx.instances.find(timer.instance_id)
-        if instance is None or is_gone(instance) or is_wanted_again(timer, instance):
+        if instance is None or is_gone(instance) or is_no_longer_due(timer, instance):
             tx.timers.remove(timer)
             return
         match timer.kind:
@@ -65,6 +65,9 @@ class Timekeeper:
                 await self._back_up(tx, timer, instance)
             case TimerKind.EXPIRE | TimerKind.PURGE:
                 self._delete(tx, timer, instance)
+            case TimerKind.RESTART:
+                tx.timers.remove(timer)
+                Unasked(tx, self._clock.now_ms(), self._ids).begin(instance, instance_power.START)
 
     def _delete(self, tx: Transaction, timer: Timer, instance: Instance) -> None:
         """What expires goes for good, unless it is protected, or was deleted and may come back. The
@@ -106,9 +109,36 @@ def is_gone(instance: Instance) -> bool:
     return instance.state is InstanceState.DELETED and instance.purge_at_ms is None
 
 
-def is_wanted_again(timer: Timer, instance: Instance) -> bool:
-    """Its retirement failed or was taken back."""
-    return timer.kind is TimerKind.PURGE and instance.purge_at_ms is None
+def is_no_longer_due(timer: Timer, instance: Instance) -> bool:
+    """Its retirement failed or was taken back; it was started or stopped by somebody else."""
+    match timer.kind:
+        case TimerKind.PURGE:
+            return instance.purge_at_ms is None
+        case TimerKind.RESTART:
+            return instance.goal is not Goal.RUNNING or instance.state is not InstanceState.STOPPED
+    return False
+
+
+async def set_timer(
+    tx: Transaction,
+    kind: TimerKind,
+    instance: Instance,
+    due_at_ms: int,
+    backups: Backups | None = None,
+) -> Timer:
+    known = await tx.timers.find(timer_id(kind, instance.id))
+    if known is not None:
+        return tx.timers.change(known, due_at_ms=due_at_ms, backups=backups)
+    timer = Timer(
+        id=timer_id(kind, instance.id),
+        project_id=instance.project_id,
+        kind=kind,
+        instance_id=instance.id,
+        due_at_ms=due_at_ms,
+        backups=backups,
+    )
+    tx.timers.add(timer)
+    return timer
 
 
 def next_ms(cron: str, after_ms: int) -> int:

@@ -1,7 +1,7 @@
 """What happens to an instance unasked: by the clock, or because its host said so."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from atoll.domain import ids
 from atoll.domain.events import Event
@@ -9,6 +9,13 @@ from atoll.domain.instances import Instance
 from atoll.domain.operations import Operation
 from atoll.operations.steps import Workflow
 from atoll.ports import Ids, Transaction
+
+
+class Owned(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def project_id(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,12 @@ class Unasked:
         go_on(self.tx, instance, operation, self.now_ms, **changes)
         return operation
 
-    def note(self, instance: Instance, kind: str, data: dict[str, Any] | None = None) -> None:
+    def note(self, thing: Owned, kind: str, data: dict[str, Any] | None = None) -> None:
         self.tx.events.add(
             Event(
-                project_id=instance.project_id,
+                project_id=thing.project_id,
                 kind=kind,
-                resource_id=instance.id,
+                resource_id=thing.id,
                 data=data or {},
                 at_ms=self.now_ms,
             )

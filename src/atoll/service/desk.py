@@ -141,13 +141,13 @@ class Desk:
     ) -> Answer:
         """The answer as it was first given. Raises KeyReused where the key came with another
         request before, and Conflict where others were faster too many times."""
-        for _ in range(RACES_MAX):
+        for race in range(RACES_MAX):
             if once is not None:
                 first = await self.store.read().idempotency.find(caller.key_id, once.key)
                 if first is not None:
                     return replay(first, once)
             try:
-                async with self.store.transaction() as tx:
+                async with self.store.transaction(fresh=race > 0) as tx:
                     case = Case(caller, tx, self.clock.now_ms(), self._ids)
                     answer = render(await use_case(case))
                     if once is not None:

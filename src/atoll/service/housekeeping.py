@@ -1,23 +1,116 @@
-"""What has to be thrown away from time to time."""
+"""Throws away what is old, little by little: nothing that Atoll writes down grows for ever."""
 
-from atoll.domain.errors import AtollError
-from atoll.ports import Clock, Store
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
 
+import structlog
+
+from atoll.domain import ids
+from atoll.domain.errors import Lost
+from atoll.domain.instances import Instance, InstanceState
+from atoll.domain.timers import TimerKind, timer_id
+from atoll.ports import Clock, Filter, Forgets, Store, Transaction
+
+log = structlog.get_logger()
 EVERY_S = 3600.0
-ANSWERS_KEPT_MS = 24 * 3600 * 1000
+DAY_MS = 24 * 3600 * 1000
+ANSWERS_KEPT_DAYS = 1
+# So few at once, with a pause after them, that requests do not notice.
+BATCH = 100
+PAUSE_S = 0.05
+PROJECTS_A_PAGE = 1000
 
 
-async def run(store: Store, clock: Clock) -> None:
-    """Until it is cancelled."""
+@dataclass(frozen=True)
+class Keep:
+    """For how many days: operations that have ended, events and deleted instances; and audit
+    records. 0 is for ever."""
+
+    days: int = 30
+    audit_days: int = 0
+
+
+async def run(store: Store, clock: Clock, keep: Keep) -> None:
+    """Until it is cancelled. What cannot be tidied now is tidied next time."""
     while True:
-        await tidy(store, clock)
+        try:
+            await tidy(store, clock, keep)
+        except Exception as error:
+            log.warning("could not tidy", error=str(error))
         await clock.sleep(EVERY_S)
 
 
-async def tidy(store: Store, clock: Clock) -> None:
-    """First answers are kept for a day. What cannot be tidied now is tidied next time."""
-    try:
-        async with store.transaction() as tx:
-            tx.idempotency.forget(clock.now_ms() - ANSWERS_KEPT_MS)
-    except AtollError:
+async def tidy(store: Store, clock: Clock, keep: Keep) -> None:
+    read = store.read()
+    kept_days: list[tuple[Forgets, int]] = [
+        (read.idempotency, ANSWERS_KEPT_DAYS),
+        (read.operations, keep.days),
+        (read.events, keep.days),
+        (read.audit, keep.audit_days),
+    ]
+    for rows, days in kept_days:
+        if days:
+            before_ms = clock.now_ms() - days * DAY_MS
+            while await rows.forget(before_ms, BATCH):
+                await clock.sleep(PAUSE_S)
+    if keep.days:
+        await forget_instances(store, clock, clock.now_ms() - keep.days * DAY_MS)
+
+
+async def forget_instances(store: Store, clock: Clock, before_ms: int) -> None:
+    async for project_id in project_ids(store):
+        async for batch in deleted_ones(store, project_id, before_ms):
+            with suppress(Lost):  # another server is at it
+                await forget_batch(store, batch)
+            await clock.sleep(PAUSE_S)
+
+
+async def forget_batch(store: Store, batch: list[Instance]) -> None:
+    async with store.transaction(fresh=True) as tx:
+        for instance in batch:
+            await forget_instance(tx, instance)
+
+
+async def forget_instance(tx: Transaction, instance: Instance) -> None:
+    """Its addresses and names were given back when it was deleted."""
+    if await tx.operations.live_on(instance.id):
         return
+    for kind in TimerKind:
+        timer = await tx.timers.find(timer_id(kind, instance.id))
+        if timer is not None:
+            tx.timers.remove(timer)
+    tx.instances.remove(instance)
+
+
+async def project_ids(store: Store) -> AsyncIterator[str]:
+    after: str | None = None
+    while page := await store.read().projects.page(Filter(after=after, limit=PROJECTS_A_PAGE)):
+        for project in page:
+            yield project.id
+        after = page[-1].id
+
+
+async def deleted_ones(
+    store: Store, project_id: str, before_ms: int
+) -> AsyncIterator[list[Instance]]:
+    """Those that were deleted for good before then. Ids rise with time: one that was made later
+    was deleted later as well."""
+    ended = ((("state", (InstanceState.DELETED,)),),)
+    too_young = ids.first_of(ids.INSTANCE, before_ms)
+    after: str | None = None
+    while after is None or after < too_young:
+        wanted = Filter(project_id=project_id, any_of=ended, after=after, limit=BATCH)
+        page = await store.read().instances.page(wanted)
+        if not page:
+            return
+        after = page[-1].id
+        old = [instance for instance in page if was_deleted_before(instance, before_ms)]
+        if old:
+            yield old
+
+
+def was_deleted_before(instance: Instance, before_ms: int) -> bool:
+    """One that can still be recovered is not deleted for good."""
+    deleted_at_ms = instance.deleted_at_ms
+    return instance.purge_at_ms is None and deleted_at_ms is not None and deleted_at_ms < before_ms

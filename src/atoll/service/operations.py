@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from atoll.domain.errors import Conflict, NotFound
 from atoll.domain.images import ImageState
+from atoll.domain.instances import Resolved
 from atoll.domain.operations import ENDED, RETRYABLE, Operation, OperationState
 from atoll.domain.projects import Caller
 from atoll.domain.timers import TimerKind
@@ -78,6 +79,7 @@ async def reopen_resource(case: Case, operation: Operation) -> None:
     instance = await case.tx.instances.find(operation.resource_id)
     if instance is not None:
         if operation.kind == instance_create.WORKFLOW.kind:
+            await require_needed(case.tx, instance.resolved)
             await quotas.take(case, amounts_of(instance.spec))
             if instance.expires_at_ms is not None:
                 due_at_ms = max(instance.expires_at_ms, case.now_ms)
@@ -93,6 +95,18 @@ async def reopen_resource(case: Case, operation: Operation) -> None:
         raise Conflict(f"image {image.name} is being imported by {image.operation_id}")
     case.tx.images.change(image, state=ImageState.IMPORTING, reason="", doing=operation.kind,
                           operation_id=operation.id, updated_at_ms=case.now_ms)  # fmt: skip
+
+
+async def require_needed(tx: Transaction, resolved: Resolved) -> None:
+    """All that an instance is made with is still there. Raises Conflict."""
+    needed: list[object] = [await tx.images.find(resolved.image_id)]
+    needed += [await tx.security_groups.find(group) for group in resolved.security_group_ids]
+    if resolved.subnet_id is not None:
+        needed.append(await tx.subnets.find(resolved.subnet_id))
+    if None in needed:
+        raise Conflict(
+            "its image, its subnet or one of its security groups is gone: create it anew"
+        )
 
 
 async def waiting_for(tx: Transaction, operation: Operation) -> str:

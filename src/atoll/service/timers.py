@@ -9,6 +9,7 @@ from atoll.domain.errors import Invalid, NotFound
 from atoll.domain.instances import Instance, require_alive
 from atoll.domain.projects import Caller
 from atoll.domain.timers import Backups, Timer, TimerKind, timer_id
+from atoll.operations import timekeeper
 from atoll.operations.timekeeper import next_ms
 from atoll.ports import Transaction
 from atoll.service import references
@@ -41,19 +42,7 @@ async def set_timer(
     due_at_ms: int,
     backups: Backups | None = None,
 ) -> Timer:
-    known = await case.tx.timers.find(timer_id(kind, instance.id))
-    if known is not None:
-        return case.tx.timers.change(known, due_at_ms=due_at_ms, backups=backups)
-    timer = Timer(
-        id=timer_id(kind, instance.id),
-        project_id=instance.project_id,
-        kind=kind,
-        instance_id=instance.id,
-        due_at_ms=due_at_ms,
-        backups=backups,
-    )
-    case.tx.timers.add(timer)
-    return timer
+    return await timekeeper.set_timer(case.tx, kind, instance, due_at_ms, backups)
 
 
 async def drop_timer(case: Case, kind: TimerKind, instance: Instance) -> None:
@@ -124,5 +113,16 @@ def stop_backing_up(reference: str) -> UseCase:
         case.tx.timers.remove(timer)
         case.audit("instance.stop_backing_up", timer.instance_id)
         return Accepted(timer)
+
+    return use_case
+
+
+def ensure_no_backups(reference: str) -> Callable[[Case], Awaitable[None]]:
+    """The same, and no error where there is no schedule."""
+
+    async def use_case(case: Case) -> None:
+        case.require("write")
+        instance = await instance_meant(case.tx, case.caller, reference)
+        await drop_timer(case, TimerKind.BACKUP, instance)
 
     return use_case

@@ -5,9 +5,11 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from atoll.domain import ids
 from atoll.domain.errors import Invalid, Lost
 from atoll.domain.events import AuditRecord, Event, IdempotencyRecord
 from atoll.store import tables
+from atoll.store.forget import LIMIT, forgetting, thrown_away
 from atoll.store.rows import ColumnMapping, DocumentMapping, NounRows, encode_json
 from atoll.store.sql import Write, bind
 from atoll.store.unit import Unit
@@ -60,6 +62,20 @@ class EventRows:
         values["data"] = encode_json(added.data)
         self.unit.write(Write(query, query.place(values), topic=EVENTS_TOPIC))
 
+    async def forget(self, before_ms: int, limit: int) -> int:
+        """Events lie nearly in the order of their times, so only the first ones are looked at."""
+
+        def build() -> sa.ClauseElement:
+            oldest = sa.select(event.seq).order_by(event.seq).limit(LIMIT)
+            return (
+                tables.events.delete()
+                .where(event.seq.in_(oldest), event.at_ms < bind("before", event.at_ms))
+                .returning(event.seq)
+            )
+
+        query = self.unit.statements.get("events.forget", build)
+        return await thrown_away(self.unit, query, {"before": before_ms, "limit": limit})
+
     def _after(self, everywhere: bool) -> sa.Select[Any]:
         beyond = sa.tuple_(event.xid, event.seq) > sa.tuple_(
             bind("xid", event.xid), bind("seq", event.seq)
@@ -96,6 +112,13 @@ class AuditRows(NounRows[AuditRecord]):
     def __init__(self, unit: Unit) -> None:
         super().__init__(unit, AUDIT)
 
+    async def forget(self, before_ms: int, limit: int) -> int:
+        record = tables.audit.c
+        old = record.id < bind("before", record.id)
+        query = self._query("forget", lambda: forgetting(tables.audit, old))
+        before = ids.first_of(ids.AUDIT, before_ms)
+        return await thrown_away(self.unit, query, {"before": before, "limit": limit})
+
 
 class AnswerRows:
     """`ports.Idempotency`."""
@@ -121,10 +144,10 @@ class AnswerRows:
             )
         )
 
-    def forget(self, before_ms: int) -> None:
-        column = tables.idempotency.c.at_ms
+    async def forget(self, before_ms: int, limit: int) -> int:
+        at_ms = tables.idempotency.c.at_ms
+        old = at_ms < bind("before", at_ms)
         query = self.unit.statements.get(
-            "answers.forget",
-            lambda: tables.idempotency.delete().where(column < bind("before", column)),
+            "answers.forget", lambda: forgetting(tables.idempotency, old, order=at_ms)
         )
-        self.unit.write(Write(query, query.place({"before": before_ms})))
+        return await thrown_away(self.unit, query, {"before": before_ms, "limit": limit})

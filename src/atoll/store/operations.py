@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from atoll.domain import ids
 from atoll.domain.errors import Lost
 from atoll.domain.operations import Operation, OperationState, StepRecord
 from atoll.store import tables
+from atoll.store.forget import forgetting, oldest, thrown_away
 from atoll.store.rows import ColumnMapping, NounRows
 from atoll.store.sql import Write, bind
 from atoll.store.unit import Unit
@@ -144,6 +146,18 @@ class OperationRows(NounRows[Operation]):
                 duplicate=lambda: Lost(f"step {step.index} of {step.operation_id} was done before"),
             )
         )
+
+    async def forget(self, before_ms: int, limit: int) -> int:
+        """Ids rise with time, so that those which are too young need not be looked at."""
+        old = sa.and_(
+            op.id < bind("before_id", op.id), op.ended_at_ms < bind("before", op.ended_at_ms)
+        )
+        of_them = tables.operation_steps.c.operation_id.in_(oldest(tables.operations, old))
+        steps = self._query("forget.steps", lambda: tables.operation_steps.delete().where(of_them))
+        query = self._query("forget", lambda: forgetting(tables.operations, old))
+        before_id = ids.first_of(ids.OPERATION, before_ms)
+        values = {"before": before_ms, "before_id": before_id, "limit": limit}
+        return await thrown_away(self.unit, query, values, before=steps)
 
     def _change(
         self, query: Any, values: dict[str, Any], operation: Operation, *, claimed: bool = False

@@ -11,13 +11,14 @@ import sqlalchemy as sa
 
 from atoll.domain.errors import AlreadyExists, Lost, NotFound
 from atoll.ports import Filter
-from atoll.store import tables
+from atoll.store import tables, uses
 from atoll.store.sql import Query, Write, bind
 from atoll.store.unit import Unit
 
 T = TypeVar("T", bound=msgspec.Struct)
 PLAIN = (str, int, float, bytes)
 SAME_NAME_MAX = 10
+NONE: frozenset[str] = frozenset()
 encode_json = msgspec.json.Encoder().encode
 
 
@@ -198,7 +199,7 @@ class NounRows(Generic[T]):
             duplicate=lambda: AlreadyExists(f"{singular} already exists: {thing_id}"),
         )
         self._add_labels(thing)
-        self._add_uses(thing)
+        self._change_uses(values["id"], NONE, uses_of(thing))
         self._written[values["id"]] = thing
 
     def change(self, thing: T, **changes: Any) -> T:
@@ -226,9 +227,7 @@ class NounRows(Generic[T]):
         if "labels" in changes:
             self._drop_labels(values["id"])
             self._add_labels(changed)
-        if uses_of(changed) != uses_of(thing):
-            self._drop_uses(values["id"])
-            self._add_uses(changed)
+        self._change_uses(values["id"], uses_of(thing), uses_of(changed))
         self._written[values["id"]] = changed
         return changed
 
@@ -246,8 +245,9 @@ class NounRows(Generic[T]):
         self._write(query, values, missing=self._lost(values["id"]))
         if getattr(thing, "labels", None):
             self._drop_labels(values["id"])
-        if uses_of(thing):
-            self._drop_uses(values["id"])
+        self._change_uses(values["id"], uses_of(thing), NONE)
+        if table in uses.USED.values():
+            self.unit.write(uses.unused(self.unit.statements, values["id"]))
         self._written[values["id"]] = None
 
     def _add_labels(self, thing: T) -> None:
@@ -264,19 +264,11 @@ class NounRows(Generic[T]):
         )
         self.unit.write(Write(query, query.place({"id": thing_id})))
 
-    def _add_uses(self, thing: T) -> None:
-        query = self.unit.statements.get("uses.add", lambda: tables.uses.insert())
-        thing_id = thing.id  # type: ignore[attr-defined]
-        for used_id in sorted(uses_of(thing)):
-            row = {"used_id": used_id, "user_id": thing_id}
-            self.unit.write(Write(query, query.place(row)))
-
-    def _drop_uses(self, thing_id: str) -> None:
-        column = tables.uses.c.user_id
-        query = self.unit.statements.get(
-            "uses.drop", lambda: tables.uses.delete().where(column == bind("id", column))
-        )
-        self.unit.write(Write(query, query.place({"id": thing_id})))
+    def _change_uses(self, user_id: str, before: frozenset[str], after: frozenset[str]) -> None:
+        for used_id in sorted(before - after):
+            self.unit.write(uses.drop(self.unit.statements, used_id, user_id))
+        for used_id in sorted(after - before):
+            self.unit.write(uses.add(self.unit.statements, used_id, user_id))
 
     def _lost(self, thing_id: str) -> Callable[[], Lost]:
         singular = self.mapping.singular
@@ -293,7 +285,7 @@ class NounRows(Generic[T]):
 
 
 def uses_of(thing: Any) -> frozenset[str]:
-    return getattr(thing, "uses", frozenset())
+    return getattr(thing, "uses", NONE)
 
 
 def shape_of(wanted: Filter) -> tuple[Any, ...]:

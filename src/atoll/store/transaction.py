@@ -56,7 +56,11 @@ class SqlTransaction:
         self.unit = Unit(database, fresh=fresh)
 
     def discard(self) -> None:
-        self.unit.writes.clear()
+        """With the nouns goes what they remember of their writes."""
+        unit = self.unit
+        unit.writes.clear()
+        vars(self).clear()
+        self.unit = unit
 
     @lazily
     def instances(self) -> NounRows[Instance]:

@@ -1,21 +1,26 @@
 """`/v1/hosts`."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
-from litestar import Controller, Response, get, patch
+from litestar import Controller, Response, delete, get, patch
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from atoll.api.http import Call, caller_of, json_response, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.paging import NAMED, Paging
 from atoll.api.native.wire import Wire, services_of
 from atoll.domain.hosts import Host
+from atoll.domain.instances import Instance
+from atoll.domain.snapshots import Snapshot
+from atoll.domain.volumes import Volume
+from atoll.operations import host_remove
 from atoll.service import hosts
 from atoll.service.desk import require
 
-State = Literal["ready", "lost"]
+State = Literal["ready", "lost", "removing"]
 
 
 class HostSpecPatch(Wire, kw_only=True):
@@ -66,6 +71,33 @@ class HostList(msgspec.Struct, kw_only=True):
     next: str | None
 
 
+class LostThing(msgspec.Struct, kw_only=True):
+    id: str
+    name: str
+    project_id: str
+
+
+class LostThings(msgspec.Struct, kw_only=True):
+    count: int
+    first: list[LostThing]
+
+
+class RemovalPlan(msgspec.Struct, kw_only=True):
+    kind: str
+    resource_id: str
+    host: str
+    steps: tuple[str, ...]
+    impact: str
+    reverted_by: str
+    instances: LostThings
+    volumes: LostThings
+    snapshots: LostThings
+
+
+class RemovalPlanBody(msgspec.Struct, kw_only=True):
+    plan: RemovalPlan
+
+
 def show(host: Host) -> HostOut:
     can = host.capabilities
     return HostOut(
@@ -82,6 +114,29 @@ def show(host: Host) -> HostOut:
             disk_gb_used=host.disk_gib_used,
         ),
     )  # fmt: skip
+
+
+def show_removal(host: Host, lost: hosts.Losses) -> RemovalPlanBody:
+    workflow = host_remove.WORKFLOW
+    return RemovalPlanBody(
+        plan=RemovalPlan(
+            kind=workflow.kind, resource_id=host.id, host=host.name,
+            steps=tuple(step.name for step in workflow.steps), impact=workflow.impact,
+            reverted_by=workflow.undo, instances=show_lost(lost.instances, lost.instances_count),
+            volumes=show_lost(lost.volumes, len(lost.volumes)),
+            snapshots=show_lost(lost.snapshots, len(lost.snapshots)),
+        )
+    )  # fmt: skip
+
+
+def show_lost(things: Sequence[Instance | Volume | Snapshot], count: int) -> LostThings:
+    first = [
+        LostThing(id=t.id, name=t.name, project_id=t.project_id) for t in things[: hosts.SHOWN]
+    ]
+    return LostThings(count=count, first=first)
+
+
+DRY = wire.shown(RemovalPlanBody, "what would be lost, where dry_run=true was asked for", 200)
 
 
 class Hosts(Controller):
@@ -115,3 +170,17 @@ class Hosts(Controller):
     ) -> Response[bytes]:
         use_case = hosts.set_enabled(host_id, data.spec.enabled, version_of(request))
         return await wire.mutate(request, use_case, lambda a: show(a.thing))
+
+    @delete("/{host_id:str}", operation_id="deleteHost", status_code=202,
+            summary="Remove a lost host and all that was on it",
+            responses=wire.ACCEPTED | DRY)  # fmt: skip
+    async def remove(
+        self, request: Call, host_id: FromPath[str], dry_run: FromQuery[bool] = False
+    ) -> Response[bytes]:
+        use_case = hosts.remove(host_id, version_of(request))
+        if not dry_run:
+            return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
+        services = services_of(request)
+        host = (await services.desk.rehearse(caller_of(request), use_case)).thing
+        lost = await hosts.losses(services.store.read(), host)
+        return json_response(wire.encode(show_removal(host, lost)))

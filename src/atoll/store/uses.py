@@ -1,0 +1,61 @@
+"""Which thing needs which other: none is used that is gone, none goes that is used.
+
+Both are checked again by the commit itself, whoever else commits at the same time. PostgreSQL keeps
+what is used from going by a lock on its row, as for a foreign key; so its users are looked for
+after it was deleted, when all that held it have ended.
+"""
+
+import sqlalchemy as sa
+
+from atoll.domain import ids
+from atoll.domain.errors import Lost
+from atoll.store import tables
+from atoll.store.sql import Statements, Write, bind
+
+# Whose ids are used, by prefix.
+USED = {
+    ids.IMAGE: tables.images,
+    ids.SECURITY_GROUP: tables.security_groups,
+    ids.SUBNET: tables.subnets,
+}
+use = tables.uses.c
+
+
+def add(statements: Statements, used_id: str, user_id: str) -> Write:
+    """The commit raises Lost where it is gone."""
+    table = USED[used_id.partition("-")[0]]
+
+    def build() -> sa.ClauseElement:
+        there = sa.select(table.c.id, bind("user_id", use.user_id).label("user_id")).where(
+            table.c.id == bind("used_id", table.c.id)
+        )
+        there = there.with_for_update(read=True, key_share=True)
+        return tables.uses.insert().from_select(["used_id", "user_id"], there)
+
+    query = statements.get(("uses.add", table.name), build)
+    return Write(
+        query,
+        query.place({"used_id": used_id, "user_id": user_id}),
+        missing=lambda: Lost(f"{used_id} was removed meanwhile"),
+    )
+
+
+def drop(statements: Statements, used_id: str, user_id: str) -> Write:
+    query = statements.get(
+        "uses.drop",
+        lambda: tables.uses.delete().where(
+            use.used_id == bind("used_id", use.used_id), use.user_id == bind("user_id", use.user_id)
+        ),
+    )
+    return Write(query, query.place({"used_id": used_id, "user_id": user_id}))
+
+
+def unused(statements: Statements, used_id: str) -> Write:
+    """The commit raises Lost where somebody uses it."""
+    users = sa.exists().where(use.used_id == bind("used_id", use.used_id))
+    query = statements.get("uses.none", lambda: sa.select(sa.literal(1)).where(~users))
+    return Write(
+        query,
+        query.place({"used_id": used_id}),
+        missing=lambda: Lost(f"{used_id} came into use meanwhile"),
+    )
