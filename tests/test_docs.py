@@ -10,6 +10,7 @@ from cyclopts import App
 from atoll.api.native import app as native
 from atoll.api.native import openapi
 from atoll.cli.app import make_app
+from atoll.domain.events import VERBS
 from atoll.settings import parser
 from tests.test_tidy import FILES, REPOSITORY, place
 
@@ -99,6 +100,12 @@ def base_of(path: str) -> str:
     """A collection, or one of its things' actions; the names of parameters do not matter."""
     parts = [part for part in path.strip("/").split("/") if not part.startswith("{")]
     return "/".join(parts[:3])
+
+
+def test_every_kind_of_event_is_documented() -> None:
+    text = (REPOSITORY / "docs/dialects/native.md").read_text()
+    rows = [f"| `{noun}` | {', '.join(f'`{v}`' for v in verbs)} |" for noun, verbs in VERBS.items()]
+    assert [row for row in rows if row not in text] == []
 
 
 def test_every_fault_setting_of_the_simulator_is_documented() -> None:

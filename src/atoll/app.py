@@ -6,6 +6,7 @@ It builds a cloud out of the settings, hands each part the others as ports, and 
 import asyncio
 import functools
 import gc
+import itertools
 import os
 import secrets
 import socket
@@ -21,10 +22,13 @@ import uvicorn
 from atoll.agent.agent import Agent
 from atoll.api import docs
 from atoll.api.asgi import HTML, JSON, Front, Page, pages_in
+from atoll.api.documents import encode
 from atoll.api.http import Guard
 from atoll.api.limits import Limiter
 from atoll.api.native import app as native
 from atoll.api.native import consoles, openapi
+from atoll.api.vultr import app as vultr
+from atoll.api.vultr import catalogue as vultr_catalogue
 from atoll.bus.inprocess import InProcessBus
 from atoll.domain import ids
 from atoll.domain.errors import AtollError
@@ -108,7 +112,8 @@ class Cloud:
             # Imported where it is used: an idle server stays small.
             self.names = resolve_name("atoll.api.dns:NameServer")(self.store, self.ranges)
             await self.names.open(self.settings.host, self.settings.dns_port)
-        self._go(housekeeping.run(self.store, self.clock), "housekeeping")
+        keep = housekeeping.Keep(self.settings.keep_days, self.settings.keep_audit_days)
+        self._go(housekeeping.run(self.store, self.clock, keep), "housekeeping")
         self.ready = True
 
     async def stop(self) -> None:
@@ -137,7 +142,7 @@ class Cloud:
             )
         await projects.ensure_groups(self.store, self.clock, self.ids)
         wanted = catalogue.read_catalogue(CATALOGUE)
-        await catalogue.ensure(self.store, self.clock, self.ids, wanted, self.settings.region)
+        await catalogue.ensure(self.store, self.clock, self.ids, wanted, self.settings.regions)
 
     async def _hosts(self) -> dict[str, Driver]:
         """Hosts by name, each with its driver: this machine, or simulated ones."""
@@ -153,10 +158,11 @@ class Cloud:
         for key in key_of.values():
             known.setdefault(key, self.ids.new(ids.HOST))
         self.state.keep_host_ids(known)
-        region = self.settings.region
         return [
             Agent(known[key_of[name]], name, region, driver, self.bus, self.clock)
-            for name, driver in hosts.items()
+            for (name, driver), region in zip(
+                hosts.items(), itertools.cycle(self.settings.regions), strict=False
+            )
         ]
 
     def _go(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -190,7 +196,9 @@ def front_of(cloud: Cloud) -> Front:
         keys=cloud.keys, passwords=cloud.passwords, secret=lambda: secrets.token_bytes(KEY_BYTES),
         ranges=cloud.ranges, recoverable_s=cloud.settings.recoverable_s, faults=cloud.faults,
     )  # fmt: skip
-    faces = [native.face(services)]
+    settings = cloud.settings
+    names = vultr_catalogue.read(settings.vultr_catalogue or vultr_catalogue.PACKAGED)
+    faces = [native.face(services), vultr.face(services, names, settings.vultr_per_second)]
     limiter = Limiter()
     guards = [
         (face.prefix, Guard(face, cloud.keys, limiter, cloud.clock, cloud.ids)) for face in faces
@@ -199,7 +207,7 @@ def front_of(cloud: Cloud) -> Front:
 
     @functools.cache
     def document() -> bytes:
-        return openapi.encode(openapi.native_document(native_app))
+        return encode(openapi.native_document(native_app))
 
     @functools.cache
     def page() -> bytes:

@@ -27,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_cidr: str = "127.16.0.0/12"
     private_cidr: str = "10.128.0.0/9"
     simulator_hosts: int = 3
+    simulator_regions: tuple[str, ...] = ()
     simulator_boot_s: float = 0.0
     starts_at_once: int = 2
     guest_uid: int = 61_184
@@ -34,14 +35,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     engine: str | None = None
     lease_s: float = 15.0
     recoverable_s: int = 0
+    keep_days: int = 30
+    keep_audit_days: int = 0
     dns_port: int = 0
+    vultr_catalogue: Path | None = None
+    vultr_per_second: int = 30
     log_level: str = "info"
     proxies: dict[str, str] = {}
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Of the hosts of this server, one after the other, and again from the first."""
+        several = self.simulator_regions if self.driver == "simulator" else ()
+        return several or (self.region,)
 
 
 PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 DRIVERS = ("auto", "qemu", "simulator")
 NETWORKS = ("user", "bridge")
+DAYS_MAX = 36_500
 
 
 def default_state(environment: Mapping[str, str]) -> Path:
@@ -84,6 +96,8 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--public-cidr", default=default("public_cidr", "127.16.0.0/12"))
     add("--private-cidr", default=default("private_cidr", "10.128.0.0/9"))
     add("--simulator-hosts", type=int, default=default("simulator_hosts", 3))
+    add("--simulator-region", action="append", dest="simulator_regions", default=[],
+        help="of the first simulated host; again for the second, and so on in turn")  # fmt: skip
     add("--simulator-boot-s", type=float, default=default("simulator_boot_s", 0.0))
     add("--starts-at-once", type=int, default=default("starts_at_once", os.cpu_count() or 2))
     add("--guest-uid", type=int, default=default("guest_uid", 61_184))
@@ -93,11 +107,25 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--lease-s", type=float, default=default("lease_s", 15.0))
     add("--recoverable-s", type=int, default=default("recoverable_s", 0),
         help="for how many seconds a deleted instance can be recovered")  # fmt: skip
+    add("--keep-days", type=days, default=default("keep_days", 30),
+        help="ended operations, events, deleted instances stay so long; 0: for ever")  # fmt: skip
+    add("--keep-audit-days", type=days, default=default("keep_audit_days", 0),
+        help="audit records stay so long; 0: for ever")  # fmt: skip
     add("--dns-port", type=int, default=default("dns_port", 0),
         help="answers reverse DNS for public addresses by UDP on this port")  # fmt: skip
+    add("--vultr-catalogue", type=Path, default=default("vultr_catalogue", None),
+        help="plans, regions and systems of Vultr's API, instead of our own")  # fmt: skip
+    add("--vultr-per-second", type=int, default=default("vultr_per_second", 30),
+        help="requests of one key that Vultr's API serves in a second")  # fmt: skip
     add("--log-level", choices=("debug", "info", "warning", "error"),
         default=default("log_level", "info"))  # fmt: skip
     return options
+
+
+def days(text: str) -> int:
+    if not text.isdecimal() or int(text) > DAYS_MAX:
+        raise argparse.ArgumentTypeError(f"0 to {DAYS_MAX} days are allowed, not {text!r}")
+    return int(text)
 
 
 def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
@@ -108,6 +136,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         require_network(options, name, given[name])
     for name in ("state", "recipes", "image_cache"):
         given[name] = given[name].expanduser().absolute()
+    given["simulator_regions"] = tuple(given["simulator_regions"])
     given["import_dirs"] = tuple(d.absolute() for d in given["import_dirs"])
     cli_config = xdg(environment, "XDG_CONFIG_HOME", ".config") / "cli.json"
     proxies = {name: environment[name] for name in PROXIES if name in environment}

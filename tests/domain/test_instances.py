@@ -10,6 +10,8 @@ from atoll.domain.errors import Conflict, Invalid, Protected
 from atoll.domain.instances import (
     Goal,
     hostname_of,
+    own_ports,
+    ports_at,
     require_alive,
     require_labels,
     require_size,
@@ -94,3 +96,16 @@ def test_protection_names_the_field_that_ends_it() -> None:
     with pytest.raises(Protected) as refused:
         require_unprotected(instance(protected=True))
     assert refused.value.field == "metadata.protected"
+
+
+def test_each_address_has_the_ports_that_are_reached_there() -> None:
+    ports = {"tcp/22": "127.16.0.5:22", "tcp/22@127.16.0.9": "127.16.0.9:10022"}
+    web = instance(ports=ports)
+    assert own_ports(web) == ports_at(web, "127.16.0.5") == {"tcp/22": "127.16.0.5:22"}
+    assert ports_at(web, "127.16.0.9") == {"tcp/22": "127.16.0.9:10022"}
+    assert ports_at(web, "127.16.0.1") == {}
+
+
+def test_a_floating_ip_that_is_the_only_address_has_the_instances_own_ports() -> None:
+    web = instance(ports={"tcp/22": "127.16.0.9:22"})
+    assert own_ports(web) == ports_at(web, "127.16.0.9") == {"tcp/22": "127.16.0.9:22"}

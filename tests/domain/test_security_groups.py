@@ -3,7 +3,14 @@
 import pytest
 
 from atoll.domain.errors import Invalid
-from atoll.domain.security_groups import DEFAULT_RULES, Direction, Protocol, Rule, require_rules
+from atoll.domain.security_groups import (
+    DEFAULT_RULES,
+    Direction,
+    Protocol,
+    Rule,
+    numbered,
+    require_rules,
+)
 
 TCP, UDP, ICMP, ALL = Protocol.TCP, Protocol.UDP, Protocol.ICMP, Protocol.ALL
 
@@ -17,6 +24,7 @@ TCP, UDP, ICMP, ALL = Protocol.TCP, Protocol.UDP, Protocol.ICMP, Protocol.ALL
         Rule(protocol=ICMP),
         Rule(protocol=ALL, direction=Direction.EGRESS, cidr="10.0.0.0/8"),
         Rule(protocol=TCP, port=22, cidr="192.0.2.7/32"),
+        Rule(protocol=TCP, port=22, cidr="2001:db8::/32"),
     ],
 )
 def test_a_sound_rule_is_allowed(rule: Rule) -> None:
@@ -34,7 +42,7 @@ def test_a_sound_rule_is_allowed(rule: Rule) -> None:
         (Rule(protocol=ICMP, port=1), "port"),
         (Rule(protocol=ALL, port=1), "port"),
         (Rule(protocol=TCP, cidr="10.0.0.1/8"), "cidr"),
-        (Rule(protocol=TCP, cidr="::/0"), "cidr"),
+        (Rule(protocol=TCP, cidr="2001:db8::1/32"), "cidr"),
     ],
 )
 def test_a_wrong_rule_is_named_by_its_place(rule: Rule, field: str) -> None:
@@ -47,3 +55,12 @@ def test_there_is_an_end_to_rules() -> None:
     require_rules((Rule(protocol=TCP),) * 100)
     with pytest.raises(Invalid, match="at most 100"):
         require_rules((Rule(protocol=TCP),) * 101)
+
+
+def test_a_rule_keeps_its_number_as_long_as_it_is_there() -> None:
+    ssh, web, dns = (Rule(protocol=TCP, port=port) for port in (22, 80, 53))
+    first = numbered((ssh, web))
+    assert [rule.number for rule in first] == [1, 2]
+    assert [rule.number for rule in numbered((web, dns), first)] == [2, 3]
+    assert [rule.number for rule in numbered((dns, *first))] == [3, 1, 2]
+    assert [rule.number for rule in numbered((ssh, ssh))] == [1, 2]

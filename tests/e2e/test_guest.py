@@ -2,6 +2,7 @@
 
 import base64
 import re
+import socket
 from typing import Any
 
 import pytest
@@ -57,6 +58,23 @@ def test_it_has_its_private_address(guest: Any, login: Login) -> None:
 
 def test_it_is_reached_at_a_loopback_address_of_its_own(guest: Any) -> None:
     assert re.fullmatch(r"127\.16\.\d+\.\d+", guest["status"]["public_ip"])
+
+
+def test_a_floating_ip_says_where_the_guest_is_reached_by_it(
+    qemu_server: ServerProcess, guest: Any
+) -> None:
+    body = {"metadata": {"name": "front"}, "spec": {"instance_id": guest["id"]}}
+    status, made = qemu_server.ask("POST", "/v1/floating-ips", body)
+    assert (status, made["status"]["ports"]) == (201, None)
+    assert qemu_server.ended(made["operation_id"])["status"] == "completed"
+    shown = qemu_server.get(f"/v1/floating-ips/{made['id']}")
+    assert qemu_server.get("/v1/floating-ips")["items"] == [shown]
+    address, _, port = shown["status"]["ports"]["tcp/22"].rpartition(":")
+    assert address == shown["status"]["address"]
+    with socket.create_connection((address, int(port)), timeout=30) as connection:
+        assert connection.recv(4) == b"SSH-"
+    own = qemu_server.get(f"/v1/instances/{guest['id']}")["status"]["ports"]
+    assert own == guest["status"]["ports"]
 
 
 def test_its_serial_log_can_be_read(qemu_server: ServerProcess, guest: Any) -> None:

@@ -182,7 +182,10 @@ async def test_a_floating_ip_moves_between_guests_of_two_networks(city: City) ->
     wiring = await city.change(second, floating_ips=(FLOATING,))
     assert caller_of(f"{FLOATING}:22").startswith(second.ip)
     assert caller_of(f"{PUBLIC}:22").startswith(first.ip)
-    assert wiring.ports == {"tcp/22": f"{OTHER_PUBLIC}:22"}
+    assert wiring.ports == {
+        "tcp/22": f"{OTHER_PUBLIC}:22",
+        f"tcp/22@{FLOATING}": f"{FLOATING}:22",
+    }
     await city.change(first, floating_ips=())
     assert caller_of(f"{FLOATING}:22").startswith(second.ip)
 

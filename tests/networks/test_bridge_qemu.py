@@ -67,7 +67,8 @@ async def test_a_running_guest_gets_nics_rules_and_addresses(bench: QemuBench) -
     assert FURTHER.mac not in await bench.run_inside(guest, "cat /sys/class/net/*/address")
     facts = await bench.driver.inspect(guest.id)
     assert facts is not None
-    assert set(facts.ports) == {"tcp/22", "tcp/2222"}
+    opened = {"tcp/22", "tcp/2222"}
+    assert set(facts.ports) == opened | {f"{port}@{floating}" for port in opened}
 
     await bench.reopen()
     assert await bench.run_inside(guest, "hostname") == "web-1"

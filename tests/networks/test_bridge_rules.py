@@ -53,6 +53,15 @@ def test_a_guest_speaks_to_nobody_at_this_hosts_loopback_or_link_local() -> None
     assert '"169.254.0.0"' in drops
 
 
+def test_a_rule_for_a_range_of_ipv6_looks_at_that_protocol() -> None:
+    first, last = rules_in("to_g9", member(9, tcp(22, cidr="2001:db8::/32")))
+    assert {"payload": {"protocol": "ip6", "field": "saddr"}} in [
+        one["match"]["left"] for one in first[:-1]
+    ]
+    assert json.dumps(first).count('"2001:db8::", "len": 32') == 1
+    assert last == [DROP]
+
+
 def test_a_rule_for_a_group_without_members_here_lets_nobody_in() -> None:
     assert rules_in("to_g9", member(9, tcp(22, group="sg-1"))) == [[DROP]]
 

@@ -25,6 +25,7 @@ log = structlog.get_logger()
 IDEMPOTENCY_KEY_MAX = 255
 REQUEST_ID_MAX = 128
 BODY_BYTES_MAX = 1024 * 1024
+VNC_PAGE = "/console/vnc"
 Headers = Iterable[tuple[bytes, bytes]]
 
 
@@ -39,7 +40,8 @@ class Refusal:
 @dataclass(frozen=True)
 class Face:
     """What a dialect tells its guard. `secret_of` finds the key's text in the headers; `is_public`
-    needs no key; `is_free` is not charged."""
+    needs no key; `is_free` is not charged. `per_second` requests of any one key are served in this
+    dialect, 0 for as many as the key's own limits allow."""
 
     name: str
     prefix: str
@@ -48,6 +50,7 @@ class Face:
     refuse: Callable[[AtollError], Refusal]
     is_public: Callable[[str, str], bool]
     is_free: Callable[[str, str], bool]
+    per_second: int = 0
 
 
 class Guard:
@@ -102,7 +105,10 @@ class Guard:
             raise Unauthenticated("an API key is needed: send it as X-API-Key")
         key = await self._keys.find(text)
         standing = self._limiter.charge(
-            key, self._clock.now_ms(), free=self._face.is_free(method, path)
+            key,
+            self._clock.now_ms(),
+            free=self._face.is_free(method, path),
+            per_second=self._face.per_second,
         )
         caller = Caller(
             key_id=key.id,
@@ -159,6 +165,13 @@ Call = Request[Any, Any, State]
 def caller_of(request: Call) -> Caller:
     caller: Caller = request.scope["state"]["caller"]
     return caller
+
+
+def origin_of(request: Call) -> str:
+    """Under which address the caller reaches this server: `https://cloud.example.com:8080`."""
+    scheme = request.headers.get("x-forwarded-proto", request.scope["scheme"])
+    host = request.headers.get("host", "localhost")
+    return f"{'https' if scheme == 'https' else 'http'}://{host}"
 
 
 async def once_of(request: Call) -> Once | None:

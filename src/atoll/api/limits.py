@@ -21,6 +21,7 @@ CLASSES = {
     "unlimited": LimitClass(per_minute=1_000_000_000, per_second=1_000_000_000),
 }
 UNLIMITED = CLASSES["unlimited"]
+OWN = "of the dialect"
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,15 @@ class Limiter:
             for name, c in CLASSES.items()
         }
 
-    def charge(self, key: ApiKey, now_ms: int, *, free: bool = False) -> Standing:
-        """Counts one request. `retry_after_s` is above 0 where it must not be served."""
-        name = class_of(key)
+    def charge(
+        self, key: ApiKey, now_ms: int, *, free: bool = False, per_second: int = 0
+    ) -> Standing:
+        """Counts one request. `retry_after_s` is above 0 where it must not be served. `per_second`
+        is a limit besides those of the key's class, 0 for none."""
         now_s = now_ms // 1000
+        if per_second and not self._windows.hit(RateLimitItemPerSecond(per_second), OWN, key.id):
+            return Standing(limit=per_second * 60, remaining=0, reset_s=now_s + 1, retry_after_s=1)
+        name = class_of(key)
         if CLASSES[name] is UNLIMITED:
             most = UNLIMITED.per_minute
             return Standing(limit=most, remaining=most, reset_s=now_s + 60)

@@ -11,7 +11,6 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 
-from atoll.api.native.wire import Problem
 from atoll.domain.errors import Malformed
 
 PROBLEMS_MAX = 20
@@ -28,6 +27,11 @@ RANGES = {
     "maxProperties": ("minProperties", "maxProperties"),
 }
 UNITS = {"Length": " characters", "Items": " entries", "Properties": " entries"}
+
+
+class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
+    field: str
+    message: str
 
 
 def problems_of(kind: Any, raw: bytes) -> list[Problem]:
@@ -84,6 +88,8 @@ def sentence(error: Any, word: str, schema: Any) -> str:
     rules = rules_at(schema, list(error.schema_path)[:-1])
     if word == "enum" and "enum" in rules:
         return f"{shown(error.instance)} is not one of {', '.join(map(str, rules['enum']))}"
+    if word == "pattern" and "description" in rules:
+        return str(rules["description"])
     if word not in RANGES:
         return str(error.message)
     unit = next((text for end, text in UNITS.items() if word.endswith(end)), "")

@@ -220,7 +220,8 @@ def peers_of(wish: Rule, groups: Groups) -> list[list[Json]]:
     callers = [[equals(meta("iifname"), UPLINK)]] if opens_to_host(wish) else []
     if wish.cidr == ANYWHERE:
         return [*callers, guests]
-    return [*callers, [*guests, equals(payload("ip", field), prefix(wish.cidr))]]
+    protocol = "ip6" if ":" in wish.cidr else "ip"
+    return [*callers, [*guests, equals(payload(protocol, field), prefix(wish.cidr))]]
 
 
 def traffic(wish: Rule) -> list[Json]:

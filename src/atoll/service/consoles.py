@@ -134,14 +134,19 @@ class Tickets:
         self._keys = keys
 
     def issue(
-        self, caller: Caller, instance_id: str, console: Console, nonce: bytes
+        self,
+        caller: Caller,
+        instance_id: str,
+        console: Console,
+        nonce: bytes,
+        lasts_ms: int = TOKEN_MS,
     ) -> tuple[str, Ticket]:
         ticket = Ticket(
             project_id=caller.project_id,
             key_id=caller.key_id,
             instance_id=instance_id,
             console=console,
-            expires_at_ms=self._clock.now_ms() + TOKEN_MS,
+            expires_at_ms=self._clock.now_ms() + lasts_ms,
             nonce=nonce,
         )
         words = base64.urlsafe_b64encode(msgspec.json.encode(ticket)).decode()

@@ -9,7 +9,7 @@ from atoll.domain import ids
 from atoll.domain.commands import CreateApiKey
 from atoll.domain.errors import AlreadyExists, Forbidden, InUse, Invalid, Unauthenticated
 from atoll.domain.projects import RIGHTS, ApiKey, Project, Role
-from atoll.domain.security_groups import BUILT_IN, SecurityGroup
+from atoll.domain.security_groups import BUILT_IN, SecurityGroup, numbered
 from atoll.ports import Clock, Filter, Ids, Store, Transaction
 from atoll.service import references
 from atoll.service.desk import Accepted, Case
@@ -77,8 +77,9 @@ def add_group(tx: Transaction, new_ids: Ids, project_id: str, name: str, now_ms:
             id=new_ids.new(ids.SECURITY_GROUP),
             project_id=project_id,
             name=name,
-            rules=BUILT_IN[name],
+            rules=numbered(BUILT_IN[name]),
             created_at_ms=now_ms,
+            updated_at_ms=now_ms,
         )
     )
 

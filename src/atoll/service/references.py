@@ -1,9 +1,9 @@
 """Finds what a caller means by an id or by a name that is unique in the project."""
 
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from atoll.domain import ids
-from atoll.domain.errors import AlreadyExists, Conflict, Invalid, NotFound
+from atoll.domain.errors import AlreadyExists, Busy, Conflict, Invalid, NotFound
 from atoll.domain.images import CATALOGUE, Image, ImageState
 from atoll.domain.snapshots import Snapshot, SnapshotState
 from atoll.ports import Rows, Transaction
@@ -113,6 +113,15 @@ async def require_free_name(rows: Rows[T], project_id: str, name: str, noun: str
     rows.claim_name(project_id, name)
 
 
+async def free_name(project_id: str, wanted: str, tail: str, *of: Rows[Any]) -> str:
+    """The wanted name, for dialects in which names need not be unique: with the tail behind it
+    where one of these things has it already."""
+    for rows in of:
+        if await rows.named(project_id, wanted):
+            return f"{wanted[: NAME_MAX - len(tail) - 1]}-{tail}"
+    return wanted
+
+
 class Worked(Protocol):
     """What operations go on about, one at a time."""
 
@@ -126,7 +135,7 @@ class Worked(Protocol):
 
 def require_idle(thing: Worked, noun: str) -> None:
     if thing.doing is not None:
-        raise Conflict(
+        raise Busy(
             f"{thing.doing} goes on about {noun} {thing.name}: wait for {thing.operation_id}"
         )
 
@@ -136,6 +145,11 @@ def require_name(name: str, field: str = "metadata.name", *, lowest: int = 1) ->
         raise Invalid(f"{field}: {lowest} to {NAME_MAX} characters are allowed", field=field)
     if any(ord(c) < 32 or ord(c) == 127 for c in name):
         raise Invalid(f"{field}: control characters are not allowed", field=field)
+
+
+def require_label(name: str) -> None:
+    """Of what is known by its id: its name may be anything, and nothing."""
+    require_name(name, lowest=0)
 
 
 def is_id(reference: str) -> bool:

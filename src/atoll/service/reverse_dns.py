@@ -50,6 +50,18 @@ def delete(address: str, ranges: Ranges) -> UseCase:
     return use_case
 
 
+def ensure_none(address: str, ranges: Ranges) -> Callable[[Case], Awaitable[None]]:
+    """The same, and no error where the address has no name."""
+
+    async def use_case(case: Case) -> None:
+        case.require("write")
+        await held(case.tx, case.caller, address, ranges)
+        if await find(case.tx, address, ranges) is not None:
+            await delete(address, ranges)(case)
+
+    return use_case
+
+
 async def get(tx: Transaction, caller: Caller, address: str, ranges: Ranges) -> ReverseRecord:
     require(caller, "read")
     await held(tx, caller, address, ranges)

@@ -6,15 +6,23 @@ import msgspec
 
 from atoll.domain import ids
 from atoll.domain.commands import CreateSecurityGroup, Update
-from atoll.domain.errors import Conflict
+from atoll.domain.errors import AlreadyExists, Conflict, NotFound
 from atoll.domain.instances import require_labels
-from atoll.domain.security_groups import BUILT_IN, Rule, SecurityGroup, require_rules
+from atoll.domain.security_groups import (
+    BUILT_IN,
+    Rule,
+    SecurityGroup,
+    numbered,
+    require_rules,
+)
 from atoll.ports import Filter
 from atoll.service import instances, owned, references
 from atoll.service.desk import Accepted, Case
 
 NOUN = "security group"
 PAGE = 1000
+
+replace = msgspec.structs.replace
 
 
 def create(command: CreateSecurityGroup) -> Callable[[Case], Awaitable[Accepted[SecurityGroup]]]:
@@ -28,9 +36,11 @@ def create(command: CreateSecurityGroup) -> Callable[[Case], Awaitable[Accepted[
             id=case.ids.new(ids.SECURITY_GROUP),
             project_id=project_id,
             name=command.name,
+            description=command.description,
             labels=command.labels,
-            rules=await with_groups(case, command.rules),
+            rules=numbered(await with_groups(case, command.rules)),
             created_at_ms=case.now_ms,
+            updated_at_ms=case.now_ms,
         )
         owned.add(case, rows, group, NOUN)
         return Accepted(group)
@@ -39,21 +49,55 @@ def create(command: CreateSecurityGroup) -> Callable[[Case], Awaitable[Accepted[
 
 
 def update(
-    reference: str, command: Update, rules: tuple[Rule, ...] | None
+    reference: str,
+    command: Update,
+    rules: tuple[Rule, ...] | None = None,
+    description: str | None = None,
 ) -> Callable[[Case], Awaitable[Accepted[SecurityGroup]]]:
     """New rules are told to every guest that runs in the group."""
     if rules is not None:
         require_rules(rules)
 
     async def use_case(case: Case) -> Accepted[SecurityGroup]:
+        group = await meant(case, reference)
         if command.name is not None:
-            await require_own(case, reference)
-        meant = None if rules is None else await with_groups(case, rules)
-        rename = owned.update(lambda tx: tx.security_groups, NOUN, reference, command, rules=meant)
-        accepted = await rename(case)
+            require_own(group)
+        wanted = None if rules is None else numbered(await with_groups(case, rules), group.rules)
+        change = owned.update(
+            lambda tx: tx.security_groups, NOUN, reference, command,
+            rules=wanted, description=description, updated_at_ms=case.now_ms,
+        )  # fmt: skip
+        accepted = await change(case)
         if rules is not None:
             await tell_members(case, accepted.thing.id)
         return accepted
+
+    return use_case
+
+
+def add_rule(reference: str, rule: Rule) -> Callable[[Case], Awaitable[Accepted[SecurityGroup]]]:
+    """The last of the group's rules is then the new one."""
+
+    async def use_case(case: Case) -> Accepted[SecurityGroup]:
+        group = await meant(case, reference)
+        bare = replace(rule, notes="")
+        for one in numbered(group.rules):
+            if replace(one, number=0, notes="") == bare:
+                raise AlreadyExists(f"rule {one.number} of {NOUN} {group.name} says that already")
+        return await update(group.id, Update(), (*group.rules, rule))(case)
+
+    return use_case
+
+
+def remove_rule(
+    reference: str, number: int
+) -> Callable[[Case], Awaitable[Accepted[SecurityGroup]]]:
+    async def use_case(case: Case) -> Accepted[SecurityGroup]:
+        group = await meant(case, reference)
+        rest = tuple(rule for rule in numbered(group.rules) if rule.number != number)
+        if len(rest) == len(group.rules):
+            raise NotFound(f"{NOUN} {group.name} has no rule {number}")
+        return await update(group.id, Update(), rest)(case)
 
     return use_case
 
@@ -62,16 +106,19 @@ def delete(
     reference: str, version: int | None = None
 ) -> Callable[[Case], Awaitable[Accepted[SecurityGroup]]]:
     async def use_case(case: Case) -> Accepted[SecurityGroup]:
-        await require_own(case, reference)
+        require_own(await meant(case, reference))
         return await owned.delete(lambda tx: tx.security_groups, NOUN, reference, version)(case)
 
     return use_case
 
 
-async def require_own(case: Case, reference: str) -> None:
-    """Not one that every project has."""
+async def meant(case: Case, reference: str) -> SecurityGroup:
     rows, project_id = case.tx.security_groups, case.caller.project_id
-    group = await references.get(rows, project_id, reference, NOUN)
+    return await references.get(rows, project_id, reference, NOUN)
+
+
+def require_own(group: SecurityGroup) -> None:
+    """Not one that every project has."""
     if group.name in BUILT_IN:
         raise Conflict(
             f"every project has a security group {group.name}, which keeps its name: "
@@ -93,12 +140,12 @@ async def tell_members(case: Case, group_id: str) -> None:
 
 async def with_groups(case: Case, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
     """The rules, with the groups that they name by id. Raises Invalid."""
-    meant = []
+    resolved = []
     rows, project_id = case.tx.security_groups, case.caller.project_id
     for index, rule in enumerate(rules):
         if rule.group is not None:
             field = f"spec.rules.{index}.group"
             group = await references.meant(rows, project_id, rule.group, NOUN, field)
-            rule = msgspec.structs.replace(rule, group=group.id)  # noqa: PLW2901
-        meant.append(rule)
-    return tuple(meant)
+            rule = replace(rule, group=group.id)  # noqa: PLW2901
+        resolved.append(rule)
+    return tuple(resolved)

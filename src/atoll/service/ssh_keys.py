@@ -1,18 +1,20 @@
 """Use cases of ssh keys."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from atoll.domain import ids
-from atoll.domain.commands import CreateSshKey
+from atoll.domain.commands import CreateSshKey, Update
 from atoll.domain.instances import require_labels
 from atoll.domain.ssh_keys import SshKey, fingerprint_of
 from atoll.service import owned, references
 from atoll.service.desk import Accepted, Case
 
 NOUN = "ssh key"
+UseCase = Callable[[Case], Awaitable[Accepted[SshKey]]]
 
 
-def create(command: CreateSshKey) -> Callable[[Case], Awaitable[Accepted[SshKey]]]:
+def create(command: CreateSshKey) -> UseCase:
     async def use_case(case: Case) -> Accepted[SshKey]:
         case.require("write")
         rows, project_id = case.tx.ssh_keys, case.caller.project_id
@@ -31,3 +33,14 @@ def create(command: CreateSshKey) -> Callable[[Case], Awaitable[Accepted[SshKey]
         return Accepted(key)
 
     return use_case
+
+
+def update(reference: str, command: Update, public_key: str | None) -> UseCase:
+    """Guests keep the key that they were given: the new one is for those that come."""
+    changes: dict[str, Any] = {}
+    if public_key is not None:
+        changes = {
+            "public_key": public_key.strip(),
+            "fingerprint": fingerprint_of(public_key),
+        }
+    return owned.update(lambda tx: tx.ssh_keys, NOUN, reference, command, **changes)

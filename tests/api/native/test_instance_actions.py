@@ -242,7 +242,8 @@ def test_within_its_window_a_deleted_instance_comes_back(tmp_path: Path) -> None
     assert told["error"].endswith("is not deleted")
     api.ended(api.delete(path, 202)["operation_id"], "completed")
     told = refused(api.call("DELETE", f"/v1/security-groups/{group['id']}"), 409, "IN_USE")
-    assert told["error"].endswith("it can still be recovered: purge it first")
+    assert "in use by a deleted instance that can be recovered, " in told["error"]
+    assert told["error"].endswith("): purge that one first")
     shown = api.get(path)["status"]
     assert (shown["state"], bool(shown["recoverable_until"])) == ("terminated", True)
     done(api, f"{path}/recover")

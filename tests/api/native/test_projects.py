@@ -69,12 +69,13 @@ def test_the_last_admin_key_is_kept(own_cloud: RunningCloud) -> None:
     admin.close()
 
 
-def test_a_new_project_has_its_default_group_and_nothing_else(key_for: KeyFor) -> None:
+def test_a_new_project_has_two_groups_and_nothing_else(key_for: KeyFor) -> None:
     new = key_for()
     groups = new.items("/v1/security-groups")
-    assert [one["metadata"]["name"] for one in groups] == ["default"]
+    assert [one["metadata"]["name"] for one in groups] == ["default", "standard"]
     assert {"direction": "ingress", "protocol": "tcp", "port": 22, "port_max": 22,
-            "cidr": "0.0.0.0/0", "group": None} in groups[0]["spec"]["rules"]  # fmt: skip
+            "cidr": "0.0.0.0/0", "group": None,
+            "notes": ""} in groups[0]["spec"]["rules"]  # fmt: skip
     for noun in ("instances", "operations", "ssh-keys", "vpcs", "subnets"):
         assert new.items(f"/v1/{noun}") == []
 

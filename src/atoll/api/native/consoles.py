@@ -13,7 +13,7 @@ from litestar import Controller, Response, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 
-from atoll.api.http import Call, Headers, caller_of, header, json_response
+from atoll.api.http import VNC_PAGE, Call, Headers, caller_of, header, json_response, origin_of
 from atoll.api.native import wire
 from atoll.api.native.wire import Wire, services_of
 from atoll.domain.errors import DriverUnavailable, StoreUnavailable, Unauthenticated
@@ -26,7 +26,6 @@ from atoll.service.desk import Accepted
 
 log = structlog.get_logger()
 SOCKET_PATH = "/v1/consoles/ws"
-VNC_PAGE = "/console/vnc"
 NO_STORE = {"Cache-Control": "no-store"}
 SUBPROTOCOL = "binary"
 FIELDS_MAX = 5
@@ -120,14 +119,13 @@ def show_metrics(instance: Instance, measured: GuestMetrics, now_ms: int) -> Met
 
 def show_console(request: Call, ticket: Ticket, token: str) -> ConsoleOut:
     """The page is given the token in the fragment, which no server and no log ever sees."""
-    secure = request.headers.get("x-forwarded-proto", request.scope["scheme"]) == "https"
-    host = request.headers.get("host", "localhost")
-    page = f"{'https' if secure else 'http'}://{host}{VNC_PAGE}#token={token}"
+    origin = origin_of(request)
+    page = f"{origin}{VNC_PAGE}#token={token}"
     return ConsoleOut(
         instance_id=ticket.instance_id,
         type=ticket.console,
         url=page if ticket.console is Console.VNC else None,
-        websocket_url=f"{'wss' if secure else 'ws'}://{host}{SOCKET_PATH}?token={token}",
+        websocket_url=f"ws{origin.removeprefix('http')}{SOCKET_PATH}?token={token}",
         expires_at=wire.time_text(ticket.expires_at_ms),
     )
 

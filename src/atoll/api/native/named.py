@@ -5,15 +5,17 @@ from typing import Any, TypeVar
 
 from litestar import Response
 
-from atoll.api.http import Call, caller_of, json_response, once_of, version_of
+from atoll.api import serving
+from atoll.api.http import Call, caller_of, json_response, version_of
 from atoll.api.native import wire
 from atoll.api.native.paging import Paging
 from atoll.api.native.wire import ChangedMetadata, Metadata, Wire, services_of
 from atoll.domain.commands import Update
 from atoll.ports import Rows, Transaction
 from atoll.service import references
-from atoll.service.desk import Answer, UseCase, require
+from atoll.service.desk import require
 
+gone = serving.gone
 T = TypeVar("T", bound=Any)
 RowsOf = Callable[[Transaction], Rows[T]]
 
@@ -22,10 +24,11 @@ class PatchBody(Wire, kw_only=True):
     metadata: ChangedMetadata
 
 
-def metadata(thing: Any) -> Metadata:
+def metadata(thing: Any, version: int | None = None) -> Metadata:
+    """`version` where what users are told is not the row's own."""
     return Metadata(
         name=thing.name, labels=thing.labels, created_at=wire.time_text(thing.created_at_ms),
-        version=thing.version,
+        version=version or thing.version,
     )  # fmt: skip
 
 
@@ -49,13 +52,5 @@ async def read(
     require(caller, "read")
     rows = rows_of(services_of(request).store.read())
     thing = await references.get(rows, caller.project_id, reference, noun)
-    return json_response(wire.encode(show(thing)), headers={"ETag": f'"{thing.version}"'})
-
-
-async def gone(request: Call, use_case: UseCase[Any]) -> Response[None]:
-    """204: done at once, nothing left to say."""
-    desk = services_of(request).desk
-    render = lambda _: Answer(status=204, body=b"")  # noqa: E731
-    answer = await desk.carry_out(caller_of(request), use_case, render, await once_of(request))
-    headers = {wire.REPLAY: "true"} if answer.replayed else None
-    return Response(None, status_code=204, headers=headers)
+    answer = show(thing)
+    return json_response(wire.encode(answer), headers={"ETag": f'"{answer.metadata.version}"'})

@@ -1,12 +1,9 @@
-"""The OpenAPI documents of the dialects, completed with what the framework cannot know."""
+"""The native dialect's OpenAPI document, completed with what the framework cannot know."""
 
-import json
 from importlib.metadata import version
 from typing import Any
 
-import msgspec
-from litestar import Litestar
-
+from atoll.api.documents import document_of, not_null
 from atoll.api.native.examples import REQUESTS
 
 MUTATIONS = ("post", "patch", "put", "delete")
@@ -75,40 +72,20 @@ TEXT = """A compute cloud that you run yourself. Every resource has `id`, `metad
 
 
 def native_document(app: Any) -> dict[str, Any]:
-    assert isinstance(app, Litestar), "the native dialect is an application of its own"
-    document: dict[str, Any] = json.loads(json.dumps(app.openapi_schema.to_schema()))
-    document["info"] = {
+    info = {
         "title": "Atoll",
         "version": version("atoll"),
         "description": TEXT,
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     }
-    schemes = document.setdefault("components", {}).setdefault("securitySchemes", {})
-    schemes["key"] = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
-    schemes["bearer"] = {"type": "http", "scheme": "bearer"}
-    document["security"] = [{"key": []}, {"bearer": []}]
-    document["components"]["schemas"].update(body_schemas(app))
-    for path in document["paths"].values():
-        for method, operation in path.items():
-            complete(method, operation)
-    return document
+    schemes = {
+        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        "bearer": {"type": "http", "scheme": "bearer"},
+    }
+    return document_of(app, info, schemes, complete)
 
 
-def body_schemas(app: Litestar) -> dict[str, Any]:
-    """Bodies as they are decoded: the framework leaves out what it does not know of."""
-    fields = [
-        handler.parsed_data_field
-        for route in app.routes
-        for handler in getattr(route, "route_handlers", ())
-    ]
-    kinds = {field.annotation for field in fields if field is not None}
-    _, components = msgspec.json.schema_components(
-        kinds, ref_template="#/components/schemas/{name}"
-    )
-    return components
-
-
-def complete(method: str, operation: dict[str, Any]) -> None:
+def complete(path: str, method: str, operation: dict[str, Any]) -> None:
     name = operation["operationId"]
     parameters = [describe(parameter) for parameter in operation.get("parameters", ())]
     if method in MUTATIONS and name not in UNKEPT:
@@ -118,17 +95,13 @@ def complete(method: str, operation: dict[str, Any]) -> None:
     if name == "streamEvents":
         parameters.append(LAST_EVENT_ID)
     operation["parameters"] = parameters
-    operation["responses"].get("204", {}).pop("content", None)
-    body = operation.get("requestBody", {})
     if name in REQUESTS:
-        body["content"]["application/json"]["examples"] = {"example": {"value": REQUESTS[name]}}
-    choices = body.get("content", {}).get("application/json", {}).get("schema", {}).get("oneOf", ())
-    if {"type": "null"} in choices:
-        body["required"] = False
+        content = operation["requestBody"]["content"]["application/json"]
+        content["examples"] = {"example": {"value": REQUESTS[name]}}
 
 
 def describe(parameter: dict[str, Any]) -> dict[str, Any]:
-    """With what is known of its name. A parameter in a query is absent or there, never null."""
+    """With what is known of its name."""
     schema = not_null(parameter["schema"])
     known = PARAMETERS.get(parameter["name"], {}) if parameter["in"] == "query" else {}
     described = {
@@ -141,18 +114,3 @@ def describe(parameter: dict[str, Any]) -> dict[str, Any]:
     if schema.get("type") == "array":
         described |= {"style": "form", "explode": True}
     return described
-
-
-def not_null(schema: dict[str, Any]) -> dict[str, Any]:
-    choices = [choice for choice in schema.get("oneOf", ()) if choice.get("type") != "null"]
-    rest = {key: value for key, value in schema.items() if key != "oneOf"}
-    whole = rest | (choices[0] if choices else {})
-    if isinstance(whole.get("type"), list):
-        whole["type"] = next(kind for kind in whole["type"] if kind != "null")
-    if "enum" in whole:
-        whole["enum"] = [value for value in whole["enum"] if value is not None]
-    return whole
-
-
-def encode(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, separators=(",", ":")).encode()

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
+from atoll.api import serving
 from atoll.api.http import Call, caller_of, json_response
 from atoll.api.limits import CLASSES
 from atoll.api.native import named, wire
@@ -172,7 +173,7 @@ class ApiKeys(Controller):
             return show_key(accepted.thing)
 
         response = await wire.mutate(request, use_case, show, 201)
-        if wire.REPLAY in response.headers:
+        if serving.REPLAY in response.headers:
             return response
         return json_response(wire.encode(show_key(made[-1], text)), 201)
 

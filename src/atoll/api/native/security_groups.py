@@ -17,17 +17,21 @@ from atoll.domain.security_groups import Direction, Protocol, Rule, SecurityGrou
 from atoll.ports import Rows, Transaction
 from atoll.service import security_groups
 
+Range = Annotated[str, Meta(min_length=4, max_length=43, examples=["10.0.0.0/16"])]
+
 
 class RuleBody(Wire, kw_only=True):
-    """`port` to `port_max`, both included; neither means every port of tcp or udp. `group`, the id
-    or name of a security group, lets its members in instead of a range of addresses."""
+    """`port` to `port_max`, both included; neither means every port of tcp or udp. `cidr` is of
+    IPv4 or IPv6. `group`, the id or name of a security group, lets its members in instead of a
+    range of addresses."""
 
     direction: Direction = Direction.INGRESS
     protocol: Protocol
     port: Annotated[int, Meta(ge=1, le=65_535)] | None = None
     port_max: Annotated[int, Meta(ge=1, le=65_535)] | None = None
-    cidr: wire.Cidr = "0.0.0.0/0"
+    cidr: Range = "0.0.0.0/0"
     group: Name | None = None
+    notes: Annotated[str, Meta(max_length=255)] = ""
 
 
 class SecurityGroupSpec(Wire, kw_only=True):
@@ -68,7 +72,7 @@ def rows(tx: Transaction) -> Rows[SecurityGroup]:
 def parse_rule(body: RuleBody) -> Rule:
     return Rule(
         direction=body.direction, protocol=body.protocol, port=body.port,
-        port_max=body.port_max or body.port, cidr=body.cidr, group=body.group,
+        port_max=body.port_max or body.port, cidr=body.cidr, group=body.group, notes=body.notes,
     )  # fmt: skip
 
 
@@ -79,7 +83,7 @@ def parse_rules(bodies: list[RuleBody] | None) -> tuple[Rule, ...] | None:
 def show_rule(rule: Rule) -> RuleBody:
     return RuleBody(
         direction=rule.direction, protocol=rule.protocol, port=rule.port,
-        port_max=rule.port_max, cidr=rule.cidr, group=rule.group,
+        port_max=rule.port_max, cidr=rule.cidr, group=rule.group, notes=rule.notes,
     )  # fmt: skip
 
 

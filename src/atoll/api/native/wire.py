@@ -10,7 +10,9 @@ from litestar import Response
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Meta
 
-from atoll.api.http import Call, Refusal, caller_of, json_response, once_of
+from atoll.api import serving
+from atoll.api.http import Refusal, json_response
+from atoll.api.problems import Problem
 from atoll.domain.errors import (
     AtollError,
     Conflict,
@@ -29,11 +31,9 @@ from atoll.domain.errors import (
 )
 from atoll.domain.instances import Goal, Instance, InstanceState
 from atoll.domain.operations import Operation, OperationState
-from atoll.service.bundle import Services
-from atoll.service.desk import Accepted, Answer, UseCase
+from atoll.service.desk import Accepted
 
-REPLAY = "Idempotent-Replay"
-encode = msgspec.json.Encoder().encode
+encode, mutate, services_of = serving.encode, serving.mutate, serving.services_of
 T = TypeVar("T")
 
 STATUSES: tuple[tuple[type[AtollError], int], ...] = (
@@ -50,11 +50,6 @@ STATUSES: tuple[tuple[type[AtollError], int], ...] = (
     (StoreUnavailable, 503),
     (DriverError, 503),
 )
-
-
-class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
-    field: str
-    message: str
 
 
 class ErrorBody(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -251,29 +246,6 @@ def page_response(
     following = id_of(page[-1]) if more else None
     items = [show(one) for one in page if keep is None or keep(one)]
     return json_response(encode({"items": items, "next": following}))
-
-
-def services_of(request: Call) -> Services:
-    services: Services = request.app.state.services
-    return services
-
-
-async def mutate(
-    request: Call,
-    use_case: UseCase[Accepted[T]],
-    show: Callable[[Accepted[T]], Any],
-    status: int = 200,
-) -> Response[bytes]:
-    """Carries a use case out and answers in this dialect's words, once per Idempotency-Key."""
-
-    def render(accepted: Accepted[T]) -> Answer:
-        return Answer(status=status, body=encode(show(accepted)))
-
-    once = await once_of(request)
-    desk = services_of(request).desk
-    answer = await desk.carry_out(caller_of(request), use_case, render, once)
-    headers = {REPLAY: "true"} if answer.replayed else None
-    return json_response(answer.body, answer.status, headers)
 
 
 def show_operation_ref(accepted: Accepted[Any]) -> OperationRef:

@@ -1,0 +1,71 @@
+"""The OpenAPI document of a dialect, as the framework and the bodies' types tell it.
+
+Each dialect completes its own with what neither of them knows.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from litestar import Litestar
+
+Complete = Callable[[str, str, dict[str, Any]], None]
+
+
+def document_of(
+    app: Any, info: dict[str, Any], schemes: dict[str, Any], complete: Complete
+) -> dict[str, Any]:
+    """`complete` is given each operation, with its path and method. Any of the `schemes` lets a
+    caller in."""
+    assert isinstance(app, Litestar), "a dialect is an application of its own"
+    document: dict[str, Any] = json.loads(json.dumps(app.openapi_schema.to_schema()))
+    document["info"] = info
+    components = document.setdefault("components", {})
+    components.setdefault("securitySchemes", {}).update(schemes)
+    document["security"] = [{name: []} for name in schemes]
+    components.setdefault("schemas", {}).update(body_schemas(app))
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            operation["responses"].get("204", {}).pop("content", None)
+            choices = body_schema_of(operation).get("oneOf", ())
+            if {"type": "null"} in choices:
+                operation["requestBody"]["required"] = False
+            complete(path, method, operation)
+    return document
+
+
+def body_schema_of(operation: dict[str, Any]) -> dict[str, Any]:
+    content = operation.get("requestBody", {}).get("content", {})
+    schema: dict[str, Any] = content.get("application/json", {}).get("schema", {})
+    return schema
+
+
+def body_schemas(app: Litestar) -> dict[str, Any]:
+    """Bodies as they are decoded: the framework leaves out what it does not know of."""
+    fields = [
+        handler.parsed_data_field
+        for route in app.routes
+        for handler in getattr(route, "route_handlers", ())
+    ]
+    kinds = {field.annotation for field in fields if field is not None}
+    _, components = msgspec.json.schema_components(
+        kinds, ref_template="#/components/schemas/{name}"
+    )
+    return components
+
+
+def not_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter in a query or a path is absent or there, never null."""
+    choices = [choice for choice in schema.get("oneOf", ()) if choice.get("type") != "null"]
+    rest = {key: value for key, value in schema.items() if key != "oneOf"}
+    whole = rest | (choices[0] if choices else {})
+    if isinstance(whole.get("type"), list):
+        whole["type"] = next(kind for kind in whole["type"] if kind != "null")
+    if "enum" in whole:
+        whole["enum"] = [value for value in whole["enum"] if value is not None]
+    return whole
+
+
+def encode(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()

@@ -1,0 +1,103 @@
+"""The application of Vultr's API v2: its routes, its errors, who needs no key."""
+
+from collections.abc import Sequence
+
+from litestar import Litestar, Response, get
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+
+from atoll.api import serving
+from atoll.api.documents import encode
+from atoll.api.http import Call, Face, bearer_or_key, json_response
+from atoll.api.problems import Problem
+from atoll.api.vultr import wire
+from atoll.api.vultr.catalogue import Catalogue
+from atoll.api.vultr.instance_actions import InstanceActions
+from atoll.api.vultr.instance_addresses import InstanceAddresses
+from atoll.api.vultr.instance_facts import InstanceFacts
+from atoll.api.vultr.instance_networks import InstanceNetworks
+from atoll.api.vultr.instances import Instances
+from atoll.api.vultr.openapi import vultr_document
+from atoll.api.vultr.ssh_keys import SshKeys
+from atoll.api.vultr.systems import Systems
+from atoll.domain.errors import AtollError
+from atoll.service.bundle import Services
+
+CONTROLLERS = (
+    Instances, InstanceActions, InstanceNetworks, InstanceAddresses, InstanceFacts, SshKeys,
+    Systems,
+)  # fmt: skip
+# Vultr's document has no security for these, and clients send no key there.
+PUBLIC = frozenset({
+    "/v2/os", "/v2/applications", "/v2/iso-public", "/v2/regions", "/v2/plans", "/v2/plans-metal",
+    "/v2/openapi.json",
+})  # fmt: skip
+
+
+PUBLIC_OPERATIONS = frozenset({
+    "list-os", "list-applications", "list-public-isos", "list-regions",
+    "list-available-plans-region", "list-plans", "list-metal-plans",
+})  # fmt: skip
+
+
+@get("/openapi.json", include_in_schema=False)
+async def document(request: Call) -> Response[bytes]:
+    """Made when it is first asked for."""
+    state = request.app.state
+    if "document" not in state:
+        state.document = encode(vultr_document(request.app, PUBLIC_OPERATIONS))
+    return json_response(state.document)
+
+
+def face(services: Services, catalogue: Catalogue, per_second: int) -> Face:
+    """`per_second` requests of one key, 0 for as many as the key's own limit allows."""
+    return Face(
+        name="vultr",
+        prefix=wire.PREFIX,
+        app=build(services, catalogue),
+        secret_of=bearer_or_key,
+        refuse=wire.refuse,
+        is_public=is_public,
+        is_free=lambda method, path: False,
+        per_second=per_second,
+    )
+
+
+def is_public(method: str, path: str) -> bool:
+    bare = path.rstrip("/")
+    return method == "GET" and (
+        bare in PUBLIC or (bare.startswith("/v2/regions/") and bare.endswith("/availability"))
+    )
+
+
+def build(services: Services, catalogue: Catalogue) -> Litestar:
+    app = serving.build(
+        wire.PREFIX, (*CONTROLLERS, document), services,
+        serving.Refusals(on_error, on_problems, on_http, on_bug),
+        dependencies={"paging": Provide(wire.paging)},
+    )  # fmt: skip
+    app.state.catalogue = catalogue
+    return app
+
+
+def on_error(request: Call, error: AtollError) -> Response[bytes]:
+    refusal = wire.refusal(wire.status_of_error(error), wire.text_of(error, request.scope["path"]))
+    headers = {"Retry-After": "1"} if refusal.status == 429 else None
+    return json_response(refusal.body, refusal.status, headers)
+
+
+def on_http(request: Call, error: HTTPException, sentence: str) -> Response[bytes]:
+    headers = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
+    refusal = wire.refusal(error.status_code, sentence)
+    return json_response(refusal.body, refusal.status, headers)
+
+
+def on_bug(request: Call) -> Response[bytes]:
+    refusal = wire.refusal(500, "something is wrong inside Atoll; its log says what")
+    return json_response(refusal.body, refusal.status)
+
+
+def on_problems(request: Call, every: Sequence[Problem]) -> Response[bytes]:
+    texts = [f"{one.field}: {one.message}" if one.field else one.message for one in every]
+    refusal = wire.refusal(400, "; ".join(texts))
+    return json_response(refusal.body, refusal.status)

@@ -1,0 +1,100 @@
+"""Vultr's own names of plans, regions and systems, and what they mean here: `catalogue.toml`."""
+
+import tomllib
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from atoll.domain.plans import Plan
+from atoll.domain.regions import Region
+
+PACKAGED = Path(__file__).parent / "catalogue.toml"
+# Systems that stand for what is no image: they are shown, and cannot be asked for.
+CUSTOM, SNAPSHOT, BACKUP, APPLICATION = 159, 164, 180, 186
+METAL = "vbm-"
+BANDWIDTH_GB = 1024
+
+
+class VultrPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`ram` in MiB, `disk` in GiB, `bandwidth` in GiB a month, `monthly_cost` in dollars."""
+
+    id: str
+    vcpus: int
+    ram: int
+    disk: int
+    disk_count: int = 1
+    bandwidth: int = BANDWIDTH_GB
+    monthly_cost: float = 0
+    type: str = "vc2"
+    cpu_model: str = ""
+    cpu_threads: int = 0
+    gpu_vram_gb: int = 0
+    gpu_type: str = ""
+
+
+class VultrRegion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    id: str
+    city: str
+    country: str
+    continent: str
+    served_by: str | None = None
+
+
+class System(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`image` is an image of Atoll by its name."""
+
+    id: int
+    name: str
+    family: str
+    arch: str = "x64"
+    image: str | None = None
+
+
+class Catalogue(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unknown_fields=True):
+    plans: tuple[VultrPlan, ...] = ()
+    metal_plans: tuple[VultrPlan, ...] = ()
+    regions: tuple[VultrRegion, ...] = ()
+    systems: tuple[System, ...] = ()
+
+    @cached_property
+    def plan_by_id(self) -> dict[str, VultrPlan]:
+        return {plan.id: plan for plan in (*self.plans, *self.metal_plans)}
+
+    @cached_property
+    def region_by_id(self) -> dict[str, VultrRegion]:
+        return {region.id: region for region in self.regions}
+
+    @cached_property
+    def system_by_id(self) -> dict[int, System]:
+        return {system.id: system for system in self.systems}
+
+    @cached_property
+    def system_by_image(self) -> dict[str, System]:
+        """The first where several mean the same image."""
+        return {s.image: s for s in reversed(self.systems) if s.image is not None}
+
+
+def read(path: Path) -> Catalogue:
+    """Raises RuntimeError with a sentence where the file is not of that form."""
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text()), Catalogue)
+    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise RuntimeError(f"the Vultr catalogue {path} cannot be used: {error}") from error
+
+
+def plan_here(plan: VultrPlan) -> Plan:
+    """As a type of Atoll."""
+    return Plan(
+        id=plan.id, vcpus=plan.vcpus, memory_mib=plan.ram, disk_gib=plan.disk,
+        description=f"as Vultr's plan of that name ({plan.type})",
+    )  # fmt: skip
+
+
+def region_here(region: VultrRegion, own: str) -> Region:
+    """As a region of Atoll, which `own` carries unless the file names another."""
+    return Region(
+        id=region.id,
+        description=f"{region.city}, {region.country}, as Vultr's region of that name",
+        served_by=region.served_by or own,
+    )

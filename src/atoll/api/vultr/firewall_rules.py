@@ -1,0 +1,189 @@
+"""`/v2/firewalls/…/rules`."""
+
+import ipaddress
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from msgspec import Meta as Bounds
+
+from atoll.api.http import Call
+from atoll.api.vultr import wire
+from atoll.api.vultr.firewalls import group_of, rules_shown
+from atoll.api.vultr.wire import Meta, Paging, Wire
+from atoll.domain.errors import Invalid, NotFound
+from atoll.domain.security_groups import Protocol, Rule, SecurityGroup, numbered
+from atoll.service import security_groups
+from atoll.service.desk import Accepted
+
+PATH = "/{firewall_group_id:str}/rules"
+PROTOCOLS = (Protocol.ICMP, Protocol.TCP, Protocol.UDP)
+NOT_SERVED = ("gre", "esp", "ah")
+PORT_MAX = 65_535
+ANYBODY = {"v4": "0.0.0.0", "v6": "::"}  # noqa: S104
+NETWORKS = {"v4": ipaddress.IPv4Network, "v6": ipaddress.IPv6Network}
+
+
+class CreateBody(Wire, kw_only=True):
+    """Without a subnet it is for anybody: some clients drop zeros and empty texts. Without a port
+    it is for all of them."""
+
+    ip_type: str
+    protocol: str
+    subnet: str | None = None
+    subnet_size: int | None = None
+    port: str | int | None = None
+    source: str | None = None
+    notes: Annotated[str, Bounds(max_length=255)] | None = None
+
+
+class RuleOut(msgspec.Struct, kw_only=True):
+    id: int
+    type: str
+    ip_type: str
+    action: str
+    protocol: str
+    port: str
+    subnet: str
+    subnet_size: int
+    source: str
+    notes: str
+
+
+class RuleAnswer(msgspec.Struct, kw_only=True):
+    firewall_rule: RuleOut
+
+
+class RuleList(msgspec.Struct, kw_only=True):
+    firewall_rules: list[RuleOut]
+    meta: Meta
+
+
+def show(rule: Rule) -> RuleOut:
+    network = ipaddress.ip_network(rule.cidr)
+    ip_type = f"v{network.version}"
+    return RuleOut(
+        id=rule.number, type=ip_type, ip_type=ip_type, action="accept",
+        protocol=rule.protocol.value, port=port_text(rule), subnet=str(network.network_address),
+        subnet_size=network.prefixlen, source="", notes=rule.notes,
+    )  # fmt: skip
+
+
+def show_answer(accepted: Accepted[SecurityGroup]) -> RuleAnswer:
+    return RuleAnswer(firewall_rule=show(accepted.thing.rules[-1]))
+
+
+def port_text(rule: Rule) -> str:
+    if rule.port is None:
+        return ""
+    last = rule.port_max or rule.port
+    return str(rule.port) if last == rule.port else f"{rule.port}:{last}"
+
+
+def parse(body: CreateBody) -> Rule:
+    if body.source:
+        raise Invalid(
+            "source: it must be empty here: name the range as subnet and subnet_size",
+            field="source",
+        )
+    protocol = protocol_of(body.protocol)
+    first, last = ports_of(body.port, protocol)
+    return Rule(
+        protocol=protocol, port=first, port_max=last, cidr=cidr_of(body), notes=body.notes or ""
+    )
+
+
+def protocol_of(text: str) -> Protocol:
+    word = text.lower()
+    if word in NOT_SERVED:
+        raise Invalid(
+            f"protocol: {word} cannot be let in by itself here: {', '.join(PROTOCOLS)} can",
+            field="protocol",
+        )
+    if word not in PROTOCOLS:
+        raise Invalid(f"protocol: {', '.join(PROTOCOLS)} are allowed", field="protocol")
+    return Protocol(word)
+
+
+def ports_of(given: str | int | None, protocol: Protocol) -> tuple[int | None, int | None]:
+    text = "" if given is None else str(given).strip()
+    if not text:
+        return None, None
+    if protocol is Protocol.ICMP:
+        raise Invalid("port: icmp has no ports: leave it out", field="port")
+    first, joint, last = text.replace("-", ":").partition(":")
+    numbers = [int(one) if one.isdecimal() else 0 for one in (first, last if joint else first)]
+    if not 1 <= numbers[0] <= numbers[1] <= PORT_MAX:
+        raise Invalid(
+            f"port: {text!r} is none: write 80, or 8000:8010, of 1 to {PORT_MAX}", field="port"
+        )
+    return numbers[0], numbers[1]
+
+
+def cidr_of(body: CreateBody) -> str:
+    if body.ip_type not in NETWORKS:
+        raise Invalid("ip_type: v4 or v6", field="ip_type")
+    subnet = body.subnet or ANYBODY[body.ip_type]
+    try:
+        return str(NETWORKS[body.ip_type](f"{subnet}/{body.subnet_size or 0}"))
+    except ValueError as error:
+        raise Invalid(
+            f"subnet: {error}; with subnet_size it must be a whole range of IP{body.ip_type}",
+            field="subnet",
+        ) from error
+
+
+def rule_of(group: SecurityGroup, rule_id: str) -> Rule:
+    """What a path means. Raises NotFound."""
+    for rule in shown_rules(group):
+        if str(rule.number) == rule_id:
+            return rule
+    raise NotFound(f"firewall group {group.name} has no rule {rule_id}")
+
+
+def shown_rules(group: SecurityGroup) -> list[Rule]:
+    return rules_shown(msgspec.structs.replace(group, rules=numbered(group.rules)))
+
+
+class FirewallRules(Controller):
+    path = "/firewalls"
+    tags = ("firewall",)
+
+    @get(PATH, operation_id="list-firewall-group-rules", summary="List Firewall Rules",
+         responses=wire.ANY_ERROR | wire.shown(RuleList, "one page"))  # fmt: skip
+    async def page(
+        self, request: Call, firewall_group_id: FromPath[str], paging: NamedDependency[Paging]
+    ) -> Response[bytes]:
+        group = await group_of(request, firewall_group_id)
+        page, meta = wire.part_of(shown_rules(group), paging)
+        return wire.answer(RuleList(firewall_rules=[show(rule) for rule in page], meta=meta))
+
+    @post(PATH, operation_id="post-firewalls-firewall-group-id-rules", status_code=201,
+          summary="Create Firewall Rules",
+          responses=wire.ANY_ERROR | wire.shown(RuleAnswer, "created", 201))  # fmt: skip
+    async def create(
+        self, request: Call, firewall_group_id: FromPath[str], data: JSONBody[CreateBody]
+    ) -> Response[bytes]:
+        group = await group_of(request, firewall_group_id)
+        use_case = security_groups.add_rule(group.id, parse(data))
+        return await wire.mutate(request, use_case, show_answer, 201)
+
+    @get(f"{PATH}/{{firewall_rule_id:str}}", operation_id="get-firewall-group-rule",
+         summary="Get Firewall Rule",
+         responses=wire.ANY_ERROR | wire.shown(RuleAnswer, "the rule"))  # fmt: skip
+    async def read(
+        self, request: Call, firewall_group_id: FromPath[str], firewall_rule_id: FromPath[str]
+    ) -> Response[bytes]:
+        group = await group_of(request, firewall_group_id)
+        return wire.answer(RuleAnswer(firewall_rule=show(rule_of(group, firewall_rule_id))))
+
+    @delete(f"{PATH}/{{firewall_rule_id:str}}", operation_id="delete-firewall-group-rule",
+            status_code=204, summary="Delete Firewall Rule", responses=wire.ANY_ERROR)  # fmt: skip
+    async def remove(
+        self, request: Call, firewall_group_id: FromPath[str], firewall_rule_id: FromPath[str]
+    ) -> Response[None]:
+        group = await group_of(request, firewall_group_id)
+        number = rule_of(group, firewall_rule_id).number
+        return await wire.gone(request, security_groups.remove_rule(group.id, number))

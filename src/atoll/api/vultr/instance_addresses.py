@@ -1,0 +1,251 @@
+"""`/v2/instances/…/ipv4` and `/ipv6`: addresses and their names.
+
+A second IPv4 address is a floating IP that was made for the instance.
+"""
+
+import ipaddress
+
+import msgspec
+from litestar import Controller, Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
+
+from atoll.api.http import Call
+from atoll.api.vultr import wire
+from atoll.api.vultr.instance_views import V6_BITS, ipv6_shown, network_of
+from atoll.api.vultr.instances import instance_of
+from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
+from atoll.domain.commands import CreateFloatingIp
+from atoll.domain.errors import Conflict, Invalid, NotFound
+from atoll.domain.floating_ips import FloatingIp
+from atoll.domain.instances import Instance
+from atoll.operations.steps import Ranges
+from atoll.ports import Filter, Transaction
+from atoll.service import floating_ips, reverse_dns
+from atoll.service.desk import Accepted, Case
+
+PATH = "/{instance_id:str}"
+ALONE = "255.255.255.255"
+
+
+class AddressBody(Wire, kw_only=True):
+    """The new address works at once: no reboot is needed, and none is made."""
+
+    reboot: bool | None = None
+
+
+class ReverseBody(Wire, kw_only=True):
+    ip: str
+    reverse: str
+
+
+class DefaultReverseBody(Wire, kw_only=True):
+    ip: str
+
+
+class Ipv4Out(msgspec.Struct, kw_only=True):
+    ip: str
+    netmask: str
+    gateway: str
+    type: str
+    reverse: str
+
+
+class Ipv4List(msgspec.Struct, kw_only=True):
+    ipv4s: list[Ipv4Out]
+    meta: Meta
+
+
+class Ipv4Answer(msgspec.Struct, kw_only=True):
+    ipv4: Ipv4Out
+
+
+class Ipv6Out(msgspec.Struct, kw_only=True):
+    ip: str
+    network: str
+    network_size: int
+    type: str
+
+
+class Ipv6List(msgspec.Struct, kw_only=True):
+    ipv6s: list[Ipv6Out]
+    meta: Meta
+
+
+class Ipv6Reverse(msgspec.Struct, kw_only=True):
+    ip: str
+    reverse: str
+
+
+class Ipv6ReverseList(msgspec.Struct, kw_only=True):
+    reverse_ipv6s: list[Ipv6Reverse]
+
+
+async def ipv4s_of(
+    tx: Transaction, ranges: Ranges, instance: Instance, public_only: bool
+) -> list[Ipv4Out]:
+    network = ipaddress.IPv4Network(ranges.public_cidr)
+    found = []
+    if instance.public_ip:
+        reverse = await name_of(tx, ranges, instance.public_ip)
+        found.append(
+            Ipv4Out(ip=instance.public_ip, netmask=str(network.netmask), gateway=str(network[1]),
+                    type="main_ip", reverse=reverse)
+        )  # fmt: skip
+    found += [await second(tx, ranges, address) for address in instance.floating_ips]
+    if not public_only:
+        for place in instance.attachments:
+            subnet = await tx.subnets.find(place.subnet_id)
+            netmask = str(ipaddress.IPv4Network(subnet.cidr).netmask) if subnet else ALONE
+            found.append(
+                Ipv4Out(ip=place.private_ip, netmask=netmask, gateway="", type="private",
+                        reverse="")
+            )  # fmt: skip
+    return found
+
+
+async def second(tx: Transaction, ranges: Ranges, address: str) -> Ipv4Out:
+    return Ipv4Out(
+        ip=address, netmask=ALONE, gateway="", type="secondary_ip",
+        reverse=await name_of(tx, ranges, address),
+    )  # fmt: skip
+
+
+async def name_of(tx: Transaction, ranges: Ranges, address: str) -> str:
+    record = await reverse_dns.find(tx, address, ranges)
+    return record.name if record else ""
+
+
+def require_own(instance: Instance, address: str) -> str:
+    """Raises NotFound where it is not one of the instance's public ones."""
+    if address not in {instance.public_ip, *instance.floating_ips}:
+        raise Invalid(f"ip: {address} is not a public address of this instance", field="ip")
+    return address
+
+
+async def floating_of(tx: Transaction, instance: Instance, address: str) -> FloatingIp:
+    wanted = (("address", (address,)), ("instance_id", (instance.id,)))
+    found = await tx.floating_ips.page(Filter(project_id=instance.project_id, any_of=(wanted,)))
+    if not found:
+        raise NotFound(f"{address} is not a second address of {instance.id}")
+    return found[0]
+
+
+class InstanceAddresses(Controller):
+    path = "/instances"
+    tags = ("instances",)
+
+    @get(f"{PATH}/ipv4", operation_id="get-instance-ipv4", summary="List Instance IPv4 Information",
+         responses=wire.ANY_ERROR | wire.shown(Ipv4List, "one page"))  # fmt: skip
+    async def ipv4(
+        self,
+        request: Call,
+        instance_id: FromPath[str],
+        paging: NamedDependency[Paging],
+        public_network: FromQuery[bool] = False,
+    ) -> Response[bytes]:
+        services = services_of(request)
+        instance = await instance_of(request, instance_id)
+        tx = services.store.read()
+        found = await ipv4s_of(tx, services.ranges, instance, public_network)
+        page, meta = wire.part_of(found, paging)
+        return wire.answer(Ipv4List(ipv4s=list(page), meta=meta))
+
+    @post(f"{PATH}/ipv4", operation_id="create-instance-ipv4", status_code=202,
+          summary="Create IPv4",
+          responses=wire.ANY_ERROR | wire.shown(Ipv4Answer, "accepted", 202))  # fmt: skip
+    async def add(
+        self,
+        request: Call,
+        instance_id: FromPath[str],
+        data: JSONBody[AddressBody | None] = None,
+    ) -> Response[bytes]:
+        services = services_of(request)
+        instance = await instance_of(request, instance_id)
+        command = CreateFloatingIp(
+            name=f"{instance.name}"[:253], region=instance.spec.region, instance=instance.id
+        )
+
+        def answer(accepted: Accepted[FloatingIp]) -> Ipv4Answer:
+            return Ipv4Answer(
+                ipv4=Ipv4Out(ip=accepted.thing.address, netmask=ALONE, gateway="",
+                             type="secondary_ip", reverse="")
+            )  # fmt: skip
+
+        use_case = floating_ips.create(command, services.ranges)
+        return await wire.mutate(request, use_case, answer, 202)
+
+    @delete(f"{PATH}/ipv4/{{ipv4:str}}", operation_id="delete-instance-ipv4", status_code=204,
+            summary="Delete IPv4 Address", responses=wire.ANY_ERROR)  # fmt: skip
+    async def remove(
+        self, request: Call, instance_id: FromPath[str], ipv4: FromPath[str]
+    ) -> Response[None]:
+        instance = await instance_of(request, instance_id)
+        if ipv4 == instance.public_ip:
+            raise Conflict(f"{ipv4} is the main address: it stays as long as the instance")
+        found = await floating_of(services_of(request).store.read(), instance, ipv4)
+
+        async def use_case(case: Case) -> None:
+            await floating_ips.detach(found.id)(case)
+            await floating_ips.delete(found.id)(case)
+
+        return await wire.gone(request, use_case)
+
+    @post(f"{PATH}/ipv4/reverse", operation_id="create-instance-reverse-ipv4", status_code=204,
+          summary="Create Instance Reverse IPv4", responses=wire.ANY_ERROR)  # fmt: skip
+    async def name(
+        self, request: Call, instance_id: FromPath[str], data: JSONBody[ReverseBody]
+    ) -> Response[None]:
+        address = require_own(await instance_of(request, instance_id), data.ip)
+        ranges = services_of(request).ranges
+        return await wire.gone(request, reverse_dns.put(address, data.reverse, ranges))
+
+    @post(f"{PATH}/ipv4/reverse/default", status_code=204,
+          operation_id="post-instances-instance-id-ipv4-reverse-default",
+          summary="Set Default Reverse DNS Entry", responses=wire.ANY_ERROR)  # fmt: skip
+    async def unname(
+        self, request: Call, instance_id: FromPath[str], data: JSONBody[DefaultReverseBody]
+    ) -> Response[None]:
+        """The default is none."""
+        address = require_own(await instance_of(request, instance_id), data.ip)
+        ranges = services_of(request).ranges
+        return await wire.gone(request, reverse_dns.ensure_none(address, ranges))
+
+    @get(f"{PATH}/ipv6", operation_id="get-instance-ipv6", summary="Get Instance IPv6 Information",
+         responses=wire.ANY_ERROR | wire.shown(Ipv6List, "the addresses"))  # fmt: skip
+    async def ipv6(
+        self, request: Call, instance_id: FromPath[str], paging: NamedDependency[Paging]
+    ) -> Response[bytes]:
+        address = ipv6_shown(await instance_of(request, instance_id))
+        found = []
+        if address:
+            found.append(
+                Ipv6Out(ip=address, network=network_of(address), network_size=V6_BITS,
+                        type="main_ip")
+            )  # fmt: skip
+        page, meta = wire.part_of(found, paging)
+        return wire.answer(Ipv6List(ipv6s=list(page), meta=meta))
+
+    @get(f"{PATH}/ipv6/reverse", operation_id="list-instance-ipv6-reverse",
+         summary="List Instance IPv6 Reverse",
+         responses=wire.ANY_ERROR | wire.shown(Ipv6ReverseList, "their names"))  # fmt: skip
+    async def ipv6_names(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
+        await instance_of(request, instance_id)
+        return wire.answer(Ipv6ReverseList(reverse_ipv6s=[]))
+
+    @post(f"{PATH}/ipv6/reverse", operation_id="create-instance-reverse-ipv6", status_code=204,
+          summary="Create Instance Reverse IPv6", responses=wire.ANY_ERROR)  # fmt: skip
+    async def name_ipv6(
+        self, request: Call, instance_id: FromPath[str], data: JSONBody[ReverseBody]
+    ) -> Response[None]:
+        await instance_of(request, instance_id)
+        raise Invalid("ip: IPv6 addresses are private here and have no names", field="ip")
+
+    @delete(f"{PATH}/ipv6/reverse/{{ipv6:str}}", operation_id="delete-instance-reverse-ipv6",
+            status_code=204, summary="Delete Instance Reverse IPv6",
+            responses=wire.ANY_ERROR)  # fmt: skip
+    async def unname_ipv6(
+        self, request: Call, instance_id: FromPath[str], ipv6: FromPath[str]
+    ) -> Response[None]:
+        await instance_of(request, instance_id)
+        raise Invalid(f"ipv6: {ipv6} has no name")

@@ -1,0 +1,162 @@
+"""A request to change an instance, in Vultr's words, as the use cases that it means."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from msgspec import Meta as Bounds
+
+from atoll.api.http import Call
+from atoll.api.vultr import wire
+from atoll.api.vultr.instance_creation import (
+    BACKUPS,
+    backups_wanted,
+    default_vpc,
+    labels_of,
+    plain_base64,
+    plan_meant,
+    scheme_of,
+    source_of,
+    vpcs_of,
+)
+from atoll.api.vultr.instance_views import DDOS, IPV6, USER_SCHEME
+from atoll.api.vultr.wire import Wire, catalogue_of, services_of
+from atoll.domain import ids
+from atoll.domain.commands import Reinstall, Resize, UpdateInstance
+from atoll.domain.errors import Invalid
+from atoll.domain.instances import Instance
+from atoll.domain.security_groups import STANDARD_GROUP
+from atoll.service import (
+    catalogue,
+    instance_rebuild,
+    instance_resize,
+    instances,
+    networks,
+    timers,
+)
+from atoll.service.desk import Accepted, Case
+
+Change = Callable[[Case], Awaitable[Accepted[Instance]]]
+
+
+class UpdateBody(Wire, kw_only=True):
+    os_id: int | str | None = None
+    app_id: int | str | None = None
+    image_id: str | None = None
+    plan: str | None = None
+    label: str | None = None
+    tag: str | None = None
+    tags: Annotated[list[str], Bounds(max_length=64)] | None = None
+    user_data: str | None = None
+    firewall_group_id: str | None = None
+    backups: str | None = None
+    enable_ipv6: bool | None = None
+    ddos_protection: bool | None = None
+    attach_vpc: list[str] | None = None
+    attach_vpc2: list[str] | None = None
+    attach_private_network: list[str] | None = None
+    detach_vpc: list[str] | None = None
+    detach_vpc2: list[str] | None = None
+    detach_private_network: list[str] | None = None
+    enable_vpc: bool | None = None
+    enable_vpc2: bool | None = None
+    enable_private_network: bool | None = None
+    user_scheme: str | None = None
+
+
+async def use_case_of(
+    request: Call, instance: Instance, body: UpdateBody
+) -> tuple[Change, list[str]]:
+    """All changes as one, and where the ids of their jobs will be. Raises Invalid."""
+    if body.app_id or body.image_id:
+        raise Invalid("app_id: there are no applications here: name an os_id", field="app_id")
+    changes = [*plain_changes(instance, body), *await network_changes(request, instance, body)]
+    if body.backups:
+        changes.append(backup_change(instance, backups_wanted(body.backups)))
+    changes += await large_changes(request, instance, body)
+    jobs: list[str] = []
+
+    async def use_case(case: Case) -> Accepted[Instance]:
+        jobs.clear()
+        if not changes:
+            raise Invalid("Nothing to change")
+        for change in changes:
+            accepted = await change(case)
+            if accepted.operation is not None:
+                jobs.append(wire.uuid_of(accepted.operation.id))
+        return Accepted(await case.tx.instances.get(instance.id))
+
+    return use_case, jobs
+
+
+def plain_changes(instance: Instance, body: UpdateBody) -> list[Change]:
+    """Of what is only written down, or told to a running guest."""
+    tags = body.tags if body.tags is not None else None if body.tag is None else [body.tag]
+    command = UpdateInstance(
+        name=body.label,
+        labels=None if tags is None else labels_of([tag for tag in tags if tag]),
+        annotations=annotations_of(instance, body),
+        security_groups=None if body.firewall_group_id is None
+        else (group_of(body.firewall_group_id),),
+        user_data=None if body.user_data is None else plain_base64(body.user_data),
+    )  # fmt: skip
+    return [] if command == UpdateInstance() else [instances.update(instance.id, command)]
+
+
+def annotations_of(instance: Instance, body: UpdateBody) -> dict[str, str] | None:
+    notes = dict(instance.annotations)
+    for key, wanted in ((IPV6, body.enable_ipv6), (DDOS, body.ddos_protection)):
+        if wanted:
+            notes[key] = "true"
+        elif wanted is not None:
+            notes.pop(key, None)
+    if body.user_scheme:
+        notes[USER_SCHEME] = scheme_of(body.user_scheme)
+    return None if notes == instance.annotations else notes
+
+
+def group_of(firewall_group_id: str) -> str:
+    """An empty one takes the instance out of its firewall group."""
+    if not firewall_group_id:
+        return STANDARD_GROUP
+    return wire.native_id_in(ids.SECURITY_GROUP, firewall_group_id, "firewall_group_id")
+
+
+async def network_changes(request: Call, instance: Instance, body: UpdateBody) -> list[Change]:
+    """A VPC that it has already is no change."""
+    there = {place.vpc_id for place in instance.attachments}
+    wanted = vpcs_of(body.attach_vpc, body.attach_vpc2, body.attach_private_network)
+    unwanted = vpcs_of(body.detach_vpc, body.detach_vpc2, body.detach_private_network)
+    if not wanted and (body.enable_vpc or body.enable_vpc2 or body.enable_private_network):
+        wanted = [await default_vpc(request, instance.spec.region)]
+    changes = [networks.attach_vpc(instance.id, vpc) for vpc in wanted if vpc not in there]
+    return [*changes, *(networks.detach_vpc(instance.id, vpc) for vpc in unwanted)]
+
+
+def backup_change(instance: Instance, wanted: bool) -> Change:
+    async def change(case: Case) -> Accepted[Instance]:
+        if wanted:
+            await timers.back_up(instance.id, BACKUPS)(case)
+        else:
+            await timers.ensure_no_backups(instance.id)(case)
+        return Accepted(instance)
+
+    return change
+
+
+async def large_changes(request: Call, instance: Instance, body: UpdateBody) -> list[Change]:
+    """Another size, another system. The plan that it has already is no change."""
+    changes: list[Change] = []
+    services, names = services_of(request), catalogue_of(request)
+    if body.plan and body.plan != instance.spec.plan:
+        plan = await plan_meant(services.store.read(), names, body.plan)
+        await catalogue.adopt(services.store, plan)
+        changes.append(instance_resize.resize(instance.id, Resize(plan=body.plan)))
+    if body.os_id not in {None, "", 0}:
+        image, notes = source_of(names, body.os_id, None)
+        command = Reinstall(
+            image=image,
+            annotations=instance.annotations | notes,
+            password=services.passwords.new(services.secret()),
+        )
+        changes.append(instance_rebuild.reinstall(instance.id, command))
+    return changes

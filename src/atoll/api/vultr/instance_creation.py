@@ -1,0 +1,229 @@
+"""A request to create an instance, in Vultr's words, as the use cases that it means.
+
+They are one transaction: an instance with all that was asked for, or an error and nothing.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta as Bounds
+
+from atoll.api import serving
+from atoll.api.http import Call
+from atoll.api.vultr import wire
+from atoll.api.vultr.catalogue import Catalogue, plan_here, region_here
+from atoll.api.vultr.instance_views import DDOS, IPV6, OS_ID, USER_SCHEME
+from atoll.api.vultr.wire import Wire, catalogue_of, services_of
+from atoll.domain import ids
+from atoll.domain.commands import CreateInstance
+from atoll.domain.errors import Invalid
+from atoll.domain.instances import Instance
+from atoll.domain.plans import Plan
+from atoll.domain.regions import Region
+from atoll.domain.security_groups import STANDARD_GROUP
+from atoll.domain.timers import Backups
+from atoll.ports import Transaction
+from atoll.service import catalogue, floating_ips, instances, networks, timers, volumes
+from atoll.service.desk import Accepted, Case
+
+UseCase = Callable[[Case], Awaitable[Accepted[Instance]]]
+# Vultr says nothing of when: at night, and as many as it keeps.
+BACKUPS = Backups(cron="0 3 * * *", keep=7)
+BACKUP_WORDS = ("enabled", "disabled")
+SCHEMES = ("root", "limited")
+# What has no meaning here, with why, so that nobody believes it was done.
+NOT_SERVED = {
+    "iso_id": "instances do not start from ISO images here: name an os_id or a snapshot_id",
+    "app_id": "there are no applications here: name an os_id",
+    "image_id": "there are no marketplace applications here: name an os_id",
+    "ipxe_chain_url": "instances do not start from the network here: name an os_id",
+    "disable_public_ipv4": "every instance has a public IPv4 address here",
+    "vpc_only": "every instance has a public IPv4 address here",
+}
+
+
+Tags = Annotated[list[str], Bounds(max_length=64)]
+
+
+class BlockDevice(Wire, kw_only=True):
+    block_id: str | None = None
+
+
+class CreateBody(Wire, kw_only=True):
+    """One of os_id and snapshot_id says what its disk is made of."""
+
+    region: str
+    plan: str
+    os_id: int | str | None = None
+    snapshot_id: str | None = None
+    iso_id: str | None = None
+    app_id: int | str | None = None
+    image_id: str | None = None
+    ipxe_chain_url: str | None = None
+    label: str | None = None
+    hostname: str | None = None
+    tag: str | None = None
+    tags: Tags | None = None
+    sshkey_id: list[str] | None = None
+    script_id: str | None = None
+    user_data: str | None = None
+    firewall_group_id: str | None = None
+    reserved_ipv4: str | None = None
+    attach_vpc: list[str] | None = None
+    attach_vpc2: list[str] | None = None
+    attach_private_network: list[str] | None = None
+    enable_vpc: bool | None = None
+    enable_vpc2: bool | None = None
+    enable_private_network: bool | None = None
+    enable_ipv6: bool | None = None
+    ddos_protection: bool | None = None
+    disable_public_ipv4: bool | None = None
+    vpc_only: bool | None = None
+    backups: str | None = None
+    user_scheme: str | None = None
+    activation_email: bool | None = None
+    block_devices: list[BlockDevice] | None = None
+
+
+async def use_case_of(request: Call, body: CreateBody) -> UseCase:
+    """Raises Invalid in this dialect's own words. Plans and regions that are used for the first
+    time become known here before."""
+    refuse_not_served(body)
+    services, names = services_of(request), catalogue_of(request)
+    tx = services.store.read()
+    plan = await plan_meant(tx, names, body.plan)
+    region = await region_meant(tx, names, body.region)
+    command = await parse_create(tx, names, body)
+    command = msgspec.structs.replace(command, password=services.passwords.new(services.secret()))
+    vpcs = vpcs_of(body.attach_vpc, body.attach_vpc2, body.attach_private_network)
+    blocks = [
+        wire.native_id_in(ids.VOLUME, device.block_id, "block_devices")
+        for device in body.block_devices or ()
+        if device.block_id
+    ]
+    address = body.reserved_ipv4 and wire.native_id_in(
+        ids.FLOATING_IP, body.reserved_ipv4, "reserved_ipv4"
+    )
+    with_backups = backups_wanted(body.backups)
+    await catalogue.adopt(services.store, plan, region)
+    if not vpcs and (body.enable_vpc or body.enable_vpc2 or body.enable_private_network):
+        vpcs.append(await default_vpc(request, body.region))
+
+    async def use_case(case: Case) -> Accepted[Instance]:
+        accepted = await instances.create(command)(case)
+        instance_id = accepted.thing.id
+        for vpc in vpcs:
+            await networks.attach_vpc(instance_id, vpc)(case)
+        for block in blocks:
+            await volumes.attach(block, instance_id)(case)
+        if address:
+            await floating_ips.attach(address, instance_id)(case)
+        if with_backups:
+            await timers.back_up(instance_id, BACKUPS)(case)
+        return Accepted(await case.tx.instances.get(instance_id), accepted.operation)
+
+    return use_case
+
+
+async def default_vpc(request: Call, region: str) -> str:
+    """Made by itself where there is none yet, and kept whatever becomes of the request."""
+    return (await serving.done(request, networks.ensure_default_vpc(region))).thing.id
+
+
+def refuse_not_served(body: msgspec.Struct) -> None:
+    for field, why in NOT_SERVED.items():
+        if getattr(body, field, None):
+            raise Invalid(f"{field}: {why}", field=field)
+
+
+async def parse_create(tx: Transaction, names: Catalogue, body: CreateBody) -> CreateInstance:
+    tags = body.tags if body.tags is not None else [body.tag] if body.tag else []
+    image, annotations = source_of(names, body.os_id, body.snapshot_id)
+    if body.enable_ipv6:
+        annotations[IPV6] = "true"
+    if body.ddos_protection:
+        annotations[DDOS] = "true"
+    if body.user_scheme:
+        annotations[USER_SCHEME] = scheme_of(body.user_scheme)
+    group = STANDARD_GROUP
+    if body.firewall_group_id:
+        group = wire.native_id_in(ids.SECURITY_GROUP, body.firewall_group_id, "firewall_group_id")
+    script = body.script_id and wire.native_id_in(ids.STARTUP_SCRIPT, body.script_id, "script_id")
+    return CreateInstance(
+        name=body.label or "", hostname=body.hostname or "", labels=labels_of(tags),
+        annotations=annotations, plan=body.plan, image=image, region=body.region,
+        security_groups=(group,), ssh_keys=keys_of(body.sshkey_id), startup_script=script or None,
+        user_data=plain_base64(body.user_data),
+    )  # fmt: skip
+
+
+async def plan_meant(tx: Transaction, names: Catalogue, plan: str) -> Plan | None:
+    """What is not known here yet. Raises Invalid."""
+    if await tx.plans.find(plan) is not None:
+        return None
+    theirs = names.plan_by_id.get(plan)
+    if theirs is None:
+        raise Invalid("Invalid plan chosen. See /v2/plans", field="plan")
+    if theirs.gpu_vram_gb:
+        raise Invalid(f"Invalid plan chosen. No host here has a {theirs.gpu_type}", field="plan")
+    return plan_here(theirs)
+
+
+async def region_meant(tx: Transaction, names: Catalogue, region: str) -> Region | None:
+    """What is not known here yet. Raises Invalid."""
+    if await tx.regions.find(region) is not None:
+        return None
+    theirs = names.region_by_id.get(region)
+    if theirs is None:
+        raise Invalid("Invalid region. See /v2/regions", field="region")
+    return region_here(theirs, await instances.region_of(tx, None))
+
+
+def source_of(
+    names: Catalogue, os_id: int | str | None, snapshot_id: str | None
+) -> tuple[str, dict[str, str]]:
+    """The image or snapshot, and the annotation that remembers the system's number. Clients name
+    the system 164, Snapshot, beside a snapshot."""
+    if snapshot_id:
+        return wire.native_id_in(ids.SNAPSHOT, snapshot_id, "snapshot_id"), {}
+    if os_id in {None, "", 0}:
+        raise Invalid("os_id: it is required, or a snapshot_id", field="os_id")
+    number = int(os_id) if str(os_id).isdecimal() else -1
+    system = names.system_by_id.get(number)
+    if system is None or system.image is None:
+        raise Invalid(f"os_id: {os_id} cannot be installed here, see /v2/os", field="os_id")
+    return system.image, {OS_ID: str(number)}
+
+
+def labels_of(tags: Sequence[str]) -> dict[str, str]:
+    """A tag is a label without a value; `key=value` is one with it."""
+    pairs = [tag.partition("=") for tag in tags]
+    return {key: value for key, _, value in pairs}
+
+
+def keys_of(given: Sequence[str] | None) -> tuple[str, ...]:
+    return tuple(wire.native_id_in(ids.SSH_KEY, key, "sshkey_id") for key in given or () if key)
+
+
+def plain_base64(text: str | None) -> str:
+    """Many encoders break lines."""
+    return re.sub(r"\s", "", text or "")
+
+
+def vpcs_of(*lists: Sequence[str] | None) -> list[str]:
+    given = [vpc for one in lists for vpc in one or () if vpc]
+    return [wire.native_id_in(ids.VPC, vpc, "attach_vpc") for vpc in dict.fromkeys(given)]
+
+
+def backups_wanted(word: str | None) -> bool:
+    if word and word not in BACKUP_WORDS:
+        raise Invalid(f"backups: {' or '.join(BACKUP_WORDS)}", field="backups")
+    return word == "enabled"
+
+
+def scheme_of(word: str) -> str:
+    if word not in SCHEMES:
+        raise Invalid(f"user_scheme: {' or '.join(SCHEMES)}", field="user_scheme")
+    return word

@@ -1,0 +1,220 @@
+"""How an instance looks in Vultr's words, and what has to be known for that besides itself."""
+
+import ipaddress
+from dataclasses import dataclass
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from atoll.api.http import VNC_PAGE, Call, caller_of, origin_of
+from atoll.api.vultr import states, wire
+from atoll.api.vultr.catalogue import BANDWIDTH_GB, CUSTOM, SNAPSHOT, Catalogue, System
+from atoll.api.vultr.wire import catalogue_of, services_of
+from atoll.domain.images import CATALOGUE
+from atoll.domain.instances import Instance, hostname_of
+from atoll.domain.networks import ipv6_of
+from atoll.domain.projects import RIGHTS, Caller
+from atoll.domain.security_groups import BUILT_IN
+from atoll.domain.timers import TimerKind
+from atoll.messages import Console
+from atoll.ports import Filter, Transaction
+from atoll.service.bundle import Services
+from atoll.service.consoles import Tickets
+
+IMAGES_MAX = 1000
+TIMERS_MAX = 10_000
+KVM_MS = 10 * 60 * 1000
+V6_BITS = 64
+# What only this dialect speaks of, in an instance's annotations.
+OS_ID, IPV6, DDOS, USER_SCHEME = "vultr.os_id", "vultr.ipv6", "vultr.ddos", "vultr.user_scheme"
+
+
+class V6Network(msgspec.Struct, kw_only=True):
+    network: str
+    main_ip: str
+    network_size: int
+
+
+class InstanceOut(msgspec.Struct, kw_only=True):
+    """`default_password` only as long as it is shown."""
+
+    id: str
+    os: str
+    ram: int
+    disk: int
+    main_ip: str
+    vcpu_count: int
+    region: str
+    plan: str
+    date_created: str
+    status: str
+    allowed_bandwidth: int
+    netmask_v4: str
+    gateway_v4: str
+    power_status: str
+    server_status: str
+    v6_network: str
+    v6_main_ip: str
+    v6_network_size: int
+    v6_networks: list[V6Network]
+    label: str
+    internal_ip: str
+    kvm: str
+    hostname: str
+    tag: str
+    tags: list[str]
+    os_id: int
+    app_id: int
+    image_id: str
+    snapshot_id: str
+    firewall_group_id: str
+    features: list[str]
+    user_scheme: str
+    vpc_only: bool
+    vpcs: list[str]
+    default_password: str | UnsetType = UNSET
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What of the project bears on how its instances look: images by id, which instances have a
+    backup schedule, the groups that stand for no firewall."""
+
+    services: Services
+    caller: Caller
+    catalogue: Catalogue
+    origin: str
+    images: dict[str, str]
+    backed_up: frozenset[str]
+    open_groups: frozenset[str]
+
+
+async def around(request: Call) -> Surroundings:
+    services, caller = services_of(request), caller_of(request)
+    tx = services.store.read()
+    return Surroundings(
+        services=services, caller=caller, catalogue=catalogue_of(request),
+        origin=origin_of(request), images=await images_of(tx, caller),
+        backed_up=await backed_up(tx, caller),
+        open_groups=await open_groups(tx, caller),
+    )  # fmt: skip
+
+
+async def images_of(tx: Transaction, caller: Caller) -> dict[str, str]:
+    found = []
+    for project_id in (CATALOGUE, caller.project_id):
+        found += await tx.images.page(Filter(project_id=project_id, limit=IMAGES_MAX))
+    return {image.id: image.name for image in found}
+
+
+async def backed_up(tx: Transaction, caller: Caller) -> frozenset[str]:
+    found = await tx.timers.page(Filter(project_id=caller.project_id, limit=TIMERS_MAX))
+    return frozenset(timer.instance_id for timer in found if timer.kind is TimerKind.BACKUP)
+
+
+async def open_groups(tx: Transaction, caller: Caller) -> frozenset[str]:
+    """Those that stand for no firewall group of Vultr's."""
+    found = [
+        group
+        for name in BUILT_IN
+        for group in await tx.security_groups.named(caller.project_id, name)
+    ]
+    return frozenset(group.id for group in found)
+
+
+async def shown(request: Call, instance: Instance, *, password: bool = False) -> InstanceOut:
+    surroundings = await around(request)
+    out = show(instance, surroundings)
+    text = surroundings.services.passwords.of(instance) if password else None
+    if text is not None:
+        out.default_password = text
+    return out
+
+
+def show(instance: Instance, near: Surroundings) -> InstanceOut:
+    spec, notes = instance.spec, instance.annotations
+    system = system_of(instance, near)
+    plan = near.catalogue.plan_by_id.get(spec.plan)
+    tags = tags_of(instance)
+    network = ipaddress.IPv4Network(near.services.ranges.public_cidr)
+    address = instance.public_ip
+    v6 = ipv6_shown(instance)
+    return InstanceOut(
+        id=wire.uuid_of(instance.id), os=system.name, ram=spec.memory_mib, disk=spec.disk_gib,
+        main_ip=address or "0.0.0.0", vcpu_count=spec.vcpus, region=spec.region, plan=spec.plan,  # noqa: S104
+        date_created=wire.date_of(instance.created_at_ms), status=states.status(instance),
+        allowed_bandwidth=plan.bandwidth if plan else BANDWIDTH_GB,
+        netmask_v4=str(network.netmask) if address else "",
+        gateway_v4=str(network[1]) if address else "0.0.0.0",  # noqa: S104
+        power_status=states.power_status(instance),
+        server_status=states.server_status(instance, near.services.clock.now_ms()),
+        v6_network=network_of(v6), v6_main_ip=v6, v6_network_size=V6_BITS if v6 else 0,
+        v6_networks=networks_of(v6),
+        label=instance.name,
+        internal_ip=instance.attachments[0].private_ip if instance.attachments else "",
+        kvm=kvm_of(instance, near), hostname=hostname_of(instance.hostname or instance.name),
+        tag=tags[0] if tags else "", tags=tags, os_id=system.id, app_id=0, image_id="",
+        snapshot_id=wire.uuid_of(instance.resolved.snapshot_id),
+        firewall_group_id=firewall_of(instance, near), features=features_of(instance, near),
+        user_scheme=notes.get(USER_SCHEME, "root"), vpc_only=False,
+        vpcs=[wire.uuid_of(place.vpc_id) for place in instance.attachments],
+    )  # fmt: skip
+
+
+def system_of(instance: Instance, near: Surroundings) -> System:
+    """The one that was asked for by its number; otherwise by what the image is called."""
+    chosen = instance.annotations.get(OS_ID, "")
+    if chosen.isdecimal() and int(chosen) in near.catalogue.system_by_id:
+        return near.catalogue.system_by_id[int(chosen)]
+    if instance.resolved.snapshot_id is not None:
+        return System(id=SNAPSHOT, name="Snapshot", family="snapshot")
+    name = near.images.get(instance.resolved.image_id, "")
+    known = near.catalogue.system_by_image.get(name)
+    return known or System(id=CUSTOM, name=name or "Custom", family="iso")
+
+
+def tags_of(instance: Instance) -> list[str]:
+    return [f"{key}={value}" if value else key for key, value in instance.labels.items()]
+
+
+def ipv6_shown(instance: Instance) -> str:
+    if IPV6 not in instance.annotations or instance.private_ip is None:
+        return ""
+    return ipv6_of(instance.network, instance.private_ip)
+
+
+def networks_of(v6: str) -> list[V6Network]:
+    """The form of Vultr's document; its clients read the flat one."""
+    if not v6:
+        return []
+    return [V6Network(network=network_of(v6), main_ip=v6, network_size=V6_BITS)]
+
+
+def network_of(v6: str) -> str:
+    if not v6:
+        return ""
+    return str(ipaddress.IPv6Interface(f"{v6}/{V6_BITS}").network.network_address)
+
+
+def firewall_of(instance: Instance, near: Surroundings) -> str:
+    groups = [g for g in instance.resolved.security_group_ids if g not in near.open_groups]
+    return wire.uuid_of(groups[0]) if groups else ""
+
+
+def features_of(instance: Instance, near: Surroundings) -> list[str]:
+    wanted = {
+        "auto_backups": instance.id in near.backed_up,
+        "ddos_protection": DDOS in instance.annotations,
+        "ipv6": IPV6 in instance.annotations,
+    }
+    return [feature for feature, on in wanted.items() if on]
+
+
+def kvm_of(instance: Instance, near: Surroundings) -> str:
+    """A page that shows the screen once, within ten minutes, to whoever may open a console."""
+    if states.power_status(instance) != "running" or "write" not in RIGHTS[near.caller.role]:
+        return ""
+    services = near.services
+    tickets = Tickets(services.store, services.clock, services.keys)
+    token, _ = tickets.issue(near.caller, instance.id, Console.VNC, services.secret(), KVM_MS)
+    return f"{near.origin}{VNC_PAGE}#token={token}"

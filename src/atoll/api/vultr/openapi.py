@@ -1,0 +1,49 @@
+"""The OpenAPI document of this dialect, with Vultr's operationIds and names of parameters."""
+
+from typing import Any
+
+from atoll.api.documents import document_of, not_null
+
+INFO = {
+    "title": "Atoll, as Vultr's API v2",
+    "version": "2.0",
+    "description": "What Atoll serves of Vultr's API v2, to clients of it. Keys are Atoll's.",
+}
+SCHEMES = {"API Key": {"type": "http", "scheme": "bearer"}}
+WORDS = {
+    "per_page": "Number of items requested per page. Default is 100 and Max is 500.",
+    "cursor": "Cursor for paging, from `meta.links` of another page.",
+}
+
+
+def vultr_document(app: Any, public: frozenset[str]) -> dict[str, Any]:
+    """`public` are the operations that need no key."""
+
+    def complete(path: str, method: str, operation: dict[str, Any]) -> None:
+        operation["parameters"] = [describe(one) for one in operation.get("parameters", ())]
+        if operation["operationId"] in public:
+            operation["security"] = []
+
+    document = document_of(app, INFO, SCHEMES, complete)
+    document["paths"] = {in_path(path): item for path, item in document["paths"].items()}
+    return document
+
+
+def describe(parameter: dict[str, Any]) -> dict[str, Any]:
+    name = parameter["name"]
+    return {
+        "name": hyphened(name) if parameter["in"] == "path" else name,
+        "in": parameter["in"],
+        "required": parameter["required"],
+        "description": WORDS.get(name, ""),
+        "schema": not_null(parameter["schema"]),
+    }
+
+
+def in_path(path: str) -> str:
+    """`/v2/instances/{instance_id}` as Vultr writes it."""
+    return "/".join(hyphened(part) if part.startswith("{") else part for part in path.split("/"))
+
+
+def hyphened(name: str) -> str:
+    return name.replace("_", "-")

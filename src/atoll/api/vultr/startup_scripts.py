@@ -1,0 +1,130 @@
+"""`/v2/startup-scripts`: what guests run at their first boot."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from msgspec import Meta as Bounds
+
+from atoll.api.http import Call, caller_of
+from atoll.api.vultr import wire
+from atoll.api.vultr.instance_creation import plain_base64
+from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
+from atoll.domain import ids
+from atoll.domain.commands import CreateStartupScript, Update
+from atoll.domain.errors import Invalid
+from atoll.domain.startup_scripts import StartupScript
+from atoll.ports import Filter
+from atoll.service import owned, references, startup_scripts
+from atoll.service.desk import Accepted, require
+
+BOOT, PXE = "boot", "pxe"
+Name = Annotated[str, Bounds(max_length=255)]
+
+
+class CreateBody(Wire, kw_only=True):
+    """`script` is base64 of what begins with `#!`."""
+
+    name: Name
+    script: str
+    type: str | None = None
+
+
+class UpdateBody(Wire, kw_only=True):
+    name: Name | None = None
+    script: str | None = None
+    type: str | None = None
+
+
+class StartupScriptOut(msgspec.Struct, kw_only=True):
+    id: str
+    date_created: str
+    date_modified: str
+    name: str
+    type: str
+    script: str
+
+
+class StartupScriptAnswer(msgspec.Struct, kw_only=True):
+    startup_script: StartupScriptOut
+
+
+class StartupScriptList(msgspec.Struct, kw_only=True):
+    startup_scripts: list[StartupScriptOut]
+    meta: Meta
+
+
+def show(script: StartupScript) -> StartupScriptOut:
+    return StartupScriptOut(
+        id=wire.uuid_of(script.id), date_created=wire.date_of(script.created_at_ms),
+        date_modified=wire.date_of(script.updated_at_ms or script.created_at_ms),
+        name=script.name, type=BOOT, script=script.script,
+    )  # fmt: skip
+
+
+def show_answer(accepted: Accepted[StartupScript]) -> StartupScriptAnswer:
+    return StartupScriptAnswer(startup_script=show(accepted.thing))
+
+
+def require_boot(kind: str | None) -> None:
+    if kind == PXE:
+        raise Invalid(
+            "type: instances do not start from the network here, so there are no pxe scripts: "
+            "make one of the type boot",
+            field="type",
+        )
+    if kind not in {BOOT, "", None}:
+        raise Invalid("type: only boot is possible", field="type")
+
+
+class StartupScripts(Controller):
+    path = "/startup-scripts"
+    tags = ("startup",)
+
+    @get("/", operation_id="list-startup-scripts", summary="List Startup Scripts",
+         responses=wire.ANY_ERROR | wire.shown(StartupScriptList, "one page"))  # fmt: skip
+    async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
+        rows = services_of(request).store.read().startup_scripts
+        page, meta = await wire.page_of(request, rows, paging, Filter(), lambda one: one.id)
+        out = [show(script) for script in page]
+        return wire.answer(StartupScriptList(startup_scripts=out, meta=meta))
+
+    @post("/", operation_id="create-startup-script", status_code=201,
+          summary="Create Startup Script",
+          responses=wire.ANY_ERROR | wire.shown(StartupScriptAnswer, "created", 201))  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
+        require_boot(data.type)
+        command = CreateStartupScript(name=data.name, script=plain_base64(data.script))
+        return await wire.mutate(request, startup_scripts.create(command), show_answer, 201)
+
+    @get("/{startup_id:str}", operation_id="get-startup-script", summary="Get Startup Script",
+         responses=wire.ANY_ERROR | wire.shown(StartupScriptAnswer, "the script"))  # fmt: skip
+    async def read(self, request: Call, startup_id: FromPath[str]) -> Response[bytes]:
+        caller = caller_of(request)
+        require(caller, "read")
+        rows = services_of(request).store.read().startup_scripts
+        reference = wire.native_id(ids.STARTUP_SCRIPT, startup_id)
+        script = await references.get(rows, caller.project_id, reference, startup_scripts.NOUN)
+        return wire.answer(StartupScriptAnswer(startup_script=show(script)))
+
+    @patch("/{startup_id:str}", operation_id="update-startup-script", status_code=204,
+           summary="Update Startup Script", responses=wire.ANY_ERROR)  # fmt: skip
+    async def update(
+        self, request: Call, startup_id: FromPath[str], data: JSONBody[UpdateBody]
+    ) -> Response[None]:
+        require_boot(data.type)
+        reference = wire.native_id(ids.STARTUP_SCRIPT, startup_id)
+        script = None if data.script is None else plain_base64(data.script)
+        return await wire.gone(
+            request, startup_scripts.update(reference, Update(name=data.name), script)
+        )
+
+    @delete("/{startup_id:str}", operation_id="delete-startup-script", status_code=204,
+            summary="Delete Startup Script", responses=wire.ANY_ERROR)  # fmt: skip
+    async def remove(self, request: Call, startup_id: FromPath[str]) -> Response[None]:
+        reference = wire.native_id(ids.STARTUP_SCRIPT, startup_id)
+        return await wire.gone(
+            request, owned.delete(lambda tx: tx.startup_scripts, startup_scripts.NOUN, reference)
+        )

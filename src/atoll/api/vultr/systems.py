@@ -1,0 +1,74 @@
+"""`/v2/os`, `/v2/applications`, `/v2/iso-public`: what instances are made of. None needs a key."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
+
+from atoll.api.http import Call
+from atoll.api.vultr import wire
+from atoll.api.vultr.catalogue import System
+from atoll.api.vultr.wire import Meta, Paging, catalogue_of
+
+
+class SystemOut(msgspec.Struct, kw_only=True):
+    id: int
+    name: str
+    arch: str
+    family: str
+
+
+class SystemList(msgspec.Struct, kw_only=True):
+    os: list[SystemOut]
+    meta: Meta
+
+
+class ApplicationList(msgspec.Struct, kw_only=True):
+    """There are none here."""
+
+    applications: list[dict[str, Any]]
+    meta: Meta
+
+
+class PublicIsoList(msgspec.Struct, kw_only=True):
+    """There are none here."""
+
+    public_isos: list[dict[str, Any]]
+    meta: Meta
+
+
+def show_system(system: System) -> SystemOut:
+    return SystemOut(id=system.id, name=system.name, arch=system.arch, family=system.family)
+
+
+class Systems(Controller):
+    path = "/"
+    tags = ("operating-systems",)
+
+    @get("/os", operation_id="list-os", summary="List OS",
+         responses=wire.ANY_ERROR | wire.shown(SystemList, "one page"))  # fmt: skip
+    async def systems(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
+        page, meta = wire.part_of(catalogue_of(request).systems, paging)
+        return wire.answer(SystemList(os=[show_system(system) for system in page], meta=meta))
+
+    @get("/applications", operation_id="list-applications", summary="List Applications",
+         responses=wire.ANY_ERROR | wire.shown(ApplicationList, "none"))  # fmt: skip
+    async def applications(
+        self,
+        request: Call,
+        paging: NamedDependency[Paging],
+        type: FromQuery[str | None] = None,
+    ) -> Response[bytes]:
+        page: Sequence[dict[str, Any]]
+        page, meta = wire.part_of((), paging)
+        return wire.answer(ApplicationList(applications=list(page), meta=meta))
+
+    @get("/iso-public", operation_id="list-public-isos", summary="List Public ISOs",
+         responses=wire.ANY_ERROR | wire.shown(PublicIsoList, "none"))  # fmt: skip
+    async def isos(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
+        page: Sequence[dict[str, Any]]
+        page, meta = wire.part_of((), paging)
+        return wire.answer(PublicIsoList(public_isos=list(page), meta=meta))

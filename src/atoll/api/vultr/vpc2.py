@@ -1,0 +1,197 @@
+"""`/v2/vpc2`: the same VPCs in other words, and the instances in them."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from litestar import Controller, Response, delete, get, post, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+
+from atoll.api.http import Call
+from atoll.api.vultr import described, states, vpcs, wire
+from atoll.api.vultr.described import Description
+from atoll.api.vultr.vpcs import UpdateBody
+from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
+from atoll.domain import ids
+from atoll.domain.errors import Invalid
+from atoll.domain.instances import Instance, InstanceState
+from atoll.domain.networks import Vpc, cidr_of
+from atoll.ports import Filter
+from atoll.service import instances, networks
+from atoll.service.desk import Case
+
+NODES_MAX = 1000
+Change = Callable[[str, str], Callable[[Case], Awaitable[object]]]
+
+
+class CreateBody(Wire, kw_only=True):
+    """Without a block it gets one that is free."""
+
+    region: str
+    description: Description | None = None
+    ip_type: str | None = None
+    ip_block: str | None = None
+    prefix_length: int | None = None
+
+
+class NodesBody(Wire, kw_only=True):
+    """Ids of instances."""
+
+    nodes: list[str]
+
+
+class Vpc2Out(msgspec.Struct, kw_only=True):
+    id: str
+    region: str
+    date_created: str
+    description: str
+    ip_block: str
+    prefix_length: int
+
+
+class Vpc2Answer(msgspec.Struct, kw_only=True):
+    vpc: Vpc2Out
+
+
+class Vpc2List(msgspec.Struct, kw_only=True):
+    vpcs: list[Vpc2Out]
+    meta: Meta
+
+
+class NodeOut(msgspec.Struct, kw_only=True):
+    """The MAC is a number here, as clients read it."""
+
+    id: str
+    ip_address: str
+    mac_address: int
+    description: str
+    type: str
+    node_status: str
+
+
+class NodeList(msgspec.Struct, kw_only=True):
+    nodes: list[NodeOut]
+    meta: Meta
+
+
+def show(vpc: Vpc) -> Vpc2Out:
+    network = cidr_of(vpc.cidr, "cidr")
+    return Vpc2Out(
+        id=wire.uuid_of(vpc.id), region=vpc.region, date_created=wire.date_of(vpc.created_at_ms),
+        description=described.description_of(vpc), ip_block=str(network.network_address),
+        prefix_length=network.prefixlen,
+    )  # fmt: skip
+
+
+def places_in(vpc: Vpc, instance: Instance) -> list[tuple[str, str]]:
+    """Its addresses there, each with its MAC: of the network that it was created in, too."""
+    places = [(a.private_ip, a.mac) for a in instance.attachments if a.vpc_id == vpc.id]
+    if instance.resolved.vpc_id == vpc.id:
+        places.insert(0, (instance.private_ip or "", instance.mac or "0"))
+    return places
+
+
+def show_nodes(vpc: Vpc, instance: Instance) -> list[NodeOut]:
+    return [
+        NodeOut(
+            id=wire.uuid_of(instance.id), ip_address=address,
+            mac_address=int(mac.replace(":", ""), 16), description=instance.name, type="vps",
+            node_status=states.status(instance),
+        )
+        for address, mac in places_in(vpc, instance)
+    ]  # fmt: skip
+
+
+async def nodes_of(request: Call, vpc: Vpc) -> list[NodeOut]:
+    tx = services_of(request).store.read()
+    own = Filter(any_of=((("vpc_id", (vpc.id,)),),))
+    found: dict[str, Instance] = {}
+    for subnet in await wire.every(request, tx.subnets, own, lambda one: one.id):
+        users = Filter(uses=subnet.id)
+        for instance in await wire.every(request, tx.instances, users, lambda one: one.id):
+            if instance.state is not InstanceState.DELETED:
+                found[instance.id] = instance
+    return [node for _, instance in sorted(found.items()) for node in show_nodes(vpc, instance)]
+
+
+async def changed_nodes(
+    request: Call, vpc_id: str, body: NodesBody, change: Change, *, there: bool
+) -> Response[None]:
+    """202: all of them, or none. Those that are there, or are not, already stay as they are."""
+    vpc = await vpcs.vpc_of(request, vpc_id)
+    if not 1 <= len(body.nodes) <= NODES_MAX:
+        raise Invalid(f"nodes: 1 to {NODES_MAX} are allowed", field="nodes")
+    given = [wire.native_id_in(ids.INSTANCE, node, "nodes") for node in dict.fromkeys(body.nodes)]
+
+    async def use_case(case: Case) -> None:
+        case.require("write")
+        for node in given:
+            instance = await instances.instance_named(case, node, "nodes")
+            if bool(places_in(vpc, instance)) is not there:
+                await change(instance.id, vpc.id)(case)
+
+    response = await wire.gone(request, use_case)
+    response.status_code = 202
+    return response
+
+
+class Vpc2s(Controller):
+    path = "/vpc2"
+    tags = ("VPC2",)
+
+    @get("/", operation_id="list-vpc2", summary="List VPC 2.0 networks",
+         responses=wire.ANY_ERROR | wire.shown(Vpc2List, "one page"))  # fmt: skip
+    async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
+        page, meta = await vpcs.page_of(request, paging)
+        return wire.answer(Vpc2List(vpcs=[show(vpc) for vpc in page], meta=meta))
+
+    @post("/", operation_id="create-vpc2", status_code=201, summary="Create a VPC 2.0 network",
+          responses=wire.ANY_ERROR | wire.shown(Vpc2Answer, "created", 201))  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
+        if data.ip_type and data.ip_type != "v4":
+            raise Invalid("ip_type: only v4 is possible", field="ip_type")
+        cidr = vpcs.range_of(data.ip_block, data.prefix_length, ("ip_block", "prefix_length"))
+        return await vpcs.created(
+            request, data.region, data.description, cidr, lambda vpc: Vpc2Answer(vpc=show(vpc))
+        )
+
+    @get("/{vpc_id:str}", operation_id="get-vpc2", summary="Get a VPC 2.0 network",
+         responses=wire.ANY_ERROR | wire.shown(Vpc2Answer, "the VPC"))  # fmt: skip
+    async def read(self, request: Call, vpc_id: FromPath[str]) -> Response[bytes]:
+        return wire.answer(Vpc2Answer(vpc=show(await vpcs.vpc_of(request, vpc_id))))
+
+    @put("/{vpc_id:str}", operation_id="update-vpc2", status_code=204,
+         summary="Update a VPC 2.0 network", responses=wire.ANY_ERROR)  # fmt: skip
+    async def update(
+        self, request: Call, vpc_id: FromPath[str], data: JSONBody[UpdateBody]
+    ) -> Response[None]:
+        return await vpcs.updated(request, vpc_id, data.description)
+
+    @delete("/{vpc_id:str}", operation_id="delete-vpc2", status_code=204,
+            summary="Delete a VPC 2.0 network", responses=wire.ANY_ERROR)  # fmt: skip
+    async def remove(self, request: Call, vpc_id: FromPath[str]) -> Response[None]:
+        return await vpcs.removed(request, vpc_id)
+
+    @get("/{vpc_id:str}/nodes", operation_id="list-vpc2-nodes",
+         summary="Get a list of nodes attached to a VPC 2.0 network",
+         responses=wire.ANY_ERROR | wire.shown(NodeList, "one page"))  # fmt: skip
+    async def nodes(
+        self, request: Call, vpc_id: FromPath[str], paging: NamedDependency[Paging]
+    ) -> Response[bytes]:
+        every = await nodes_of(request, await vpcs.vpc_of(request, vpc_id))
+        page, meta = wire.part_of(every, paging)
+        return wire.answer(NodeList(nodes=list(page), meta=meta))
+
+    @post("/{vpc_id:str}/nodes/attach", operation_id="attach-vpc2-nodes", status_code=202,
+          summary="Attach nodes to a VPC 2.0 network", responses=wire.ANY_ERROR)  # fmt: skip
+    async def attach(
+        self, request: Call, vpc_id: FromPath[str], data: JSONBody[NodesBody]
+    ) -> Response[None]:
+        return await changed_nodes(request, vpc_id, data, networks.attach_vpc, there=True)
+
+    @post("/{vpc_id:str}/nodes/detach", operation_id="detach-vpc2-nodes", status_code=202,
+          summary="Remove nodes from a VPC 2.0 network", responses=wire.ANY_ERROR)  # fmt: skip
+    async def detach(
+        self, request: Call, vpc_id: FromPath[str], data: JSONBody[NodesBody]
+    ) -> Response[None]:
+        return await changed_nodes(request, vpc_id, data, networks.detach_vpc, there=False)

@@ -1,0 +1,194 @@
+"""`/v2/vpcs`, and what its other names `/v2/vpc2` and `/v2/private-networks` share with it: a VPC
+of one subnet, of the same range."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+from litestar import Controller, Response, delete, get, post, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+
+from atoll.api.http import Call, caller_of
+from atoll.api.vultr import described, wire
+from atoll.api.vultr.described import Description
+from atoll.api.vultr.instance_creation import region_meant
+from atoll.api.vultr.wire import Meta, Paging, Wire, catalogue_of, services_of
+from atoll.domain import ids
+from atoll.domain.commands import CreateVpc, Update
+from atoll.domain.errors import InUse, Invalid
+from atoll.domain.networks import Vpc, cidr_of
+from atoll.ports import Filter
+from atoll.service import catalogue, instances, networks, owned, references
+from atoll.service.desk import Accepted, Case, require
+
+NOUN = "vpc"
+UseCase = Callable[[Case], Awaitable[Accepted[Vpc]]]
+Show = Callable[[Vpc], msgspec.Struct]
+
+
+class CreateBody(Wire, kw_only=True):
+    """Without a subnet it gets one that is free."""
+
+    region: str
+    description: Description | None = None
+    v4_subnet: str | None = None
+    v4_subnet_mask: int | None = None
+
+
+class UpdateBody(Wire, kw_only=True):
+    description: Description
+
+
+class VpcOut(msgspec.Struct, kw_only=True):
+    id: str
+    region: str
+    date_created: str
+    description: str
+    v4_subnet: str
+    v4_subnet_mask: int
+
+
+class VpcAnswer(msgspec.Struct, kw_only=True):
+    vpc: VpcOut
+
+
+class VpcList(msgspec.Struct, kw_only=True):
+    vpcs: list[VpcOut]
+    meta: Meta
+
+
+def show(vpc: Vpc) -> VpcOut:
+    network = cidr_of(vpc.cidr, "cidr")
+    return VpcOut(
+        id=wire.uuid_of(vpc.id), region=vpc.region, date_created=wire.date_of(vpc.created_at_ms),
+        description=described.description_of(vpc), v4_subnet=str(network.network_address),
+        v4_subnet_mask=network.prefixlen,
+    )  # fmt: skip
+
+
+async def placed(request: Call, vpcs: Sequence[Vpc]) -> list[Vpc]:
+    """Those that are in all regions are shown in the server's own."""
+    if all(vpc.region for vpc in vpcs):
+        return list(vpcs)
+    own = await own_region(request)
+    return [msgspec.structs.replace(vpc, region=vpc.region or own) for vpc in vpcs]
+
+
+async def own_region(request: Call) -> str:
+    """Empty where there are several that could be it."""
+    try:
+        return await instances.region_of(services_of(request).store.read(), None)
+    except Invalid:
+        return ""
+
+
+async def page_of(request: Call, paging: Paging) -> tuple[list[Vpc], Meta]:
+    rows = services_of(request).store.read().vpcs
+    page, meta = await wire.page_of(request, rows, paging, Filter(), lambda vpc: vpc.id)
+    return await placed(request, page), meta
+
+
+async def vpc_of(request: Call, vpc_id: str) -> Vpc:
+    """What a path means. Raises NotFound."""
+    caller = caller_of(request)
+    require(caller, "read")
+    rows = services_of(request).store.read().vpcs
+    reference = wire.native_id(ids.VPC, vpc_id)
+    found = await references.get(rows, caller.project_id, reference, NOUN)
+    return (await placed(request, [found]))[0]
+
+
+def range_of(block: str | None, bits: int | None, fields: tuple[str, str]) -> str | None:
+    """None where none is asked for. Raises Invalid."""
+    if not block and not bits:
+        return None
+    if not block or not bits:
+        missing = fields[1] if block else fields[0]
+        raise Invalid(f"{missing}: it is needed beside the other half of the range", field=missing)
+    return f"{block}/{bits}"
+
+
+async def created(
+    request: Call, region: str, description: str | None, cidr: str | None, answer: Show
+) -> Response[bytes]:
+    services = services_of(request)
+    new = await region_meant(services.store.read(), catalogue_of(request), region)
+    require(caller_of(request), "write")
+    await catalogue.adopt(services.store, region=new)
+    use_case = create(region, description or "", cidr, services.ranges.private_cidr)
+    return await described.created(request, use_case, lambda accepted: answer(accepted.thing))
+
+
+def create(region: str, description: str, cidr: str | None, not_in: str) -> UseCase:
+    async def use_case(case: Case) -> Accepted[Vpc]:
+        tx = case.tx
+        command = CreateVpc(
+            name=await described.name_for(case, description, tx.vpcs, tx.subnets),
+            cidr=cidr or await networks.free_cidr(case, not_in),
+            description=description, region=region,
+        )  # fmt: skip
+        return await networks.create_vpc_with_subnet(command)(case)
+
+    return use_case
+
+
+async def updated(request: Call, vpc_id: str, description: str) -> Response[None]:
+    vpc = await vpc_of(request, vpc_id)
+
+    async def use_case(case: Case) -> Accepted[Vpc]:
+        name = await described.name_after(case, vpc, description, case.tx.vpcs)
+        change = owned.update(
+            lambda tx: tx.vpcs, NOUN, vpc.id, Update(name=name), description=description
+        )
+        return await change(case)
+
+    return await wire.gone(request, use_case)
+
+
+async def removed(request: Call, vpc_id: str) -> Response[None]:
+    """Clients ask again as long as the refusal has these words."""
+    reference = wire.native_id(ids.VPC, vpc_id)
+
+    async def use_case(case: Case) -> Accepted[Vpc]:
+        try:
+            return await networks.delete_vpc_with_subnets(reference)(case)
+        except InUse as error:
+            raise InUse(f"A server is attached to this VPC network: {error.message}") from error
+
+    return await wire.gone(request, use_case)
+
+
+class Vpcs(Controller):
+    path = "/vpcs"
+    tags = ("VPCs",)
+
+    @get("/", operation_id="list-vpcs", summary="List VPCs",
+         responses=wire.ANY_ERROR | wire.shown(VpcList, "one page"))  # fmt: skip
+    async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
+        page, meta = await page_of(request, paging)
+        return wire.answer(VpcList(vpcs=[show(vpc) for vpc in page], meta=meta))
+
+    @post("/", operation_id="create-vpc", status_code=201, summary="Create a VPC",
+          responses=wire.ANY_ERROR | wire.shown(VpcAnswer, "created", 201))  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
+        cidr = range_of(data.v4_subnet, data.v4_subnet_mask, ("v4_subnet", "v4_subnet_mask"))
+        return await created(
+            request, data.region, data.description, cidr, lambda vpc: VpcAnswer(vpc=show(vpc))
+        )
+
+    @get("/{vpc_id:str}", operation_id="get-vpc", summary="Get a VPC",
+         responses=wire.ANY_ERROR | wire.shown(VpcAnswer, "the VPC"))  # fmt: skip
+    async def read(self, request: Call, vpc_id: FromPath[str]) -> Response[bytes]:
+        return wire.answer(VpcAnswer(vpc=show(await vpc_of(request, vpc_id))))
+
+    @put("/{vpc_id:str}", operation_id="update-vpc", status_code=204, summary="Update a VPC",
+         responses=wire.ANY_ERROR)  # fmt: skip
+    async def update(
+        self, request: Call, vpc_id: FromPath[str], data: JSONBody[UpdateBody]
+    ) -> Response[None]:
+        return await updated(request, vpc_id, data.description)
+
+    @delete("/{vpc_id:str}", operation_id="delete-vpc", status_code=204, summary="Delete a VPC",
+            responses=wire.ANY_ERROR)  # fmt: skip
+    async def remove(self, request: Call, vpc_id: FromPath[str]) -> Response[None]:
+        return await removed(request, vpc_id)

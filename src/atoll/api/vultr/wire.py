@@ -1,0 +1,299 @@
+"""All that is peculiar to Vultr's API v2: error bodies, ids, cursors, times, and its texts."""
+
+import base64
+import binascii
+import datetime
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Response
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromQuery
+
+from atoll.api import serving
+from atoll.api.http import Call, Refusal, caller_of, json_response
+from atoll.api.vultr.catalogue import Catalogue
+from atoll.domain import ids
+from atoll.domain.errors import (
+    AtollError,
+    Busy,
+    DriverError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RateLimited,
+    Refused,
+    StoreUnavailable,
+    Unauthenticated,
+)
+from atoll.ports import Filter, Rows
+from atoll.service.desk import require
+
+PREFIX = "/v2"
+PER_PAGE, PER_PAGE_MAX = 100, 500
+EVERY_MAX = 10_000
+encode, gone, mutate = serving.encode, serving.gone, serving.mutate
+services_of = serving.services_of
+T = TypeVar("T")
+NATIVE_ID = re.compile(rf"\b[a-z]+-[{ids.ALPHABET}]{{{ids.LENGTH}}}\b")
+
+# What is not here is a 400. A thing that something goes on about is to be asked for again soon:
+# clients do so by themselves after a 429, and give up after most others.
+STATUSES: tuple[tuple[type[AtollError], int], ...] = (
+    (Unauthenticated, 401),
+    (Forbidden, 403),
+    (NotFound, 404),
+    (Busy, 429),
+    (RateLimited, 429),
+    (StoreUnavailable, 503),
+    (DriverError, 503),
+)
+# By the last family that the path names: clients look for these words.
+MISSING = {
+    "instances": "instance not found",
+    "jobs": "job not found",
+    "bare-metals": "invalid server",
+    "blocks": "Invalid block storage ID",
+    "firewalls": "Firewall group not found",
+    "rules": "Firewall rule ID not found",
+    "snapshots": "Invalid snapshot ID",
+    "backups": "Invalid backup ID",
+    "ssh-keys": "Invalid ssh key",
+    "startup-scripts": "Invalid startup script ID",
+    "reserved-ips": "Invalid reserved-ip ID",
+    "vpcs": "Invalid VPC ID",
+    "vpc2": "Invalid VPC ID",
+    "private-networks": "Invalid private network ID",
+    "iso": "Invalid ISO ID",
+    "users": "Invalid user ID",
+    "regions": "Invalid region ID",
+}
+# Fields by the family whose requests have them, from the names that the services speak of.
+FIELDS: Mapping[str, Mapping[str, str]] = {
+    "instances": {
+        "metadata.name": "label", "metadata.labels": "tags", "spec.type": "plan",
+        "spec.image": "os_id", "spec.region": "region", "spec.ssh_key_ids": "sshkey_id",
+        "spec.security_groups": "firewall_group_id", "spec.startup_script_id": "script_id",
+        "spec.user_data": "user_data", "spec.disk_gb": "plan", "spec.memory_mb": "plan",
+        "spec.vcpus": "plan", "subnet_id": "vpc_id", "snapshot_id": "snapshot_id",
+    },
+    "bare-metals": {"metadata.name": "label", "spec.ssh_key_ids": "sshkey_id"},
+    "ssh-keys": {"metadata.name": "name", "spec.public_key": "ssh_key"},
+    "startup-scripts": {"metadata.name": "name", "spec.script": "script"},
+    "firewalls": {
+        "metadata.name": "description", "spec.rules.0.cidr": "subnet", "spec.rules.0.port": "port",
+    },
+    "blocks": {"metadata.name": "label", "spec.size_gb": "size_gb", "spec.region": "region"},
+    "snapshots": {"metadata.name": "description", "spec.description": "description",
+                  "spec.instance_id": "instance_id"},
+    "reserved-ips": {"metadata.name": "label", "spec.region": "region"},
+    "vpcs": {"metadata.name": "description", "spec.cidr": "v4_subnet"},
+    "vpc2": {"metadata.name": "description", "spec.cidr": "ip_block"},
+    "private-networks": {"metadata.name": "description", "spec.cidr": "v4_subnet"},
+}  # fmt: skip
+
+
+class ErrorBody(msgspec.Struct, kw_only=True):
+    error: str
+    status: int
+
+
+class Links(msgspec.Struct, kw_only=True):
+    next: str = ""
+    prev: str = ""
+
+
+class Meta(msgspec.Struct, kw_only=True):
+    """`links` are cursors, empty where there is no such page."""
+
+    total: int
+    links: Links
+
+
+class Wire(msgspec.Struct, kw_only=True):
+    """Base of request bodies. Unknown fields are passed over, and null is as good as nothing:
+    clients repeat path parameters in bodies, and send what they leave open as null."""
+
+
+def status_of_error(error: AtollError) -> int:
+    return next((status for kind, status in STATUSES if isinstance(error, kind)), 400)
+
+
+def family_of(path: str) -> str:
+    """The last word of the path that is not an id, if it is one that things are known by."""
+    words = [word for word in path.removeprefix(PREFIX).split("/") if word in MISSING]
+    return words[-1] if words else ""
+
+
+def text_of(error: AtollError, path: str) -> str:
+    """In the words, and with the ids, of this dialect."""
+    family = family_of(path)
+    if isinstance(error, NotFound):
+        return MISSING.get(family, error.message)
+    text = NATIVE_ID.sub(lambda found: uuid_of(found.group()), error.message)
+    field = error.field if isinstance(error, Refused) else None
+    for ours, theirs in FIELDS.get(family, {}).items():
+        if field == ours or (field or "").startswith(f"{ours}."):
+            return text.replace(ours, theirs)
+    return text
+
+
+def refusal(status: int, text: str) -> Refusal:
+    return Refusal(status, encode(ErrorBody(error=text, status=status)))
+
+
+def refuse(error: AtollError) -> Refusal:
+    """Of the guard, which knows no path."""
+    text = error.message
+    if isinstance(error, Unauthenticated):
+        text = "Invalid API token: send a key of Atoll as Authorization: Bearer KEY"
+    return refusal(status_of_error(error), text)
+
+
+def shown(spec: type[Any], words: str, status: int = 200) -> dict[int, ResponseSpec]:
+    return {status: ResponseSpec(spec, description=words, generate_examples=False)}
+
+
+ERRORS = {
+    400: "a value is not allowed, or the present situation forbids it",
+    401: "no API key, or not a known one",
+    403: "the key's role may not do this",
+    404: "there is no such thing",
+    429: "too many requests, or something goes on about the thing: try again",
+}
+ANY_ERROR = {
+    status: ResponseSpec(ErrorBody, description=words, generate_examples=False)
+    for status, words in ERRORS.items()
+}
+
+
+def date_of(at_ms: int) -> str:
+    """As `2020-10-10T01:56:20+00:00`."""
+    return datetime.datetime.fromtimestamp(at_ms // 1000, datetime.UTC).isoformat()
+
+
+def plain_date_of(at_ms: int) -> str:
+    """As `2020-10-10 01:56:20`, which jobs and schedules have."""
+    return datetime.datetime.fromtimestamp(at_ms // 1000, datetime.UTC).strftime(
+        "%Y-%m-%d %H:%M:%S"
+    )
+
+
+def uuid_of(native_id: str | None) -> str:
+    """Empty where there is none."""
+    return ids.to_uuid(native_id) if native_id else ""
+
+
+def native_id(prefix: str, text: str) -> str:
+    """Of a path. Raises NotFound."""
+    try:
+        return ids.from_uuid(prefix, text)
+    except ValueError as error:
+        raise NotFound(f"{text!r} is not an id") from error
+
+
+def native_id_in(prefix: str, text: str, field: str) -> str:
+    """Of a field. Raises Invalid."""
+    try:
+        return ids.from_uuid(prefix, text)
+    except ValueError as error:
+        raise Invalid(f"{field}: {text!r} is not an id", field=field) from error
+
+
+def catalogue_of(request: Call) -> Catalogue:
+    catalogue: Catalogue = request.app.state.catalogue
+    return catalogue
+
+
+class Paging(msgspec.Struct, frozen=True, kw_only=True):
+    """Which page: `at` is the id, or the place in a list, that the page before ended with, or that
+    the page after began with where `back` is set."""
+
+    per_page: int
+    at: str | None = None
+    back: bool = False
+
+
+async def paging(
+    per_page: FromQuery[int] = PER_PAGE, cursor: FromQuery[str | None] = None
+) -> Paging:
+    """Of the query. Raises Invalid."""
+    if not 1 <= per_page <= PER_PAGE_MAX:
+        raise Invalid(f"per_page: 1 to {PER_PAGE_MAX} are allowed", field="per_page")
+    if not cursor:
+        return Paging(per_page=per_page)
+    try:
+        way, _, at = (
+            base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(":")
+        )
+    except (binascii.Error, ValueError):
+        way = at = ""
+    if way not in {"next", "prev"} or not at.isascii() or not at.isprintable():
+        raise Invalid("cursor: it is not one that a list answered", field="cursor")
+    return Paging(per_page=per_page, at=at, back=way == "prev")
+
+
+def cursor_of(way: str, at: str) -> str:
+    return base64.urlsafe_b64encode(f"{way}:{at}".encode()).decode().rstrip("=")
+
+
+async def page_of(
+    request: Call, rows: Rows[T], asked: Paging, wanted: Filter, id_of: Callable[[T], str]
+) -> tuple[Sequence[T], Meta]:
+    """One page of the caller's project, in the order in which things were made."""
+    caller = caller_of(request)
+    require(caller, "read")
+    whole = msgspec.structs.replace(wanted, project_id=caller.project_id)
+    found = await rows.page(
+        msgspec.structs.replace(
+            whole, after=asked.at, limit=asked.per_page + 1, descending=asked.back
+        )
+    )
+    more, page = len(found) > asked.per_page, found[: asked.per_page]
+    if asked.back:
+        page.reverse()
+    before, after = (more, True) if asked.back else (asked.at is not None, more)
+    links = Links()
+    if page:
+        links = Links(
+            next=cursor_of("next", id_of(page[-1])) if after else "",
+            prev=cursor_of("prev", id_of(page[0])) if before else "",
+        )
+    return page, Meta(total=await rows.count(whole), links=links)
+
+
+async def every(request: Call, rows: Rows[T], wanted: Filter, id_of: Callable[[T], str]) -> list[T]:
+    """All of the caller's project, for filters that the database knows nothing of."""
+    caller = caller_of(request)
+    require(caller, "read")
+    found: list[T] = []
+    after: str | None = None
+    while len(found) < EVERY_MAX:
+        page = await rows.page(
+            msgspec.structs.replace(
+                wanted, project_id=caller.project_id, after=after, limit=PER_PAGE_MAX
+            )
+        )
+        found += page
+        if len(page) < PER_PAGE_MAX:
+            break
+        after = id_of(page[-1])
+    return found
+
+
+def part_of(things: Sequence[T], asked: Paging) -> tuple[Sequence[T], Meta]:
+    """One page of what is no table's: the cursor is a place in the list."""
+    at = int(asked.at) if asked.at is not None and asked.at.isdecimal() else 0
+    first = max(0, at - asked.per_page) if asked.back else at
+    last = first + asked.per_page
+    links = Links(
+        next=cursor_of("next", str(last)) if last < len(things) else "",
+        prev=cursor_of("prev", str(first)) if first else "",
+    )
+    return things[first:last], Meta(total=len(things), links=links)
+
+
+def answer(body: Any, status: int = 200) -> Response[bytes]:
+    return json_response(encode(body), status)
