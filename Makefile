@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 PORT ?= 8080
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo clean-demo up test lint format bench faults
+.PHONY: help setup setup-test demo clean-demo up test lint format bench clients faults
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,5 +41,9 @@ format: setup ## let ruff mend what it can
 bench: setup ## our figures beside their floors and a peer's
 	@$(PYTHON) -m bench
 
+clients: setup-test ## vendors' clients against real guests; how much of their documents is served
+	@$(PYTHON) -m tests.clients.vultr.report
+	@$(PYTHON) -m pytest -m "long or not long" tests/clients
+
 faults: setup-test ## the long crash tests: servers killed at random moments
-	@$(PYTHON) -m pytest -m long
+	@$(PYTHON) -m pytest -m long --ignore=tests/clients

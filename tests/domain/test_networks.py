@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atoll.domain.errors import Invalid
-from atoll.domain.networks import cidr_of, mac_of, private_cidr_of
+from atoll.domain.networks import cidr_of, free_cidrs, mac_of, private_cidr_of
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,10 @@ def test_any_text_is_a_network_or_refused(text: str) -> None:
 @given(st.integers(0, 2**128 - 1))
 def test_a_mac_is_one_that_qemu_uses(bits: int) -> None:
     assert re.fullmatch(r"52:54:00(:[0-9a-f]{2}){3}", mac_of(bits))
+
+
+def test_free_ranges_overlap_nothing_that_is_taken() -> None:
+    assert len(free_cidrs([])) == 4096
+    free = free_cidrs(["10.128.0.0/9", "10.0.1.0/24", "192.168.0.0/16"])
+    assert (free[0], free[-1], len(free)) == ("10.0.16.0/20", "10.127.240.0/20", 2047)
+    assert free_cidrs(["10.0.0.0/8"]) == []

@@ -12,6 +12,7 @@ from atoll.domain.commands import (
     CreateSubnet,
     CreateVolume,
     CreateVpc,
+    ImportSnapshot,
     Power,
     Reinstall,
     Resize,
@@ -215,6 +216,18 @@ async def clone_is_complete(world: World) -> bool:
     return False
 
 
+async def import_is_complete(world: World) -> bool:
+    (snapshot,) = await world.store.read().snapshots.page(ALL)
+    image = await world.store.read().images.get(snapshot.image_id)
+    if snapshot.state == "complete":
+        assert (snapshot.size_bytes is not None, image.state) == (True, "available")
+        assert await world.driver.snapshots() == [snapshot.id]
+        return True
+    assert (snapshot.state, snapshot.host_id, snapshot.size_bytes) == ("error", None, None)
+    assert (image.state, image.checksum) == ("pending", None)
+    return False
+
+
 async def root_is_from_the_far_snapshot(world: World) -> bool:
     made = await world.store.read().instances.page(ALL)
     if made == []:
@@ -233,6 +246,10 @@ async def volume_has_moved(world: World) -> bool:
 
 async def there_is_no_snapshot(world: World) -> bool:
     return await world.store.read().snapshots.page(ALL) == []
+
+
+async def there_is_no_snapshot_nor_its_image(world: World) -> bool:
+    return await there_is_no_snapshot(world) and await there_is_no_image(world)
 
 
 async def root_is_from_snapshot(world: World) -> bool:
@@ -302,6 +319,20 @@ def resize() -> instances.Any:
     return instance_resize.resize("web", Resize(vcpus=2, disk_gib=9))
 
 
+def import_() -> instances.Any:
+    source = ImageSource(kind=SourceKind.URL, location="https://example.com/disk.raw")
+    return snapshots.import_(ImportSnapshot(name="came", source=source))
+
+
+async def an_imported_snapshot(world: World) -> None:
+    await world.do(import_())
+    await settled(world)
+
+
+async def nothing(world: World) -> None:
+    """An empty cloud."""
+
+
 def snap() -> instances.Any:
     return snapshots.create(CreateSnapshot(name="s", instance="web"))
 
@@ -354,6 +385,13 @@ SCENARIOS = {
     "delete a snapshot": Scenario(
         "snapshot.delete", a_snapshot, asking(lambda: snapshots.delete("before")),
         there_is_no_snapshot, undone=False,
+    ),
+    "import a snapshot": Scenario(
+        "snapshot.import", nothing, asking(import_), import_is_complete
+    ),
+    "delete an imported snapshot": Scenario(
+        "snapshot.delete", an_imported_snapshot, asking(lambda: snapshots.delete("came")),
+        there_is_no_snapshot_nor_its_image, undone=False,
     ),
     "reinstall": Scenario(
         "instance.reinstall", everything, asking(reinstall), is_called_again

@@ -128,6 +128,7 @@ class CreateSecurityGroup(CreateNamed, frozen=True, kw_only=True):
 
 
 class CreateVolume(CreateNamed, frozen=True, kw_only=True):
+    annotations: dict[str, str] = {}
     size_gib: int
     region: str | None = None
     instance: str | None = None
@@ -143,6 +144,13 @@ class CloneSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     region: str
     name: str | None = None
+
+
+class ImportSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    description: str = ""
+    source: ImageSource
+    region: str | None = None
 
 
 class CreateFloatingIp(CreateNamed, frozen=True, kw_only=True):

@@ -20,12 +20,14 @@ class VolumeState(StrEnum):
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
     """`instance_id` is the one that it shall be in, from the wish on; `state` says whether it is.
-    `doing` is the kind of the operation that goes on about it: there is one at a time."""
+    `doing` is the kind of the operation that goes on about it: there is one at a time.
+    `annotations` are a dialect's own."""
 
     id: str
     project_id: str
     name: str
     labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
     size_gib: int
     region: str
     host_id: str | None = None

@@ -23,6 +23,7 @@ def pending(source: Snapshot, operation: Operation, *, name: str, region: str) -
         name=name,
         description=source.description,
         labels=source.labels,
+        annotations=source.annotations,
         region=region,
         instance_id=source.instance_id,
         volume_id=source.volume_id,
@@ -60,7 +61,7 @@ async def forget_host(context: StepContext) -> None:
 async def copy(context: StepContext) -> Retry | None:
     snapshot, source = await snapshot_of(context), await source_of(context)
     assert snapshot.host_id is not None, "a host is picked before the copy is made"
-    keeper = await keeper_of(context, source, besides=snapshot.host_id)
+    keeper = await keeper_of(context, source)
     way = Way(keeper, parcel_of(source), snapshot.host_id, parcel_of(snapshot))
     answer = await bring(context, way)
     if isinstance(answer, Retry):

@@ -20,6 +20,7 @@ def pending(instance: Instance, operation: Operation, **given: Any) -> Snapshot:
     return Snapshot(
         id=operation.arguments["snapshot_id"],
         project_id=instance.project_id,
+        annotations=instance.annotations,
         region=instance.spec.region,
         instance_id=instance.id,
         volume_id=instance.resolved.root_volume_id,

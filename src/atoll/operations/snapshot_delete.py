@@ -2,20 +2,26 @@
 
 from atoll.domain.operations import OperationState
 from atoll.domain.quotas import Amounts
+from atoll.domain.snapshots import Snapshot
 from atoll.messages import RemoveSnapshot
+from atoll.operations import image_delete
 from atoll.operations.guests import note
-from atoll.operations.steps import Step, StepContext, Workflow
+from atoll.operations.steps import Step, StepContext, Workflow, enqueue
+from atoll.ports import Filter
 
 
 async def remove(context: StepContext) -> None:
     snapshot = await context.tx.snapshots.get(context.operation.resource_id)
     for host_id in reversed(snapshot.hosts):  # its own last: until then it is whole somewhere
         await context.ask(host_id, RemoveSnapshot(snapshot_id=snapshot.id))
+    # Nothing changes, unless a copy was expected or came to be meanwhile: then all are asked again.
+    context.tx.snapshots.change(snapshot)
 
 
 async def settle(context: StepContext, outcome: OperationState) -> None:
     snapshot = await context.tx.snapshots.get(context.operation.resource_id)
     if outcome is OperationState.DONE:
+        await remove_own_image(context, snapshot)
         context.tx.snapshots.remove(snapshot)
         context.tx.quotas.give_back(snapshot.project_id, Amounts(snapshots=1))
         note(context, "snapshot.deleted")
@@ -25,6 +31,20 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
         reason=context.operation.error_message or "",
         doing=None,
         updated_at_ms=context.now_ms,
+    )
+
+
+async def remove_own_image(context: StepContext, snapshot: Snapshot) -> None:
+    """The one that an imported snapshot brought with it, unless something else stands on it."""
+    image = await context.tx.images.find(snapshot.image_id)
+    if image is None or image.name != snapshot.own_image or image.doing is not None:
+        return
+    using = Filter(uses=image.id, limit=2)
+    if await context.tx.instances.page(using) or len(await context.tx.snapshots.page(using)) > 1:
+        return
+    operation = enqueue(context, image_delete.WORKFLOW, image.id)
+    context.tx.images.change(
+        image, doing=operation.kind, operation_id=operation.id, updated_at_ms=context.now_ms
     )
 
 

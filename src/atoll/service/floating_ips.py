@@ -85,7 +85,7 @@ def detach(reference: str) -> UseCase:
         case.require("write")
         floating_ip = await meant(case, reference)
         if floating_ip.instance_id is None:
-            raise Conflict(f"floating IP {floating_ip.name} is attached to no instance")
+            raise Conflict(f"floating IP {floating_ip.address} is attached to no instance")
         before = await leave(case, floating_ip)
         changed = case.tx.floating_ips.change(floating_ip, instance_id=None)
         case.audit("floating_ip.detach", floating_ip.id, before={"instance": before})

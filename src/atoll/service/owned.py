@@ -43,7 +43,7 @@ def update(
         require_version(thing.version, command.version)
         changes = {key: value for key, value in more.items() if value is not None}
         if command.name is not None and command.name != thing.name:
-            references.require_name(command.name)
+            references.require_name(command.name, lowest=1 if unique else 0)
             if unique:
                 await references.require_free_name(rows, thing.project_id, command.name, noun)
             changes["name"] = command.name

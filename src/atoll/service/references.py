@@ -12,13 +12,16 @@ ALIASES_MAX = 5
 NAME_MAX = 253
 
 
-class Owned(Protocol):
+class Named(Protocol):
     @property
     def id(self) -> str: ...
     @property
-    def project_id(self) -> str: ...
-    @property
     def name(self) -> str: ...
+
+
+class Owned(Named, Protocol):
+    @property
+    def project_id(self) -> str: ...
 
 
 T = TypeVar("T", bound=Owned)
@@ -122,11 +125,9 @@ async def free_name(project_id: str, wanted: str, tail: str, *of: Rows[Any]) -> 
     return wanted
 
 
-class Worked(Protocol):
+class Worked(Named, Protocol):
     """What operations go on about, one at a time."""
 
-    @property
-    def name(self) -> str: ...
     @property
     def doing(self) -> str | None: ...
     @property
@@ -136,8 +137,13 @@ class Worked(Protocol):
 def require_idle(thing: Worked, noun: str) -> None:
     if thing.doing is not None:
         raise Busy(
-            f"{thing.doing} goes on about {noun} {thing.name}: wait for {thing.operation_id}"
+            f"{thing.doing} goes on about {noun} {called(thing)}: wait for {thing.operation_id}"
         )
+
+
+def called(thing: Named) -> str:
+    """By its id where its name is empty."""
+    return thing.name or thing.id
 
 
 def require_name(name: str, field: str = "metadata.name", *, lowest: int = 1) -> None:

@@ -3,15 +3,16 @@
 from collections.abc import Awaitable, Callable
 
 from atoll.domain import ids
-from atoll.domain.commands import CloneSnapshot, CreateSnapshot
+from atoll.domain.commands import CloneSnapshot, CreateSnapshot, ImportSnapshot, Update
 from atoll.domain.errors import Conflict, Invalid
+from atoll.domain.images import Image, ImageSource
 from atoll.domain.instances import require_alive, require_labels
 from atoll.domain.quotas import Amounts
 from atoll.domain.snapshots import Snapshot, SnapshotState
-from atoll.operations import snapshot_clone, snapshot_create, snapshot_delete
-from atoll.service import quotas, references
+from atoll.operations import snapshot_clone, snapshot_create, snapshot_delete, snapshot_import
+from atoll.service import images, owned, quotas, references
 from atoll.service.desk import Accepted, Case
-from atoll.service.instances import begin, instance_named, require_version
+from atoll.service.instances import begin, instance_named, region_of, require_version
 
 NOUN = "snapshot"
 DESCRIPTION_MAX = 1000
@@ -24,9 +25,7 @@ def create(command: CreateSnapshot) -> Callable[[Case], Awaitable[Accepted[Snaps
         case.require("write")
         references.require_label(command.name)
         require_labels(command.labels)
-        if len(command.description) > DESCRIPTION_MAX:
-            field = "spec.description"
-            raise Invalid(f"{field}: at most {DESCRIPTION_MAX} characters", field=field)
+        require_description(command.description)
         instance = await instance_named(case, command.instance, "spec.instance_id")
         require_alive(instance)
         await quotas.take(case, Amounts(snapshots=1))
@@ -46,6 +45,73 @@ def create(command: CreateSnapshot) -> Callable[[Case], Awaitable[Accepted[Snaps
         return Accepted(snapshot, operation)
 
     return use_case
+
+
+def update(
+    reference: str, command: Update, description: str | None = None
+) -> Callable[[Case], Awaitable[Accepted[Snapshot]]]:
+    async def use_case(case: Case) -> Accepted[Snapshot]:
+        require_description(description or "")
+        change: Callable[[Case], Awaitable[Accepted[Snapshot]]] = owned.update(
+            lambda tx: tx.snapshots, NOUN, reference, command,
+            unique=False, description=description,
+        )  # fmt: skip
+        return await change(case)
+
+    return use_case
+
+
+def require_description(description: str) -> None:
+    if len(description) > DESCRIPTION_MAX:
+        field = "spec.description"
+        raise Invalid(f"{field}: at most {DESCRIPTION_MAX} characters", field=field)
+
+
+def import_(command: ImportSnapshot) -> Callable[[Case], Awaitable[Accepted[Snapshot]]]:
+    """Of a disk that is found on the web. An image of the project stands behind it, which goes when
+    the snapshot goes, unless something else needs it by then."""
+
+    async def use_case(case: Case) -> Accepted[Snapshot]:
+        case.require("write")
+        references.require_label(command.name)
+        require_description(command.description)
+        source = images.require_source(case, command.source)
+        await quotas.take(case, Amounts(snapshots=1))
+        operation = case.accept(snapshot_import.WORKFLOW, case.ids.new(ids.SNAPSHOT))
+        snapshot = Snapshot(
+            id=operation.resource_id,
+            project_id=case.caller.project_id,
+            name=command.name,
+            description=command.description,
+            region=await region_of(case.tx, command.region),
+            instance_id="",
+            volume_id=case.ids.new(ids.VOLUME),
+            image_id=case.ids.new(ids.IMAGE),
+            disk_gib=1,
+            doing=operation.kind,
+            operation_id=operation.id,
+            created_at_ms=case.now_ms,
+            updated_at_ms=case.now_ms,
+        )
+        case.tx.images.add(image_behind(snapshot, source))
+        case.tx.snapshots.add(snapshot)
+        after = {"name": snapshot.name, "source": source.location}
+        case.audit("snapshot.import", snapshot.id, operation=operation, after=after)
+        return Accepted(snapshot, operation)
+
+    return use_case
+
+
+def image_behind(snapshot: Snapshot, source: ImageSource) -> Image:
+    return Image(
+        id=snapshot.image_id,
+        project_id=snapshot.project_id,
+        name=snapshot.own_image,
+        description="what the snapshot of that id was imported from",
+        source=source,
+        created_at_ms=snapshot.created_at_ms,
+        updated_at_ms=snapshot.created_at_ms,
+    )
 
 
 def clone(

@@ -27,6 +27,7 @@ def create(command: CreateStartupScript) -> UseCase:
             labels=command.labels,
             script=command.script,
             created_at_ms=case.now_ms,
+            updated_at_ms=case.now_ms,
         )
         owned.add(case, rows, script, NOUN)
         return Accepted(script)
@@ -38,4 +39,12 @@ def update(reference: str, command: Update, script: str | None) -> UseCase:
     """A guest that has run the script runs the new one at its next reinstallation."""
     if script is not None:
         require_script(script)
-    return owned.update(lambda tx: tx.startup_scripts, NOUN, reference, command, script=script)
+
+    async def use_case(case: Case) -> Accepted[StartupScript]:
+        change = owned.update(
+            lambda tx: tx.startup_scripts, NOUN, reference, command,
+            script=script, updated_at_ms=case.now_ms,
+        )  # fmt: skip
+        return await change(case)
+
+    return use_case

@@ -41,6 +41,7 @@ def create(command: CreateVolume) -> UseCase:
             project_id=case.caller.project_id,
             name=command.name,
             labels=command.labels,
+            annotations=command.annotations,
             size_gib=command.size_gib,
             region=await region_of(case.tx, command.region),
             created_at_ms=case.now_ms,
@@ -80,12 +81,13 @@ async def attachable(case: Case, volume: Volume, reference: str, field: str) -> 
     if volume.region != instance.spec.region:
         raise Invalid(
             f"{field}: instance {instance.name} is in region {instance.spec.region}, "
-            f"volume {volume.name} in {volume.region}",
+            f"volume {references.called(volume)} in {volume.region}",
             field=field,
         )
     if volume.state is VolumeState.ERROR:
         raise Conflict(
-            f"volume {volume.name} is broken ({volume.reason}): detach or delete it first"
+            f"volume {references.called(volume)} is broken ({volume.reason}): detach or delete "
+            "it first"
         )
     coming = await coming_to(case, instance, volume_attach.ATTACH)
     if len(instance.volumes) + len(coming) >= VOLUMES_MAX:
@@ -106,7 +108,7 @@ def detach(reference: str) -> UseCase:
         volume = await idle(case, reference)
         instance = await instance_of(case, volume)
         if instance is None:
-            raise Conflict(f"volume {volume.name} is attached to no instance")
+            raise Conflict(f"volume {references.called(volume)} is attached to no instance")
         operation = begin(case, instance, volume_attach.DETACH, {"volume_id": volume.id})
         before = {"instance": instance.id}
         case.audit("volume.detach", volume.id, operation=operation, before=before)
@@ -121,8 +123,8 @@ def grow(reference: str, size_gib: int) -> UseCase:
         if size_gib <= volume.size_gib:
             field = "size_gb"
             raise Invalid(
-                f"{field} is {size_gib}, volume {volume.name} has {volume.size_gib} and only "
-                f"grows: {volume.size_gib + 1} to {SIZE_GIB_MAX} are allowed",
+                f"{field} is {size_gib}, volume {references.called(volume)} has {volume.size_gib} "
+                f"and only grows: {volume.size_gib + 1} to {SIZE_GIB_MAX} are allowed",
                 field=field,
             )
         require_bounds("size_gb", size_gib, volume.size_gib + 1, SIZE_GIB_MAX)
@@ -177,7 +179,8 @@ async def instance_of(case: Case, volume: Volume) -> Instance | None:
 
 
 def attached_to(volume: Volume, holder: Instance) -> str:
-    return f"volume {volume.name} is attached to instance {holder.name} ({holder.id})"
+    which = references.called(volume)
+    return f"volume {which} is attached to instance {holder.name} ({holder.id})"
 
 
 def at_work(operation: Operation) -> dict[str, Any]:

@@ -11,21 +11,40 @@ from atoll.api.documents import encode
 from atoll.api.http import Call, Face, bearer_or_key, json_response
 from atoll.api.problems import Problem
 from atoll.api.vultr import wire
+from atoll.api.vultr.account import Account
+from atoll.api.vultr.backups import Backups
+from atoll.api.vultr.bare_metal_facts import BareMetalFacts
+from atoll.api.vultr.bare_metals import BareMetals
+from atoll.api.vultr.blocks import Blocks
 from atoll.api.vultr.catalogue import Catalogue
+from atoll.api.vultr.firewall_rules import FirewallRules
+from atoll.api.vultr.firewalls import Firewalls
 from atoll.api.vultr.instance_actions import InstanceActions
 from atoll.api.vultr.instance_addresses import InstanceAddresses
 from atoll.api.vultr.instance_facts import InstanceFacts
 from atoll.api.vultr.instance_networks import InstanceNetworks
 from atoll.api.vultr.instances import Instances
+from atoll.api.vultr.isos import Isos
 from atoll.api.vultr.openapi import vultr_document
+from atoll.api.vultr.plans import MetalPlans, Plans
+from atoll.api.vultr.private_networks import PrivateNetworks
+from atoll.api.vultr.regions import Regions
+from atoll.api.vultr.reserved_ips import ReservedIps
+from atoll.api.vultr.snapshots import Snapshots
 from atoll.api.vultr.ssh_keys import SshKeys
+from atoll.api.vultr.startup_scripts import StartupScripts
 from atoll.api.vultr.systems import Systems
+from atoll.api.vultr.users import Users
+from atoll.api.vultr.vpc2 import Vpc2s
+from atoll.api.vultr.vpcs import Vpcs
 from atoll.domain.errors import AtollError
 from atoll.service.bundle import Services
 
 CONTROLLERS = (
     Instances, InstanceActions, InstanceNetworks, InstanceAddresses, InstanceFacts, SshKeys,
-    Systems,
+    Systems, Firewalls, FirewallRules, Vpcs, Vpc2s, PrivateNetworks, StartupScripts, Plans,
+    MetalPlans, Regions, Account, Users, BareMetals, BareMetalFacts,
+    Blocks, Snapshots, Backups, ReservedIps, Isos,
 )  # fmt: skip
 # Vultr's document has no security for these, and clients send no key there.
 PUBLIC = frozenset({

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from atoll.domain import ids
+from atoll.domain.images import Image
 from atoll.domain.plans import Plan
 from atoll.domain.regions import Region
 
@@ -14,6 +16,7 @@ PACKAGED = Path(__file__).parent / "catalogue.toml"
 CUSTOM, SNAPSHOT, BACKUP, APPLICATION = 159, 164, 180, 186
 METAL = "vbm-"
 BANDWIDTH_GB = 1024
+NUMBERS_FROM = 1_000_000_000
 
 
 class VultrPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,7 +28,7 @@ class VultrPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     disk: int
     disk_count: int = 1
     bandwidth: int = BANDWIDTH_GB
-    monthly_cost: float = 0
+    monthly_cost: int = 0
     type: str = "vc2"
     cpu_model: str = ""
     cpu_threads: int = 0
@@ -98,3 +101,22 @@ def region_here(region: VultrRegion, own: str) -> Region:
         description=f"{region.city}, {region.country}, as Vultr's region of that name",
         served_by=region.served_by or own,
     )
+
+
+def plan_there(plan: Plan) -> VultrPlan:
+    """A type of Atoll that Vultr has none like."""
+    return VultrPlan(id=plan.id, vcpus=plan.vcpus, ram=plan.memory_mib, disk=plan.disk_gib)
+
+
+def region_there(region: Region) -> VultrRegion:
+    """It has no place on a map."""
+    return VultrRegion(id=region.id, city=region.id, country="", continent="")
+
+
+def number_of(image_id: str) -> int:
+    """Of an image that has none in the file. Clients keep numbers in 32 bits."""
+    return NUMBERS_FROM + ids.bits_of(image_id) % NUMBERS_FROM
+
+
+def system_there(image: Image) -> System:
+    return System(id=number_of(image.id), name=image.name, family=image.os, image=image.id)

@@ -45,9 +45,7 @@ async def name_for(case: Case, description: str, *of: Rows[Any]) -> str:
     return await references.free_name(case.caller.project_id, description, tail, *of)
 
 
-async def name_after(
-    case: Case, thing: Described, description: str, *of: Rows[Any]
-) -> str | None:
+async def name_after(case: Case, thing: Described, description: str, *of: Rows[Any]) -> str | None:
     """None where it keeps its name."""
     if description_of(thing) == description:
         return None

@@ -114,7 +114,7 @@ def ports_of(given: str | int | None, protocol: Protocol) -> tuple[int | None, i
     if protocol is Protocol.ICMP:
         raise Invalid("port: icmp has no ports: leave it out", field="port")
     first, joint, last = text.replace("-", ":").partition(":")
-    numbers = [int(one) if one.isdecimal() else 0 for one in (first, last if joint else first)]
+    numbers = [wire.number_in(one) or 0 for one in (first, last if joint else first)]
     if not 1 <= numbers[0] <= numbers[1] <= PORT_MAX:
         raise Invalid(
             f"port: {text!r} is none: write 80, or 8000:8010, of 1 to {PORT_MAX}", field="port"

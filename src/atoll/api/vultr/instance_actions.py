@@ -14,9 +14,10 @@ from atoll.api.vultr.wire import Wire, services_of
 from atoll.domain import ids
 from atoll.domain.commands import Power, Reinstall
 from atoll.domain.errors import Invalid
+from atoll.domain.instances import Instance
 from atoll.domain.operations import Operation, OperationState
 from atoll.service import instance_rebuild, instances, operations
-from atoll.service.desk import Case
+from atoll.service.desk import Accepted, Case, UseCase
 
 PATH = "/{instance_id:str}"
 GRACE_S = 60.0
@@ -115,6 +116,24 @@ def restored_from(body: RestoreBody) -> tuple[str, str]:
     return named[0]
 
 
+def reinstall(
+    request: Call, instance_id: str, body: ReinstallBody | None
+) -> UseCase[Accepted[Instance]]:
+    """It answers the instance with the password that it is about to have."""
+    services = services_of(request)
+    command = Reinstall(
+        hostname=(body.hostname if body else None) or None,
+        password=services.passwords.new(services.secret()),
+    )
+
+    async def use_case(case: Case) -> Accepted[Instance]:
+        accepted = await instance_rebuild.reinstall(instance_id, command)(case)
+        shown = msgspec.structs.replace(accepted.thing, password=command.password)
+        return Accepted(shown, accepted.operation)
+
+    return use_case
+
+
 class InstanceActions(Controller):
     path = "/instances"
     tags = ("instances",)
@@ -159,12 +178,7 @@ class InstanceActions(Controller):
         data: JSONBody[ReinstallBody | None] = None,
     ) -> Response[bytes]:
         reference = wire.native_id(ids.INSTANCE, instance_id)
-        services = services_of(request)
-        command = Reinstall(
-            hostname=(data.hostname if data else None) or None,
-            password=services.passwords.new(services.secret()),
-        )
-        return await begun(request, instance_rebuild.reinstall(reference, command))
+        return await begun(request, reinstall(request, reference, data))
 
     @post(f"{PATH}/restore", operation_id="restore-instance", status_code=202,
           summary="Restore Instance",

@@ -104,6 +104,27 @@ async def ipv4s_of(
     return found
 
 
+async def ipv4_list(
+    request: Call, instance: Instance, paging: Paging, *, public_only: bool = False
+) -> Response[bytes]:
+    services = services_of(request)
+    tx = services.store.read()
+    found = await ipv4s_of(tx, services.ranges, instance, public_only)
+    page, meta = wire.part_of(found, paging)
+    return wire.answer(Ipv4List(ipv4s=list(page), meta=meta))
+
+
+def ipv6_list(instance: Instance, paging: Paging) -> Response[bytes]:
+    address = ipv6_shown(instance)
+    found = []
+    if address:
+        found.append(
+            Ipv6Out(ip=address, network=network_of(address), network_size=V6_BITS, type="main_ip")
+        )
+    page, meta = wire.part_of(found, paging)
+    return wire.answer(Ipv6List(ipv6s=list(page), meta=meta))
+
+
 async def second(tx: Transaction, ranges: Ranges, address: str) -> Ipv4Out:
     return Ipv4Out(
         ip=address, netmask=ALONE, gateway="", type="secondary_ip",
@@ -144,12 +165,8 @@ class InstanceAddresses(Controller):
         paging: NamedDependency[Paging],
         public_network: FromQuery[bool] = False,
     ) -> Response[bytes]:
-        services = services_of(request)
         instance = await instance_of(request, instance_id)
-        tx = services.store.read()
-        found = await ipv4s_of(tx, services.ranges, instance, public_network)
-        page, meta = wire.part_of(found, paging)
-        return wire.answer(Ipv4List(ipv4s=list(page), meta=meta))
+        return await ipv4_list(request, instance, paging, public_only=public_network)
 
     @post(f"{PATH}/ipv4", operation_id="create-instance-ipv4", status_code=202,
           summary="Create IPv4",
@@ -216,15 +233,7 @@ class InstanceAddresses(Controller):
     async def ipv6(
         self, request: Call, instance_id: FromPath[str], paging: NamedDependency[Paging]
     ) -> Response[bytes]:
-        address = ipv6_shown(await instance_of(request, instance_id))
-        found = []
-        if address:
-            found.append(
-                Ipv6Out(ip=address, network=network_of(address), network_size=V6_BITS,
-                        type="main_ip")
-            )  # fmt: skip
-        page, meta = wire.part_of(found, paging)
-        return wire.answer(Ipv6List(ipv6s=list(page), meta=meta))
+        return ipv6_list(await instance_of(request, instance_id), paging)
 
     @get(f"{PATH}/ipv6/reverse", operation_id="list-instance-ipv6-reverse",
          summary="List Instance IPv6 Reverse",

@@ -69,10 +69,12 @@ async def use_case_of(
     """All changes as one, and where the ids of their jobs will be. Raises Invalid."""
     if body.app_id or body.image_id:
         raise Invalid("app_id: there are no applications here: name an os_id", field="app_id")
-    changes = [*plain_changes(instance, body), *await network_changes(request, instance, body)]
+    # Another size or system is for an instance that nothing goes on about: so it comes first.
+    changes = await large_changes(request, instance, body)
+    changes += plain_changes(instance, body)
+    changes += await network_changes(request, instance, body)
     if body.backups:
         changes.append(backup_change(instance, backups_wanted(body.backups)))
-    changes += await large_changes(request, instance, body)
     jobs: list[str] = []
 
     async def use_case(case: Case) -> Accepted[Instance]:
@@ -144,18 +146,23 @@ def backup_change(instance: Instance, wanted: bool) -> Change:
 
 
 async def large_changes(request: Call, instance: Instance, body: UpdateBody) -> list[Change]:
-    """Another size, another system. The plan that it has already is no change."""
+    """Another size or another system. The plan that it has already is no change."""
     changes: list[Change] = []
     services, names = services_of(request), catalogue_of(request)
     if body.plan and body.plan != instance.spec.plan:
+        if body.os_id:
+            raise Invalid(
+                "os_id: change the plan and the system one after the other", field="os_id"
+            )
         plan = await plan_meant(services.store.read(), names, body.plan)
         await catalogue.adopt(services.store, plan)
         changes.append(instance_resize.resize(instance.id, Resize(plan=body.plan)))
     if body.os_id not in {None, "", 0}:
-        image, notes = source_of(names, body.os_id, None)
+        image, notes = await source_of(services.store.read(), names, body.os_id, None)
+        given = annotations_of(instance, body)
         command = Reinstall(
             image=image,
-            annotations=instance.annotations | notes,
+            annotations=(instance.annotations if given is None else given) | notes,
             password=services.passwords.new(services.secret()),
         )
         changes.append(instance_rebuild.reinstall(instance.id, command))

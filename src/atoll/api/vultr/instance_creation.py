@@ -12,7 +12,7 @@ from msgspec import Meta as Bounds
 
 from atoll.api import serving
 from atoll.api.http import Call
-from atoll.api.vultr import wire
+from atoll.api.vultr import offers, wire
 from atoll.api.vultr.catalogue import Catalogue, plan_here, region_here
 from atoll.api.vultr.instance_views import DDOS, IPV6, OS_ID, USER_SCHEME
 from atoll.api.vultr.wire import Wire, catalogue_of, services_of
@@ -140,7 +140,7 @@ def refuse_not_served(body: msgspec.Struct) -> None:
 
 async def parse_create(tx: Transaction, names: Catalogue, body: CreateBody) -> CreateInstance:
     tags = body.tags if body.tags is not None else [body.tag] if body.tag else []
-    image, annotations = source_of(names, body.os_id, body.snapshot_id)
+    image, annotations = await source_of(tx, names, body.os_id, body.snapshot_id)
     if body.enable_ipv6:
         annotations[IPV6] = "true"
     if body.ddos_protection:
@@ -181,8 +181,8 @@ async def region_meant(tx: Transaction, names: Catalogue, region: str) -> Region
     return region_here(theirs, await instances.region_of(tx, None))
 
 
-def source_of(
-    names: Catalogue, os_id: int | str | None, snapshot_id: str | None
+async def source_of(
+    tx: Transaction, names: Catalogue, os_id: int | str | None, snapshot_id: str | None
 ) -> tuple[str, dict[str, str]]:
     """The image or snapshot, and the annotation that remembers the system's number. Clients name
     the system 164, Snapshot, beside a snapshot."""
@@ -190,8 +190,10 @@ def source_of(
         return wire.native_id_in(ids.SNAPSHOT, snapshot_id, "snapshot_id"), {}
     if os_id in {None, "", 0}:
         raise Invalid("os_id: it is required, or a snapshot_id", field="os_id")
-    number = int(os_id) if str(os_id).isdecimal() else -1
-    system = names.system_by_id.get(number)
+    number = wire.number_in(str(os_id))
+    if number is None:
+        raise Invalid("os_id: the number of a system is needed, see /v2/os", field="os_id")
+    system = await offers.system(tx, names, number)
     if system is None or system.image is None:
         raise Invalid(f"os_id: {os_id} cannot be installed here, see /v2/os", field="os_id")
     return system.image, {OS_ID: str(number)}
@@ -214,7 +216,8 @@ def plain_base64(text: str | None) -> str:
 
 def vpcs_of(*lists: Sequence[str] | None) -> list[str]:
     given = [vpc for one in lists for vpc in one or () if vpc]
-    return [wire.native_id_in(ids.VPC, vpc, "attach_vpc") for vpc in dict.fromkeys(given)]
+    named = [wire.native_id_in(ids.VPC, vpc, "attach_vpc") for vpc in given]
+    return list(dict.fromkeys(named))
 
 
 def backups_wanted(word: str | None) -> bool:

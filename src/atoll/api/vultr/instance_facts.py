@@ -9,7 +9,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from atoll.api.http import Call, caller_of
 from atoll.api.vultr import wire
-from atoll.api.vultr.catalogue import METAL
+from atoll.api.vultr.catalogue import Catalogue
 from atoll.api.vultr.instances import instance_of
 from atoll.api.vultr.systems import SystemOut, show_system
 from atoll.api.vultr.wire import Wire, catalogue_of, services_of
@@ -155,6 +155,24 @@ async def measured(request: Call, instance: Instance) -> dict[str, BandwidthDay]
     }
 
 
+def upgrades_of(instance: Instance, names: Catalogue, which: str) -> UpgradesAnswer:
+    """Larger plans of the same kind, other systems. A disk never shrinks."""
+    kind = instance.spec.plan.partition("-")[0]
+    plans = [
+        plan.id
+        for plan in names.plans
+        if plan.id.startswith(f"{kind}-") and plan.id != instance.spec.plan
+        and plan.disk >= instance.spec.disk_gib and not plan.gpu_vram_gb
+    ]  # fmt: skip
+    systems = [show_system(system) for system in names.systems if system.image is not None]
+    everything = Upgrades(applications=[], plans=plans, os=systems)
+    if which == "all":
+        return UpgradesAnswer(upgrades=everything)
+    if which not in {"applications", "plans", "os"}:
+        raise Invalid("type: one of all, applications, os, plans", field="type")
+    return UpgradesAnswer(upgrades=Upgrades(**{which: getattr(everything, which)}))
+
+
 class InstanceFacts(Controller):
     path = "/instances"
     tags = ("instances",)
@@ -192,25 +210,8 @@ class InstanceFacts(Controller):
     async def upgrades(
         self, request: Call, instance_id: FromPath[str], type: FromQuery[str | None] = None
     ) -> Response[bytes]:
-        """Larger plans of the same kind, other systems. A disk never shrinks."""
-        instance, names = await instance_of(request, instance_id), catalogue_of(request)
-        kind = instance.spec.plan.partition("-")[0]
-        plans = [
-            plan.id
-            for plan in names.plans
-            if plan.id.startswith(f"{kind}-") and plan.id != instance.spec.plan
-            and plan.disk >= instance.spec.disk_gib and not plan.gpu_vram_gb
-        ]  # fmt: skip
-        systems = [show_system(system) for system in names.systems if system.image is not None]
-        everything = Upgrades(
-            applications=[], plans=[] if kind == METAL.strip("-") else plans, os=systems
-        )
-        if type in {None, "", "all"}:
-            return wire.answer(UpgradesAnswer(upgrades=everything))
-        if type not in {"applications", "plans", "os"}:
-            raise Invalid("type: one of all, applications, os, plans", field="type")
-        only = Upgrades(**{type: getattr(everything, type)})
-        return wire.answer(UpgradesAnswer(upgrades=only))
+        instance = await instance_of(request, instance_id)
+        return wire.answer(upgrades_of(instance, catalogue_of(request), type or "all"))
 
     @get(f"{PATH}/backup-schedule", operation_id="get-instance-backup-schedule",
          summary="Get Instance Backup Schedule",

@@ -59,6 +59,11 @@ async def places_of(
     return wire.part_of(instance.attachments, paging)
 
 
+async def vpc_list(request: Call, instance_id: str, paging: Paging) -> Response[bytes]:
+    page, meta = await places_of(request, instance_id, paging)
+    return wire.answer(VpcList(vpcs=[show(place) for place in page], meta=meta))
+
+
 async def attach(
     request: Call, instance_id: str, network: str, field: str, status: int = 204
 ) -> Response[None]:
@@ -91,8 +96,7 @@ class InstanceNetworks(Controller):
     async def vpcs(
         self, request: Call, instance_id: FromPath[str], paging: NamedDependency[Paging]
     ) -> Response[bytes]:
-        page, meta = await places_of(request, instance_id, paging)
-        return wire.answer(VpcList(vpcs=[show(place) for place in page], meta=meta))
+        return await vpc_list(request, instance_id, paging)
 
     @post(f"{PATH}/vpcs/attach", operation_id="attach-instance-vpc", status_code=204,
           summary="Attach VPC to Instance", responses=wire.ANY_ERROR)  # fmt: skip
@@ -114,8 +118,7 @@ class InstanceNetworks(Controller):
     async def vpc2(
         self, request: Call, instance_id: FromPath[str], paging: NamedDependency[Paging]
     ) -> Response[bytes]:
-        page, meta = await places_of(request, instance_id, paging)
-        return wire.answer(VpcList(vpcs=[show(place) for place in page], meta=meta))
+        return await vpc_list(request, instance_id, paging)
 
     @post(f"{PATH}/vpc2/attach", operation_id="attach-instance-vpc2", status_code=202,
           summary="Attach VPC 2.0 Network to Instance", responses=wire.ANY_ERROR)  # fmt: skip

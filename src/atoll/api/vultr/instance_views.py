@@ -1,6 +1,7 @@
 """How an instance looks in Vultr's words, and what has to be known for that besides itself."""
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -8,7 +9,14 @@ from msgspec import UNSET, UnsetType
 
 from atoll.api.http import VNC_PAGE, Call, caller_of, origin_of
 from atoll.api.vultr import states, wire
-from atoll.api.vultr.catalogue import BANDWIDTH_GB, CUSTOM, SNAPSHOT, Catalogue, System
+from atoll.api.vultr.catalogue import (
+    BANDWIDTH_GB,
+    CUSTOM,
+    SNAPSHOT,
+    Catalogue,
+    System,
+    number_of,
+)
 from atoll.api.vultr.wire import catalogue_of, services_of
 from atoll.domain.images import CATALOGUE
 from atoll.domain.instances import Instance, hostname_of
@@ -162,15 +170,25 @@ def show(instance: Instance, near: Surroundings) -> InstanceOut:
 
 
 def system_of(instance: Instance, near: Surroundings) -> System:
-    """The one that was asked for by its number; otherwise by what the image is called."""
-    chosen = instance.annotations.get(OS_ID, "")
-    if chosen.isdecimal() and int(chosen) in near.catalogue.system_by_id:
-        return near.catalogue.system_by_id[int(chosen)]
-    if instance.resolved.snapshot_id is not None:
+    if instance.resolved.snapshot_id is not None and OS_ID not in instance.annotations:
         return System(id=SNAPSHOT, name="Snapshot", family="snapshot")
-    name = near.images.get(instance.resolved.image_id, "")
-    known = near.catalogue.system_by_image.get(name)
-    return known or System(id=CUSTOM, name=name or "Custom", family="iso")
+    image_id = instance.resolved.image_id
+    return system_meant(near.catalogue, instance.annotations, image_id, near.images)
+
+
+def system_meant(
+    names: Catalogue, annotations: Mapping[str, str], image_id: str, images: Mapping[str, str]
+) -> System:
+    """The one that was asked for by its number; otherwise by what the image is called, which
+    `images` says by its id."""
+    chosen = annotations.get(OS_ID, "")
+    if chosen.isdecimal() and int(chosen) in names.system_by_id:
+        return names.system_by_id[int(chosen)]
+    name = images.get(image_id, "")
+    known = names.system_by_image.get(name)
+    if known is None and name:
+        return System(id=number_of(image_id), name=name, family="iso")
+    return known or System(id=CUSTOM, name="Custom", family="iso")
 
 
 def tags_of(instance: Instance) -> list[str]:

@@ -1,11 +1,13 @@
 """`/v2/instances`: create, list, read, change, delete."""
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from atoll.api import serving
 from atoll.api.http import Call, caller_of
 from atoll.api.vultr import instance_changes, instance_creation, wire
 from atoll.api.vultr.catalogue import METAL
@@ -131,16 +133,32 @@ async def instance_of(request: Call, instance_id: str) -> Instance:
 
 
 async def begun(request: Call, use_case: UseCase[Accepted[Instance]]) -> Response[bytes]:
-    """202 with the instance, and with its new password, which no answer that is kept has."""
     near = await around(request)
+
+    def answer(instance: Instance) -> InstanceAnswer:
+        out = show(instance, near)
+        text = near.services.passwords.of(instance)
+        if text is not None:
+            out.default_password = text
+        return InstanceAnswer(instance=out)
+
+    return await begun_with(request, use_case, answer)
+
+
+async def begun_with(
+    request: Call, use_case: UseCase[Accepted[Instance]], answer: Callable[[Instance], Any]
+) -> Response[bytes]:
+    """202 with the instance and its new password. What is kept for the Idempotency-Key has no
+    password in it: the second answer is the instance as it is by then."""
     made: list[Instance] = []
 
-    def answer(accepted: Accepted[Instance]) -> InstanceAnswer:
+    def kept(accepted: Accepted[Instance]) -> dict[str, str]:
         made.append(accepted.thing)
-        return InstanceAnswer(instance=show(accepted.thing, near))
+        return {"id": accepted.thing.id}
 
-    response = await wire.mutate(request, use_case, answer, 202)
-    if serving.REPLAY in response.headers:
-        return response
-    fresh = await shown(request, made[-1], password=True)
-    return wire.answer(InstanceAnswer(instance=fresh), 202)
+    response = await wire.mutate(request, use_case, kept, 202)
+    if not made:
+        instance_id = msgspec.json.decode(response.content)["id"]
+        made.append(await services_of(request).store.read().instances.get(instance_id))
+    response.content = wire.encode(answer(made[-1]))
+    return response

@@ -9,9 +9,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from atoll.api.http import Call
-from atoll.api.vultr import wire
+from atoll.api.vultr import offers, wire
 from atoll.api.vultr.catalogue import System
-from atoll.api.vultr.wire import Meta, Paging, catalogue_of
+from atoll.api.vultr.wire import Meta, Paging, catalogue_of, services_of
 
 
 class SystemOut(msgspec.Struct, kw_only=True):
@@ -51,7 +51,8 @@ class Systems(Controller):
     @get("/os", operation_id="list-os", summary="List OS",
          responses=wire.ANY_ERROR | wire.shown(SystemList, "one page"))  # fmt: skip
     async def systems(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        page, meta = wire.part_of(catalogue_of(request).systems, paging)
+        tx, names = services_of(request).store.read(), catalogue_of(request)
+        page, meta = wire.part_of(await offers.systems(tx, names), paging)
         return wire.answer(SystemList(os=[show_system(system) for system in page], meta=meta))
 
     @get("/applications", operation_id="list-applications", summary="List Applications",

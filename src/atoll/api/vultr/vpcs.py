@@ -111,9 +111,9 @@ def range_of(block: str | None, bits: int | None, fields: tuple[str, str]) -> st
 async def created(
     request: Call, region: str, description: str | None, cidr: str | None, answer: Show
 ) -> Response[bytes]:
+    require(caller_of(request), "write")
     services = services_of(request)
     new = await region_meant(services.store.read(), catalogue_of(request), region)
-    require(caller_of(request), "write")
     await catalogue.adopt(services.store, region=new)
     use_case = create(region, description or "", cidr, services.ranges.private_cidr)
     return await described.created(request, use_case, lambda accepted: answer(accepted.thing))

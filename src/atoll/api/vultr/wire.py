@@ -1,5 +1,6 @@
 """All that is peculiar to Vultr's API v2: error bodies, ids, cursors, times, and its texts."""
 
+import asyncio
 import base64
 import binascii
 import datetime
@@ -34,10 +35,12 @@ from atoll.service.desk import require
 PREFIX = "/v2"
 PER_PAGE, PER_PAGE_MAX = 100, 500
 EVERY_MAX = 10_000
+DIGITS_MAX = 18
 encode, gone, mutate = serving.encode, serving.gone, serving.mutate
 services_of = serving.services_of
 T = TypeVar("T")
-NATIVE_ID = re.compile(rf"\b[a-z]+-[{ids.ALPHABET}]{{{ids.LENGTH}}}\b")
+# The first of the 26 letters has three bits.
+NATIVE_ID = re.compile(rf"\b[a-z]+-[0-7][{ids.ALPHABET}]{{{ids.LENGTH - 1}}}\b")
 
 # What is not here is a 400. A thing that something goes on about is to be asked for again soon:
 # clients do so by themselves after a 429, and give up after most others.
@@ -87,11 +90,15 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     },
     "blocks": {"metadata.name": "label", "spec.size_gb": "size_gb", "spec.region": "region"},
     "snapshots": {"metadata.name": "description", "spec.description": "description",
-                  "spec.instance_id": "instance_id"},
-    "reserved-ips": {"metadata.name": "label", "spec.region": "region"},
-    "vpcs": {"metadata.name": "description", "spec.cidr": "v4_subnet"},
-    "vpc2": {"metadata.name": "description", "spec.cidr": "ip_block"},
-    "private-networks": {"metadata.name": "description", "spec.cidr": "v4_subnet"},
+                  "spec.instance_id": "instance_id", "spec.source.location": "url"},
+    "reserved-ips": {"metadata.name": "label", "spec.region": "region",
+                     "spec.instance_id": "instance_id"},
+    "vpcs": {"metadata.name": "description", "spec.cidr": "v4_subnet",
+             "spec.region": "region"},
+    "vpc2": {"metadata.name": "description", "spec.cidr": "ip_block",
+             "spec.region": "region"},
+    "private-networks": {"metadata.name": "description", "spec.cidr": "v4_subnet",
+                         "spec.region": "region"},
 }  # fmt: skip
 
 
@@ -202,6 +209,11 @@ def native_id_in(prefix: str, text: str, field: str) -> str:
         raise Invalid(f"{field}: {text!r} is not an id", field=field) from error
 
 
+def number_in(text: str) -> int | None:
+    """None where it is none, or has more digits than anything is counted with here."""
+    return int(text) if text.isdecimal() and len(text) <= DIGITS_MAX else None
+
+
 def catalogue_of(request: Call) -> Catalogue:
     catalogue: Catalogue = request.app.state.catalogue
     return catalogue
@@ -280,12 +292,13 @@ async def every(request: Call, rows: Rows[T], wanted: Filter, id_of: Callable[[T
         if len(page) < PER_PAGE_MAX:
             break
         after = id_of(page[-1])
+        await asyncio.sleep(0)  # others have their turn
     return found
 
 
 def part_of(things: Sequence[T], asked: Paging) -> tuple[Sequence[T], Meta]:
     """One page of what is no table's: the cursor is a place in the list."""
-    at = int(asked.at) if asked.at is not None and asked.at.isdecimal() else 0
+    at = number_in(asked.at or "") or 0
     first = max(0, at - asked.per_page) if asked.back else at
     last = first + asked.per_page
     links = Links(

@@ -1,0 +1,77 @@
+"""What can be asked for in Vultr's words: the plans, regions and systems of the file, and those of
+Atoll that are not in it. Callers of these need no key."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from atoll.api.vultr.catalogue import (
+    Catalogue,
+    System,
+    VultrPlan,
+    VultrRegion,
+    plan_there,
+    region_there,
+    system_there,
+)
+from atoll.domain.images import CATALOGUE, ImageState
+from atoll.domain.plans import Plan
+from atoll.ports import Filter, Transaction
+
+ROWS_MAX = 1000
+ALL, METAL_TYPE, WINDOWS = "all", "vbm", "windows"
+
+
+async def plans(tx: Transaction, names: Catalogue) -> list[VultrPlan]:
+    """With the sizes that they have here, where an operator chose others."""
+    own = {plan.id: plan for plan in await tx.plans.page(Filter(limit=ROWS_MAX))}
+    known = [sized(plan, own.get(plan.id)) for plan in names.plans]
+    return known + [plan_there(p) for p in own.values() if p.id not in names.plan_by_id]
+
+
+async def metal_plans(tx: Transaction, names: Catalogue) -> list[VultrPlan]:
+    own = {plan.id: plan for plan in await tx.plans.page(Filter(limit=ROWS_MAX))}
+    return [sized(plan, own.get(plan.id)) for plan in names.metal_plans]
+
+
+def sized(plan: VultrPlan, own: Plan | None) -> VultrPlan:
+    if own is None:
+        return plan
+    return msgspec.structs.replace(plan, vcpus=own.vcpus, ram=own.memory_mib, disk=own.disk_gib)
+
+
+def of_type(plans: Sequence[VultrPlan], wanted: str | None) -> list[VultrPlan]:
+    """A type, or the beginning of ids such as `voc-g`."""
+    if not wanted or wanted == ALL:
+        return list(plans)
+    return [p for p in plans if p.type == wanted or p.id.startswith(f"{wanted}-")]
+
+
+def locations(plan: VultrPlan, regions: Sequence[VultrRegion]) -> list[str]:
+    """No host has a GPU."""
+    return [] if plan.gpu_vram_gb else [region.id for region in regions]
+
+
+async def regions(tx: Transaction, names: Catalogue) -> list[VultrRegion]:
+    own = await tx.regions.page(Filter(limit=ROWS_MAX))
+    return [*names.regions, *(region_there(r) for r in own if r.id not in names.region_by_id)]
+
+
+async def systems(tx: Transaction, names: Catalogue) -> list[System]:
+    images = await tx.images.page(Filter(project_id=CATALOGUE, limit=ROWS_MAX))
+    return [
+        *names.systems,
+        *(
+            system_there(image)
+            for image in images
+            if image.name not in names.system_by_image
+            and image.alias_of is None
+            and image.state is not ImageState.ERROR
+        ),
+    ]
+
+
+async def system(tx: Transaction, names: Catalogue, number: int) -> System | None:
+    if number in names.system_by_id:
+        return names.system_by_id[number]
+    return next((one for one in await systems(tx, names) if one.id == number), None)

@@ -1,0 +1,58 @@
+"""Changes of instances that are asked for together, and what a reinstall answers."""
+
+from tests.api.client import Api, Json, fresh
+from tests.api.vultr.client import Vultr
+from tests.api.vultr.things import instance_of, settled
+
+
+def vpc_of(vultr: Vultr) -> str:
+    body = {"region": "ewr", "description": fresh("net")}
+    return str(vultr.post("/vpcs", body)["vpc"]["id"])
+
+
+def read(vultr: Vultr, instance_id: str) -> Json:
+    shown: Json = vultr.get(f"/instances/{instance_id}")["instance"]
+    return shown
+
+
+def test_a_reinstall_answers_the_password_that_the_new_system_has(vultr: Vultr, api: Api) -> None:
+    made = instance_of(vultr, api)
+    answered = vultr.post(f"/instances/{made['id']}/reinstall", {}, 202)["instance"]
+    settled(api, "instances", made["id"])
+    assert answered["default_password"] != made["default_password"]
+    assert read(vultr, made["id"])["default_password"] == answered["default_password"]
+
+
+def test_what_is_changed_together_with_the_system_stays_changed(vultr: Vultr, api: Api) -> None:
+    made = instance_of(vultr, api, ddos_protection=True)
+    group = vultr.post("/firewalls", {"description": fresh("web")})["firewall_group"]["id"]
+    body = {"os_id": 2284, "enable_ipv6": True, "ddos_protection": False, "label": "new",
+            "firewall_group_id": group, "attach_vpc": [vpc_of(vultr)]}  # fmt: skip
+    vultr.patch(f"/instances/{made['id']}", body, 202)
+    settled(api, "instances", made["id"])
+    shown = read(vultr, made["id"])
+    assert (shown["features"], shown["label"], shown["os_id"]) == (["ipv6"], "new", 2284)
+    assert shown["firewall_group_id"] == group
+    assert len(shown["vpcs"]) == 1
+
+
+def test_the_plan_and_the_system_are_changed_one_after_the_other(vultr: Vultr, api: Api) -> None:
+    """A 429, as for what is busy, would be asked again for ever."""
+    made = instance_of(vultr, api)
+    body = {"plan": "vc2-1c-2gb", "os_id": 2284}
+    told = vultr.refused("PATCH", f"/instances/{made['id']}", body)
+    assert told == "os_id: change the plan and the system one after the other"
+
+
+def test_a_new_instance_is_given_no_more_networks_than_it_can_have(vultr: Vultr) -> None:
+    order = {"region": "ewr", "plan": "vc2-1c-1gb", "os_id": 2284}
+    networks = [vpc_of(vultr) for _ in range(5)]
+    told = vultr.refused("POST", "/instances", order | {"attach_vpc": networks})
+    assert "4 further networks" in told
+    assert vultr.get("/instances")["instances"] == []
+
+
+def test_a_network_that_is_named_twice_is_one(vultr: Vultr, api: Api) -> None:
+    network = vpc_of(vultr)
+    made = instance_of(vultr, api, attach_vpc=[network, network.upper()])
+    assert read(vultr, made["id"])["vpcs"] == [network]

@@ -1,0 +1,1 @@
+"""Vendors' documents and clients against our dialects."""

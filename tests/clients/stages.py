@@ -1,0 +1,57 @@
+"""Servers for vendors' clients to live on, and the environments that these are installed in."""
+
+import json
+import os
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+CLIENTS = REPOSITORY / ".clients"
+LIVES = Path(__file__).parent / "vultr" / "lives"
+REGION, SYSTEM, SYSTEM_NAME = "ewr", 9001, "Atoll mini x64"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a life is told: `login` is the file of a private key, or empty where guests are only
+    pretended."""
+
+    port: int
+    key: str
+    public_key: str
+    login: str = ""
+    region: str = REGION
+    os_id: int = SYSTEM
+
+
+def live(life: str, stage: Stage) -> None:
+    """A life of Python, to its end."""
+    run([CLIENTS / "python/bin/python", LIVES / life], told=json.dumps(asdict(stage)))
+
+
+def play(stage: Stage, home: Path) -> None:
+    """The life of Ansible."""
+    variables = {
+        "system": SYSTEM_NAME, "public_key": stage.public_key, "region": stage.region,
+        "login": stage.login,
+    }  # fmt: skip
+    environment = {
+        "PATH": os.defpath, "HOME": str(home), "LANG": "C.UTF-8",
+        "VULTR_API_ENDPOINT": f"http://127.0.0.1:{stage.port}/v2", "VULTR_API_KEY": stage.key,
+        "ANSIBLE_COLLECTIONS_PATH": str(CLIENTS / "collections"),
+        "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        "ANSIBLE_HOST_KEY_CHECKING": "false",
+    }  # fmt: skip
+    playbook = LIVES / "ansible_life.yml"
+    words = [CLIENTS / "ansible/bin/ansible-playbook", "-e", json.dumps(variables), playbook]
+    run(words, environment=environment)
+
+
+def run(
+    words: list[str | Path], *, told: str = "", environment: dict[str, str] | None = None
+) -> None:
+    done = subprocess.run(
+        words, input=told, capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]

@@ -1,0 +1,64 @@
+"""Unchanged clients of Vultr live a whole life on simulated hosts, and on guests that are real.
+
+What they do stands in `vultr/lives`.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.api.keys import ED25519
+from tests.api.server import RunningCloud
+from tests.clients.stages import Stage, live, play
+from tests.e2e.guests import Login, kill_guests
+from tests.e2e.servers import ServerProcess
+
+LIVES = ("libcloud_life.py", "python_client_life.py")
+
+
+@pytest.fixture
+def pretended(cloud: RunningCloud, clients: Path) -> Iterator[Stage]:
+    api = cloud.api()
+    yield Stage(port=int(cloud.url.rpartition(":")[2]), key=api.key, public_key=ED25519)
+    leftovers = [api.items(f"/v1/{noun}") for noun in ("instances", "volumes", "snapshots")]
+    api.close()
+    assert leftovers == [[], [], []]
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    if shutil.which("qemu-system-x86_64") is None:
+        pytest.skip("QEMU is not installed: apt-get install qemu-system-x86 qemu-utils")
+    state = tmp_path_factory.mktemp("cloud") / "state"
+    server = ServerProcess(state, "--driver", "qemu", "--vultr-per-second", "0")
+    server.start()
+    login = Login(Path(tmp_path_factory.mktemp("login")))
+    yield Stage(port=server.port, key=server.key, public_key=login.public_key, login=str(login.key))
+    server.kill()
+    kill_guests(state)
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_a_client_lives_a_whole_life(pretended: Stage, life: str) -> None:
+    live(life, pretended)
+
+
+def test_a_playbook_changes_nothing_the_second_time(pretended: Stage, tmp_path: Path) -> None:
+    play(pretended, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("life", LIVES)
+def test_a_client_finds_in_its_guests_what_it_asked_for(
+    real: Stage, clients: Path, life: str
+) -> None:
+    live(life, real)
+
+
+@pytest.mark.long
+def test_a_playbook_works_on_guests_that_are_real(
+    real: Stage, clients: Path, tmp_path: Path
+) -> None:
+    play(real, tmp_path)

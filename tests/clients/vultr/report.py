@@ -1,0 +1,87 @@
+"""`make clients`: how much of Vultr's document is served, as `docs/dialects/vultr-coverage.md`."""
+
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+from tests.api.server import RunningCloud
+from tests.clients.vultr import oracle
+from tests.clients.vultr.walk import Walk
+
+REPOSITORY = Path(__file__).parents[3]
+FILE = REPOSITORY / "docs/dialects/vultr-coverage.md"
+HEAD = """# What is served of Vultr's API v2
+
+Made by `make clients`: a walk through all operations of the families that are served, each answer
+held against Vultr's document of December 2023, as [corrected](vultr.md). A field counts as served
+where an answer of the walk had it, with the document's type.
+
+"""
+
+
+def text_of(walk: Walk) -> str:
+    served, fields = defaultdict(list), defaultdict(list)
+    missing: list[str] = []
+    for name, operation in sorted(oracle.OPERATIONS.items()):
+        family = operation["path"].split("/")[1]
+        answered = name in walk.answers
+        served[family].append(answered)
+        wanted = {
+            field for schema in operation["answers"].values() for field in oracle.fields_of(schema)
+        }
+        seen = {
+            field for answer in walk.answers.get(name, ()) for field in oracle.fields_in(answer)
+        }
+        if answered:
+            fields[family] += [field in seen for field in wanted]
+            missing += [f"- `{name}`: `{field}`" for field in sorted(wanted - seen)]
+    rows = [
+        f"| {family} | {sum(served[family])} of {len(served[family])} "
+        f"| {sum(fields[family])} of {len(fields[family])} |"
+        for family in sorted(served)
+    ]
+    operations = [one for family in served.values() for one in family]
+    every = [one for family in fields.values() for one in family]
+    total = f"| **all** | **{share(operations)}** | **{share(every)}** |"
+    refused = [
+        f"- `{name}`: {walk.refusals[name]}"
+        for name in sorted(set(walk.refusals) - set(walk.answers))
+        if "-" in name
+    ]
+    lines = [
+        "| family | operations | response fields |", "|---|---|---|", *rows, total, "",
+        "## Operations that are refused", "", *stable(refused), "",
+        "## Fields that no answer had", "", *missing, "",
+        "## Deviations", "", *(walk.deviations or ["None."]),
+    ]  # fmt: skip
+    return HEAD + "\n".join(lines) + "\n"
+
+
+def stable(lines: list[str]) -> list[str]:
+    """Without what is another one in each run."""
+    return [line for line in lines if "::" not in line] + [
+        line.partition(": ")[0] for line in lines if "::" in line
+    ]
+
+
+def share(every: list[bool]) -> str:
+    return f"{sum(every)} of {len(every)}, {100 * sum(every) / len(every):.0f} %"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="atoll-clients-") as directory:
+        cloud = RunningCloud(Path(directory), vultr_per_second=0)
+        cloud.start()
+        api = cloud.api()
+        walk = Walk(cloud.url, api.key)
+        walk.go()
+        api.close()
+        cloud.stop()
+    text = text_of(walk)
+    FILE.write_text(text)
+    sys.stdout.write(next(line for line in text.splitlines() if line.startswith("| **all")) + "\n")
+
+
+if __name__ == "__main__":
+    main()
