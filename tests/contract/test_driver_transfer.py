@@ -106,6 +106,17 @@ async def test_what_arrives_is_what_was_sent_under_another_id_too(
         assert await pair.there.driver.inspect_import(target) == facts
 
 
+async def test_a_host_sends_to_itself_under_another_id(pair: Pair) -> None:
+    """As where two regions are served by the same hosts."""
+    snapshot = await pair.snapshot()
+    twin = replace(snapshot, id=new_id("x"))
+    to_itself = Pair(pair.here, pair.here)
+    assert (await to_itself.send(twin, await to_itself.laid_out(snapshot))).complete
+    held = pair.here.read_at_rest(snapshot)
+    await pair.here.driver.remove_snapshot(snapshot.id)
+    assert pair.here.read_at_rest(twin) == held
+
+
 async def test_a_volume_is_made_of_a_snapshot_that_has_arrived(pair: Pair) -> None:
     snapshot = await pair.snapshot()
     await pair.send(snapshot, await pair.laid_out(snapshot))

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from atoll.domain.errors import AlreadyExists, Lost, NoCapacity, NotFound
@@ -346,6 +347,30 @@ async def test_what_is_promised_of_a_host_survives_a_report_that_was_read_before
         tx.hosts.change(host, seen_at_ms=NOW + 1)
     found = await store.read().hosts.get(host.id)
     assert (found.vcpus_used, found.seen_at_ms) == (2, NOW + 1)
+
+
+async def test_a_place_is_handed_on_under_another_id_on_a_host_that_takes_nothing_new(
+    store: Store,
+) -> None:
+    host = things.host()
+    held = Reservation(id="op-1", host_id=host.id, vcpus=2, memory_mib=64, disk_gib=1)
+    wanted = msgspec.structs.replace(held, id="vol-1")
+    async with store.transaction() as tx:
+        tx.hosts.add(host)
+    async with store.transaction() as tx:
+        tx.hosts.reserve(held)
+        tx.hosts.change(host, enabled=False, vcpus=1)
+    async with store.transaction() as tx:
+        tx.hosts.change_reservation(held, wanted)
+    assert await store.read().hosts.reservation("vol-1") == wanted
+    assert await store.read().hosts.reservation("op-1") is None
+    assert (await store.read().hosts.get(host.id)).vcpus_used == 2
+    async with store.transaction() as tx:
+        tx.hosts.change(await tx.hosts.get(host.id), enabled=True, vcpus=8)
+        tx.hosts.reserve(held)
+    with pytest.raises(Lost):
+        async with store.transaction() as tx:
+            tx.hosts.change_reservation(held, wanted)
 
 
 async def test_of_two_that_claim_a_name_at_once_one_gets_it(store: Store) -> None:

@@ -53,3 +53,15 @@ async def test_things_are_counted_as_a_list_would_show_them(store: Store) -> Non
     assert await rows.count(Filter(name="db")) == 1
     assert await rows.count(Filter(labels=(("env", "prod"),))) == 1
     assert await rows.count(Filter(project_id="proj-1", after=web.id)) == 1
+
+
+async def test_what_a_transaction_enqueued_goes_on_for_it(store: Store) -> None:
+    first, second = things.operation(resource_id="r1"), things.operation(resource_id="r1")
+    async with store.transaction() as tx:
+        tx.operations.enqueue(first, things.NOW)
+    async with store.transaction() as tx:
+        tx.operations.enqueue(second, things.NOW)
+        tx.operations.enqueue(things.operation(resource_id="r2"), things.NOW)
+        assert [one.id for one in await tx.operations.live_on("r1")] == [first.id, second.id]
+        tx.discard()
+        assert [one.id for one in await tx.operations.live_on("r1")] == [first.id]

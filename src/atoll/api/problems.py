@@ -14,6 +14,7 @@ import msgspec
 from atoll.domain.errors import Malformed
 
 PROBLEMS_MAX = 20
+TOO_DEEP = "the body has too many objects or lists inside one another"
 SHOWN_MAX = 60
 RANGES = {
     "minimum": ("minimum", "maximum"),
@@ -42,9 +43,12 @@ def problems_of(kind: Any, raw: bytes) -> list[Problem]:
         document = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"the body is not JSON: {error}") from error
-    schema = msgspec.json.schema(kind)
-    found = jsonschema_rs.validator_for(schema).iter_errors(document)
-    every = [*islice(told(found, schema), PROBLEMS_MAX)]
+    except RecursionError as error:
+        raise Malformed(TOO_DEEP) from error
+    try:
+        every = found_in(document, msgspec.json.schema(kind))
+    except (RecursionError, ValueError) as error:  # the latter is how the validator says it
+        raise Malformed(TOO_DEEP) from error
     if every:
         return every
     try:
@@ -52,6 +56,11 @@ def problems_of(kind: Any, raw: bytes) -> list[Problem]:
     except msgspec.ValidationError as error:
         return [Problem(field=path_in(str(error)), message=message_in(str(error)))]
     return []
+
+
+def found_in(document: Any, schema: Any) -> list[Problem]:
+    found = jsonschema_rs.validator_for(schema).iter_errors(document)
+    return [*islice(told(found, schema), PROBLEMS_MAX)]
 
 
 def told(errors: Iterable[Any], schema: Any) -> Iterator[Problem]:

@@ -19,7 +19,7 @@ from litestar.types import ControllerRouterHandler, Empty
 from litestar.utils.scope.state import ScopeState
 
 from atoll.api.http import BODY_BYTES_MAX, Call, caller_of, json_response, once_of
-from atoll.api.problems import Problem, message_in, problems_of
+from atoll.api.problems import TOO_DEEP, Problem, message_in, problems_of
 from atoll.domain.errors import AtollError, Invalid, Malformed, NotFound
 from atoll.service.bundle import Services
 from atoll.service.desk import Accepted, Answer, UseCase
@@ -67,6 +67,8 @@ def build(
     def bug(request: Call, error: Exception) -> Response[bytes]:
         if isinstance(error, UnicodeDecodeError) and not is_utf8(body_of(request)):
             return refusals.error(request, Malformed("the body is not JSON: it is not UTF-8"))
+        if isinstance(error, RecursionError):  # nothing but a body goes so deep
+            return refusals.error(request, Malformed(TOO_DEEP))
         log.error("a request broke", path=request.scope["path"], exc_info=error)
         return refusals.bug(request)
 

@@ -4,6 +4,7 @@ Nothing is asked of it: see `StepContext.ask`. Each instance ends by an operatio
 what goes on about it; volumes and snapshots stay as broken ones until their owners delete them.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
@@ -41,6 +42,7 @@ async def volumes_on(tx: Transaction, host_id: str) -> AsyncIterator[Volume]:
             if volume.host_id == host_id:
                 yield volume
         after = page[-1].id
+        await asyncio.sleep(0)
 
 
 async def snapshots_on(tx: Transaction, host_id: str) -> AsyncIterator[Snapshot]:
@@ -51,6 +53,7 @@ async def snapshots_on(tx: Transaction, host_id: str) -> AsyncIterator[Snapshot]
             if host_id in snapshot.hosts:
                 yield snapshot
         after = page[-1].id
+        await asyncio.sleep(0)
 
 
 async def end_instances(context: StepContext) -> Retry | None:

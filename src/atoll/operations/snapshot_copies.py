@@ -4,16 +4,21 @@ Called by what makes root volumes of snapshots on any host. A copy stays until t
 deleted: the next one who wants it there finds it.
 """
 
-from atoll.domain.errors import DriverUnavailable
+from atoll.domain.errors import Conflict, DriverUnavailable
 from atoll.domain.hosts import HostState
 from atoll.domain.snapshots import Snapshot
 from atoll.messages import Parcel, ParcelKind, RemoveImport, RemoveSnapshot
+from atoll.operations import snapshot_delete
 from atoll.operations.steps import Retry, StepContext
 from atoll.operations.transfer import Way, bring, look, remove_exports
 
 
 def parcel_of(snapshot: Snapshot) -> Parcel:
     return Parcel(kind=ParcelKind.SNAPSHOT, id=snapshot.id, size_gib=snapshot.disk_gib)
+
+
+def is_going(snapshot: Snapshot) -> bool:
+    return snapshot.doing == snapshot_delete.WORKFLOW.kind
 
 
 async def expect_copy(context: StepContext, snapshot_id: str, host_id: str) -> None:
@@ -24,11 +29,14 @@ async def expect_copy(context: StepContext, snapshot_id: str, host_id: str) -> N
 
 
 async def bring_copy(context: StepContext, snapshot_id: str, host_id: str) -> Retry | None:
-    """To a host that is expected to have one."""
+    """To a host that is expected to have one. Raises Conflict where it was removed there already,
+    or soon will be."""
     snapshot = await context.tx.snapshots.get(snapshot_id)
     parcel = parcel_of(snapshot)
     if host_id == snapshot.host_id:
         return None
+    if is_going(snapshot):
+        raise Conflict(f"snapshot {snapshot.name} is being deleted")
     if (await look(context, host_id, parcel)).complete:
         await remove_exports(context, set(snapshot.hosts) - {host_id})
         return None
@@ -41,7 +49,7 @@ async def bring_copy(context: StepContext, snapshot_id: str, host_id: str) -> Re
     return None
 
 
-async def keeper_of(context: StepContext, snapshot: Snapshot, *, besides: str) -> str:
+async def keeper_of(context: StepContext, snapshot: Snapshot, *, besides: str | None = None) -> str:
     """A host that has all of it, and answers."""
     for host_id in snapshot.hosts:
         host = await context.tx.hosts.find(host_id)
@@ -55,7 +63,7 @@ async def keeper_of(context: StepContext, snapshot: Snapshot, *, besides: str) -
 async def give_up_copy(context: StepContext, snapshot_id: str, host_id: str) -> None:
     """What has arrived of it goes. A complete copy stays: others may use it by now."""
     snapshot = await context.tx.snapshots.find(snapshot_id)
-    if snapshot is None:
+    if snapshot is None or (is_going(snapshot) and host_id != snapshot.host_id):
         await context.ask(host_id, RemoveSnapshot(snapshot_id=snapshot_id))
     elif host_id != snapshot.host_id:
         await context.ask(host_id, RemoveImport(parcel=parcel_of(snapshot)))

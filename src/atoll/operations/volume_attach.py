@@ -100,9 +100,8 @@ async def move_in(context: StepContext) -> None:
     if new is None:
         return
     assert old is not None, "a volume that moves had its room somewhere"
-    context.tx.hosts.release(new)
     context.tx.hosts.release(old)
-    context.tx.hosts.reserve(room_for(volume, new.host_id, volume.id))
+    context.tx.hosts.change_reservation(new, room_for(volume, new.host_id, volume.id))
     context.tx.volumes.change(volume, host_id=new.host_id)
     enqueue(context, DISCARD, volume.id, {"host_id": old.host_id})
 

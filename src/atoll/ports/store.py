@@ -160,8 +160,8 @@ class Hosts(Rows[Host], Protocol):
     def release(self, reservation: Reservation) -> None: ...
 
     def change_reservation(self, held: Reservation, wanted: Reservation) -> None:
-        """On the same host. The commit raises Lost where there is no room for more, or where what
-        is held is no longer so."""
+        """On the same host; `wanted` may bear another id. The commit raises Lost where there is no
+        room for more, or where what is held is no longer so."""
         ...
 
 

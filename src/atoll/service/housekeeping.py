@@ -64,6 +64,7 @@ async def forget_instances(store: Store, clock: Clock, before_ms: int) -> None:
             with suppress(Lost):  # another server is at it
                 await forget_batch(store, batch)
             await clock.sleep(PAUSE_S)
+        await clock.sleep(0)
 
 
 async def forget_batch(store: Store, batch: list[Instance]) -> None:

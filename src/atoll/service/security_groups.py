@@ -84,7 +84,7 @@ def add_rule(reference: str, rule: Rule) -> Callable[[Case], Awaitable[Accepted[
         for one in numbered(group.rules):
             if replace(one, number=0, notes="") == bare:
                 raise AlreadyExists(f"rule {one.number} of {NOUN} {group.name} says that already")
-        return await update(group.id, Update(), (*group.rules, rule))(case)
+        return await update(group.id, Update(), (*numbered(group.rules), rule))(case)
 
     return use_case
 
@@ -139,11 +139,12 @@ async def tell_members(case: Case, group_id: str) -> None:
 
 
 async def with_groups(case: Case, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    """The rules, with the groups that they name by id. Raises Invalid."""
+    """The rules, with the groups that they name by id. One that has its number was in the group
+    before, and stays though the group that it names may be gone. Raises Invalid."""
     resolved = []
     rows, project_id = case.tx.security_groups, case.caller.project_id
     for index, rule in enumerate(rules):
-        if rule.group is not None:
+        if rule.group is not None and not rule.number:
             field = f"spec.rules.{index}.group"
             group = await references.meant(rows, project_id, rule.group, NOUN, field)
             rule = replace(rule, group=group.id)  # noqa: PLW2901

@@ -67,16 +67,17 @@ class HostRows(NounRows[Host]):
             statement = tables.reservations.update().where(row.id == bind("of_id", row.id))
             for size in SIZES:
                 statement = statement.where(row[size] == bind(f"old_{size}", row[size]))
-            return statement.values({size: bind(size, row[size]) for size in SIZES})
+            return statement.values({name: bind(name, row[name]) for name in ("id", *SIZES)})
 
         query = self._query("reservation.change", build)
-        values = {size: getattr(wanted, size) for size in SIZES}
+        values = {"id": wanted.id} | {size: getattr(wanted, size) for size in SIZES}
         values |= {f"old_{size}": getattr(held, size) for size in SIZES}
         self.unit.write(
             Write(
                 query,
                 query.place({"of_id": held.id, **values}),
                 missing=lambda: Lost(f"the place of {held.id} has changed meanwhile"),
+                duplicate=lambda: Lost(f"{wanted.id} has its place already"),
             )
         )
         more = {size: getattr(wanted, size) - getattr(held, size) for size in SIZES}

@@ -67,7 +67,8 @@ class Life:
         assert driver.attach_volume(node, made)
         until(lambda: driver.ex_get_volume(made.id).extra["attached_to_instance"] == node.id)
         self.ready(node.id)
-        self.stage.inside(node.public_ips[0], "grep -q . /sys/block/vdb/size")
+        mount_id = driver.ex_get_volume(made.id).extra["mount_id"]
+        self.stage.inside(node.public_ips[0], f"{self.stage.device_of(mount_id)}; test -b $device")
         assert driver.detach_volume(driver.ex_get_volume(made.id))
         until(lambda: not driver.ex_get_volume(made.id).extra["attached_to_instance"])
         self.ready(node.id)
@@ -87,7 +88,11 @@ class Life:
         driver = self.driver
         made = driver.ex_create_snapshot(node, "libcloud")
         until(lambda: driver.ex_get_snapshot(made.id).state == VolumeSnapshotState.AVAILABLE)
-        copy = driver.create_node("copy", size=size, location=location, ex_snapshot=made)
+        (key,) = driver.list_key_pairs()
+        copy = driver.create_node(
+            "copy", size=size, location=location, ex_snapshot=made,
+            ex_ssh_key_ids=[key.extra["id"]],
+        )  # fmt: skip
         copy = self.ready(copy.id)
         assert self.stage.inside(copy.public_ips[0], "cat /root/mark") in {"before", ""}
         assert driver.destroy_node(copy)

@@ -122,8 +122,13 @@ class Life:
         self.blocks.attach_block(path_params=self.block, body=attach)
         until(lambda: str(self.block_now()["attached_to_instance"]) == self.path["instance-id"])
         self.ready()
-        make = "mke2fs -q /dev/vdb && mkdir -p /data && mount /dev/vdb /data"
-        self.stage.inside(address, f"{make} && echo kept > /data/kept; sync; umount /data")
+        make = "mke2fs -q $device 2>/dev/null && mkdir -p /data && mount $device /data"
+        keep = f"{make} && echo kept > /data/kept; sync; umount /data"
+        self.stage.inside(address, f"{self.device()}; {keep}")
+
+    def device(self) -> str:
+        """Says inside the guest which disk the block is."""
+        return self.stage.device_of(str(self.block_now()["mount_id"]))
 
     def block_now(self) -> Any:
         return self.blocks.get_block(path_params=self.block).body["block"]
@@ -153,7 +158,7 @@ class Life:
         assert self.stage.inside(address, "cat /root/mark") in {"before", ""}
         body = {
             "region": self.stage.region, "plan": PLAN, "label": "copy",
-            "snapshot_id": self.snapshot["snapshot-id"],
+            "snapshot_id": self.snapshot["snapshot-id"], "sshkey_id": [self.key],
         }  # fmt: skip
         made = self.instances.create_instance(body=body).body["instance"]
         copy = {"instance-id": str(made["id"])}
@@ -172,9 +177,12 @@ class Life:
         after = self.ready()
         assert (str(after["id"]), str(after["main_ip"])) == (self.path["instance-id"], address)
         assert str(after["hostname"]) == "again"
-        assert self.stage.inside(address, "hostname; ls /root/mark 2>/dev/null") in {"again", ""}
-        look = "mkdir -p /data; mount /dev/vdb /data && cat /data/kept; umount /data"
-        assert self.stage.inside(address, look) in {"kept", ""}
+        assert self.stage.inside(address, "hostname; ls /root/mark 2>/dev/null || true") in {
+            "again",
+            "",
+        }
+        look = "mkdir -p /data; mount $device /data && cat /data/kept; umount /data"
+        assert self.stage.inside(address, f"{self.device()}; {look}") in {"kept", ""}
 
     def with_another_size(self) -> None:
         self.instances.update_instance(path_params=self.path, body={"plan": LARGER})

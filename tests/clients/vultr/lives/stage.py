@@ -40,6 +40,13 @@ class Stage:
         assert done.returncode == 0, (command, done.stdout, done.stderr)
         return done.stdout.strip()
 
+    def device_of(self, mount_id: str) -> str:
+        """A command for inside: `$device` is then the disk with that serial number, once it is
+        there."""
+        find = f"grep -lx {mount_id} /sys/block/*/serial"
+        wait = f"for _ in 1 2 3 4 5 6 7 8 9; do {find} >/dev/null && break; sleep 1; done"
+        return f"{wait}; device=/dev/$({find} | cut -d/ -f4)"
+
 
 def reached(words: list[str]) -> Any:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
