@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+from collections.abc import Callable
 from itertools import count
 
 from atoll.domain import ids
@@ -12,9 +13,11 @@ JUMP_S = 0.03
 
 class JumpingClock:
     """`ports.Clock` that does not wait: when somebody sleeps, and a moment of real time has
-    passed in which others could work, it jumps to the end of the sleep that ends first."""
+    passed in which others could work, it jumps to the end of the sleep that ends first. Not while
+    `is_busy`: what takes long on a loaded machine must not look as if it took hours."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_busy: Callable[[], bool] = lambda: False) -> None:
+        self._is_busy = is_busy
         self._now_ms = NOW
         self._sleepers: list[tuple[int, int, asyncio.Event]] = []
         self._numbers = count()
@@ -37,7 +40,9 @@ class JumpingClock:
         self._now_ms += int(seconds * 1000)
 
     def _jump(self) -> None:
-        if self._sleepers:
+        if self._is_busy():
+            asyncio.get_running_loop().call_later(JUMP_S, self._jump)
+        elif self._sleepers:
             until_ms, _, woken = heapq.heappop(self._sleepers)
             self._now_ms = max(self._now_ms, until_ms)
             woken.set()

@@ -4,7 +4,9 @@ copied: a server makes it in a process of its own, which a test need not wait fo
 import asyncio
 import functools
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,3 +41,21 @@ def migrated_bytes() -> bytes:
         path = Path(directory) / "atoll.db"
         migrate.upgrade(f"sqlite:///{path}")
         return path.read_bytes()
+
+
+def watched(store: Any) -> Callable[[], bool]:
+    """Answers whether the database is being asked something right now."""
+    going_on: list[None] = []
+
+    def counted(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def call(*given: Any) -> Any:
+            going_on.append(None)
+            try:
+                return await method(*given)
+            finally:
+                going_on.pop()
+
+        return call
+
+    store.fetch, store.commit = counted(store.fetch), counted(store.commit)
+    return lambda: bool(going_on)

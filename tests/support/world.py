@@ -26,6 +26,7 @@ from atoll.ports import Store
 from atoll.service import instances, projects
 from atoll.service.desk import Accepted, Answer, Case, Desk
 from tests.support.clock import CountedIds, JumpingClock
+from tests.support.stores import watched
 from tests.support.things import NOW
 
 RANGES = Ranges(public_cidr="127.16.0.0/24", private_cidr="10.128.0.0/24")
@@ -57,7 +58,7 @@ class World:
 
     def __init__(self, store: Store, *, capacity: Capacity = CAPACITY) -> None:
         self.store = store
-        self.clock = JumpingClock()
+        self.clock = JumpingClock(watched(store))
         self.ids = CountedIds()
         self.faults = FaultPlan(self.clock)
         self.capacity = capacity
