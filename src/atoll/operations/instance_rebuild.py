@@ -31,8 +31,8 @@ from atoll.operations.image_import import prepare_image
 from atoll.operations.instance_create import wait_until_running
 from atoll.operations.instance_power import see_what_is
 from atoll.operations.snapshot_copies import bring_copy, expect_copy, give_up_copy
-from atoll.operations.steps import Retry, Step, StepContext, Workflow, enqueue
-from atoll.operations.volume_delete import DISCARD
+from atoll.operations.steps import Retry, Step, StepContext, Workflow
+from atoll.operations.volume_delete import discard
 
 READY_S = 900.0
 LOOK_S = 0.5
@@ -196,7 +196,7 @@ async def wait_until_ready(context: StepContext) -> Retry | None:
 async def discard_old_volume(context: StepContext) -> None:
     """From here on there is no way back, so it is an operation of its own that cannot fail us."""
     instance, old = await instance_of(context), body(context, "old")
-    enqueue(context, DISCARD, old.root_volume_id, {"host_id": host_of(instance)})
+    discard(context, old.root_volume_id, host_of(instance))
 
 
 def volumes_beside(context: StepContext, instance: Instance) -> tuple[str, ...]:

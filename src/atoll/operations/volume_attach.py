@@ -18,9 +18,9 @@ from atoll.operations.guests import (
     require_room,
     settle_instance,
 )
-from atoll.operations.steps import Retry, Step, StepContext, Workflow, enqueue
+from atoll.operations.steps import Retry, Step, StepContext, Workflow
 from atoll.operations.transfer import Way, bring, remove_exports
-from atoll.operations.volume_delete import DISCARD
+from atoll.operations.volume_delete import discard, place_of
 
 
 async def volume_of(context: StepContext) -> Volume:
@@ -56,9 +56,8 @@ async def place_volume(context: StepContext) -> None:
 
 async def require_nothing_there(context: StepContext, volume: Volume, host_id: str) -> None:
     """What may be left there of an earlier stay is not what the volume holds now."""
-    for operation in await context.tx.operations.live_on(volume.id):
-        if operation.kind == DISCARD.kind and operation.arguments["host_id"] == host_id:
-            raise DriverBusy(f"what volume {volume.name} left on that host is still being removed")
+    if await context.tx.operations.live_on(place_of(volume.id, host_id)):
+        raise DriverBusy(f"what volume {volume.name} left on that host is still being removed")
     await context.ask(host_id, RemoveVolume(volume_id=volume.id))
 
 
@@ -103,7 +102,7 @@ async def move_in(context: StepContext) -> None:
     context.tx.hosts.release(old)
     context.tx.hosts.change_reservation(new, room_for(volume, new.host_id, volume.id))
     context.tx.volumes.change(volume, host_id=new.host_id)
-    enqueue(context, DISCARD, volume.id, {"host_id": old.host_id})
+    discard(context, volume.id, old.host_id)
 
 
 async def make_volume(context: StepContext) -> None:
@@ -172,7 +171,7 @@ async def discard_copy(context: StepContext, volume: Volume) -> None:
     reservation = await context.tx.hosts.reservation(context.operation.id)
     if reservation is not None:
         context.tx.hosts.release(reservation)
-        enqueue(context, DISCARD, volume.id, {"host_id": reservation.host_id})
+        discard(context, volume.id, reservation.host_id)
 
 
 ATTACH = Workflow(

@@ -9,7 +9,7 @@ from atoll.domain.quotas import Amounts
 from atoll.domain.volumes import VolumeState
 from atoll.messages import RemoveVolume
 from atoll.operations.guests import note
-from atoll.operations.steps import Step, StepContext, Workflow
+from atoll.operations.steps import Step, StepContext, Workflow, enqueue
 
 DAY_S = 24 * 3600.0
 
@@ -42,9 +42,21 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     )
 
 
+def discard(context: StepContext, volume_id: str, host_id: str) -> None:
+    """Behind nothing that goes on about the volume, and nothing of that behind it."""
+    arguments = {"volume_id": volume_id, "host_id": host_id}
+    enqueue(context, DISCARD, place_of(volume_id, host_id), arguments)
+
+
+def place_of(volume_id: str, host_id: str) -> str:
+    """What operations about a volume's bytes on one host are about."""
+    return f"{volume_id}/{host_id}"
+
+
 async def discard_bytes(context: StepContext) -> None:
-    host_id = context.operation.arguments["host_id"]
-    await context.ask(host_id, RemoveVolume(volume_id=context.operation.resource_id))
+    given = context.operation.arguments
+    volume_id = given.get("volume_id", context.operation.resource_id)
+    await context.ask(given["host_id"], RemoveVolume(volume_id=volume_id))
 
 
 async def nothing_to_settle(context: StepContext, outcome: OperationState) -> None:
