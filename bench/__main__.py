@@ -22,6 +22,7 @@ SMALL_ROWS, LARGE_ROWS, LARGE_ROWS_QUICK = 1_000, 100_000, 20_000
 OVER_HTTP: dict[str, Callable[[rows.Bench], list[Row]]] = {
     "get": rows.gets,
     "list": rows.lists,
+    "dialects": rows.dialects,
     "create": rows.creates,
     "running": rows.create_to_running,
 }

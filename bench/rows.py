@@ -16,6 +16,7 @@ from bench.table import Row, number
 CLIENTS = (1, 32)
 CREATE_MOTO_MIN, CREATE_SQLITE_MIN, CREATE_P99_MS_MAX = 30.0, 0.6, 10.0
 LIST_GROWTH_MAX, LIST_MOTO_MIN = 1.5, 50.0
+DIALECT_NATIVE_MIN = 0.6
 BAR_ROWS = 100_000  # fewer, as with --quick, do not answer the question
 INSTANCE_ID = r'"id":"(inst-[0-9a-z]+)"'
 REST_S = 300
@@ -172,6 +173,22 @@ def lists(bench: Bench) -> list[Row]:
     bench.say(f"filling moto with {bench.ground.small_rows} instances")
     moto.fill(bench.moto.port, bench.ground.small_rows, bench.cpus.load)
     return [row for limit in (100, 1000) for row in list_of(bench, limit)]
+
+
+def dialects(bench: Bench) -> list[Row]:
+    """The same page in the words of another dialect."""
+    paths = {"native": "/v1/instances?limit=500", "vultr": "/v2/instances?per_page=500"}
+    key = bench.small.key
+    figures = bench.measure({
+        name: bench.under(bench.small, prepare.get_request(key, path), 4)
+        for name, path in paths.items()
+    })  # fmt: skip
+    own, native = figures["vultr"].per_s, figures["native"].per_s
+    return [Row(
+        what="list of 500 in Vultr's words", unit="1/s", atoll=own, other=native,
+        other_name="the native list", bar="≥ 0.6 x the native list",
+        met=own >= DIALECT_NATIVE_MIN * native, note=cpu_words(figures["vultr"]),
+    )]  # fmt: skip
 
 
 def list_of(bench: Bench, limit: int) -> list[Row]:

@@ -121,7 +121,7 @@ def atoll(
     port = free_port()
     command = [
         sys.executable, "-m", module, "serve", "--state", str(state), "--port", str(port),
-        "--driver", driver, "--log-level", "warning",
+        "--driver", driver, "--log-level", "warning", "--vultr-per-second", "0",
     ]  # fmt: skip
     with process(name, command, port, "/readyz", state.parent, cpu) as server:
         key = (state / "admin.key").read_text().strip()

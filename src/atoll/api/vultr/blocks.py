@@ -9,7 +9,7 @@ from litestar.params import FromPath, JSONBody
 
 from atoll.api.http import Call, caller_of
 from atoll.api.vultr import wire
-from atoll.api.vultr.instance_creation import region_meant
+from atoll.api.vultr.offers import region_meant
 from atoll.api.vultr.wire import Meta, Paging, Wire, catalogue_of, services_of
 from atoll.domain import ids
 from atoll.domain.commands import CreateVolume, Update

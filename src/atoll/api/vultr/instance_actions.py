@@ -119,7 +119,7 @@ def restored_from(body: RestoreBody) -> tuple[str, str]:
 def reinstall(
     request: Call, instance_id: str, body: ReinstallBody | None
 ) -> UseCase[Accepted[Instance]]:
-    """It answers the instance with the password that it is about to have."""
+    """It answers the instance with the password and the host name that it is about to have."""
     services = services_of(request)
     command = Reinstall(
         hostname=(body.hostname if body else None) or None,
@@ -128,7 +128,9 @@ def reinstall(
 
     async def use_case(case: Case) -> Accepted[Instance]:
         accepted = await instance_rebuild.reinstall(instance_id, command)(case)
-        shown = msgspec.structs.replace(accepted.thing, password=command.password)
+        before = accepted.thing
+        hostname = command.hostname or before.hostname
+        shown = msgspec.structs.replace(before, password=command.password, hostname=hostname)
         return Accepted(shown, accepted.operation)
 
     return use_case

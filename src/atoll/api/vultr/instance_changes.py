@@ -6,14 +6,13 @@ from typing import Annotated
 from msgspec import Meta as Bounds
 
 from atoll.api.http import Call
-from atoll.api.vultr import wire
+from atoll.api.vultr import offers, wire
 from atoll.api.vultr.instance_creation import (
     BACKUPS,
     backups_wanted,
     default_vpc,
     labels_of,
     plain_base64,
-    plan_meant,
     scheme_of,
     source_of,
     vpcs_of,
@@ -154,7 +153,7 @@ async def large_changes(request: Call, instance: Instance, body: UpdateBody) -> 
             raise Invalid(
                 "os_id: change the plan and the system one after the other", field="os_id"
             )
-        plan = await plan_meant(services.store.read(), names, body.plan)
+        plan = await offers.plan_meant(services.store.read(), names, body.plan)
         await catalogue.adopt(services.store, plan)
         changes.append(instance_resize.resize(instance.id, Resize(plan=body.plan)))
     if body.os_id not in {None, "", 0}:

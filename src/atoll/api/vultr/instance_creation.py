@@ -11,22 +11,20 @@ import msgspec
 from msgspec import Meta as Bounds
 
 from atoll.api import serving
-from atoll.api.http import Call
-from atoll.api.vultr import offers, wire
-from atoll.api.vultr.catalogue import Catalogue, plan_here, region_here
+from atoll.api.http import Call, caller_of
+from atoll.api.vultr import blocks, offers, reserved_ips, wire
+from atoll.api.vultr.catalogue import Catalogue
 from atoll.api.vultr.instance_views import DDOS, IPV6, OS_ID, USER_SCHEME
 from atoll.api.vultr.wire import Wire, catalogue_of, services_of
 from atoll.domain import ids
 from atoll.domain.commands import CreateInstance
 from atoll.domain.errors import Invalid
 from atoll.domain.instances import Instance
-from atoll.domain.plans import Plan
-from atoll.domain.regions import Region
 from atoll.domain.security_groups import STANDARD_GROUP
 from atoll.domain.timers import Backups
 from atoll.ports import Transaction
-from atoll.service import catalogue, floating_ips, instances, networks, timers, volumes
-from atoll.service.desk import Accepted, Case
+from atoll.service import catalogue, instances, networks, timers
+from atoll.service.desk import Accepted, Case, require
 
 UseCase = Callable[[Case], Awaitable[Accepted[Instance]]]
 # Vultr says nothing of when: at night, and as many as it keeps.
@@ -90,15 +88,16 @@ class CreateBody(Wire, kw_only=True):
 async def use_case_of(request: Call, body: CreateBody) -> UseCase:
     """Raises Invalid in this dialect's own words. Plans and regions that are used for the first
     time become known here before."""
+    require(caller_of(request), "write")
     refuse_not_served(body)
     services, names = services_of(request), catalogue_of(request)
     tx = services.store.read()
-    plan = await plan_meant(tx, names, body.plan)
-    region = await region_meant(tx, names, body.region)
+    plan = await offers.plan_meant(tx, names, body.plan)
+    region = await offers.region_meant(tx, names, body.region)
     command = await parse_create(tx, names, body)
     command = msgspec.structs.replace(command, password=services.passwords.new(services.secret()))
     vpcs = vpcs_of(body.attach_vpc, body.attach_vpc2, body.attach_private_network)
-    blocks = [
+    block_ids = [
         wire.native_id_in(ids.VOLUME, device.block_id, "block_devices")
         for device in body.block_devices or ()
         if device.block_id
@@ -116,10 +115,10 @@ async def use_case_of(request: Call, body: CreateBody) -> UseCase:
         instance_id = accepted.thing.id
         for vpc in vpcs:
             await networks.attach_vpc(instance_id, vpc)(case)
-        for block in blocks:
-            await volumes.attach(block, instance_id)(case)
+        for block in block_ids:
+            await blocks.attach(block, instance_id)(case)
         if address:
-            await floating_ips.attach(address, instance_id)(case)
+            await reserved_ips.attach(address, instance_id)(case)
         if with_backups:
             await timers.back_up(instance_id, BACKUPS)(case)
         return Accepted(await case.tx.instances.get(instance_id), accepted.operation)
@@ -157,28 +156,6 @@ async def parse_create(tx: Transaction, names: Catalogue, body: CreateBody) -> C
         security_groups=(group,), ssh_keys=keys_of(body.sshkey_id), startup_script=script or None,
         user_data=plain_base64(body.user_data),
     )  # fmt: skip
-
-
-async def plan_meant(tx: Transaction, names: Catalogue, plan: str) -> Plan | None:
-    """What is not known here yet. Raises Invalid."""
-    if await tx.plans.find(plan) is not None:
-        return None
-    theirs = names.plan_by_id.get(plan)
-    if theirs is None:
-        raise Invalid("Invalid plan chosen. See /v2/plans", field="plan")
-    if theirs.gpu_vram_gb:
-        raise Invalid(f"Invalid plan chosen. No host here has a {theirs.gpu_type}", field="plan")
-    return plan_here(theirs)
-
-
-async def region_meant(tx: Transaction, names: Catalogue, region: str) -> Region | None:
-    """What is not known here yet. Raises Invalid."""
-    if await tx.regions.find(region) is not None:
-        return None
-    theirs = names.region_by_id.get(region)
-    if theirs is None:
-        raise Invalid("Invalid region. See /v2/regions", field="region")
-    return region_here(theirs, await instances.region_of(tx, None))
 
 
 async def source_of(

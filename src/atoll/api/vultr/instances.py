@@ -98,7 +98,10 @@ class Instances(Controller):
         near = await around(request)
 
         def answer(accepted: Accepted[Instance]) -> UpdateAnswer:
-            return UpdateAnswer(instance=show(accepted.thing, near), job_ids=list(jobs))
+            """Without its screen's address: with an Idempotency-Key, this answer is kept."""
+            out = show(accepted.thing, near)
+            out.kvm = ""
+            return UpdateAnswer(instance=out, job_ids=list(jobs))
 
         return await wire.mutate(request, use_case, answer, 202)
 

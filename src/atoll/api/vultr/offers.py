@@ -10,13 +10,18 @@ from atoll.api.vultr.catalogue import (
     System,
     VultrPlan,
     VultrRegion,
+    plan_here,
     plan_there,
+    region_here,
     region_there,
     system_there,
 )
+from atoll.domain.errors import Invalid
 from atoll.domain.images import CATALOGUE, ImageState
 from atoll.domain.plans import Plan
+from atoll.domain.regions import Region
 from atoll.ports import Filter, Transaction
+from atoll.service import instances
 
 ROWS_MAX = 1000
 ALL, METAL_TYPE, WINDOWS = "all", "vbm", "windows"
@@ -75,3 +80,25 @@ async def system(tx: Transaction, names: Catalogue, number: int) -> System | Non
     if number in names.system_by_id:
         return names.system_by_id[number]
     return next((one for one in await systems(tx, names) if one.id == number), None)
+
+
+async def plan_meant(tx: Transaction, names: Catalogue, plan: str) -> Plan | None:
+    """What is not known here yet. Raises Invalid."""
+    if await tx.plans.find(plan) is not None:
+        return None
+    theirs = names.plan_by_id.get(plan)
+    if theirs is None:
+        raise Invalid("Invalid plan chosen. See /v2/plans", field="plan")
+    if theirs.gpu_vram_gb:
+        raise Invalid(f"Invalid plan chosen. No host here has a {theirs.gpu_type}", field="plan")
+    return plan_here(theirs)
+
+
+async def region_meant(tx: Transaction, names: Catalogue, region: str) -> Region | None:
+    """What is not known here yet. Raises Invalid."""
+    if await tx.regions.find(region) is not None:
+        return None
+    theirs = names.region_by_id.get(region)
+    if theirs is None:
+        raise Invalid("Invalid region. See /v2/regions", field="region")
+    return region_here(theirs, await instances.region_of(tx, None))

@@ -18,7 +18,7 @@ class PlanOut(msgspec.Struct, kw_only=True):
     disk: int
     disk_count: int
     bandwidth: int
-    monthly_cost: int | float
+    monthly_cost: int
     type: str
     locations: list[str]
     gpu_vram_gb: int
@@ -39,7 +39,7 @@ class MetalPlanOut(msgspec.Struct, kw_only=True):
     disk: int
     disk_count: int
     bandwidth: int
-    monthly_cost: int | float
+    monthly_cost: int
     type: str
     locations: list[str]
 
@@ -52,7 +52,7 @@ class MetalPlanList(msgspec.Struct, kw_only=True):
 def show(plan: VultrPlan, locations: list[str]) -> PlanOut:
     return PlanOut(
         id=plan.id, vcpu_count=plan.vcpus, ram=plan.ram, disk=plan.disk,
-        disk_count=plan.disk_count, bandwidth=plan.bandwidth, monthly_cost=cost_of(plan),
+        disk_count=plan.disk_count, bandwidth=plan.bandwidth, monthly_cost=plan.monthly_cost,
         type=plan.type, locations=locations, gpu_vram_gb=plan.gpu_vram_gb, gpu_type=plan.gpu_type,
     )  # fmt: skip
 
@@ -61,14 +61,8 @@ def show_metal(plan: VultrPlan, locations: list[str]) -> MetalPlanOut:
     return MetalPlanOut(
         id=plan.id, cpu_count=plan.vcpus, cpu_model=plan.cpu_model, cpu_threads=plan.cpu_threads,
         ram=plan.ram, disk=plan.disk, disk_count=plan.disk_count, bandwidth=plan.bandwidth,
-        monthly_cost=cost_of(plan), type=plan.type, locations=locations,
+        monthly_cost=plan.monthly_cost, type=plan.type, locations=locations,
     )  # fmt: skip
-
-
-def cost_of(plan: VultrPlan) -> int | float:
-    """Whole where it is whole: some clients take nothing else."""
-    cost = plan.monthly_cost
-    return int(cost) if float(cost).is_integer() else cost
 
 
 class Plans(Controller):

@@ -189,8 +189,8 @@ def plain_date_of(at_ms: int) -> str:
 
 
 def uuid_of(native_id: str | None) -> str:
-    """Empty where there is none."""
-    return ids.to_uuid(native_id) if native_id else ""
+    """Empty where there is none; of what is a part of a thing, the thing's."""
+    return ids.to_uuid(native_id.partition("/")[0]) if native_id else ""
 
 
 def native_id(prefix: str, text: str) -> str:
