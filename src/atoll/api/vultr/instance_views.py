@@ -86,7 +86,7 @@ class InstanceOut(msgspec.Struct, kw_only=True):
 @dataclass(frozen=True)
 class Surroundings:
     """What of the project bears on how its instances look: images by id, which instances have a
-    backup schedule, the groups that stand for no firewall."""
+    backup schedule, the groups that stand for no firewall, and the network of their addresses."""
 
     services: Services
     caller: Caller
@@ -95,16 +95,20 @@ class Surroundings:
     images: dict[str, str]
     backed_up: frozenset[str]
     open_groups: frozenset[str]
+    netmask: str
+    gateway: str
 
 
 async def around(request: Call) -> Surroundings:
     services, caller = services_of(request), caller_of(request)
     tx = services.store.read()
+    network = ipaddress.IPv4Network(services.ranges.public_cidr)
     return Surroundings(
         services=services, caller=caller, catalogue=catalogue_of(request),
         origin=origin_of(request), images=await images_of(tx, caller),
         backed_up=await backed_up(tx, caller),
         open_groups=await open_groups(tx, caller),
+        netmask=str(network.netmask), gateway=str(network[1]),
     )  # fmt: skip
 
 
@@ -144,7 +148,6 @@ def show(instance: Instance, near: Surroundings) -> InstanceOut:
     system = system_of(instance, near)
     plan = near.catalogue.plan_by_id.get(spec.plan)
     tags = tags_of(instance)
-    network = ipaddress.IPv4Network(near.services.ranges.public_cidr)
     address = instance.public_ip
     v6 = ipv6_shown(instance)
     return InstanceOut(
@@ -152,8 +155,8 @@ def show(instance: Instance, near: Surroundings) -> InstanceOut:
         main_ip=address or "0.0.0.0", vcpu_count=spec.vcpus, region=spec.region, plan=spec.plan,  # noqa: S104
         date_created=wire.date_of(instance.created_at_ms), status=states.status(instance),
         allowed_bandwidth=plan.bandwidth if plan else BANDWIDTH_GB,
-        netmask_v4=str(network.netmask) if address else "",
-        gateway_v4=str(network[1]) if address else "0.0.0.0",  # noqa: S104
+        netmask_v4=near.netmask if address else "",
+        gateway_v4=near.gateway if address else "0.0.0.0",  # noqa: S104
         power_status=states.power_status(instance),
         server_status=states.server_status(instance, near.services.clock.now_ms()),
         v6_network=network_of(v6), v6_main_ip=v6, v6_network_size=V6_BITS if v6 else 0,

@@ -21,10 +21,10 @@ from atoll.domain.images import CATALOGUE, ImageState
 from atoll.domain.plans import Plan
 from atoll.domain.regions import Region
 from atoll.ports import Filter, Transaction
-from atoll.service import instances
 
 ROWS_MAX = 1000
 ALL, METAL_TYPE, WINDOWS = "all", "vbm", "windows"
+LOCAL = "local"
 
 
 async def plans(tx: Transaction, names: Catalogue) -> list[VultrPlan]:
@@ -101,4 +101,10 @@ async def region_meant(tx: Transaction, names: Catalogue, region: str) -> Region
     theirs = names.region_by_id.get(region)
     if theirs is None:
         raise Invalid("Invalid region. See /v2/regions", field="region")
-    return region_here(theirs, await instances.region_of(tx, None))
+    return region_here(theirs, await own_region(tx))
+
+
+async def own_region(tx: Transaction) -> str:
+    """Whose hosts carry the file's regions: `local`, or the first of those that have hosts."""
+    own = [r.id for r in await tx.regions.page(Filter(limit=ROWS_MAX)) if r.served_by is None]
+    return LOCAL if LOCAL in own or not own else own[0]

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import datetime
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -178,7 +179,13 @@ ANY_ERROR = {
 
 def date_of(at_ms: int) -> str:
     """As `2020-10-10T01:56:20+00:00`."""
-    return datetime.datetime.fromtimestamp(at_ms // 1000, datetime.UTC).isoformat()
+    return second_text(at_ms // 1000)
+
+
+@functools.lru_cache(maxsize=8192)
+def second_text(at_s: int) -> str:
+    """Things of one page were often made in the same second."""
+    return datetime.datetime.fromtimestamp(at_s, datetime.UTC).isoformat()
 
 
 def plain_date_of(at_ms: int) -> str:
