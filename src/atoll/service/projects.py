@@ -87,10 +87,13 @@ def add_group(tx: Transaction, new_ids: Ids, project_id: str, name: str, now_ms:
 async def ensure_groups(store: Store, clock: Clock, new_ids: Ids) -> None:
     """In projects that an earlier Atoll made, which had fewer, and let them be deleted."""
     tx = store.read()
-    for project in await tx.projects.page(Filter(limit=PROJECTS_MAX)):
-        for group in BUILT_IN:
-            if not await tx.security_groups.named(project.id, group):
-                await ensure_group(store, new_ids, project.id, group, clock.now_ms())
+    projects = await tx.projects.page(Filter(limit=PROJECTS_MAX))
+    for name in BUILT_IN:
+        found = await tx.security_groups.page(Filter(name=name, limit=PROJECTS_MAX))
+        having = {group.project_id for group in found}
+        for project in projects:
+            if project.id not in having:
+                await ensure_group(store, new_ids, project.id, name, clock.now_ms())
 
 
 async def ensure_group(store: Store, new_ids: Ids, project_id: str, name: str, now_ms: int) -> None:
