@@ -20,7 +20,13 @@ from atoll.api.vultr.catalogue import METAL, Catalogue
 from atoll.api.vultr.instance_actions import ReinstallBody
 from atoll.api.vultr.instance_changes import UpdateBody
 from atoll.api.vultr.instance_creation import CreateBody
-from atoll.api.vultr.instance_views import InstanceOut, Surroundings, around, show
+from atoll.api.vultr.instance_views import (
+    InstanceOut,
+    Surroundings,
+    around,
+    show,
+    show_with_password,
+)
 from atoll.api.vultr.instances import begun_with, id_of, instance_of
 from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
 from atoll.domain.errors import Invalid, NotFound
@@ -99,10 +105,7 @@ def metal_of(instance: Instance, out: InstanceOut, names: Catalogue) -> BareMeta
 
 def show_metal(near: Surroundings) -> Callable[[Instance], BareMetalAnswer]:
     def answer(instance: Instance) -> BareMetalAnswer:
-        out = show(instance, near)
-        text = near.services.passwords.of(instance)
-        if text is not None:
-            out.default_password = text
+        out = show_with_password(instance, near)
         return BareMetalAnswer(bare_metal=metal_of(instance, out, near.catalogue))
 
     return answer

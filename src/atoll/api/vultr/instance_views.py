@@ -134,10 +134,10 @@ async def open_groups(tx: Transaction, caller: Caller) -> frozenset[str]:
     return frozenset(group.id for group in found)
 
 
-async def shown(request: Call, instance: Instance, *, password: bool = False) -> InstanceOut:
-    surroundings = await around(request)
-    out = show(instance, surroundings)
-    text = surroundings.services.passwords.of(instance) if password else None
+def show_with_password(instance: Instance, near: Surroundings) -> InstanceOut:
+    """As long as it is shown: of one instance, never in a list, and in no answer that is kept."""
+    out = show(instance, near)
+    text = near.services.passwords.of(instance)
     if text is not None:
         out.default_password = text
     return out

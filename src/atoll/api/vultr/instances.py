@@ -13,7 +13,7 @@ from atoll.api.vultr import instance_changes, instance_creation, wire
 from atoll.api.vultr.catalogue import METAL
 from atoll.api.vultr.instance_changes import UpdateBody
 from atoll.api.vultr.instance_creation import CreateBody
-from atoll.api.vultr.instance_views import InstanceOut, around, show, shown
+from atoll.api.vultr.instance_views import InstanceOut, around, show, show_with_password
 from atoll.api.vultr.wire import Meta, Paging, services_of
 from atoll.domain import ids
 from atoll.domain.errors import NotFound
@@ -85,7 +85,8 @@ class Instances(Controller):
          responses=wire.ANY_ERROR | wire.shown(InstanceAnswer, "the instance"))  # fmt: skip
     async def read(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
         instance = await instance_of(request, instance_id)
-        return wire.answer(InstanceAnswer(instance=await shown(request, instance, password=True)))
+        near = await around(request)
+        return wire.answer(InstanceAnswer(instance=show_with_password(instance, near)))
 
     @patch("/{instance_id:str}", operation_id="update-instance", status_code=202,
            summary="Update Instance",
@@ -139,11 +140,7 @@ async def begun(request: Call, use_case: UseCase[Accepted[Instance]]) -> Respons
     near = await around(request)
 
     def answer(instance: Instance) -> InstanceAnswer:
-        out = show(instance, near)
-        text = near.services.passwords.of(instance)
-        if text is not None:
-            out.default_password = text
-        return InstanceAnswer(instance=out)
+        return InstanceAnswer(instance=show_with_password(instance, near))
 
     return await begun_with(request, use_case, answer)
 
