@@ -11,6 +11,7 @@ from atoll.api.vultr.instance_creation import (
     BACKUPS,
     backups_wanted,
     default_vpc,
+    group_of,
     labels_of,
     plain_base64,
     scheme_of,
@@ -19,11 +20,9 @@ from atoll.api.vultr.instance_creation import (
 )
 from atoll.api.vultr.instance_views import DDOS, IPV6, USER_SCHEME
 from atoll.api.vultr.wire import Wire, catalogue_of, services_of
-from atoll.domain import ids
 from atoll.domain.commands import Reinstall, Resize, UpdateInstance
 from atoll.domain.errors import Invalid
 from atoll.domain.instances import Instance
-from atoll.domain.security_groups import STANDARD_GROUP
 from atoll.service import (
     catalogue,
     instance_rebuild,
@@ -113,13 +112,6 @@ def annotations_of(instance: Instance, body: UpdateBody) -> dict[str, str] | Non
     if body.user_scheme:
         notes[USER_SCHEME] = scheme_of(body.user_scheme)
     return None if notes == instance.annotations else notes
-
-
-def group_of(firewall_group_id: str) -> str:
-    """An empty one takes the instance out of its firewall group."""
-    if not firewall_group_id:
-        return STANDARD_GROUP
-    return wire.native_id_in(ids.SECURITY_GROUP, firewall_group_id, "firewall_group_id")
 
 
 async def network_changes(request: Call, instance: Instance, body: UpdateBody) -> list[Change]:

@@ -146,16 +146,20 @@ async def parse_create(tx: Transaction, names: Catalogue, body: CreateBody) -> C
         annotations[DDOS] = "true"
     if body.user_scheme:
         annotations[USER_SCHEME] = scheme_of(body.user_scheme)
-    group = STANDARD_GROUP
-    if body.firewall_group_id:
-        group = wire.native_id_in(ids.SECURITY_GROUP, body.firewall_group_id, "firewall_group_id")
     script = body.script_id and wire.native_id_in(ids.STARTUP_SCRIPT, body.script_id, "script_id")
     return CreateInstance(
         name=body.label or "", hostname=body.hostname or "", labels=labels_of(tags),
         annotations=annotations, plan=body.plan, image=image, region=body.region,
-        security_groups=(group,), ssh_keys=keys_of(body.sshkey_id), startup_script=script or None,
-        user_data=plain_base64(body.user_data),
+        security_groups=(group_of(body.firewall_group_id),), ssh_keys=keys_of(body.sshkey_id),
+        startup_script=script or None, user_data=plain_base64(body.user_data),
     )  # fmt: skip
+
+
+def group_of(firewall_group_id: str | None) -> str:
+    """Without a firewall group of Vultr's, an instance is in the standard one."""
+    if not firewall_group_id:
+        return STANDARD_GROUP
+    return wire.native_id_in(ids.SECURITY_GROUP, firewall_group_id, "firewall_group_id")
 
 
 async def source_of(
