@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from atoll.domain.hosts import Capabilities, Capacity
-from atoll.domain.images import ImageSource
+from atoll.domain.images import ImageKind, ImageSource
 from atoll.domain.security_groups import Rule
 
 
@@ -25,15 +25,18 @@ class ImageSpec(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     source: ImageSource
+    kind: ImageKind = ImageKind.DISK
 
 
 class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """`checksum` is `sha256:…` of the disk as the host keeps it."""
+    """`checksum` is `sha256:…` of the disk as the host keeps it; of a disc, which it keeps as it
+    came, `digests` has `md5` and `sha512` as well."""
 
     id: str
     size_bytes: int
     virtual_size_bytes: int
     checksum: str
+    digests: dict[str, str] = {}
 
 
 class VolumeSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +118,8 @@ class SeedSpec(msgspec.Struct, frozen=True, kw_only=True):
 class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of a guest. `boots`: a host that booted this guest fewer times resets it.
     `volumes` are its further volumes, `nics` its places in further networks; both may change
-    while it runs."""
+    while it runs. `iso_id` is the disc in its CD drive, which it starts from where that can be
+    started from."""
 
     id: str
     name: str
@@ -123,6 +127,7 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     memory_mib: int
     root_volume_id: str
     image_id: str
+    iso_id: str | None = None
     volumes: tuple[str, ...] = ()
     nic: NicSpec
     nics: tuple[NicSpec, ...] = ()

@@ -17,7 +17,7 @@ from atoll.domain.commands import (
     Reinstall,
     Resize,
 )
-from atoll.domain.images import ImageSource, SourceKind
+from atoll.domain.images import ImageKind, ImageSource, SourceKind
 from atoll.domain.instances import Instance
 from atoll.domain.operations import Operation
 from atoll.messages import OpenConsole, Request
@@ -28,6 +28,7 @@ from atoll.service import (
     hosts,
     images,
     instance_delete,
+    instance_iso,
     instance_rebuild,
     instance_resize,
     instances,
@@ -302,6 +303,40 @@ async def an_image(world: World) -> None:
     await settled(world)
 
 
+async def a_disc(world: World) -> None:
+    await world.created()
+    await import_disc(world)
+
+
+async def import_disc(world: World) -> None:
+    source = ImageSource(kind=SourceKind.URL, location="https://example.com/a.iso")
+    await world.do(images.create(CreateImage(name="disc", kind=ImageKind.ISO, source=source)))
+    await settled(world)
+
+
+async def a_disc_beside_a_stopped_instance(world: World) -> None:
+    await a_disc(world)
+    await world.do(instances.power("web", Power(verb="stop")))
+    await settled(world)
+
+
+async def a_disc_in_the_drive(world: World) -> None:
+    await a_disc(world)
+    await world.do(instance_iso.attach("web", "disc"))
+    await settled(world)
+
+
+async def the_disc_is_in_the_drive(world: World) -> bool:
+    instance = await the_instance(world)
+    (disc,) = await world.store.read().images.page(Filter(project_id=world.caller.project_id))
+    assert instance.iso_id in {None, disc.id}
+    return instance.iso_id == disc.id
+
+
+async def the_drive_is_empty(world: World) -> bool:
+    return not await the_disc_is_in_the_drive(world)
+
+
 async def there_is_no_image(world: World) -> bool:
     mine = Filter(project_id=world.caller.project_id)
     return await world.store.read().images.page(mine) == []
@@ -403,6 +438,18 @@ SCENARIOS = {
     "resize": Scenario("instance.resize", everything, asking(resize), has_two_vcpus),
     "resize a stopped instance": Scenario(
         "instance.resize", a_stopped_instance, asking(resize), has_two_vcpus
+    ),
+    "attach a disc": Scenario(
+        "instance.attach_iso", a_disc, asking(lambda: instance_iso.attach("web", "disc")),
+        the_disc_is_in_the_drive,
+    ),
+    "attach a disc to a stopped instance": Scenario(
+        "instance.attach_iso", a_disc_beside_a_stopped_instance,
+        asking(lambda: instance_iso.attach("web", "disc")), the_disc_is_in_the_drive,
+    ),
+    "detach a disc": Scenario(
+        "instance.detach_iso", a_disc_in_the_drive, asking(lambda: instance_iso.detach("web")),
+        the_drive_is_empty,
     ),
     "attach a network": Scenario(
         "network.attach", a_subnet, asking(lambda: networks.attach("web", "sub")),

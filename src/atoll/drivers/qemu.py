@@ -20,6 +20,7 @@ from atoll.domain.hosts import Capabilities, Capacity
 from atoll.drivers import seed
 from atoll.drivers.accelerator import Verdict
 from atoll.drivers.qemu_args import PROGRAM, VCPUS_MAX, Boot, command_line
+from atoll.drivers.qemu_boot import medium_of
 from atoll.drivers.qemu_console import Consoles
 from atoll.drivers.qemu_devices import ROOT, SLOTS, Disk, Nic
 from atoll.drivers.qemu_disks import Disks, Images
@@ -357,17 +358,13 @@ class QemuDriver:
         if spec.vcpus > VCPUS_MAX:
             raise DriverRefused(f"{spec.vcpus} vcpus: a guest has at most {VCPUS_MAX} here")
         slots = (None, *SLOTS[len(spec.volumes) :])
-        image = self._images.boot_of(spec.image_id)
-        start = self._guests_dir / spec.id
         return Boot(
             disks=disks,
             nics=tuple(
                 Nic(mac=mac, wiring=wiring, slot=slot)
                 for slot, (mac, wiring) in zip(slots, wirings.items(), strict=False)
             ),
-            kernel=os.path.relpath(image.kernel, start) if image.kernel else None,
-            initrd=os.path.relpath(image.initrd, start) if image.initrd else None,
-            cmdline=image.cmdline,
+            **medium_of(self._images, spec, self._guests_dir / spec.id),
         )
 
     async def ensure_stopped(self, guest_id: str, *, force: bool) -> GuestFacts:

@@ -10,7 +10,7 @@ import msgspec
 from atoll.domain import ids
 from atoll.domain.commands import CreatePlan
 from atoll.domain.errors import AlreadyExists
-from atoll.domain.images import CATALOGUE, Image, ImageSource
+from atoll.domain.images import CATALOGUE, Image, ImageKind, ImageSource
 from atoll.domain.instances import require_size
 from atoll.domain.plans import Plan
 from atoll.domain.regions import Region
@@ -25,6 +25,7 @@ class CatalogueImage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     name: str
     os: str
     version: str
+    kind: ImageKind = ImageKind.DISK
     source: ImageSource
     min_disk_gb: int = 1
     min_memory_mb: int = 64
@@ -63,6 +64,7 @@ async def ensure(
                         id=new_ids.new(ids.IMAGE),
                         project_id=CATALOGUE,
                         name=entry.name,
+                        kind=entry.kind,
                         image_version=entry.version,
                         os=entry.os,
                         description=entry.description,

@@ -22,9 +22,10 @@ from atoll.api.vultr.firewalls import Firewalls
 from atoll.api.vultr.instance_actions import InstanceActions
 from atoll.api.vultr.instance_addresses import InstanceAddresses
 from atoll.api.vultr.instance_facts import InstanceFacts
+from atoll.api.vultr.instance_isos import InstanceIsos
 from atoll.api.vultr.instance_networks import InstanceNetworks
 from atoll.api.vultr.instances import Instances
-from atoll.api.vultr.isos import Isos
+from atoll.api.vultr.isos import Isos, PublicIsos
 from atoll.api.vultr.openapi import vultr_document
 from atoll.api.vultr.plans import MetalPlans, Plans
 from atoll.api.vultr.private_networks import PrivateNetworks
@@ -41,10 +42,10 @@ from atoll.domain.errors import AtollError
 from atoll.service.bundle import Services
 
 CONTROLLERS = (
-    Instances, InstanceActions, InstanceNetworks, InstanceAddresses, InstanceFacts, SshKeys,
-    Systems, Firewalls, FirewallRules, Vpcs, Vpc2s, PrivateNetworks, StartupScripts, Plans,
+    Instances, InstanceActions, InstanceNetworks, InstanceAddresses, InstanceFacts, InstanceIsos,
+    SshKeys, Systems, Firewalls, FirewallRules, Vpcs, Vpc2s, PrivateNetworks, StartupScripts, Plans,
     MetalPlans, Regions, Account, Users, BareMetals, BareMetalFacts,
-    Blocks, Snapshots, Backups, ReservedIps, Isos,
+    Blocks, Snapshots, Backups, ReservedIps, Isos, PublicIsos,
 )  # fmt: skip
 # Vultr's document has no security for these, and clients send no key there.
 PUBLIC = frozenset({

@@ -19,11 +19,12 @@ from atoll.api.vultr.wire import Wire, catalogue_of, services_of
 from atoll.domain import ids
 from atoll.domain.commands import CreateInstance
 from atoll.domain.errors import Invalid
+from atoll.domain.images import ImageKind
 from atoll.domain.instances import Instance
 from atoll.domain.security_groups import STANDARD_GROUP
 from atoll.domain.timers import Backups
 from atoll.ports import Transaction
-from atoll.service import catalogue, instances, networks, timers
+from atoll.service import catalogue, instances, networks, references, timers
 from atoll.service.desk import Accepted, Case, require
 
 UseCase = Callable[[Case], Awaitable[Accepted[Instance]]]
@@ -33,7 +34,6 @@ BACKUP_WORDS = ("enabled", "disabled")
 SCHEMES = ("root", "limited")
 # What has no meaning here, with why, so that nobody believes it was done.
 NOT_SERVED = {
-    "iso_id": "instances do not start from ISO images here: name an os_id or a snapshot_id",
     "app_id": "there are no applications here: name an os_id",
     "image_id": "there are no marketplace applications here: name an os_id",
     "ipxe_chain_url": "instances do not start from the network here: name an os_id",
@@ -50,7 +50,7 @@ class BlockDevice(Wire, kw_only=True):
 
 
 class CreateBody(Wire, kw_only=True):
-    """One of os_id and snapshot_id says what its disk is made of."""
+    """One of os_id, snapshot_id and iso_id says what its disk is made of."""
 
     region: str
     plan: str
@@ -94,7 +94,7 @@ async def use_case_of(request: Call, body: CreateBody) -> UseCase:
     tx = services.store.read()
     plan = await offers.plan_meant(tx, names, body.plan)
     region = await offers.region_meant(tx, names, body.region)
-    command = await parse_create(tx, names, body)
+    command = await parse_create(tx, names, body, caller_of(request).project_id)
     command = msgspec.structs.replace(command, password=services.passwords.new(services.secret()))
     vpcs = vpcs_of(body.attach_vpc, body.attach_vpc2, body.attach_private_network)
     block_ids = [
@@ -137,9 +137,14 @@ def refuse_not_served(body: msgspec.Struct) -> None:
             raise Invalid(f"{field}: {why}", field=field)
 
 
-async def parse_create(tx: Transaction, names: Catalogue, body: CreateBody) -> CreateInstance:
+async def parse_create(
+    tx: Transaction, names: Catalogue, body: CreateBody, project_id: str
+) -> CreateInstance:
     tags = body.tags if body.tags is not None else [body.tag] if body.tag else []
-    image, annotations = await source_of(tx, names, body.os_id, body.snapshot_id)
+    if body.iso_id:
+        image, annotations = await disc_of(tx, project_id, body.iso_id), dict[str, str]()
+    else:
+        image, annotations = await source_of(tx, names, body.os_id, body.snapshot_id)
     if body.enable_ipv6:
         annotations[IPV6] = "true"
     if body.ddos_protection:
@@ -170,7 +175,7 @@ async def source_of(
     if snapshot_id:
         return wire.native_id_in(ids.SNAPSHOT, snapshot_id, "snapshot_id"), {}
     if os_id in {None, "", 0}:
-        raise Invalid("os_id: it is required, or a snapshot_id", field="os_id")
+        raise Invalid("os_id: it is required, or a snapshot_id or iso_id", field="os_id")
     number = wire.number_in(str(os_id))
     if number is None:
         raise Invalid("os_id: the number of a system is needed, see /v2/os", field="os_id")
@@ -178,6 +183,15 @@ async def source_of(
     if system is None or system.image is None:
         raise Invalid(f"os_id: {os_id} cannot be installed here, see /v2/os", field="os_id")
     return system.image, {OS_ID: str(number)}
+
+
+async def disc_of(tx: Transaction, project_id: str, iso_id: str) -> str:
+    """Its image. Raises Invalid."""
+    image_id = wire.native_id_in(ids.IMAGE, iso_id, "iso_id")
+    image = await references.image(tx, project_id, image_id, "iso_id")
+    if image.kind is not ImageKind.ISO:
+        raise Invalid(f"iso_id: {image.name} is not a disc, see /v2/iso", field="iso_id")
+    return image_id
 
 
 def labels_of(tags: Sequence[str]) -> dict[str, str]:

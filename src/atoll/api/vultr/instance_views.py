@@ -18,7 +18,7 @@ from atoll.api.vultr.catalogue import (
     number_of,
 )
 from atoll.api.vultr.wire import catalogue_of, services_of
-from atoll.domain.images import CATALOGUE
+from atoll.domain.images import CATALOGUE, ImageKind
 from atoll.domain.instances import Instance, hostname_of
 from atoll.domain.networks import ipv6_of
 from atoll.domain.projects import RIGHTS, Caller
@@ -116,7 +116,7 @@ async def images_of(tx: Transaction, caller: Caller) -> dict[str, str]:
     found = []
     for project_id in (CATALOGUE, caller.project_id):
         found += await tx.images.page(Filter(project_id=project_id, limit=IMAGES_MAX))
-    return {image.id: image.name for image in found}
+    return {image.id: image.name for image in found if image.kind is ImageKind.DISK}
 
 
 async def backed_up(tx: Transaction, caller: Caller) -> frozenset[str]:

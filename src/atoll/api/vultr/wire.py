@@ -7,6 +7,7 @@ import datetime
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import msgspec
@@ -54,7 +55,7 @@ STATUSES: tuple[tuple[type[AtollError], int], ...] = (
     (StoreUnavailable, 503),
     (DriverError, 503),
 )
-# By the last family that the path names: clients look for these words.
+# By the last family of which the path names a thing: clients look for these words.
 MISSING = {
     "instances": "instance not found",
     "jobs": "job not found",
@@ -74,6 +75,8 @@ MISSING = {
     "users": "Invalid user ID",
     "regions": "Invalid region ID",
 }
+# What follows a family's name in paths beside ids.
+VERBS = frozenset({"", "attach", "detach", "convert", "create-from-url", "start", "halt", "reboot"})
 # Fields by the family whose requests have them, from the names that the services speak of.
 FIELDS: Mapping[str, Mapping[str, str]] = {
     "instances": {
@@ -100,6 +103,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
              "spec.region": "region"},
     "private-networks": {"metadata.name": "description", "spec.cidr": "v4_subnet",
                          "spec.region": "region"},
+    "iso": {"metadata.name": "url", "spec.source.location": "url", "image": "iso_id"},
 }  # fmt: skip
 
 
@@ -135,16 +139,25 @@ def family_of(path: str) -> str:
     return words[-1] if words else ""
 
 
+def missing_family(path: str) -> str:
+    """The last one of which the path names a thing: what was not found."""
+    words = path.removeprefix(PREFIX).split("/")
+    named = [
+        word for word, next_one in pairwise(words) if word in MISSING and next_one not in VERBS
+    ]
+    return named[-1] if named else family_of(path)
+
+
 def text_of(error: AtollError, path: str) -> str:
     """In the words, and with the ids, of this dialect."""
     family = family_of(path)
     if isinstance(error, NotFound):
-        return MISSING.get(family, error.message)
+        return MISSING.get(missing_family(path), error.message)
     text = NATIVE_ID.sub(lambda found: uuid_of(found.group()), error.message)
     field = error.field if isinstance(error, Refused) else None
     for ours, theirs in FIELDS.get(family, {}).items():
         if field == ours or (field or "").startswith(f"{ours}."):
-            return text.replace(ours, theirs)
+            return text.replace(ours, theirs, 1)
     return text
 
 
