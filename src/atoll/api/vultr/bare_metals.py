@@ -27,7 +27,7 @@ from atoll.api.vultr.instance_views import (
     show,
     show_with_password,
 )
-from atoll.api.vultr.instances import begun_with, id_of, instance_of
+from atoll.api.vultr.instances import begun_with, instance_of
 from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
 from atoll.domain.errors import Invalid, NotFound
 from atoll.domain.instances import Instance
@@ -132,7 +132,7 @@ class BareMetals(Controller):
          responses=wire.ANY_ERROR | wire.shown(BareMetalList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         rows = services_of(request).store.read().instances
-        every = await wire.every(request, rows, Filter(), id_of)
+        every = await wire.every(request, rows, Filter())
         found = [one for one in every if one.spec.plan.startswith(METAL)]
         page, meta = wire.part_of(found, paging)
         near = await around(request)

@@ -64,7 +64,7 @@ class Instances(Controller):
         if main_ip or region:
             found = [
                 instance
-                for instance in await wire.every(request, rows, wanted, id_of)
+                for instance in await wire.every(request, rows, wanted)
                 if (not main_ip or instance.public_ip == main_ip)
                 and (not region or instance.spec.region == region)
             ]

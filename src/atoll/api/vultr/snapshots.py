@@ -153,7 +153,7 @@ class Snapshots(Controller):
     ) -> Response[bytes]:
         tx, wanted = services_of(request).store.read(), of_kind(SnapshotKind.MANUAL)
         if description:
-            found = await wire.every(request, tx.snapshots, wanted, id_of)
+            found = await wire.every(request, tx.snapshots, wanted)
             same = [one for one in found if description_of(one) == description]
             page, meta = wire.part_of(same, paging)
         else:
