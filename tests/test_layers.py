@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("atoll.api.limits",),
     ("atoll.api.http",),
     ("atoll.api.problems",),
-    ("atoll.api.documents", "atoll.api.serving"),
+    ("atoll.api.documents", "atoll.api.serving", "atoll.api.foreign"),
     ("atoll.api.native", "atoll.api.vultr", "atoll.api.genesis", "atoll.api.awx",
      "atoll.api.registry", "atoll.api.mcp"),
     ("atoll.api.dns", "atoll.api.asgi", "atoll.api.docs", "atoll.api.native.openapi"),

@@ -7,6 +7,7 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
+from atoll.api import foreign
 from atoll.api.http import Call, caller_of
 from atoll.api.vultr import wire
 from atoll.api.vultr.offers import region_meant
@@ -125,12 +126,7 @@ def show_new(accepted: Accepted[Volume]) -> BlockAnswer:
 
 async def holders_of(tx: Transaction, found: Sequence[Volume]) -> dict[str, Instance]:
     """The instances that have them, by their ids."""
-    wanted = tuple({one.instance_id for one in found if one.instance_id is not None})
-    if not wanted:
-        return {}
-    clause = (("id", wanted),)
-    holders = await tx.instances.page(Filter(any_of=(clause,), limit=len(wanted)))
-    return {holder.id: holder for holder in holders}
+    return await foreign.by_id(tx.instances, [one.instance_id for one in found])
 
 
 def update(reference: str, body: UpdateBody) -> UseCase[Accepted[Volume]]:
@@ -172,7 +168,7 @@ class Blocks(Controller):
          responses=wire.ANY_ERROR | wire.shown(BlockList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         tx = services_of(request).store.read()
-        page, meta = await wire.page_of(request, tx.volumes, paging, Filter(), lambda v: v.id)
+        page, meta = await wire.page_of(request, tx.volumes, paging, Filter())
         holders = await holders_of(tx, page)
         return wire.answer(BlockList(blocks=[show(one, holders) for one in page], meta=meta))
 

@@ -1,11 +1,11 @@
 """Vultr's own names of plans, regions and systems, and what they mean here: `catalogue.toml`."""
 
-import tomllib
 from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
+from atoll.api import foreign
 from atoll.domain import ids
 from atoll.domain.images import Image
 from atoll.domain.plans import Plan
@@ -80,10 +80,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unk
 
 def read(path: Path) -> Catalogue:
     """Raises RuntimeError with a sentence where the file is not of that form."""
-    try:
-        return msgspec.convert(tomllib.loads(path.read_text()), Catalogue)
-    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise RuntimeError(f"the Vultr catalogue {path} cannot be used: {error}") from error
+    return foreign.read(path, Catalogue, "Vultr")
 
 
 def plan_here(plan: VultrPlan) -> Plan:

@@ -115,7 +115,7 @@ class Firewalls(Controller):
          responses=wire.ANY_ERROR | wire.shown(FirewallGroupList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         rows = services_of(request).store.read().security_groups
-        every = await wire.every(request, rows, Filter(), lambda group: group.id)
+        every = await wire.every(request, rows, Filter())
         page, meta = wire.part_of([g for g in every if g.name not in BUILT_IN], paging)
         out = [show(group, await instance_count(request, group)) for group in page]
         return wire.answer(FirewallGroupList(firewall_groups=out, meta=meta))

@@ -49,26 +49,18 @@ class BlockDevice(Wire, kw_only=True):
     block_id: str | None = None
 
 
-class CreateBody(Wire, kw_only=True):
-    """One of os_id, snapshot_id and iso_id says what its disk is made of."""
+class Wishes(Wire, kw_only=True):
+    """What may be said of an instance both when it is made and later."""
 
-    region: str
-    plan: str
+    plan: str | None = None
     os_id: int | str | None = None
-    snapshot_id: str | None = None
-    iso_id: str | None = None
     app_id: int | str | None = None
     image_id: str | None = None
-    ipxe_chain_url: str | None = None
     label: str | None = None
-    hostname: str | None = None
     tag: str | None = None
     tags: Tags | None = None
-    sshkey_id: list[str] | None = None
-    script_id: str | None = None
     user_data: str | None = None
     firewall_group_id: str | None = None
-    reserved_ipv4: str | None = None
     attach_vpc: list[str] | None = None
     attach_vpc2: list[str] | None = None
     attach_private_network: list[str] | None = None
@@ -77,10 +69,38 @@ class CreateBody(Wire, kw_only=True):
     enable_private_network: bool | None = None
     enable_ipv6: bool | None = None
     ddos_protection: bool | None = None
-    disable_public_ipv4: bool | None = None
-    vpc_only: bool | None = None
     backups: str | None = None
     user_scheme: str | None = None
+
+    def all_tags(self) -> list[str] | None:
+        """None where nothing is said of them."""
+        if self.tags is not None:
+            return self.tags
+        return None if self.tag is None else [self.tag]
+
+    def vpcs(self) -> list[str]:
+        return vpcs_of(self.attach_vpc, self.attach_vpc2, self.attach_private_network)
+
+    def wants_default_vpc(self) -> bool:
+        """One that the request names goes before it."""
+        asked = self.enable_vpc or self.enable_vpc2 or self.enable_private_network
+        return bool(asked) and not self.vpcs()
+
+
+class CreateBody(Wishes, kw_only=True):
+    """One of os_id, snapshot_id and iso_id says what its disk is made of."""
+
+    region: str
+    plan: str
+    snapshot_id: str | None = None
+    iso_id: str | None = None
+    ipxe_chain_url: str | None = None
+    hostname: str | None = None
+    sshkey_id: list[str] | None = None
+    script_id: str | None = None
+    reserved_ipv4: str | None = None
+    disable_public_ipv4: bool | None = None
+    vpc_only: bool | None = None
     activation_email: bool | None = None
     block_devices: list[BlockDevice] | None = None
 
@@ -96,7 +116,7 @@ async def use_case_of(request: Call, body: CreateBody) -> UseCase:
     region = await offers.region_meant(tx, names, body.region)
     command = await parse_create(tx, names, body, caller_of(request).project_id)
     command = msgspec.structs.replace(command, password=services.passwords.new(services.secret()))
-    vpcs = vpcs_of(body.attach_vpc, body.attach_vpc2, body.attach_private_network)
+    vpcs = body.vpcs()
     block_ids = [
         wire.native_id_in(ids.VOLUME, device.block_id, "block_devices")
         for device in body.block_devices or ()
@@ -107,7 +127,7 @@ async def use_case_of(request: Call, body: CreateBody) -> UseCase:
     )
     with_backups = backups_wanted(body.backups)
     await catalogue.adopt(services.store, plan, region)
-    if not vpcs and (body.enable_vpc or body.enable_vpc2 or body.enable_private_network):
+    if body.wants_default_vpc():
         vpcs.append(await default_vpc(request, body.region))
 
     async def use_case(case: Case) -> Accepted[Instance]:
@@ -140,7 +160,7 @@ def refuse_not_served(body: msgspec.Struct) -> None:
 async def parse_create(
     tx: Transaction, names: Catalogue, body: CreateBody, project_id: str
 ) -> CreateInstance:
-    tags = body.tags if body.tags is not None else [body.tag] if body.tag else []
+    tags = [tag for tag in body.all_tags() or () if tag]
     if body.iso_id:
         image, annotations = await disc_of(tx, project_id, body.iso_id), dict[str, str]()
     else:

@@ -116,10 +116,6 @@ def create(url: str) -> UseCase[Accepted[Image]]:
     return use_case
 
 
-def id_of(image: Image) -> str:
-    return image.id
-
-
 class Isos(Controller):
     path = "/iso"
     tags = ("iso",)
@@ -128,7 +124,7 @@ class Isos(Controller):
          responses=wire.ANY_ERROR | wire.shown(IsoList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         rows = services_of(request).store.read().images
-        every = await wire.every(request, rows, Filter(), id_of)
+        every = await wire.every(request, rows, Filter())
         page, meta = wire.part_of([image for image in every if is_listed(image)], paging)
         return wire.answer(IsoList(isos=[show(image) for image in page], meta=meta))
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from atoll.api import foreign
 from atoll.api.vultr.catalogue import (
     Catalogue,
     System,
@@ -24,7 +25,6 @@ from atoll.ports import Filter, Transaction
 
 ROWS_MAX = 1000
 ALL, METAL_TYPE, WINDOWS = "all", "vbm", "windows"
-LOCAL = "local"
 
 
 async def plans(tx: Transaction, names: Catalogue) -> list[VultrPlan]:
@@ -97,15 +97,9 @@ async def plan_meant(tx: Transaction, names: Catalogue, plan: str) -> Plan | Non
 
 async def region_meant(tx: Transaction, names: Catalogue, region: str) -> Region | None:
     """What is not known here yet. Raises Invalid."""
-    if await tx.regions.find(region) is not None:
-        return None
-    theirs = names.region_by_id.get(region)
-    if theirs is None:
-        raise Invalid("Invalid region. See /v2/regions", field="region")
-    return region_here(theirs, await own_region(tx))
 
+    def there(own: str) -> Region | None:
+        theirs = names.region_by_id.get(region)
+        return region_here(theirs, own) if theirs is not None else None
 
-async def own_region(tx: Transaction) -> str:
-    """Whose hosts carry the file's regions: `local`, or the first of those that have hosts."""
-    own = [r.id for r in await tx.regions.page(Filter(limit=ROWS_MAX)) if r.served_by is None]
-    return LOCAL if LOCAL in own or not own else own[0]
+    return await foreign.region_meant(tx, region, there, "Invalid region. See /v2/regions")

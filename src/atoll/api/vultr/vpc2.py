@@ -106,9 +106,9 @@ async def nodes_of(request: Call, vpc: Vpc) -> list[NodeOut]:
     tx = services_of(request).store.read()
     own = Filter(any_of=((("vpc_id", (vpc.id,)),),))
     found: dict[str, Instance] = {}
-    for subnet in await wire.every(request, tx.subnets, own, lambda one: one.id):
+    for subnet in await wire.every(request, tx.subnets, own):
         users = Filter(uses=subnet.id)
-        for instance in await wire.every(request, tx.instances, users, lambda one: one.id):
+        for instance in await wire.every(request, tx.instances, users):
             if instance.state is not InstanceState.DELETED:
                 found[instance.id] = instance
     return [node for _, instance in sorted(found.items()) for node in show_nodes(vpc, instance)]

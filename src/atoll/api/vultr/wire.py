@@ -1,12 +1,10 @@
 """All that is peculiar to Vultr's API v2: error bodies, ids, cursors, times, and its texts."""
 
-import asyncio
 import base64
 import binascii
 import datetime
 import functools
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -15,10 +13,10 @@ from litestar import Response
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery
 
-from atoll.api import serving
+from atoll.api import foreign, serving
+from atoll.api.foreign import K
 from atoll.api.http import Call, Refusal, caller_of, json_response
 from atoll.api.vultr.catalogue import Catalogue
-from atoll.domain import ids
 from atoll.domain.errors import (
     AtollError,
     Busy,
@@ -27,7 +25,6 @@ from atoll.domain.errors import (
     Invalid,
     NotFound,
     RateLimited,
-    Refused,
     StoreUnavailable,
     Unauthenticated,
 )
@@ -36,13 +33,12 @@ from atoll.service.desk import require
 
 PREFIX = "/v2"
 PER_PAGE, PER_PAGE_MAX = 100, 500
-EVERY_MAX = 10_000
 DIGITS_MAX = 18
 encode, gone, mutate = serving.encode, serving.gone, serving.mutate
 services_of = serving.services_of
+uuid_of, native_id, native_id_in = foreign.uuid_of, foreign.native_id, foreign.native_id_in
+every = foreign.every
 T = TypeVar("T")
-# The first of the 26 letters has three bits.
-NATIVE_ID = re.compile(rf"\b[a-z]+-[0-7][{ids.ALPHABET}]{{{ids.LENGTH - 1}}}\b")
 
 # What is not here is a 400. A thing that something goes on about is to be asked for again soon:
 # clients do so by themselves after a 429, and give up after most others.
@@ -153,12 +149,7 @@ def text_of(error: AtollError, path: str) -> str:
     family = family_of(path)
     if isinstance(error, NotFound):
         return MISSING.get(missing_family(path), error.message)
-    text = NATIVE_ID.sub(lambda found: uuid_of(found.group()), error.message)
-    field = error.field if isinstance(error, Refused) else None
-    for ours, theirs in FIELDS.get(family, {}).items():
-        if field == ours or (field or "").startswith(f"{ours}."):
-            return text.replace(ours, theirs, 1)
-    return text
+    return foreign.text_of(error, FIELDS.get(family, {}))
 
 
 def refusal(status: int, text: str) -> Refusal:
@@ -208,27 +199,6 @@ def plain_date_of(at_ms: int) -> str:
     )
 
 
-def uuid_of(native_id: str | None) -> str:
-    """Empty where there is none; of what is a part of a thing, the thing's."""
-    return ids.to_uuid(native_id.partition("/")[0]) if native_id else ""
-
-
-def native_id(prefix: str, text: str) -> str:
-    """Of a path. Raises NotFound."""
-    try:
-        return ids.from_uuid(prefix, text)
-    except ValueError as error:
-        raise NotFound(f"{text!r} is not an id") from error
-
-
-def native_id_in(prefix: str, text: str, field: str) -> str:
-    """Of a field. Raises Invalid."""
-    try:
-        return ids.from_uuid(prefix, text)
-    except ValueError as error:
-        raise Invalid(f"{field}: {text!r} is not an id", field=field) from error
-
-
 def number_in(text: str) -> int | None:
     """None where it is none, or has more digits than anything is counted with here."""
     return int(text) if text.isdecimal() and len(text) <= DIGITS_MAX else None
@@ -272,8 +242,8 @@ def cursor_of(way: str, at: str) -> str:
 
 
 async def page_of(
-    request: Call, rows: Rows[T], asked: Paging, wanted: Filter, id_of: Callable[[T], str]
-) -> tuple[Sequence[T], Meta]:
+    request: Call, rows: Rows[K], asked: Paging, wanted: Filter
+) -> tuple[Sequence[K], Meta]:
     """One page of the caller's project, in the order in which things were made."""
     caller = caller_of(request)
     require(caller, "read")
@@ -290,30 +260,10 @@ async def page_of(
     links = Links()
     if page:
         links = Links(
-            next=cursor_of("next", id_of(page[-1])) if after else "",
-            prev=cursor_of("prev", id_of(page[0])) if before else "",
+            next=cursor_of("next", page[-1].id) if after else "",
+            prev=cursor_of("prev", page[0].id) if before else "",
         )
     return page, Meta(total=await rows.count(whole), links=links)
-
-
-async def every(request: Call, rows: Rows[T], wanted: Filter, id_of: Callable[[T], str]) -> list[T]:
-    """All of the caller's project, for filters that the database knows nothing of."""
-    caller = caller_of(request)
-    require(caller, "read")
-    found: list[T] = []
-    after: str | None = None
-    while len(found) < EVERY_MAX:
-        page = await rows.page(
-            msgspec.structs.replace(
-                wanted, project_id=caller.project_id, after=after, limit=PER_PAGE_MAX
-            )
-        )
-        found += page
-        if len(page) < PER_PAGE_MAX:
-            break
-        after = id_of(page[-1])
-        await asyncio.sleep(0)  # others have their turn
-    return found
 
 
 def part_of(things: Sequence[T], asked: Paging) -> tuple[Sequence[T], Meta]:
