@@ -11,7 +11,6 @@ from atoll.api.vultr import (
     instance_actions,
     instance_changes,
     instance_creation,
-    instance_networks,
     wire,
 )
 from atoll.api.vultr.catalogue import METAL, Catalogue
@@ -215,34 +214,3 @@ class BareMetals(Controller):
         instance = await metal_instance(request, baremetal_id)
         near = await around(request, instance)
         return wire.answer(VncAnswer(vnc=VncUrl(url=show(instance, near).kvm)))
-
-    @get(f"{PATH}/vpc2", operation_id="list-baremetal-vpc2",
-         summary="List Bare Metal VPC 2.0 Networks",
-         responses=wire.ANY_ERROR | wire.shown(instance_networks.VpcList, "one page"))  # fmt: skip
-    async def vpc2(
-        self, request: Call, baremetal_id: FromPath[str], paging: NamedDependency[Paging]
-    ) -> Response[bytes]:
-        await metal_instance(request, baremetal_id)
-        return await instance_networks.vpc_list(request, baremetal_id, paging)
-
-    @post(f"{PATH}/vpc2/attach", operation_id="attach-baremetals-vpc2", status_code=204,
-          summary="Attach VPC 2.0 Network to Bare Metal", responses=wire.ANY_ERROR)  # fmt: skip
-    async def attach(
-        self,
-        request: Call,
-        baremetal_id: FromPath[str],
-        data: JSONBody[instance_networks.VpcBody],
-    ) -> Response[None]:
-        await metal_instance(request, baremetal_id)
-        return await instance_networks.attach(request, baremetal_id, data.vpc_id, "vpc_id")
-
-    @post(f"{PATH}/vpc2/detach", operation_id="detach-baremetal-vpc2", status_code=204,
-          summary="Detach VPC 2.0 Network from Bare Metal", responses=wire.ANY_ERROR)  # fmt: skip
-    async def detach(
-        self,
-        request: Call,
-        baremetal_id: FromPath[str],
-        data: JSONBody[instance_networks.VpcBody],
-    ) -> Response[None]:
-        await metal_instance(request, baremetal_id)
-        return await instance_networks.detach(request, baremetal_id, data.vpc_id, "vpc_id")
