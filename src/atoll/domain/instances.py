@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
+from atoll.domain.accelerators import Accelerators, Device
 from atoll.domain.errors import Conflict, Invalid, Protected
 
 
@@ -33,6 +34,7 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Fals
     vcpus: int
     memory_mib: int
     disk_gib: int
+    accelerators: Accelerators | None = None
     region: str
     vpc: str = ""
     subnet: str = ""
@@ -80,6 +82,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     first public address, and as `{"tcp/22@127.16.0.9": "127.16.0.9:22"}` at each further one.
     `volumes` (ids), `floating_ips` (addresses) and `attachments` are what its guest shall have
     besides its root volume and its first network; `outdated` means that it could not be told.
+    `devices` are those of its host that it alone has.
     `leftovers` are root volumes that a failure left behind: deletion removes them as well.
     `annotations` are what a dialect remembers of the wish in its own words, under its own name:
     nothing else reads them. An empty `hostname` means that the guest is called by its `name`.
@@ -109,6 +112,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     volumes: tuple[str, ...] = ()
     floating_ips: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    devices: tuple[Device, ...] = ()
     leftovers: tuple[str, ...] = ()
     outdated: bool = False
     password: Password | None = None

@@ -9,7 +9,8 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
 from atoll.api.http import Call, caller_of, json_response, version_of
-from atoll.api.native import wire
+from atoll.api.native import accelerators, wire
+from atoll.api.native.accelerators import AcceleratorsBody, DeviceOut
 from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import ACCEPTED, Labels, Moment, Name, Wire, services_of
 from atoll.domain.commands import CreateInstance, Power, UpdateInstance
@@ -106,6 +107,7 @@ class InstanceSpec(msgspec.Struct, kw_only=True):
     vcpus: int
     memory_mb: int
     disk_gb: int
+    accelerators: AcceleratorsBody | None
     region: str
     vpc_id: str
     subnet_id: str
@@ -135,7 +137,8 @@ class InstanceStatus(msgspec.Struct, kw_only=True):
     """`state`: provisioning, running, stopping, stopped, terminated. `ready` means that the
     guest's first boot is over; `reason` says why it is not what was wanted; `ports` where the
     open ports of the guest are reached, as `{"tcp/22": "127.16.0.5:22"}`. `networks` are those
-    that it was attached to later. `default_password` is root's, where one was generated: only
+    that it was attached to later, `devices` those of its host that it alone has.
+    `default_password` is root's, where one was generated: only
     reading the instance by itself shows it, for ten minutes."""
 
     state: str
@@ -148,6 +151,7 @@ class InstanceStatus(msgspec.Struct, kw_only=True):
     floating_ips: tuple[str, ...]
     volume_ids: tuple[str, ...]
     networks: list[NetworkOut]
+    devices: list[DeviceOut]
     conditions: list[Condition]
     ready: bool
     ready_at: str | None
@@ -252,7 +256,8 @@ def show(instance: Instance, password: str | None = None) -> InstanceOut:
         ),
         spec=InstanceSpec(
             type=spec.plan, image=spec.image, vcpus=spec.vcpus, memory_mb=spec.memory_mib,
-            disk_gb=spec.disk_gib, region=spec.region, vpc_id=spec.vpc, subnet_id=spec.subnet,
+            disk_gb=spec.disk_gib, accelerators=accelerators.show(spec.accelerators),
+            region=spec.region, vpc_id=spec.vpc, subnet_id=spec.subnet,
             security_groups=spec.security_groups, ssh_key_ids=spec.ssh_keys,
             startup_script_id=spec.startup_script, user_data=spec.user_data,
         ),
@@ -264,6 +269,7 @@ def show(instance: Instance, password: str | None = None) -> InstanceOut:
             ipv6=ipv6_of(instance.network, instance.private_ip) if instance.private_ip else "",
             ports=own_ports(instance), floating_ips=instance.floating_ips,
             volume_ids=instance.volumes, networks=show_networks(instance),
+            devices=accelerators.show_devices(instance.devices),
             conditions=show_conditions(instance),
             ready=instance.ready_at_ms is not None, ready_at=wire.time_of(instance.ready_at_ms),
             recoverable_until=wire.time_of(instance.purge_at_ms), default_password=password,
