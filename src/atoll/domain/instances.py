@@ -146,6 +146,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
 MEMORY_MIB_MIN, MEMORY_MIB_MAX = 64, 4 * 1024 * 1024
 VCPUS_MIN, VCPUS_MAX = 1, 512
 DISK_GIB_MIN, DISK_GIB_MAX = 1, 65_536
+PASSWORD_MIN, PASSWORD_MAX = 16, 72
 USER_DATA_BYTES_MAX = 64 * 1024
 LABELS_MAX = 64
 RESTART_FIRST_S, RESTART_MAX_S = 10, 300
@@ -163,6 +164,18 @@ def require_size(vcpus: int, memory_mib: int, disk_gib: int, *, disk_gib_min: in
     require_bounds("spec.vcpus", vcpus, VCPUS_MIN, VCPUS_MAX)
     require_bounds("spec.memory_mb", memory_mib, MEMORY_MIB_MIN, MEMORY_MIB_MAX)
     require_bounds("spec.disk_gb", disk_gib, max(DISK_GIB_MIN, disk_gib_min), DISK_GIB_MAX)
+
+
+def require_password(text: str, field: str) -> None:
+    """One that somebody chose. Raises Invalid, with a sentence that does not repeat it."""
+    if len(text) < PASSWORD_MIN or len(text.encode(errors="replace")) > PASSWORD_MAX:
+        raise Invalid(
+            f"{field}: {PASSWORD_MIN} to {PASSWORD_MAX} characters are allowed, "
+            "of which those outside ASCII count several times",
+            field=field,
+        )
+    if not text.isprintable():
+        raise Invalid(f"{field}: only characters that can be printed are allowed", field=field)
 
 
 def require_labels(labels: dict[str, str]) -> None:

@@ -9,13 +9,14 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
 from atoll.api.http import Call, caller_of, json_response, version_of
-from atoll.api.native import accelerators, wire
+from atoll.api.native import accelerators, passwords, wire
 from atoll.api.native.accelerators import AcceleratorsBody, DeviceOut
 from atoll.api.native.paging import LABELLED, Paging
+from atoll.api.native.passwords import ChosenPassword
 from atoll.api.native.wire import ACCEPTED, Labels, Moment, Name, Wire, services_of
 from atoll.domain.commands import CreateInstance, Power, UpdateInstance
 from atoll.domain.errors import Invalid
-from atoll.domain.instances import Instance, Password, hostname_of, own_ports
+from atoll.domain.instances import Instance, hostname_of, own_ports
 from atoll.domain.networks import ipv6_of
 from atoll.service import instance_delete, instances, preview
 from atoll.service.bundle import Services
@@ -39,7 +40,8 @@ class InstanceMetadataIn(Wire, kw_only=True):
 
 class InstanceSpecIn(Wire, kw_only=True):
     """`type`, `image`, networks, groups and keys are ids or names. `user_data` is base64.
-    `generate_password` gives root a password, with which it may log in."""
+    `generate_password` gives root a password, with which it may log in; `password` is one of the
+    caller's choice, and is never shown."""
 
     type: Name
     image: Name
@@ -54,6 +56,7 @@ class InstanceSpecIn(Wire, kw_only=True):
     startup_script_id: str | None = None
     user_data: UserData = ""
     generate_password: bool = False
+    password: ChosenPassword | None = None
 
 
 class CreateInstanceBody(Wire, kw_only=True):
@@ -198,8 +201,11 @@ class PlanBody(msgspec.Struct, kw_only=True):
     plan: PlanOut
 
 
-def parse_create(body: CreateInstanceBody, services: Services) -> CreateInstance:
+async def parse_create(body: CreateInstanceBody, services: Services) -> CreateInstance:
     spec = body.spec
+    password = await passwords.wanted(
+        services, generate=spec.generate_password, chosen=spec.password, field="spec.password"
+    )
     return CreateInstance(
         name=body.metadata.name, labels=body.metadata.labels, plan=spec.type, image=spec.image,
         region=spec.region or None, vcpus=spec.vcpus, memory_mib=spec.memory_mb,
@@ -207,13 +213,9 @@ def parse_create(body: CreateInstanceBody, services: Services) -> CreateInstance
         security_groups=optional_tuple(spec.security_groups),
         ssh_keys=tuple(spec.ssh_key_ids), user_data=spec.user_data,
         startup_script=spec.startup_script_id or None,
-        password=new_password(services) if spec.generate_password else None,
-        protected=body.metadata.protected, expires_at_ms=wire.ms_of(body.metadata.expires_at),
+        password=password, protected=body.metadata.protected,
+        expires_at_ms=wire.ms_of(body.metadata.expires_at),
     )  # fmt: skip
-
-
-def new_password(services: Services) -> Password:
-    return services.passwords.new(services.secret())
 
 
 def parse_update(body: PatchInstanceBody, version: int | None) -> UpdateInstance:
@@ -345,7 +347,7 @@ class Instances(Controller):
     async def create(
         self, request: Call, data: JSONBody[CreateInstanceBody], dry_run: DryRun = False
     ) -> Response[bytes]:
-        use_case = instances.create(parse_create(data, services_of(request)))
+        use_case = instances.create(await parse_create(data, services_of(request)))
         if dry_run:
             return await planned(request, use_case)
         return await wire.mutate(request, use_case, show_thing, 201)
