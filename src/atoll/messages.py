@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
+from atoll.domain.accelerators import Device
 from atoll.domain.hosts import Capabilities, Capacity
 from atoll.domain.images import ImageKind, ImageSource
 from atoll.domain.security_groups import Rule
@@ -119,7 +120,7 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of a guest. `boots`: a host that booted this guest fewer times resets it.
     `volumes` are its further volumes, `nics` its places in further networks; both may change
     while it runs. `iso_id` is the disc in its CD drive, which it starts from where that can be
-    started from."""
+    started from. `devices` are those of the host that it has for itself, from start to end."""
 
     id: str
     name: str
@@ -131,6 +132,7 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     volumes: tuple[str, ...] = ()
     nic: NicSpec
     nics: tuple[NicSpec, ...] = ()
+    devices: tuple[Device, ...] = ()
     seed: SeedSpec
     boots: int = 1
 

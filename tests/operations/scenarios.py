@@ -2,26 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from atoll.domain.commands import (
     CloneSnapshot,
     CreateFloatingIp,
-    CreateImage,
     CreateSnapshot,
-    CreateSubnet,
-    CreateVolume,
-    CreateVpc,
-    ImportSnapshot,
-    Power,
     Reinstall,
     Resize,
 )
-from atoll.domain.images import ImageKind, ImageSource, SourceKind
-from atoll.domain.instances import Instance
 from atoll.domain.operations import Operation
-from atoll.messages import OpenConsole, Request
-from atoll.operations.reconcile import LOST_AFTER_S
 from atoll.ports import Filter
 from atoll.service import (
     floating_ips,
@@ -36,9 +25,34 @@ from atoll.service import (
     snapshots,
     volumes,
 )
-from tests.support.world import RANGES, World
+from tests.operations.situations import (
+    ALL,
+    a_disc,
+    a_disc_beside_a_stopped_instance,
+    a_disc_in_the_drive,
+    a_lost_host,
+    a_place_in_a_subnet,
+    a_snapshot,
+    a_snapshot_and_another_region,
+    a_snapshot_far_away,
+    a_stopped_instance,
+    a_subnet,
+    a_used_volume,
+    a_volume,
+    a_volume_on_another_host,
+    an_attached_volume,
+    an_image,
+    an_imported_snapshot,
+    an_instance,
+    an_instance_beside_a_snapshot_of_another_host,
+    an_instance_with_a_card,
+    everything,
+    import_,
+    nothing,
+    the_instance,
+)
+from tests.support.world import CARD, OTHER_CARD, RANGES, World
 
-ALL = Filter(limit=100)
 Prepare = Callable[[World], Awaitable[None]]
 Accept = Callable[[World], Awaitable[Operation]]
 Check = Callable[[World], Awaitable[bool]]
@@ -54,120 +68,6 @@ class Scenario:
     accept: Accept
     came_true: Check
     undone: bool = True
-
-
-async def the_instance(world: World) -> Instance:
-    return (await world.store.read().instances.page(ALL))[0]
-
-
-async def settled(world: World) -> None:
-    await world.run_until_idle(world.engine())
-
-
-async def an_instance(world: World) -> None:
-    await world.created()
-
-
-async def a_stopped_instance(world: World) -> None:
-    instance = await world.created()
-    await world.do(instances.power(instance.id, Power(verb="stop")))
-    await settled(world)
-
-
-async def a_volume(world: World) -> None:
-    await world.created()
-    await world.do(volumes.create(CreateVolume(name="data", size_gib=7)))
-
-
-async def a_used_volume(world: World) -> None:
-    """Attached before, so its bytes are on the host."""
-    await an_attached_volume(world)
-    await world.do(volumes.detach("data"))
-    await settled(world)
-
-
-async def an_attached_volume(world: World) -> None:
-    await a_volume(world)
-    await world.do(volumes.attach("data", "web"))
-    await settled(world)
-
-
-async def a_snapshot(world: World) -> None:
-    await world.created()
-    await world.do(snapshots.create(CreateSnapshot(name="before", instance="web")))
-    await settled(world)
-
-
-async def a_snapshot_far_away(world: World) -> None:
-    """The instance that it was taken of is gone: its host is not where the next one shall be."""
-    await a_snapshot(world)
-    await world.do(instance_delete.delete("web"))
-    await settled(world)
-    await world.add_host(2, "far")
-
-
-async def a_snapshot_and_another_region(world: World) -> None:
-    await a_snapshot(world)
-    await world.add_host(2, "far")
-
-
-async def an_instance_beside_a_snapshot_of_another_host(world: World) -> None:
-    await a_snapshot_far_away(world)
-    await world.accept_create(region="far")
-    await settled(world)
-
-
-async def a_volume_on_another_host(world: World) -> None:
-    """Its instance is gone, and the next one is where it is not."""
-    await an_attached_volume(world)
-    await world.do(instance_delete.delete("web"))
-    await settled(world)
-    await world.add_host(2)
-    await world.do(hosts.set_enabled("h1", False, None))
-    await world.accept_create()
-    await settled(world)
-
-
-async def a_subnet(world: World) -> None:
-    await world.created()
-    await world.do(networks.create_vpc(CreateVpc(name="net", cidr="10.9.0.0/16")))
-    await world.do(networks.create_subnet(CreateSubnet(name="sub", vpc="net", cidr="10.9.1.0/24")))
-
-
-async def a_place_in_a_subnet(world: World) -> None:
-    await a_subnet(world)
-    await world.do(networks.attach("web", "sub"))
-    await settled(world)
-
-
-async def everything(world: World) -> None:
-    """An instance with all that it can have."""
-    await an_attached_volume(world)
-    await world.do(floating_ips.create(CreateFloatingIp(name="ip", instance="web"), RANGES))
-    await settled(world)
-    await world.do(networks.create_vpc(CreateVpc(name="net", cidr="10.9.0.0/16")))
-    await world.do(networks.create_subnet(CreateSubnet(name="sub", vpc="net", cidr="10.9.1.0/24")))
-    await world.do(networks.attach("web", "sub"))
-    await settled(world)
-
-
-async def a_lost_host(world: World) -> None:
-    """With everything and a snapshot; its machine will never be seen again."""
-    await everything(world)
-    await world.do(snapshots.create(CreateSnapshot(name="before", instance="web")))
-    await settled(world)
-    await lose_host(world)
-
-
-async def lose_host(world: World) -> None:
-    world.bus.serve("host-1", nobody, nobody)()
-    await world.drivers.pop("host-1").close()
-    world.clock.advance(LOST_AFTER_S + 1)
-    await world.reconciler.mark_silent()
-
-
-async def nobody(request: Request | OpenConsole) -> Any:
-    raise AssertionError(f"nobody is there to be asked: {request}")
 
 
 def asking(use_case: Callable[[], instances.Any]) -> Accept:
@@ -269,6 +169,14 @@ async def has_two_vcpus(world: World) -> bool:
     return instance.spec.vcpus == 2
 
 
+def has(kind: str, count: int) -> Check:
+    async def check(world: World) -> bool:
+        made = await world.store.read().instances.page(ALL)
+        return [[d.kind for d in i.devices] for i in made] == [[kind] * count]
+
+    return check
+
+
 async def is_in_the_subnet(world: World) -> bool:
     return (await the_instance(world)).attachments != ()
 
@@ -294,36 +202,6 @@ async def there_is_no_host(world: World) -> bool:
 
 async def has_an_address(world: World) -> bool:
     return (await the_instance(world)).floating_ips != ()
-
-
-async def an_image(world: World) -> None:
-    await world.created()
-    source = ImageSource(kind=SourceKind.URL, location="https://example.com/a.qcow2")
-    await world.do(images.create(CreateImage(name="mine", source=source)))
-    await settled(world)
-
-
-async def a_disc(world: World) -> None:
-    await world.created()
-    await import_disc(world)
-
-
-async def import_disc(world: World) -> None:
-    source = ImageSource(kind=SourceKind.URL, location="https://example.com/a.iso")
-    await world.do(images.create(CreateImage(name="disc", kind=ImageKind.ISO, source=source)))
-    await settled(world)
-
-
-async def a_disc_beside_a_stopped_instance(world: World) -> None:
-    await a_disc(world)
-    await world.do(instances.power("web", Power(verb="stop")))
-    await settled(world)
-
-
-async def a_disc_in_the_drive(world: World) -> None:
-    await a_disc(world)
-    await world.do(instance_iso.attach("web", "disc"))
-    await settled(world)
 
 
 async def the_disc_is_in_the_drive(world: World) -> bool:
@@ -354,18 +232,13 @@ def resize() -> instances.Any:
     return instance_resize.resize("web", Resize(vcpus=2, disk_gib=9))
 
 
-def import_() -> instances.Any:
-    source = ImageSource(kind=SourceKind.URL, location="https://example.com/disk.raw")
-    return snapshots.import_(ImportSnapshot(name="came", source=source))
+def resize_to(plan: str) -> Accept:
+    return asking(lambda: instance_resize.resize("web", Resize(plan=plan)))
 
 
-async def an_imported_snapshot(world: World) -> None:
-    await world.do(import_())
-    await settled(world)
-
-
-async def nothing(world: World) -> None:
-    """An empty cloud."""
+async def create_with_two_cards(world: World) -> Operation:
+    _, operation = await world.accept_create(plan="two-cards")
+    return operation
 
 
 def snap() -> instances.Any:
@@ -450,6 +323,19 @@ SCENARIOS = {
     "detach a disc": Scenario(
         "instance.detach_iso", a_disc_in_the_drive, asking(lambda: instance_iso.detach("web")),
         the_drive_is_empty,
+    ),
+    "create with accelerators": Scenario(
+        "instance.create", nothing, create_with_two_cards, has(CARD, 2)
+    ),
+    "resize to more accelerators": Scenario(
+        "instance.resize", an_instance_with_a_card, resize_to("two-cards"), has(CARD, 2)
+    ),
+    "resize to other accelerators": Scenario(
+        "instance.resize", an_instance_with_a_card, resize_to("other-card"), has(OTHER_CARD, 1)
+    ),
+    "delete an instance with accelerators": Scenario(
+        "instance.delete", an_instance_with_a_card,
+        asking(lambda: instance_delete.delete("web")), there_is_no_instance, undone=False,
     ),
     "attach a network": Scenario(
         "network.attach", a_subnet, asking(lambda: networks.attach("web", "sub")),

@@ -27,7 +27,11 @@ from atoll.service import (
     snapshots,
     volumes,
 )
-from tests.operations.scenarios import everything, import_disc, settled
+from tests.operations.situations import (
+    everything,
+    import_disc,
+    settled,
+)
 from tests.support.consistent import assert_consistent
 from tests.support.world import RANGES, World
 
