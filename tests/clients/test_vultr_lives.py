@@ -13,7 +13,7 @@ from tests.api.keys import ED25519
 from tests.api.server import RunningCloud
 from tests.clients.stages import Stage, live, play
 from tests.e2e.guests import Login, kill_guests
-from tests.e2e.servers import ServerProcess
+from tests.e2e.servers import ServerProcess, own_addresses
 
 LIVES = ("libcloud_life.py", "python_client_life.py")
 
@@ -32,7 +32,8 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     if shutil.which("qemu-system-x86_64") is None:
         pytest.skip("QEMU is not installed: apt-get install qemu-system-x86 qemu-utils")
     state = tmp_path_factory.mktemp("cloud") / "state"
-    server = ServerProcess(state, "--driver", "qemu", "--vultr-per-second", "0")
+    options = ("--driver", "qemu", "--vultr-per-second", "0", *own_addresses())
+    server = ServerProcess(state, *options)
     server.start()
     login = Login(Path(tmp_path_factory.mktemp("login")))
     yield Stage(port=server.port, key=server.key, public_key=login.public_key, login=str(login.key))
