@@ -1,0 +1,16 @@
+"""Modules that are loaded at their first use, because importing this library should cost nothing.
+
+httpx2, jsonschema-rs and asyncio take longer to import than everything here; who only reads a
+document needs none of them.
+"""
+
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+
+class Lazily(ModuleType):
+    """Stands for a module, and asks the real one for everything."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self.__name__), name)
