@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from ocp_agent.limits import HISTORY_ITEMS, RECENT_CHANGES
+from ocp_agent.redaction import redacted, redacted_text
 from ocp_agent.session import context_in, headers_of
 
 AGENT_TYPE = "generic_agent"
@@ -21,7 +22,7 @@ OPEN_TO_SERVERS = ("current_goal", "context_summary", "error_context", "recent_c
 
 
 def now() -> str:
-    return datetime.now(timezone.utc).isoformat()
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def new_id() -> str:
@@ -62,16 +63,16 @@ class AgentContext(msgspec.Struct):
         result: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
+        self._touch()
         entry = {
-            "timestamp": now(),
+            "timestamp": self.last_updated,
             "action": action,
-            "api_endpoint": api_endpoint,
-            "result": result,
-            "metadata": dict(metadata or {}),
+            "api_endpoint": api_endpoint and redacted_text(api_endpoint),
+            "result": result and redacted_text(result),
+            "metadata": redacted(dict(metadata or {})),
         }
         self.history = [*self.history[1 - HISTORY_ITEMS :], entry]
         self.session["interaction_count"] += 1
-        self._touch()
 
     def set_error_context(self, error: str, file_path: str | None = None) -> None:
         self.error_context = error
@@ -93,8 +94,8 @@ class AgentContext(msgspec.Struct):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "AgentContext":
         """What it does not know it leaves out."""
-        known = set(cls.__struct_fields__)
-        return cls(**{name: value for name, value in data.items() if name in known})
+        known = {name: one for name, one in data.items() if name in cls.__struct_fields__}
+        return cls(**{**known, "history": redacted(known.get("history") or [])})
 
     def get_conversation_summary(self) -> str:
         parts = [
@@ -117,7 +118,7 @@ class AgentContext(msgspec.Struct):
         self, headers: Mapping[str, str], only: Collection[str] = OPEN_TO_SERVERS
     ) -> bool:
         """Takes over what a server changed, and says whether it did."""
-        found = context_in(headers) or {}
+        found = (context_in(headers) if only else None) or {}
         changed = False
         for name in OPEN_TO_SERVERS:
             value, ours = found.get(name), getattr(self, name)

@@ -28,4 +28,4 @@ TOOL_NAME_LONGEST = 64
 SESSION_BYTES = 8 * 1024
 HISTORY_ITEMS = 100
 RECENT_CHANGES = 10
-SCHEMA_NODES = 2_000
+SCHEMA_NODES = 1_000  # of what is shown of a tool's arguments, and of its answer

@@ -4,7 +4,7 @@ One rule for all that could be read by somebody else: context, logs, errors, dry
 """
 
 import re
-from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 HIDDEN = "***"
@@ -29,23 +29,27 @@ FORMS = re.compile(
 )
 
 
+@lru_cache(maxsize=4_096)
 def is_secret(name: str) -> bool:
     return bool(SECRET.search(name)) and not HARMLESS.search(name)
 
 
 def redacted(value: Any, depth: int = 0) -> Any:
     """A copy without what stands under a secret's name or looks like a secret."""
+    if isinstance(value, str):
+        return redacted_text(value)
     if depth > DEEPEST:
         return HIDDEN
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {
             key: HIDDEN if is_secret(str(key)) and one else redacted(one, depth + 1)
             for key, one in value.items()
         }
     if isinstance(value, list | tuple):
         return [redacted(one, depth + 1) for one in value]
-    return redacted_text(value) if isinstance(value, str) else value
+    return value
 
 
+@lru_cache(maxsize=256)
 def redacted_text(text: str) -> str:
     return FORMS.sub(HIDDEN, text)

@@ -42,6 +42,8 @@ class Request(msgspec.Struct, frozen=True):
 
     def with_headers(self, more: Mapping[str, str]) -> "Request":
         """The later ones win, whatever their letters' case."""
+        if not more:
+            return self
         named = {name.lower() for name in more}
         kept = {name: value for name, value in self.headers.items() if name.lower() not in named}
         return replace(self, headers={**kept, **more})

@@ -3,6 +3,7 @@
 A value: it may be kept after the connection is gone, and awaited, which gives itself.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,7 @@ from ocp_agent.errors import OCPError
 from ocp_agent.pending import Awaitable
 
 PAGE_OF_TEXT = 4_000
+CHARSET = re.compile(r"charset=\"?([\w.:-]+)")
 
 
 class HTTPStatusError(OCPError):
@@ -72,7 +74,6 @@ class Response(Awaitable, msgspec.Struct, frozen=True, eq=False, dict=True):
     is_dry_run: bool = False
     pages: Pages | None = None
     waited: Waited | None = None
-    encoding: str = "utf-8"
     first: "Response | None" = None  # before it was waited for
 
     @property
@@ -82,9 +83,17 @@ class Response(Awaitable, msgspec.Struct, frozen=True, eq=False, dict=True):
     def __bool__(self) -> bool:
         return self.ok
 
+    @property
+    def encoding(self) -> str:
+        found = CHARSET.search(self.headers.get("content-type", ""))
+        return found[1] if found else "utf-8"
+
     @cached_property
     def text(self) -> str:
-        return self.content.decode(self.encoding, "replace")
+        try:
+            return self.content.decode(self.encoding, "replace")
+        except LookupError:  # it says an encoding that there is not
+            return self.content.decode("utf-8", "replace")
 
     def json(self) -> Any:
         """Raises ValueError where it is none, as with requests."""

@@ -32,7 +32,7 @@ NUMBERS = {"exclusiveMaximum", "exclusiveMinimum", "maximum", "minimum", "multip
 TEXTS = {"description", "format", "pattern", "title"}
 # They would make a definition another base for the references in it.
 BASES = {"$anchor", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$schema", "definitions", "id"}
-DEPTHS = (32, 16, 8, 6, 5, 4, 3, 2, 1, 0)
+DEEPEST = 32  # references within references that are written out
 ALIASES_LONGEST = 1_000  # references that lead to nothing but a reference
 
 
@@ -167,12 +167,17 @@ class Schemas:
             value = {**value, **beside} if isinstance(value, dict) else {}
         return {}
 
-    def shown(self, schema: Any) -> Schema:
-        """Written out as deep as fits."""
-        for depth in DEPTHS:
-            found = self._build(schema, depth, None, inner=False)
-            if found.nodes <= SCHEMA_NODES:
+    def shown(self, schema: Any, nodes: int = SCHEMA_NODES) -> Schema:
+        """Written out as deep as fits. Goes deeper step by step, so that what would explode is
+        never made."""
+        found = self._build(schema, 0, None, inner=False)
+        for depth in range(1, DEEPEST + 1):
+            if found.is_whole:
                 break
+            deeper = self._build(schema, depth, None, inner=False)
+            if deeper.nodes > nodes:
+                break
+            found = deeper
         return found.schema
 
     def checked(self, schema: Any, definitions: dict[str, Schema]) -> Schema:

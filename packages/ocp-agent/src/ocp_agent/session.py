@@ -8,7 +8,8 @@ import binascii
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -31,11 +32,12 @@ GOAL, USER, WORKSPACE = "OCP-Current-Goal", "OCP-User", "OCP-Workspace"
 OCP_VERSION = "OCP-Version"
 EVERY = (CONTEXT_ID, SESSION, AGENT_TYPE, OCP_VERSION, GOAL, USER, WORKSPACE)
 LONGEST = {GOAL: 256, USER: 64, WORKSPACE: 128}
+NO_IDENTIFIER = re.compile(r"[^a-zA-Z0-9_.-]")
 COMPRESSED = "gzip:"
 COMPRESSED_FROM = 1_000
 COMPRESSION = 1  # a few KB once a call: the speed of it matters more than the last percent
 DECODED_LARGEST = 1024 * 1024
-HISTORY_SENT = 20
+HISTORY_SENT = 4  # so that what is sent is seldom long enough to be compressed
 TEXT_LONGEST = 1_000
 OF_THE_API = "api"  # whose call it was, in an interaction's metadata
 # What may go, in this order, when a context does not fit.
@@ -48,9 +50,9 @@ def headers_of(
 ) -> dict[str, str]:
     """`api_name`: the API that it goes to, whose calls are told."""
     headers = {
-        CONTEXT_ID: cleaned(context["context_id"], r"[^a-zA-Z0-9-]", 64),
+        CONTEXT_ID: cleaned(context["context_id"], 64),
         SESSION: session_of(context, api_name, compress=compress),
-        AGENT_TYPE: cleaned(context["agent_type"], r"[^a-zA-Z0-9_.-]", 128),
+        AGENT_TYPE: cleaned(context["agent_type"], 128),
         OCP_VERSION: VERSION,
     }
     beside = {GOAL: "current_goal", USER: "user", WORKSPACE: "workspace"}
@@ -76,26 +78,33 @@ def context_in(headers: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 def session_of(context: Mapping[str, Any], api_name: str | None, *, compress: bool) -> str:
-    """Encoded in at most 8 KB: what is least needed goes first, the oldest calls before all."""
-    history = [one for one in context["history"] if is_told(one, api_name)]
-    specs = {name: url for name, url in context["api_specs"].items() if name == api_name}
-    told = {**context, "history": history[-HISTORY_SENT:], "api_specs": specs}
-    shown = {name: short(value) for name, value in redacted(told).items()}
+    """Encoded in at most 8 KB: what is needed least goes first."""
+    shown = {
+        name: shown_text(value) if isinstance(value, str) else redacted(value)
+        for name, value in context.items()
+        if value and name not in {"history", "api_specs"}
+    }
+    shown["history"] = last_told(context["history"], api_name)
+    if url := context["api_specs"].get(api_name):
+        shown["api_specs"] = {api_name: url}
     for name in (*DISPENSABLE, ""):
         encoded = encoded_session(shown, compress=compress)
-        while len(encoded) > SESSION_BYTES and name == "history" and shown["history"]:
-            shown["history"] = shown["history"][len(shown["history"]) // 2 + 1 :]
-            encoded = encoded_session(shown, compress=compress)
         if len(encoded) <= SESSION_BYTES:
             return encoded
-        if name:
-            shown[name] = type(shown[name])() if isinstance(shown[name], list | dict) else None
+        shown.pop(name, None)
     return encoded_session({name: shown[name] for name in NEEDED}, compress=True)
 
 
-def is_told(interaction: Mapping[str, Any], api_name: str | None) -> bool:
-    of_api = (interaction.get("metadata") or {}).get(OF_THE_API)
-    return of_api is None or of_api == api_name
+def last_told(history: Sequence[Mapping[str, Any]], api_name: str | None) -> list[Any]:
+    """The last calls, which were redacted when they came in."""
+    told: list[Any] = []
+    for one in reversed(history):
+        metadata = one.get("metadata") or {}
+        if metadata.get(OF_THE_API) in {None, api_name}:
+            told.append({**one, "metadata": {k: v for k, v in metadata.items() if k != OF_THE_API}})
+            if len(told) == HISTORY_SENT:
+                break
+    return told[::-1]
 
 
 def encoded_session(shown: Mapping[str, Any], *, compress: bool) -> str:
@@ -117,14 +126,17 @@ def inflated(data: bytes) -> bytes:
     return text
 
 
-def short(value: Any) -> Any:
-    return value[:TEXT_LONGEST] if isinstance(value, str) else value
+@lru_cache(maxsize=256)
+def shown_text(text: str) -> str:
+    return redacted_text(text[:TEXT_LONGEST])
 
 
-def cleaned(text: str, forbidden: str, longest: int) -> str:
-    return re.sub(forbidden, "-", text)[:longest] or "-"
+@lru_cache(maxsize=256)
+def cleaned(text: str, longest: int) -> str:
+    return NO_IDENTIFIER.sub("-", text)[:longest] or "-"
 
 
+@lru_cache(maxsize=256)
 def short_line(text: str, longest: int) -> str:
     """What is no ASCII percent-encoded; cut, but never within an escape or a character."""
     line = header_value(text).strip()

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from ocp_agent.document import Document
+from ocp_agent.limits import SCHEMA_NODES
 from ocp_agent.pending import Awaitable
 from ocp_agent.schemas import Schema, Schemas
 from ocp_agent.shapes import Parameter, Shape, entry_of, shape_of_entries
@@ -58,10 +59,16 @@ class OCPTool:
         return self._find_shape()
 
     @cached_property
+    def _shown(self) -> dict[str, Schema]:
+        """The parameters' schemas, which share what may be shown of a tool."""
+        each = SCHEMA_NODES // max(len(self.shape.parameters), 1)
+        return {one.key: self.schemas.shown(one.schema, each) for one in self.shape.parameters}
+
+    @cached_property
     def parameters(self) -> dict[str, dict[str, Any]]:
         """Each key with `description`, `required`, `location`, `type` and what else is known."""
         return {
-            one.key: entry_of(one, self.schemas.shown(one.schema), self.shape.body)
+            one.key: entry_of(one, self._shown[one.key], self.shape.body)
             for one in self.shape.parameters
         }
 
@@ -77,7 +84,7 @@ class OCPTool:
         return {"type": "object", "properties": properties, "required": required}
 
     def _shown_to_models(self, parameter: Parameter) -> Schema:
-        schema = self.schemas.shown(parameter.schema)
+        schema = self._shown[parameter.key]
         return {**schema, "description": parameter.description} if parameter.description else schema
 
     @property
@@ -134,7 +141,7 @@ class OCPAPISpec(Awaitable, msgspec.Struct, dict=True):
     def tool_of(self) -> dict[str, OCPTool]:
         return {tool.name: tool for tool in self.tools}
 
-    @property
+    @cached_property
     def wants_context(self) -> bool:
         """Not where the document says that the API is none of the protocol's."""
         info = self.document.get("info")

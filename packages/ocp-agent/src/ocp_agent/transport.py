@@ -4,7 +4,7 @@ The only module that opens connections for calls. It knows nothing of tools and 
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from threading import Event, Lock
 from typing import TYPE_CHECKING
@@ -36,6 +36,13 @@ REFUSED = 429  # the server says itself that it did nothing
 UNWELL = frozenset({502, 503, 504})
 MOVED = frozenset({301, 302, 303, 307, 308})
 MOVED_WITH_ITS_METHOD = frozenset({307, 308})
+# The client's own building of a request costs as much again as all that this library does.
+USUAL_HEADERS = {
+    "Accept": "*/*",
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": "ocp-agent",
+    "Connection": "keep-alive",
+}
 TO_ANY_HOST = frozenset({"accept", "user-agent"})
 
 
@@ -44,6 +51,8 @@ class Transport:
         self.limits = limits
         self._client: httpx2.Client | None = None
         self._lock = Lock()
+        one = limits.timeout_s
+        self._extensions = {"timeout": {"connect": one, "read": one, "write": one, "pool": one}}
 
     @property
     def client(self) -> "httpx2.Client":
@@ -110,24 +119,24 @@ class Transport:
 
     def _once(self, request: Request) -> Response:
         began = time.perf_counter()
-        built = self.client.build_request(
-            request.method, request.url, headers=request.headers, content=request.content,
-            files=request.files,
+        headers = {**USUAL_HEADERS, **request.headers}
+        built = httpx2.Request(
+            request.method, request.url, headers=headers, content=request.content,
+            files=request.files, extensions=self._extensions,
         )  # fmt: skip
         answer = self.client.send(built, stream=True)
         try:
-            content = b"".join(bounded(answer.iter_bytes(), self.limits.response_bytes))
+            content = bounded(answer, self.limits.response_bytes)
         finally:
             answer.close()
         return Response(
             status_code=answer.status_code,
-            headers=CaseInsensitive(answer.headers),
+            headers=headers_in(answer.headers.raw),
             content=content,
             url=str(answer.url),
             reason=answer.reason_phrase,
             method=request.method,
             elapsed_s=time.perf_counter() - began,
-            encoding=answer.charset_encoding or "utf-8",
         )
 
 
@@ -135,13 +144,27 @@ class Abandoned(Exception):
     """Nobody waits for the answer any more."""
 
 
-def bounded(chunks: Iterator[bytes], largest: int) -> Iterator[bytes]:
-    total = 0
-    for chunk in chunks:
+def bounded(answer: "httpx2.Response", largest: int) -> bytes:
+    """Its content, uncompressed; read in pieces where it may turn out to be more than is said."""
+    said = answer.headers.get("content-length", "")
+    if said.isdecimal() and int(said) <= largest and "content-encoding" not in answer.headers:
+        return answer.read()
+    total, chunks = 0, []
+    for chunk in answer.iter_bytes():
         total += len(chunk)
         if total > largest:
             raise ResponseTooLarge(largest)
-        yield chunk
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def headers_in(raw: Iterable[tuple[bytes, bytes]]) -> CaseInsensitive:
+    """Those that come several times are put together."""
+    found = CaseInsensitive()
+    for name, value in raw:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
 
 
 def redirected(request: Request, response: Response) -> Request | None:
