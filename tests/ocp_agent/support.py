@@ -85,6 +85,7 @@ class Shop:
                 return Response(json.dumps(this[1]), this[0], content_type="application/json")
             return this if isinstance(this, Response) else this(request)
 
+        self.server.clear_all_handlers()
         self.server.expect_request(EVERY_PATH).respond_with_handler(handle)
 
     @property

@@ -87,15 +87,15 @@ class OCPSchemaDiscovery:
         return read_document(self._bytes_of(where))
 
     def _bytes_of(self, where: str) -> bytes:
-        url = urlsplit(where)
         try:
+            url = urlsplit(where)
             if url.scheme in {"http", "https"}:
                 answer = httpx2.get(where, timeout=self._timeout_s, follow_redirects=True)
                 answer.raise_for_status()
                 return answer.content
             path = unquote(url.path) if url.scheme == "file" else where
             return Path(path).expanduser().read_bytes()
-        except (OSError, httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except (OSError, ValueError, httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise SchemaDiscoveryError(f"The document {where} cannot be read: {error}") from error
 
     def get_tools_by_tag(self, api_spec: OCPAPISpec, tag: str) -> list[OCPTool]:
