@@ -24,6 +24,7 @@ from ocp_agent.names import OperationKey
 from ocp_agent.pending import Worker
 from ocp_agent.redaction import redacted_text
 from ocp_agent.registry import OCPRegistry
+from ocp_agent.requests import combined
 from ocp_agent.response import Response
 from ocp_agent.search import search
 from ocp_agent.session import OF_THE_API
@@ -176,7 +177,7 @@ class OCPAgent:
             spec, tool = self._tool(tool_name, api_name)
             access = self._access.get(spec.name or "", Access())
             access = Access(
-                {**access.headers, **(headers or {})},
+                combined(access.headers, headers or {}),
                 access.credentials if auth is None else auth,
             )
             call = Call(spec, tool, access, self.context, next(self._numbers))

@@ -66,6 +66,7 @@ class Checker:
         # What models make of `instance-id`: instance_id.
         self.by_letters = {OTHER_LETTERS.sub("_", key): key for key in self.by_key}
         self.key_of = {(one.location, one.name): one.key for one in self.shape.parameters}
+        self.places = {one.location for one in self.shape.parameters} - {"body"}
         self.validator = compiled(schema_of(tool))
 
     def sort(self, given: Mapping[str, Any]) -> tuple[Arguments, list[ArgumentError]]:
@@ -90,7 +91,7 @@ class Checker:
         return f"; did you mean '{near[0]}'?" if near else ""
 
     def errors_in(self, arguments: Arguments) -> list[ArgumentError]:
-        instance: dict[str, Any] = dict(arguments.places)
+        instance: dict[str, Any] = {**{place: {} for place in self.places}, **arguments.places}
         body = self.shape.body
         if body is not None and (arguments.body or body.required or self.needs_body()):
             instance["body"] = arguments.body.get(ALONE) if body.is_alone else arguments.body

@@ -32,6 +32,12 @@ OCTETS = "application/octet-stream"
 Pairs = list[tuple[str, str]]
 
 
+def combined(headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """The later ones win, whatever their letters' case."""
+    named = {name.lower() for name in more}
+    return {**{name: one for name, one in headers.items() if name.lower() not in named}, **more}
+
+
 class Request(msgspec.Struct, frozen=True):
     method: str
     url: str
@@ -41,12 +47,7 @@ class Request(msgspec.Struct, frozen=True):
     files: list[tuple[str, Any]] | None = None  # then the content is made when it is sent
 
     def with_headers(self, more: Mapping[str, str]) -> "Request":
-        """The later ones win, whatever their letters' case."""
-        if not more:
-            return self
-        named = {name.lower() for name in more}
-        kept = {name: value for name, value in self.headers.items() if name.lower() not in named}
-        return replace(self, headers={**kept, **more})
+        return replace(self, headers=combined(self.headers, more)) if more else self
 
     def with_query(self, pairs: Pairs) -> "Request":
         if not pairs:

@@ -43,6 +43,7 @@ class CachedAPI(msgspec.Struct):
     name: str
     cached_at: float
     source: str  # the URL or path, or the registry's name for it
+    source_state: str  # of a file, when it was read
     kind: str  # openapi, or registry
     document: msgspec.Raw
     names: dict[str, str]  # `POST /snapshots` to createSnapshot
@@ -75,6 +76,7 @@ class OCPStorage:
             name=name,
             cached_at=time.time(),
             source=source,
+            source_state=file_state(source),
             kind=kind,
             document=msgspec.Raw(spec.document.data),
             names={f"{tool.method} {tool.path}": tool.name for tool in spec.tools},
@@ -90,6 +92,8 @@ class OCPStorage:
         if cached is None or (source is not None and cached.source != source):
             return None
         if max_age_days is not None and time.time() - cached.cached_at > max_age_days * DAY_S:
+            return None
+        if cached.source_state != file_state(cached.source):
             return None
         try:
             return self._spec_of(cached)
@@ -161,6 +165,15 @@ class OCPStorage:
         for path in paths[keep_recent:]:
             path.unlink(missing_ok=True)
         return len(paths[keep_recent:])
+
+
+def file_state(source: str) -> str:
+    """Changes with the file, if it is one; what is elsewhere is as old as its age says."""
+    try:
+        found = None if "://" in source else Path(source).expanduser().stat()
+    except (OSError, ValueError):
+        return ""
+    return "" if found is None else f"{found.st_mtime_ns}-{found.st_size}"
 
 
 def files_in(folder: Path) -> list[Path]:
