@@ -92,6 +92,7 @@ def test_files_are_sent_and_text_never_names_one(httpserver: HTTPServer, tmp_pat
     sent = {name: file.read() for name, file in request.files.items()}
     assert sent == {"a": b"one", "b": b"two", "c": b"three"}
     assert request.form["note"] == str(tmp_path / "secret.txt")
+    request.close()
 
 
 def test_bytes_are_sent_as_they_are(httpserver: HTTPServer, tmp_path: Path) -> None:

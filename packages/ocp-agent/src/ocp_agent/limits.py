@@ -13,7 +13,7 @@ class Limits(msgspec.Struct, frozen=True):
     redirects: int = 5
 
     wait_s: float = 600.0
-    poll_first_s: float = 1.0
+    poll_first_s: float = 0.5
     poll_longest_s: float = 10.0
 
     pages: int = 20
