@@ -8,7 +8,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from ocp_agent import InvalidArguments
-from tests.ocp_agent.support import TEXT, Json, Shop, body, fields, one_operation, target
+from tests.ocp_agent.support import TEXT, Json, Shop, body, fields, one_operation, reference, target
 
 NUMBERS: Json = {"type": "array", "items": {"type": "integer"}}
 OBJECT: Json = {"type": "object"}
@@ -139,9 +139,12 @@ def test_of_alternatives_one_has_to_be_met(httpserver: HTTPServer, tmp_path: Pat
 def test_null_is_allowed_where_the_document_of_any_version_says_so(
     httpserver: HTTPServer, tmp_path: Path
 ) -> None:
-    old = fields(a={"type": "string", "nullable": True, "enum": ["x"]}, b={"type": "string"})
+    nothing = {**reference("Name"), "nullable": True}
+    old = fields(a={"type": "string", "nullable": True, "enum": ["x"]}, b=TEXT, c=nothing)
     said = one_operation("/x", requestBody=body(old))
-    assert called(said, {"a": None}, httpserver, tmp_path).json == {"a": None}
+    said["components"] = {"schemas": {"Name": TEXT}}
+    given = {"a": None, "c": None}
+    assert called(said, given, httpserver, tmp_path).json == given
     with pytest.raises(InvalidArguments, match="b: "):
         called(said, {"b": None}, httpserver, tmp_path)
 

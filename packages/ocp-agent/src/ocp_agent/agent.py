@@ -101,7 +101,7 @@ class OCPAgent:
 
     def _found(self, name: str, source: str, is_document: bool, max_age_days: float) -> OCPAPISpec:
         wants_new = max_age_days <= 0
-        if wants_new:
+        if wants_new or "://" not in source:  # a file may be another one today
             self.discovery.cached_specs.pop(source, None)
         if self.storage is not None and not wants_new:
             cached = self.storage.get_cached_api(name, max_age_days, source=source)

@@ -89,14 +89,12 @@ class Call(msgspec.Struct, frozen=True):
         return base_url
 
     def _entered(self, request: Request) -> tuple[Request, frozenset[str]]:
-        """With registered headers, credentials and context; and which headers nobody may see."""
-        request = request.with_headers(self.access.headers)
-        given = {name.lower() for name in self.access.headers}
-        credentials = None if "authorization" in given else self.access.credentials
-        signed, secret = sign(request, self.spec, self.tool, credentials)
+        """With credentials, given headers and context; and which headers nobody may see."""
+        signed, secret = sign(request, self.spec, self.tool, self.access.credentials)
+        whole = signed.with_headers(self.access.headers)
         if self.spec.wants_context:
-            signed = signed.with_headers(headers_of(asdict(self.context), self.spec.name))
-        return signed, secret | given
+            whole = whole.with_headers(headers_of(asdict(self.context), self.spec.name))
+        return whole, secret | {name.lower() for name in self.access.headers}
 
     def _idempotency_key(self, arguments: Arguments) -> dict[str, str] | None:
         """For tools that take one, where the caller gave none: of this call, and no other."""

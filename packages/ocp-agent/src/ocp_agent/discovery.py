@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from ocp_agent.document import Branch, Document, branch_of, read_document
 from ocp_agent.errors import SchemaDiscoveryError
 from ocp_agent.lazily import Lazily
+from ocp_agent.limits import DOCUMENT_BYTES
 from ocp_agent.names import OperationKey, plain_name, unique_names
 from ocp_agent.pages import documentation_of
 from ocp_agent.parameters import security_of, server_of, shape_of
@@ -90,13 +91,22 @@ class OCPSchemaDiscovery:
         try:
             url = urlsplit(where)
             if url.scheme in {"http", "https"}:
-                answer = httpx2.get(where, timeout=self._timeout_s, follow_redirects=True)
-                answer.raise_for_status()
-                return answer.content
+                return self._fetched(where)
             path = unquote(url.path) if url.scheme == "file" else where
             return Path(path).expanduser().read_bytes()
         except (OSError, ValueError, httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise SchemaDiscoveryError(f"The document {where} cannot be read: {error}") from error
+
+    def _fetched(self, url: str) -> bytes:
+        """As much as a document may have, and one byte more, for which it is refused."""
+        with httpx2.stream("GET", url, timeout=self._timeout_s, follow_redirects=True) as answer:
+            answer.raise_for_status()
+            content = bytearray()
+            for chunk in answer.iter_bytes():
+                content += chunk
+                if len(content) > DOCUMENT_BYTES:
+                    break
+        return bytes(content)
 
     def get_tools_by_tag(self, api_spec: OCPAPISpec, tag: str) -> list[OCPTool]:
         return [tool for tool in api_spec.tools if tag in tool.tags]

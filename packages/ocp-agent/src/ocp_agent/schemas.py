@@ -69,17 +69,19 @@ def mended(key: str, value: Any) -> Any:
 def rebuilt(
     schema: Any, reference: Callable[[str], Schema], finish: Callable[[Schema], Schema]
 ) -> Schema:
-    """A sound copy: `reference` in the place of every `$ref`, every other node finished."""
+    """A sound copy, every node finished: what a `$ref` leads to, and what stands beside it."""
     if schema is False:
         return {"not": {}}
     if not isinstance(schema, dict):
         return {}
-    if isinstance(pointer := schema.get("$ref"), str):
-        beside = {key: value for key, value in schema.items() if key != "$ref"}
-        found = reference(pointer)
-        return {**found, **rebuilt(beside, reference, finish)} if beside else found
     built: Schema = {}
+    if isinstance(pointer := schema.get("$ref"), str):
+        if len(schema) == 1:
+            return reference(pointer)
+        built |= reference(pointer)
     for key, value in schema.items():
+        if key == "$ref":
+            continue
         if key in NAMED_BELOW and isinstance(value, dict):
             built[key] = {name: rebuilt(one, reference, finish) for name, one in value.items()}
         elif key in LIST_BELOW and isinstance(value, list) and value:

@@ -70,9 +70,15 @@ def weighted_words(tool: "OCPTool") -> Iterable[str]:
     yield from words_of(tool.path)
 
 
+@lru_cache(maxsize=8)
+def index_of(tools: tuple["OCPTool", ...]) -> Index:
+    """Kept for the next query."""
+    return Index(tools)
+
+
 def search(tools: Sequence["OCPTool"], query: str) -> list["OCPTool"]:
     """The best first; those that hold the query as it stands after those that hold its words."""
-    ranked = Index(tools).ranked(query)
+    ranked = index_of(tuple(tools)).ranked(query)
     text = query.lower()
     literal = [t for t in tools if text in t.name.lower() or text in t.description.lower()]
     return list({id(tool): tool for tool in [*ranked, *literal]}.values())

@@ -56,7 +56,8 @@ class Waiter:
     ) -> None:  # fmt: skip
         self.spec, self.tool, self.request = spec, tool, request
         self.ask, self.limits, self.stop = ask, limits, stop
-        self.base_url = request.url[: request.url.find(filled_path(tool, request))]
+        address = request.url.partition("?")[0].rstrip("/")
+        self.base_url = address.removesuffix(filled_path(tool, request))
 
     def wait(self, first: Response) -> Response:
         """The last answer: of the resource where it can be asked, else of the operation."""
@@ -136,7 +137,7 @@ class Waiter:
 
 def filled_path(tool: OCPTool, request: Request) -> str:
     """The tool's path as the request has it: as many segments from the end."""
-    path = request.url.partition("?")[0]
+    path = request.url.partition("?")[0].rstrip("/")
     segments = tool.path.strip("/").split("/")
     return "/" + "/".join(path.split("/")[-len(segments) :])
 
