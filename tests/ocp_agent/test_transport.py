@@ -1,17 +1,16 @@
 """Repeated where that is safe, redirected where nothing leaks, bounded."""
 
 import gzip
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
 
-import httpx2
 import msgspec
 import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from ocp_agent import OCPAgent, ResponseTooLarge
+from ocp_agent import OCPAgent, ResponseTooLarge, transport
 from tests.ocp_agent.support import FAST, TEXT, Json, Shop, body, fields, one_operation
 
 KEY = {"name": "Idempotency-Key", "in": "header", "schema": TEXT}
@@ -44,7 +43,7 @@ def test_what_was_refused_for_being_too_much_is_repeated(
     httpserver: HTTPServer, tmp_path: Path
 ) -> None:
     shop = shop_with("post", httpserver, tmp_path)
-    soon = format_datetime(datetime.now(UTC) - timedelta(seconds=5))
+    soon = format_datetime(datetime.now(timezone.utc) - timedelta(seconds=5))
     shop.answers(Response("", 429, headers={"Retry-After": soon}), OK)
     assert shop.agent.call_tool("it").attempts == 2
 
@@ -75,7 +74,7 @@ def test_a_server_that_is_not_there_is_tried_again_and_then_raises(tmp_path: Pat
     (tmp_path / "a.json").write_bytes(msgspec.json.encode(one_operation("/things")))
     agent = OCPAgent(limits=FAST)
     agent.register_api("a", str(tmp_path / "a.json"), "http://127.0.0.1:1")
-    with pytest.raises(httpx2.ConnectError):
+    with pytest.raises(transport.httpx2.ConnectError):
         agent.call_tool("it")
 
 

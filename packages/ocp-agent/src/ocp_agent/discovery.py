@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from ocp_agent.document import Branch, Document, branch_of, read_document
 from ocp_agent.errors import SchemaDiscoveryError
-from ocp_agent.lazily import Lazily
+from ocp_agent.lazily import HTTPX, Lazily
 from ocp_agent.limits import DOCUMENT_BYTES
 from ocp_agent.names import OperationKey, plain_name, unique_names
 from ocp_agent.pages import documentation_of
@@ -30,7 +30,7 @@ from ocp_agent.tools import Found, OCPAPISpec, OCPTool
 if TYPE_CHECKING:
     import httpx2
 else:
-    httpx2 = Lazily("httpx2")
+    httpx2 = Lazily(HTTPX)
 
 METHODS = ("get", "post", "put", "patch", "delete", "query")
 UNTITLED, UNVERSIONED = "Unknown API", "1.0.0"

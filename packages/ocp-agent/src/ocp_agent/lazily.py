@@ -4,9 +4,13 @@ httpx2, jsonschema-rs and asyncio take longer to import than everything here; wh
 document needs none of them.
 """
 
+import sys
 from importlib import import_module
 from types import ModuleType
 from typing import Any
+
+# One library under two names: the first is gone on with, the second runs on Python 3.10.
+HTTPX = "httpx2" if sys.version_info >= (3, 11) else "httpx"
 
 
 class Lazily(ModuleType):

@@ -14,14 +14,14 @@ from msgspec.structs import replace
 
 from ocp_agent.document import Document, read_document
 from ocp_agent.errors import APINotFound, RegistryUnavailable, SchemaDiscoveryError
-from ocp_agent.lazily import Lazily
+from ocp_agent.lazily import HTTPX, Lazily
 from ocp_agent.raw import dict_at, list_at, text_at
 from ocp_agent.tools import OCPAPISpec, OCPTool
 
 if TYPE_CHECKING:
     import httpx2
 else:
-    httpx2 = Lazily("httpx2")
+    httpx2 = Lazily(HTTPX)
 
 PUBLIC = "https://opencontextprotocol.io/api/v1"
 ENVIRONMENT = "OCP_REGISTRY_URL"

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from msgspec.structs import replace
 
 from ocp_agent.errors import ResponseTooLarge
-from ocp_agent.lazily import Lazily
+from ocp_agent.lazily import HTTPX, Lazily
 from ocp_agent.limits import Limits
 from ocp_agent.requests import Request
 from ocp_agent.response import CaseInsensitive, Response
@@ -28,7 +28,7 @@ else:
     random = Lazily("random")
     email_utils = Lazily("email.utils")
     cookiejar = Lazily("http.cookiejar")
-    httpx2 = Lazily("httpx2")
+    httpx2 = Lazily(HTTPX)
 
 # Carried out twice they do what they do once.
 REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "QUERY", "PUT", "DELETE"})
