@@ -7,11 +7,13 @@ import asyncio
 import functools
 import gc
 import itertools
+import json
 import os
 import secrets
 import socket
 import sys
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -23,10 +25,12 @@ from atoll.agent.agent import Agent
 from atoll.api import docs
 from atoll.api.asgi import HTML, JSON, Front, Page, pages_in
 from atoll.api.documents import encode
-from atoll.api.http import Guard
+from atoll.api.http import Face, Guard
 from atoll.api.limits import Limiter
 from atoll.api.native import app as native
 from atoll.api.native import consoles, openapi
+from atoll.api.registry import app as registry
+from atoll.api.registry.shelf import Own
 from atoll.api.vultr import app as vultr
 from atoll.api.vultr import catalogue as vultr_catalogue
 from atoll.bus.inprocess import InProcessBus
@@ -196,29 +200,46 @@ def front_of(cloud: Cloud) -> Front:
         keys=cloud.keys, passwords=cloud.passwords, secret=lambda: secrets.token_bytes(KEY_BYTES),
         ranges=cloud.ranges, recoverable_s=cloud.settings.recoverable_s, faults=cloud.faults,
     )  # fmt: skip
-    settings = cloud.settings
-    names = vultr_catalogue.read(settings.vultr_catalogue or vultr_catalogue.PACKAGED)
-    faces = [native.face(services), vultr.face(services, names, settings.vultr_per_second)]
+    dialects = dialects_of(services, cloud.settings)
+    own = {name: own for name, (_, own) in dialects.items()}
+    faces = [*(face for face, _ in dialects.values()), registry.face(services, own)]
     limiter = Limiter()
     guards = [
-        (face.prefix, Guard(face, cloud.keys, limiter, cloud.clock, cloud.ids)) for face in faces
+        (prefix, Guard(face, cloud.keys, limiter, cloud.clock, cloud.ids))
+        for face in faces
+        for prefix in face.prefixes
     ]
-    native_app = faces[0].app
-
-    @functools.cache
-    def document() -> bytes:
-        return encode(openapi.native_document(native_app))
 
     @functools.cache
     def page() -> bytes:
-        return docs.page(openapi.native_document(native_app))
+        return docs.page(json.loads(own["atoll"].document()))
 
     pages = {
-        "/openapi.json": Page(JSON, document), "/docs": Page(HTML, page), "/": Page(HTML, page),
-        **pages_in(CONSOLE, "/console"),
+        "/openapi.json": Page(JSON, own["atoll"].document), "/docs": Page(HTML, page),
+        "/": Page(HTML, page), **pages_in(CONSOLE, "/console"),
     }  # fmt: skip
     sockets = {consoles.SOCKET_PATH: consoles.ConsoleSocket(services)}
     return Front(guards, pages, sockets, lambda: cloud.ready, cloud.start, cloud.stop)
+
+
+def native_document(app: Any) -> bytes:
+    return encode(openapi.native_document(app))
+
+
+def dialects_of(services: Services, settings: Settings) -> dict[str, tuple[Face, Own]]:
+    """By the names that the registry knows them by. A document is made when it is first asked
+    for."""
+    names = vultr_catalogue.read(settings.vultr_catalogue or vultr_catalogue.PACKAGED)
+    every = {
+        "atoll": ("Atoll", native.face(services), native_document),
+        "vultr": (
+            "Vultr", vultr.face(services, names, settings.vultr_per_second), vultr.document_of
+        ),
+    }  # fmt: skip
+    return {
+        name: (face, Own(name, called, face.server, functools.cache(partial(document, face.app))))
+        for name, (called, face, document) in every.items()
+    }
 
 
 def websocket_protocol(**options: Any) -> asyncio.Protocol:

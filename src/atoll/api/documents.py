@@ -14,10 +14,14 @@ Complete = Callable[[str, str, dict[str, Any]], None]
 
 
 def document_of(
-    app: Any, info: dict[str, Any], schemes: dict[str, Any], complete: Complete
+    app: Any,
+    info: dict[str, Any],
+    schemes: dict[str, Any],
+    complete: Complete,
+    server: str = "",
 ) -> dict[str, Any]:
     """`complete` is given each operation, with its path and method. Any of the `schemes` lets a
-    caller in."""
+    caller in. The paths are below `server`, as in the documents of vendors."""
     assert isinstance(app, Litestar), "a dialect is an application of its own"
     document: dict[str, Any] = json.loads(json.dumps(app.openapi_schema.to_schema()))
     document["info"] = info
@@ -25,6 +29,8 @@ def document_of(
     components.setdefault("securitySchemes", {}).update(schemes)
     document["security"] = [{name: []} for name in schemes]
     components.setdefault("schemas", {}).update(body_schemas(app))
+    document["servers"] = [{"url": server or "/"}]
+    document["paths"] = {p.removeprefix(server): item for p, item in document["paths"].items()}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             operation["responses"].get("204", {}).pop("content", None)

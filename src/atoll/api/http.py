@@ -42,16 +42,18 @@ class Refusal:
 class Face:
     """What a dialect tells its guard. `secret_of` finds the key's text in the headers; `is_public`
     needs no key; `is_free` is not charged. `per_second` requests of any one key are served in this
-    dialect, 0 for as many as the key's own limits allow."""
+    dialect, 0 for as many as the key's own limits allow. `server` is the path that the paths of its
+    OpenAPI document are below."""
 
     name: str
-    prefix: str
+    prefixes: tuple[str, ...]
     app: ASGIApp
     secret_of: Callable[[Headers], str | None]
     refuse: Callable[[AtollError], Refusal]
     is_public: Callable[[str, str], bool]
     is_free: Callable[[str, str], bool]
     per_second: int = 0
+    server: str = ""
 
 
 class Guard:

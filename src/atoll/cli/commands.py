@@ -29,6 +29,7 @@ COMMANDS = (
     Command("operation", "atoll.cli.operations:app", "what is carried out, and what became of it"),
     Command("events", "atoll.cli.events:events", "what happened, and what happens"),
     Command("webhook", "atoll.cli.webhooks:app", "who else is told what happens"),
+    Command("registry", "atoll.cli.registry:app", "APIs as tools for software agents"),
     Command("type", "atoll.cli.types:app", "the sizes of instances"),
     Command("region", "atoll.cli.regions:app", "where instances can be"),
     Command("host", "atoll.cli.hosts:app", "the machines that run guests"),

@@ -189,3 +189,14 @@ class CreateApiKey(msgspec.Struct, frozen=True, kw_only=True):
     project: str | None = None
     limit_class: str | None = None
     expires_at_ms: int | None = None
+
+
+class AddApi(msgspec.Struct, frozen=True, kw_only=True):
+    """`document` is an OpenAPI document, JSON or YAML, whose own server counts without a
+    `base_url`."""
+
+    name: str
+    document: bytes
+    base_url: str = ""
+    display_name: str = ""
+    category: str = ""

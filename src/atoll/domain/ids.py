@@ -34,6 +34,8 @@ VPC = "vpc"
 SUBNET = "subnet"
 SECURITY_GROUP = "sg"
 AUDIT = "audit"
+API = "api"
+API_DOCUMENT = "apidoc"
 
 
 def compose(now_ms: int, random_80: int) -> int:

@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from atoll.domain.apis import Api, ApiDocument
 from atoll.domain.events import AuditRecord, Event, IdempotencyRecord
 from atoll.domain.floating_ips import FloatingIp
 from atoll.domain.hosts import Host, Reservation
@@ -284,6 +285,10 @@ class Transaction(Protocol):
     def webhooks(self) -> Due[Webhook]: ...
     @property
     def timers(self) -> Due[Timer]: ...
+    @property
+    def apis(self) -> Rows[Api]: ...
+    @property
+    def api_documents(self) -> Rows[ApiDocument]: ...
     @property
     def quotas(self) -> Quotas: ...
     @property

@@ -121,6 +121,8 @@ api_keys = noun(
     sa.Index(None, "digest", unique=True),
     sa.Index(None, "project_id", "name"),
 )
+apis = owned("apis")
+api_documents = noun("api_documents", integer("version"))
 audit = noun("audit", text("project_id"), text("resource_id"), sa.Index(None, "project_id", "id"))
 
 labels = sa.Table(

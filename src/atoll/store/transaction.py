@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from atoll.domain.apis import Api, ApiDocument
 from atoll.domain.floating_ips import FloatingIp
 from atoll.domain.images import Image
 from atoll.domain.instances import Instance
@@ -45,6 +46,8 @@ FLOATING_IPS = DocumentMapping(FloatingIp, tables.floating_ips, "floating IP")
 REVERSE_RECORDS = DocumentMapping(ReverseRecord, tables.reverse_records, "reverse record")
 TIMERS = DocumentMapping(Timer, tables.timers, "timer")
 WEBHOOKS = DocumentMapping(Webhook, tables.webhooks, "webhook")
+APIS = DocumentMapping(Api, tables.apis, "API")
+API_DOCUMENTS = DocumentMapping(ApiDocument, tables.api_documents, "API's document")
 PROJECTS = DocumentMapping(Project, tables.projects, "project")
 API_KEYS = DocumentMapping(ApiKey, tables.api_keys, "api key")
 
@@ -133,6 +136,14 @@ class SqlTransaction:
     @lazily
     def webhooks(self) -> DueRows[Webhook]:
         return DueRows(self.unit, WEBHOOKS)
+
+    @lazily
+    def apis(self) -> NounRows[Api]:
+        return NounRows(self.unit, APIS)
+
+    @lazily
+    def api_documents(self) -> NounRows[ApiDocument]:
+        return NounRows(self.unit, API_DOCUMENTS)
 
     @lazily
     def timers(self) -> DueRows[Timer]:

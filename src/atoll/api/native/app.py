@@ -8,6 +8,7 @@ from litestar.exceptions import HTTPException
 from atoll.api import serving
 from atoll.api.http import Call, Face, bearer_or_key, json_response
 from atoll.api.native import wire
+from atoll.api.native.apis import Apis
 from atoll.api.native.catalogue import Regions, Types
 from atoll.api.native.consoles import Consoles
 from atoll.api.native.events import Events
@@ -40,7 +41,7 @@ OPERATIONS, OPERATION = "v1/operations", "/v1/operations/"
 CONTROLLERS = (
     Instances, Consoles, Operations, Events, Types, Regions, Images, SshKeys, Vpcs, Subnets,
     SecurityGroups, Volumes, Snapshots, FloatingIps, InstanceViews, InstanceActions, Quotas, Hosts,
-    ApiKeys, Projects, StartupScripts, Webhooks, ReverseDns, Faults,
+    ApiKeys, Projects, StartupScripts, Webhooks, ReverseDns, Apis, Faults,
 )  # fmt: skip
 ALIASES = {"states": "state", "bytes_": "bytes"}
 CODES = {
@@ -52,7 +53,7 @@ CODES = {
 def face(services: Services) -> Face:
     return Face(
         name="native",
-        prefix=PREFIX,
+        prefixes=(PREFIX,),
         app=build(services),
         secret_of=bearer_or_key,
         refuse=wire.refuse,

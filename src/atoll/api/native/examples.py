@@ -73,5 +73,6 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "updateHost": {"spec": {"enabled": False}},
     "createApiKey": named("ci", role="member", limit_class="standard"),
     "createProject": {"metadata": {"name": "team-a"}},
+    "addApi": named("pets", document='{"openapi": "3.1.0", …}', base_url="https://pets.example"),
     "createFault": {"verb": "ensure_running", "error": "unavailable", "times": 2},
 }

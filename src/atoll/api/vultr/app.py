@@ -1,6 +1,7 @@
 """The application of Vultr's API v2: its routes, its errors, who needs no key."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from litestar import Litestar, Response, get
 from litestar.di import Provide
@@ -63,24 +64,29 @@ PUBLIC_OPERATIONS = frozenset({
 
 @get("/openapi.json", include_in_schema=False)
 async def document(request: Call) -> Response[bytes]:
+    return json_response(document_of(request.app))
+
+
+def document_of(app: Any) -> bytes:
     """Made when it is first asked for."""
-    state = request.app.state
-    if "document" not in state:
-        state.document = encode(vultr_document(request.app, PUBLIC_OPERATIONS))
-    return json_response(state.document)
+    if "document" not in app.state:
+        app.state.document = encode(vultr_document(app, PUBLIC_OPERATIONS))
+    made: bytes = app.state.document
+    return made
 
 
 def face(services: Services, catalogue: Catalogue, per_second: int) -> Face:
     """`per_second` requests of one key, 0 for as many as the key's own limit allows."""
     return Face(
         name="vultr",
-        prefix=wire.PREFIX,
+        prefixes=(wire.PREFIX,),
         app=build(services, catalogue),
         secret_of=bearer_or_key,
         refuse=wire.refuse,
         is_public=is_public,
         is_free=lambda method, path: False,
         per_second=per_second,
+        server=wire.PREFIX,
     )
 
 

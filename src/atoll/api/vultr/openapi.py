@@ -3,6 +3,7 @@
 from typing import Any
 
 from atoll.api.documents import document_of, not_null
+from atoll.api.vultr.wire import PREFIX
 
 INFO = {
     "title": "Atoll, as Vultr's API v2",
@@ -24,7 +25,7 @@ def vultr_document(app: Any, public: frozenset[str]) -> dict[str, Any]:
         if operation["operationId"] in public:
             operation["security"] = []
 
-    document = document_of(app, INFO, SCHEMES, complete)
+    document = document_of(app, INFO, SCHEMES, complete, PREFIX)
     document["paths"] = {in_path(path): item for path, item in document["paths"].items()}
     return document
 
@@ -41,7 +42,7 @@ def describe(parameter: dict[str, Any]) -> dict[str, Any]:
 
 
 def in_path(path: str) -> str:
-    """`/v2/instances/{instance_id}` as Vultr writes it."""
+    """`/instances/{instance_id}` as Vultr writes it."""
     return "/".join(hyphened(part) if part.startswith("{") else part for part in path.split("/"))
 
 

@@ -1,0 +1,152 @@
+"""`/v1/apis`: further APIs that the registry has as tools."""
+
+import asyncio
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, delete, get, post
+from litestar.params import FromPath, JSONBody
+from msgspec import Meta
+
+from atoll.api.http import Call, caller_of, json_response
+from atoll.api.native import named, wire
+from atoll.api.native.wire import Name, Wire, services_of
+from atoll.domain.apis import Api
+from atoll.domain.commands import AddApi
+from atoll.service import apis, tools
+from atoll.service.desk import Accepted, require
+
+DOCUMENT_MAX = 32 * 1024 * 1024
+Words = Annotated[str, Meta(max_length=1000)]
+
+
+class ApiMetadataIn(Wire, kw_only=True):
+    name: Name
+
+
+class ApiSpecIn(Wire, kw_only=True):
+    """`document` is the text of an OpenAPI document, JSON or YAML. Without a `base_url` the
+    document's own server counts."""
+
+    document: Annotated[str, Meta(min_length=2, max_length=DOCUMENT_MAX)]
+    base_url: Words = ""
+    display_name: Words = ""
+    category: Words = ""
+
+
+class AddApiBody(Wire, kw_only=True):
+    metadata: ApiMetadataIn
+    spec: ApiSpecIn
+
+
+class ApiMetadata(msgspec.Struct, kw_only=True):
+    name: str
+    created_at: str
+    version: int
+
+
+class ApiSpec(msgspec.Struct, kw_only=True):
+    display_name: str
+    category: str
+    base_url: str
+
+
+class VersionOut(msgspec.Struct, kw_only=True):
+    """`number` rises with each document; `version` is the document's own word."""
+
+    number: int
+    version: str
+    tools: int
+    digest: str
+    added_at: str
+
+
+class ApiStatus(msgspec.Struct, kw_only=True):
+    """`versions` from the oldest on."""
+
+    tools: int
+    versions: list[VersionOut]
+
+
+class ApiOut(msgspec.Struct, kw_only=True):
+    id: str
+    metadata: ApiMetadata
+    spec: ApiSpec
+    status: ApiStatus
+
+
+class ApiList(msgspec.Struct, kw_only=True):
+    """Always whole."""
+
+    items: list[ApiOut]
+    next: str | None = None
+
+
+def parse_add(body: AddApiBody) -> AddApi:
+    spec = body.spec
+    return AddApi(
+        name=body.metadata.name, document=spec.document.encode(), base_url=spec.base_url,
+        display_name=spec.display_name, category=spec.category,
+    )  # fmt: skip
+
+
+def show(api: Api) -> ApiOut:
+    newest = api.newest
+    return ApiOut(
+        id=api.id,
+        metadata=ApiMetadata(
+            name=api.name, created_at=wire.time_text(api.created_at_ms), version=api.version
+        ),
+        spec=ApiSpec(
+            display_name=api.display_name or newest.title, category=api.category,
+            base_url=newest.base_url,
+        ),
+        status=ApiStatus(
+            tools=newest.tools,
+            versions=[
+                VersionOut(
+                    number=one.number, version=one.version, tools=one.tools, digest=one.digest,
+                    added_at=wire.time_text(one.added_at_ms),
+                )
+                for one in api.versions
+            ],
+        ),
+    )  # fmt: skip
+
+
+def show_thing(accepted: Accepted[Api]) -> ApiOut:
+    return show(accepted.thing)
+
+
+class Apis(Controller):
+    path = "/apis"
+    tags = ("Registry",)
+
+    @post("/", operation_id="addApi", status_code=201, request_max_body_size=DOCUMENT_MAX,
+          summary="Make an API's document tools, or a newer one of an API that is there",
+          responses=wire.WRITES | wire.shown(ApiOut, "as it now is", 201))  # fmt: skip
+    async def add(self, request: Call, data: JSONBody[AddApiBody]) -> Response[bytes]:
+        require(caller_of(request), "operate")
+        command = parse_add(data)
+        spec = await asyncio.to_thread(tools.spec_of, command.document, "spec.document")
+        return await wire.mutate(request, apis.add(command, spec), show_thing, 201)
+
+    @get("/", operation_id="listApis", summary="List the APIs that were added",
+         responses=wire.READS | wire.shown(ApiList, "all of them"))  # fmt: skip
+    async def page(self, request: Call) -> Response[bytes]:
+        require(caller_of(request), "read")
+        found = await apis.every(services_of(request).store.read())
+        return json_response(wire.encode(ApiList(items=[show(api) for api in found])))
+
+    @get("/{api_id:str}", operation_id="getApi", summary="Get an API that was added",
+         responses=wire.READS | wire.shown(ApiOut, "the API"))  # fmt: skip
+    async def read(self, request: Call, api_id: FromPath[str]) -> Response[bytes]:
+        require(caller_of(request), "read")
+        api = await apis.get(services_of(request).store.read(), api_id)
+        return json_response(wire.encode(show(api)), headers={"ETag": f'"{api.version}"'})
+
+    @delete("/{api_id:str}", operation_id="removeApi", status_code=204,
+            summary="Take an API and its documents out of the registry",
+            responses=wire.WRITES)  # fmt: skip
+    async def remove(self, request: Call, api_id: FromPath[str]) -> Response[None]:
+        return await named.gone(request, apis.remove(api_id))

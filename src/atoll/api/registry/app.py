@@ -1,0 +1,181 @@
+"""`/registry` and `/search`: which APIs there are, and what tools each has. Nobody needs a key.
+
+The answers are those that clients of the Open Context Protocol's registry read.
+"""
+
+from collections.abc import Mapping, Sequence
+from pkgutil import resolve_name
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Controller, Litestar, Response, get
+from litestar.exceptions import HTTPException
+from litestar.params import FromPath, FromQuery
+from msgspec import Meta
+
+from atoll.api import serving
+from atoll.api.http import Call, Face, Refusal, json_response, origin_of
+from atoll.api.problems import Problem
+from atoll.api.registry import pages
+from atoll.api.registry.shelf import Entry, Own, Shelf
+from atoll.api.serving import encode, services_of
+from atoll.domain.errors import AtollError, NotFound, StoreUnavailable
+from atoll.service.bundle import Services
+
+PREFIXES = ("/registry", "/search")
+PER_PAGE_MAX, TOOLS_SHOWN = 100, 10
+MARKDOWN, HTML = "text/markdown; charset=utf-8", "text/html; charset=utf-8"
+PerPage = Annotated[int, Meta(ge=1, le=PER_PAGE_MAX)]
+
+
+class ErrorBody(msgspec.Struct, kw_only=True):
+    error: str
+
+
+class Listed(msgspec.Struct, kw_only=True):
+    """`versions` are numbers that `?version=` takes."""
+
+    name: str
+    display_name: str
+    category: str
+    version: str
+    versions: Sequence[int]
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """`tools` are the names of those that the words were found in, the best first."""
+
+    name: str
+    display_name: str
+    tools: list[str]
+
+
+class Results(msgspec.Struct, kw_only=True):
+    results: list[Result]
+
+
+def shelf_of(request: Call) -> Shelf:
+    shelf: Shelf = request.app.state.shelf
+    return shelf
+
+
+def listed(entry: Entry) -> Listed:
+    return Listed(
+        name=entry.name, display_name=entry.display_name, category=entry.category,
+        version=entry.version, versions=entry.numbers,
+    )  # fmt: skip
+
+
+async def found(request: Call, words: str) -> list[Result]:
+    """An API whose name has the words comes before one that only has tools for them."""
+    tx, shelf = services_of(request).store.read(), shelf_of(request)
+    search = resolve_name("ocp_agent.search:search")
+    ranked: list[tuple[bool, int, Result]] = []
+    for entry in await shelf.entries(tx):
+        spec = await shelf.spec(tx, entry)
+        tools = search(spec.tools, words) if words else []
+        named = words.lower() in f"{entry.name} {entry.display_name}".lower()
+        if tools or named:
+            names = [tool.name for tool in tools[:TOOLS_SHOWN]]
+            shown = Result(name=entry.name, display_name=entry.display_name, tools=names)
+            ranked.append((not named, -len(tools), shown))
+    return [one for *_, one in sorted(ranked, key=lambda row: row[:2])]
+
+
+async def tool_named(request: Call, name: str, tool: str) -> Any:
+    tx, shelf = services_of(request).store.read(), shelf_of(request)
+    spec = await shelf.spec(tx, await shelf.entry(tx, name))
+    for one in spec.tools:
+        if one.name.lower() == tool.lower():
+            return one
+    raise NotFound(f"{name} has no tool {tool}: see /registry/{name}/tools")
+
+
+class Registry(Controller):
+    path = "/registry"
+
+    @get("/")
+    async def every(self, request: Call) -> Response[bytes]:
+        entries = await shelf_of(request).entries(services_of(request).store.read())
+        return json_response(encode([listed(entry) for entry in entries]))
+
+    @get("/{name:str}")
+    async def read(
+        self, request: Call, name: FromPath[str], version: FromQuery[int | None] = None
+    ) -> Response[bytes]:
+        tx, shelf = services_of(request).store.read(), shelf_of(request)
+        entry = await shelf.entry(tx, name, version)
+        return json_response(await shelf.answer(tx, entry, origin_of(request)))
+
+    @get("/{name:str}/tools")
+    async def tools(self, request: Call, name: FromPath[str]) -> Response[str]:
+        tx, shelf = services_of(request).store.read(), shelf_of(request)
+        entry = await shelf.entry(tx, name)
+        spec = await shelf.spec(tx, entry)
+        shown = pages.tools_html(entry.display_name, name, spec.tools)
+        return Response(shown, media_type=HTML)
+
+    @get("/{name:str}/tools/{tool:str}")
+    async def tool(self, request: Call, name: FromPath[str], tool: FromPath[str]) -> Response[str]:
+        """Markdown where the path ends in `.md`, or the caller wants it."""
+        found = await tool_named(request, name, tool.removesuffix(".md"))
+        if tool.endswith(".md") or "text/markdown" in request.headers.get("accept", ""):
+            return Response(pages.tool_markdown(found, name), media_type=MARKDOWN)
+        return Response(pages.tool_html(found, name), media_type=HTML)
+
+
+@get("/search")
+async def search(
+    request: Call, q: FromQuery[str] = "", per_page: FromQuery[PerPage] = 10
+) -> Response[bytes]:
+    every = await found(request, q.strip())
+    return json_response(encode(Results(results=every[:per_page])))
+
+
+def face(services: Services, own: Mapping[str, Own]) -> Face:
+    return Face(
+        name="registry",
+        prefixes=PREFIXES,
+        app=build(services, own),
+        secret_of=lambda headers: None,
+        refuse=refuse,
+        is_public=lambda method, path: True,
+        is_free=lambda method, path: True,
+    )
+
+
+def build(services: Services, own: Mapping[str, Own]) -> Litestar:
+    app = serving.build(
+        "/", (Registry, search), services, serving.Refusals(on_error, on_problems, on_http, on_bug)
+    )
+    app.state.shelf = Shelf(own)
+    return app
+
+
+def refuse(error: AtollError) -> Refusal:
+    """Of the guard, which here refuses nothing but where the database is away."""
+    return Refusal(status_of(error), encode(ErrorBody(error=error.message)))
+
+
+def status_of(error: AtollError) -> int:
+    if isinstance(error, NotFound):
+        return 404
+    return 503 if isinstance(error, StoreUnavailable) else 400
+
+
+def on_error(request: Call, error: AtollError) -> Response[bytes]:
+    return json_response(encode(ErrorBody(error=error.message)), status_of(error))
+
+
+def on_http(request: Call, error: HTTPException, sentence: str) -> Response[bytes]:
+    return json_response(encode(ErrorBody(error=sentence)), error.status_code)
+
+
+def on_bug(request: Call) -> Response[bytes]:
+    words = "something is wrong inside Atoll; its log says what"
+    return json_response(encode(ErrorBody(error=words)), 500)
+
+
+def on_problems(request: Call, every: Sequence[Problem]) -> Response[bytes]:
+    texts = [f"{one.field}: {one.message}" if one.field else one.message for one in every]
+    return json_response(encode(ErrorBody(error="; ".join(texts))), 400)
