@@ -104,6 +104,7 @@ class CreateNamed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CreateSshKey(CreateNamed, frozen=True, kw_only=True):
+    annotations: dict[str, str] = {}
     public_key: str
 
 
@@ -123,6 +124,7 @@ class CreateSubnet(CreateNamed, frozen=True, kw_only=True):
 
 
 class CreateSecurityGroup(CreateNamed, frozen=True, kw_only=True):
+    annotations: dict[str, str] = {}
     description: str = ""
     rules: tuple[Rule, ...] = ()
 
@@ -154,6 +156,7 @@ class ImportSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CreateFloatingIp(CreateNamed, frozen=True, kw_only=True):
+    annotations: dict[str, str] = {}
     region: str | None = None
     instance: str | None = None
 

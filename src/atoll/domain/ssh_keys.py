@@ -21,12 +21,15 @@ KINDS = frozenset(
 
 
 class SshKey(msgspec.Struct, frozen=True, kw_only=True):
+    """`annotations` are a dialect's own."""
+
     id: str
     project_id: str
     name: str
     public_key: str
     fingerprint: str
     labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
     version: int = 1
     created_at_ms: int
 
