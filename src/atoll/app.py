@@ -23,6 +23,8 @@ from atoll.agent.agent import Agent
 from atoll.api import docs
 from atoll.api.asgi import HTML, JSON, Front, Page, pages_in
 from atoll.api.documents import encode
+from atoll.api.genesis import app as genesis
+from atoll.api.genesis import catalogue as genesis_catalogue
 from atoll.api.http import Guard
 from atoll.api.limits import Limiter
 from atoll.api.native import app as native
@@ -198,7 +200,12 @@ def front_of(cloud: Cloud) -> Front:
     )  # fmt: skip
     settings = cloud.settings
     names = vultr_catalogue.read(settings.vultr_catalogue or vultr_catalogue.PACKAGED)
-    faces = [native.face(services), vultr.face(services, names, settings.vultr_per_second)]
+    others = genesis_catalogue.read(settings.genesis_catalogue or genesis_catalogue.PACKAGED)
+    faces = [
+        native.face(services),
+        vultr.face(services, names, settings.vultr_per_second),
+        genesis.face(services, others),
+    ]
     limiter = Limiter()
     guards = [
         (face.prefix, Guard(face, cloud.keys, limiter, cloud.clock, cloud.ids)) for face in faces
