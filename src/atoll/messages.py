@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
+from atoll.domain.accelerators import Device
 from atoll.domain.hosts import Capabilities, Capacity
 from atoll.domain.images import ImageSource
 from atoll.domain.security_groups import Rule
@@ -115,7 +116,7 @@ class SeedSpec(msgspec.Struct, frozen=True, kw_only=True):
 class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of a guest. `boots`: a host that booted this guest fewer times resets it.
     `volumes` are its further volumes, `nics` its places in further networks; both may change
-    while it runs."""
+    while it runs. `devices` are those of the host that it has for itself, from start to end."""
 
     id: str
     name: str
@@ -126,6 +127,7 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     volumes: tuple[str, ...] = ()
     nic: NicSpec
     nics: tuple[NicSpec, ...] = ()
+    devices: tuple[Device, ...] = ()
     seed: SeedSpec
     boots: int = 1
 

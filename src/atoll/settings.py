@@ -5,8 +5,18 @@ import ipaddress
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
+
+from atoll.domain.accelerators import Device, address_of, is_kind
+
+
+class Offered(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that guests may have. `host` is a simulated one; None means every host."""
+
+    device: Device
+    host: str | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     simulator_hosts: int = 3
     simulator_regions: tuple[str, ...] = ()
     simulator_boot_s: float = 0.0
+    accelerators: tuple[Offered, ...] = ()
     starts_at_once: int = 2
     guest_uid: int = 61_184
     allow_private_urls: bool = False
@@ -49,6 +60,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Of the hosts of this server, one after the other, and again from the first."""
         several = self.simulator_regions if self.driver == "simulator" else ()
         return several or (self.region,)
+
+    def devices_of(self, host: str) -> tuple[Device, ...]:
+        """Those that this host, by its name, has to give."""
+        return tuple(one.device for one in self.accelerators if one.host in {None, host})
 
 
 PROXIES = ("http_proxy", "https_proxy", "no_proxy")
@@ -100,6 +115,10 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     add("--simulator-region", action="append", dest="simulator_regions", default=[],
         help="of the first simulated host; again for the second, and so on in turn")  # fmt: skip
     add("--simulator-boot-s", type=float, default=default("simulator_boot_s", 0.0))
+    add("--accelerator", action="append", dest="accelerators", default=None, type=offered,
+        metavar="KIND=ADDRESS", help="a PCI device that a guest may have for itself, as "
+        "nvidia-rtx-3090=0000:65:00.0; again for each further one; ATOLL_ACCELERATOR: with commas "
+        "between them; of one simulated host: KIND=ADDRESS@HOST")  # fmt: skip
     add("--starts-at-once", type=int, default=default("starts_at_once", os.cpu_count() or 2))
     add("--guest-uid", type=int, default=default("guest_uid", 61_184))
     add("--allow-private-urls", action="store_true",
@@ -125,6 +144,17 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     return options
 
 
+def offered(text: str) -> Offered:
+    kind, _, rest = text.partition("=")
+    place, at, host = rest.partition("@")
+    address = address_of(place)
+    if not is_kind(kind) or address is None or bool(at) != bool(host):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no KIND=ADDRESS, as in nvidia-rtx-3090=0000:65:00.0: see `lspci -D`"
+        )
+    return Offered(device=Device(kind=kind, address=address), host=host or None)
+
+
 def days(text: str) -> int:
     if not text.isdecimal() or int(text) > DAYS_MAX:
         raise argparse.ArgumentTypeError(f"0 to {DAYS_MAX} days are allowed, not {text!r}")
@@ -139,11 +169,32 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         require_network(options, name, given[name])
     for name in ("state", "recipes", "image_cache"):
         given[name] = given[name].expanduser().absolute()
+    given["accelerators"] = accelerators_of(options, given, environment)
     given["simulator_regions"] = tuple(given["simulator_regions"])
     given["import_dirs"] = tuple(d.absolute() for d in given["import_dirs"])
     cli_config = xdg(environment, "XDG_CONFIG_HOME", ".config") / "cli.json"
     proxies = {name: environment[name] for name in PROXIES if name in environment}
     return Settings(cli_config=cli_config, proxies=proxies, **given)
+
+
+def accelerators_of(
+    options: argparse.ArgumentParser, given: Mapping[str, Any], environment: Mapping[str, str]
+) -> tuple[Offered, ...]:
+    """Of the options, or of the environment where there are none. A device has one kind."""
+    found = given["accelerators"]
+    if found is None:
+        try:
+            words = environment.get("ATOLL_ACCELERATOR", "").split(",")
+            found = [offered(word.strip()) for word in words if word.strip()]
+        except argparse.ArgumentTypeError as error:
+            options.error(f"ATOLL_ACCELERATOR: {error}")
+    places = [(one.host, one.device.address) for one in found]
+    for host, address in places:
+        if host is not None and given["driver"] != "simulator":
+            options.error(f"--accelerator: {address}@{host}: only simulated hosts have names")
+        if places.count((host, address)) > 1 or (host is not None and (None, address) in places):
+            options.error(f"--accelerator: {address} is given twice")
+    return tuple(found)
 
 
 def require_network(options: argparse.ArgumentParser, name: str, text: str) -> None:

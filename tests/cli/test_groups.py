@@ -406,3 +406,20 @@ def test_a_retry_is_waited_for(atoll: Atoll, cloud: Cloud) -> None:
     cloud.answers("POST", f"{OPERATION}/retry", accepted(), status=202)
     cloud.answers("GET", OPERATION, operation())
     assert atoll("operation", "retry", OPERATION_ID, "--json").json == operation()
+
+
+def test_a_type_is_added_with_accelerators(atoll: Atoll, cloud: Cloud) -> None:
+    cloud.answers("POST", "/v1/types", named("gpu", "gpu"), status=201)
+    size = ("--vcpus", "8", "--memory-mb", "65536", "--disk-gb", "80")
+    ended = atoll("type", "create", "gpu", *size, "--accelerator", "nvidia-rtx-3090=2")
+    assert (ended.code, ended.out) == (0, "gpu is created\n")
+    spec = cloud.asked[-1].body["spec"]
+    assert spec["accelerators"] == {"kind": "nvidia-rtx-3090", "count": 2}
+    assert atoll("type", "create", "gpu", *size, "--accelerator", "a=many").code == 2
+
+
+def test_the_devices_of_hosts_are_in_their_list(atoll: Atoll, cloud: Cloud) -> None:
+    devices = [{"kind": "nvidia-a16", "address": f"0000:{n}:00.0", "used": False} for n in (17, 65)]
+    host = {**named(HOST_ID, "sim-1"), "status": {"devices": devices}}
+    cloud.has("/v1/hosts", host)
+    assert "nvidia-a16, nvidia-a16" in atoll("host", "list").out

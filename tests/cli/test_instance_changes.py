@@ -76,6 +76,18 @@ def test_a_new_password_is_asked_for_and_shown(atoll: Atoll, running: Cloud) -> 
     assert ended.out == "demo is reinstalled; root's password, shown for ten minutes: nLk7\n"
 
 
+def test_a_chosen_password_comes_from_a_file(atoll: Atoll, running: Cloud, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("correct horse battery staple\n")
+    ended = atoll("instance", "reinstall", "demo", "--yes", "--password-file", str(file))
+    assert running.all_of("POST")[0].body == {"password": "correct horse battery staple"}
+    assert ended.out == "demo is reinstalled\n"
+    both = ("--password", "--password-file", str(file))
+    assert atoll("instance", "reinstall", "demo", "--yes", *both).code == 2
+    absent = ("--password-file", str(tmp_path / "absent"))
+    assert atoll("instance", "reinstall", "demo", "--yes", *absent).code == 2
+
+
 def test_user_data_goes_with_a_reinstallation(atoll: Atoll, running: Cloud, tmp_path: Path) -> None:
     script = tmp_path / "script.sh"
     script.write_text("#!/bin/sh\n")

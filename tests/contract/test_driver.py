@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from atoll.domain import ids
+from atoll.domain.accelerators import Device
 from atoll.domain.errors import DriverBusy, DriverRefused
 from atoll.messages import GuestFacts, Power, VolumeSpec
 from tests.contract.drivers import Bench, new_id, qemu_bench, simulator_bench
@@ -368,3 +369,12 @@ async def test_what_a_guest_uses_is_counted_and_never_falls(bench: Bench) -> Non
     )
     await bench.driver.ensure_stopped(guest.id, force=True)
     assert await bench.driver.measure(guest.id) is None
+
+
+async def test_a_device_that_the_host_has_not_is_refused_and_nothing_starts(bench: Bench) -> None:
+    assert (await bench.driver.capacity()).devices == ()
+    card = Device(kind="nvidia-rtx-3090", address="0000:65:00.0")
+    guest = await bench.new_guest(devices=(card,))
+    with pytest.raises(DriverRefused, match="0000:65:00"):
+        await bench.driver.ensure_running(guest)
+    assert await bench.driver.list() == []

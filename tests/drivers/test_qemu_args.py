@@ -2,10 +2,12 @@
 
 import json
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from atoll.domain import ids
+from atoll.domain.accelerators import Device
 from atoll.drivers.qemu_args import Boot, accel, command_line
 from atoll.drivers.qemu_devices import ROOT, Chain, Disk, Nic
 from atoll.messages import GuestSpec, NicSpec, SeedSpec
@@ -23,17 +25,18 @@ DIRECT = Boot(
 )
 
 
-def guest(name: str = "web", memory_mib: int = 128, vcpus: int = 1) -> GuestSpec:
-    return GuestSpec(
-        id=INSTANCE,
-        name=name,
-        vcpus=vcpus,
-        memory_mib=memory_mib,
-        root_volume_id="vol",
-        image_id="img",
-        nic=NicSpec(mac="52:54:00:00:00:01", private_ip="10.0.0.4", subnet_cidr="10.0.0.0/24"),
-        seed=SeedSpec(hostname="web"),
-    )
+def guest(**changes: Any) -> GuestSpec:
+    given: dict[str, Any] = {
+        "id": INSTANCE,
+        "name": "web",
+        "vcpus": 1,
+        "memory_mib": 128,
+        "root_volume_id": "vol",
+        "image_id": "img",
+        "nic": NicSpec(mac="52:54:00:00:00:01", private_ip="10.0.0.4", subnet_cidr="10.0.0.0/24"),
+        "seed": SeedSpec(hostname="web"),
+    }
+    return GuestSpec(**(given | changes))
 
 
 def options(command: list[str], name: str) -> list[str]:
@@ -127,3 +130,25 @@ def test_further_volumes_and_nics_have_slots_of_their_own_and_come_after_the_roo
         "user,net=10.0.0.0/24,id=net-525400000001,hostfwd=tcp:127.16.0.5:22-10.0.0.4:22"
     )
     assert second == "tap,fd=7,id=net-525400000002"
+
+
+def test_each_accelerator_is_behind_a_port_of_its_own() -> None:
+    devices = tuple(Device(kind="gpu", address=f"0000:{n:02x}:00.0") for n in range(0x65, 0x75))
+    words = options(build(guest(devices=devices)), "-device")
+    given = [dict(part.split("=") for part in w.split(",")[1:]) for w in words if "vfio" in w]
+    assert words.count("vfio-pci,host=0000:65:00.0,bus=accelerator0") == 1
+    assert [device["host"] for device in given] == [device.address for device in devices]
+    ports = [
+        dict(part.split("=") for part in word.split(",")[1:])
+        for word in words
+        if word.startswith("pcie-root-port")
+    ]
+    assert [port["id"] for port in ports if "accelerator" in port["id"]] == [
+        device["bus"] for device in given
+    ]
+    for unique in ("id", "chassis", "addr"):
+        assert len({port[unique] for port in ports}) == len(ports) == 12 + 16
+
+
+def test_a_guest_without_accelerators_has_no_ports_for_them() -> None:
+    assert not [word for word in build(guest()) if "vfio" in word or "accelerator" in word]

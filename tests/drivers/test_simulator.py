@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from atoll.domain.accelerators import Device
+from atoll.domain.errors import DriverRefused
 from atoll.domain.hosts import Capacity
 from atoll.drivers.faults import FaultPlan
 from atoll.drivers.simulator import SimulatorDriver
@@ -24,7 +26,7 @@ def ignore(facts: GuestFacts) -> None:
     """Nobody listens."""
 
 
-async def start(driver: SimulatorDriver, number: int) -> None:
+async def start(driver: SimulatorDriver, number: int, devices: tuple[Device, ...] = ()) -> None:
     await driver.ensure_volume(VolumeSpec(id=f"vol-{number}", size_gib=1))
     await driver.ensure_running(
         GuestSpec(
@@ -35,6 +37,7 @@ async def start(driver: SimulatorDriver, number: int) -> None:
             root_volume_id=f"vol-{number}",
             image_id="img-1",
             nic=NIC,
+            devices=devices,
             seed=SeedSpec(hostname="web"),
         )
     )
@@ -67,3 +70,19 @@ async def test_its_world_outlives_the_process_that_was_killed(tmp_path: Path) ->
     assert sorted(await again.volumes()) == ["vol-1", "vol-2"]
     await again.close()
     await killed.close()
+
+
+async def test_a_device_is_one_running_guests_alone() -> None:
+    card = Device(kind="nvidia-rtx-3090", address="0000:65:00.0")
+    capacity = Capacity(vcpus=8, memory_mib=8192, disk_gib=100, devices=(card,))
+    driver = SimulatorDriver("sim-1", FaultPlan(SystemClock()), capacity=capacity)
+    await driver.open(ignore)
+    assert (await driver.capacity()).devices == (card,)
+    await start(driver, 1, (card,))
+    await start(driver, 1, (card,))
+    with pytest.raises(DriverRefused, match="in use by inst-1"):
+        await start(driver, 2, (card,))
+    await driver.ensure_stopped("inst-1", force=True)
+    await start(driver, 2, (card,))
+    assert driver.spec_of("inst-2").devices == (card,)
+    await driver.close()

@@ -11,6 +11,7 @@ from tests.e2e.servers import ServerProcess
 pytestmark = pytest.mark.qemu
 SPEC = {"type": "mini", "image": "atoll-mini", "ssh_key_ids": ["me"], "memory_mb": 128}
 SEEN_S_MAX = 15
+CHOSEN = "correct-horse-battery-staple"
 
 
 class Cloud:
@@ -58,7 +59,7 @@ def cloud(qemu_server: ServerProcess, login: Login) -> Cloud:
 
 @pytest.fixture(scope="module")
 def web(cloud: Cloud) -> Any:
-    return cloud.created("web")
+    return cloud.created("web", password=CHOSEN)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +74,11 @@ def snapshot(cloud: Cloud, web: Any) -> Any:
 
 def files(cloud: Cloud, instance: Any) -> str:
     return cloud.run(instance, "ls /root")
+
+
+def test_root_logs_in_with_the_password_that_was_chosen(cloud: Cloud, web: Any) -> None:
+    assert cloud.login.run_with_password(web, CHOSEN, "hostname") == "web"
+    assert cloud.login.run_with_password(web, CHOSEN + "r", "hostname") == ""
 
 
 def test_a_snapshot_does_not_disturb_its_guest(cloud: Cloud, web: Any, snapshot: Any) -> None:
@@ -131,7 +137,7 @@ def test_root_logs_in_with_the_password_of_the_reinstallation_and_no_other(
     fresh = cloud.now(web)
     password = fresh["status"]["default_password"]
     assert cloud.login.run_with_password(fresh, password, "hostname") == "fresh"
-    assert cloud.login.run_with_password(fresh, "another", "hostname") == ""
+    assert cloud.login.run_with_password(fresh, CHOSEN, "hostname") == ""
 
 
 def test_a_restored_guest_has_the_earlier_file_only(cloud: Cloud, web: Any, snapshot: Any) -> None:

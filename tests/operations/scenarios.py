@@ -35,7 +35,7 @@ from atoll.service import (
     snapshots,
     volumes,
 )
-from tests.support.world import RANGES, World
+from tests.support.world import CARD, OTHER_CARD, RANGES, World
 
 ALL = Filter(limit=100)
 Prepare = Callable[[World], Awaitable[None]]
@@ -65,6 +65,11 @@ async def settled(world: World) -> None:
 
 async def an_instance(world: World) -> None:
     await world.created()
+
+
+async def an_instance_with_a_card(world: World) -> None:
+    await world.accept_create(plan="one-card")
+    await settled(world)
 
 
 async def a_stopped_instance(world: World) -> None:
@@ -268,6 +273,14 @@ async def has_two_vcpus(world: World) -> bool:
     return instance.spec.vcpus == 2
 
 
+def has(kind: str, count: int) -> Check:
+    async def check(world: World) -> bool:
+        made = await world.store.read().instances.page(ALL)
+        return [[d.kind for d in i.devices] for i in made] == [[kind] * count]
+
+    return check
+
+
 async def is_in_the_subnet(world: World) -> bool:
     return (await the_instance(world)).attachments != ()
 
@@ -317,6 +330,15 @@ def restore() -> instances.Any:
 
 def resize() -> instances.Any:
     return instance_resize.resize("web", Resize(vcpus=2, disk_gib=9))
+
+
+def resize_to(plan: str) -> Accept:
+    return asking(lambda: instance_resize.resize("web", Resize(plan=plan)))
+
+
+async def create_with_two_cards(world: World) -> Operation:
+    _, operation = await world.accept_create(plan="two-cards")
+    return operation
 
 
 def import_() -> instances.Any:
@@ -403,6 +425,19 @@ SCENARIOS = {
     "resize": Scenario("instance.resize", everything, asking(resize), has_two_vcpus),
     "resize a stopped instance": Scenario(
         "instance.resize", a_stopped_instance, asking(resize), has_two_vcpus
+    ),
+    "create with accelerators": Scenario(
+        "instance.create", nothing, create_with_two_cards, has(CARD, 2)
+    ),
+    "resize to more accelerators": Scenario(
+        "instance.resize", an_instance_with_a_card, resize_to("two-cards"), has(CARD, 2)
+    ),
+    "resize to other accelerators": Scenario(
+        "instance.resize", an_instance_with_a_card, resize_to("other-card"), has(OTHER_CARD, 1)
+    ),
+    "delete an instance with accelerators": Scenario(
+        "instance.delete", an_instance_with_a_card,
+        asking(lambda: instance_delete.delete("web")), there_is_no_instance, undone=False,
     ),
     "attach a network": Scenario(
         "network.attach", a_subnet, asking(lambda: networks.attach("web", "sub")),

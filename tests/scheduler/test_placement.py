@@ -1,11 +1,13 @@
 """Which host takes an instance, and what is said of the others."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atoll.domain.accelerators import Accelerators, Device
 from atoll.domain.errors import NoCapacity
 from atoll.domain.hosts import Host, HostState
 from atoll.scheduler.placement import Demand, pick, verdicts
@@ -47,6 +49,36 @@ def test_a_host_that_does_not_fit_is_told_why(unfit: Host, reason: str) -> None:
         pick([unfit], SMALL)
     assert refused.value.reasons == (f"{unfit.name}: {reason}",)
     assert reason in refused.value.message
+
+
+CARD = "nvidia-rtx-3090"
+CARDS = tuple(Device(kind=CARD, address=f"0000:0{n}:00.0") for n in range(3))
+ACCELERATED = replace(SMALL, accelerators=Accelerators(kind=CARD, count=2))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, f"it has no {CARD}"),
+        ({"devices": (Device(kind="nvidia-a16", address="0000:01:00.0"),)}, f"it has no {CARD}"),
+        ({"devices": CARDS[:1]}, f"1 {CARD} are free, 2 are wanted"),
+        (
+            {"devices": CARDS, "devices_used": ("0000:00:00.0", "0000:02:00.0")},
+            f"1 {CARD} are free, 2 are wanted",
+        ),
+        ({"devices": CARDS, "region": "far"}, "it is in far"),
+    ],
+)
+def test_a_host_without_free_devices_of_the_kind_is_told_why(
+    changes: dict[str, Any], reason: str
+) -> None:
+    assert [v.reason for v in verdicts([host(**changes)], ACCELERATED)] == [reason]
+
+
+def test_what_needs_devices_goes_where_they_are_free() -> None:
+    equipped = host(devices=CARDS, devices_used=("0000:01:00.0",), memory_mib_used=8_000)
+    assert pick([host(), equipped], ACCELERATED) is equipped
+    assert pick([equipped], SMALL) is equipped
 
 
 @pytest.mark.parametrize("node_type", ["hybrid", "execution"])

@@ -1,7 +1,9 @@
 """Root's generated password: what it is, and for how long it is shown."""
 
 import bcrypt
+import pytest
 
+from atoll.domain.errors import Invalid
 from atoll.domain.instances import InstanceState, Password
 from atoll.service.passwords import SHOWN_FOR_MS, Passwords
 from tests.support.clock import JumpingClock
@@ -44,3 +46,26 @@ def test_one_that_somebody_chose_or_whose_instance_is_gone_is_not_shown() -> Non
     assert passwords.of(instance(password=Password(hash=password.hash))) is None
     assert passwords.of(instance(password=password, state=InstanceState.DELETED)) is None
     assert passwords.of(instance()) is None
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("text", ["correct horse battery", "16-characters-ok", "ü" * 36])
+async def test_a_chosen_one_is_kept_as_a_hash_and_never_shown(text: str) -> None:
+    passwords, clock, _ = made()
+    password = await passwords.chosen(text, "spec.password")
+    assert bcrypt.checkpw(text.encode(), password.hash.encode())
+    assert password.hash.startswith("$2b$10$")
+    assert (password.nonce, password.set_at_ms) == ("", clock.now_ms())
+    assert passwords.of(instance(password=password)) is None
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "text", ["fifteen letters", "x" * 73, "ü" * 37, "two lines of it\nhere", "nothing\0 of that"]
+)
+async def test_one_that_a_guest_could_not_take_is_refused_without_repeating_it(text: str) -> None:
+    passwords, _, _ = made()
+    with pytest.raises(Invalid) as told:
+        await passwords.chosen(text, "spec.password")
+    assert told.value.field == "spec.password"
+    assert text not in told.value.message

@@ -108,6 +108,31 @@ def fill_as_the_foundation_did(path: Path, old: Instance) -> None:
     connection.close()
 
 
+async def test_hosts_and_places_of_before_have_no_devices(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    migrate.upgrade(f"sqlite:///{path}", "0002")
+    host = things.host(vcpus_used=1, memory_mib_used=1, disk_gib_used=1)
+    columns = [c.name for c in METADATA.tables["hosts"].columns if c.name != "devices"]
+    row = {name: getattr(host, name) for name in columns}
+    row["capabilities"] = msgspec.json.encode(host.capabilities)
+    with sqlite3.connect(path) as connection:
+        places = ", ".join(f":{name}" for name in columns)
+        connection.execute(f"INSERT INTO hosts ({', '.join(columns)}) VALUES ({places})", row)
+        connection.execute("INSERT INTO reservations VALUES ('inst-1', ?, 1, 1, 1)", (host.id,))
+    connection.close()
+    migrate.upgrade(f"sqlite:///{path}")
+    store = SqliteStore(path)
+    await store.open()
+    assert await store.read().hosts.get(host.id) == host
+    held = await store.read().hosts.reservation("inst-1")
+    assert held is not None
+    assert held.devices == ()
+    async with store.transaction() as tx:
+        tx.hosts.change_reservation(held, msgspec.structs.replace(held, vcpus=2))
+    assert (await store.read().hosts.get(host.id)).vcpus_used == 2
+    await store.close()
+
+
 async def test_a_new_database_gets_its_schema_when_it_is_opened(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "a.db")
     await store.open()

@@ -22,6 +22,7 @@ async def assert_consistent(world: World) -> None:
         await assert_true_to_its_host(world, instance)
     await assert_disks_are_accounted_for(world, live)
     await assert_room_is_accounted_for(world)
+    await assert_devices_are_accounted_for(world, live)
     await assert_quota_is_accounted_for(world, live)
     everyone = [i.private_ip for i in live] + [a.private_ip for i in live for a in i.attachments]
     assert None not in everyone
@@ -56,6 +57,7 @@ async def assert_true_to_its_host(world: World, instance: Instance) -> None:
         assert facts.volumes == instance.volumes == told.volumes
         assert told.nic.floating_ips == instance.floating_ips
         assert (told.vcpus, told.memory_mib) == (instance.spec.vcpus, instance.spec.memory_mib)
+        assert told.devices == instance.devices
         assert [nic.mac for nic in told.nics] == [a.mac for a in instance.attachments]
 
 
@@ -96,6 +98,22 @@ async def assert_room_is_accounted_for(world: World) -> None:
     for host in await read.hosts.page(ALL):
         for name in ("vcpus", "memory_mib", "disk_gib"):
             assert getattr(host, f"{name}_used") == used[host.id, name]
+
+
+async def assert_devices_are_accounted_for(world: World, live: list[Instance]) -> None:
+    """Each instance has what it asked for, and no device is anybody's who did not."""
+    read = world.store.read()
+    used: Counter[tuple[str | None, str]] = Counter()
+    for instance in live:
+        wanted, kinds = instance.spec.accelerators, Counter(d.kind for d in instance.devices)
+        assert kinds == Counter({wanted.kind: wanted.count} if wanted else {})
+        used.update((instance.host_id, device.address) for device in instance.devices)
+        reservation = await read.hosts.reservation(instance.id)
+        assert reservation is not None
+        assert reservation.devices == instance.devices
+    assert all(times == 1 for times in used.values())
+    hosts = await read.hosts.page(ALL)
+    assert {(h.id, address) for h in hosts for address in h.devices_used} == set(used)
 
 
 async def assert_quota_is_accounted_for(world: World, live: list[Instance]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from atoll.agent.agent import Agent
 from atoll.bus.inprocess import InProcessBus
+from atoll.domain.accelerators import Accelerators, Device
 from atoll.domain.commands import CreateInstance
 from atoll.domain.hosts import Capacity
 from atoll.domain.images import CATALOGUE, Image, ImageSource, SourceKind
@@ -30,7 +31,18 @@ from tests.support.stores import watched
 from tests.support.things import NOW
 
 RANGES = Ranges(public_cidr="127.16.0.0/24", private_cidr="10.128.0.0/24")
-CAPACITY = Capacity(vcpus=8, memory_mib=16_384, disk_gib=500)
+CARD, OTHER_CARD = "nvidia-rtx-3090", "nvidia-a16"
+DEVICES = (
+    Device(kind=CARD, address="0000:65:00.0"),
+    Device(kind=OTHER_CARD, address="0000:17:00.0"),
+    Device(kind=CARD, address="0000:b3:00.0"),
+)
+CAPACITY = Capacity(vcpus=8, memory_mib=16_384, disk_gib=500, devices=DEVICES)
+ACCELERATED = {
+    "one-card": Accelerators(kind=CARD, count=1),
+    "two-cards": Accelerators(kind=CARD, count=2),
+    "other-card": Accelerators(kind=OTHER_CARD, count=1),
+}
 SETTLE_S_MAX = 30
 # The clock jumps while a real database still writes: no lease shall run out in between.
 PATIENT = Limits(lease_s=60)
@@ -77,6 +89,10 @@ class World:
         async with self.store.transaction() as tx:
             project = projects.add_project(tx, self.ids, "default", NOW)
             tx.plans.add(Plan(id="small", vcpus=1, memory_mib=512, disk_gib=5))
+            for name, wanted in ACCELERATED.items():
+                tx.plans.add(
+                    Plan(id=name, vcpus=1, memory_mib=512, disk_gib=5, accelerators=wanted)
+                )
             tx.regions.add(Region(id="local"))
             source = ImageSource(kind=SourceKind.RECIPE, location="mini")
             tx.images.add(Image(id=self.ids.new("img"), project_id=CATALOGUE, name="mini",
@@ -182,6 +198,7 @@ class World:
             assert [*await driver.volumes(), *await driver.snapshots()] == []
             assert await driver.under_way() == []
             assert (host.vcpus_used, host.memory_mib_used, host.disk_gib_used) == (0, 0, 0)
+            assert host.devices_used == ()
         assert await read.addresses.count() == 0
         quota = await read.quotas.find(self.caller.project_id)
         assert quota is not None

@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 IDEMPOTENCY_KEY_MAX = 255
 REQUEST_ID_MAX = 128
+REQUEST = "request:"
 BODY_BYTES_MAX = 1024 * 1024
 VNC_PAGE = "/console/vnc"
 Headers = Iterable[tuple[bytes, bytes]]
@@ -174,8 +175,9 @@ def origin_of(request: Call) -> str:
     return f"{'https' if scheme == 'https' else 'http'}://{host}"
 
 
-async def once_of(request: Call) -> Once | None:
-    """The Idempotency-Key, with a hash of method, path, query and body. Raises Invalid."""
+async def once_of(request: Call, keys: Keys) -> Once | None:
+    """The Idempotency-Key, with a hash of method, path, query and body: one that nobody can try
+    passwords against who has only the database. Raises Invalid."""
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
@@ -189,7 +191,7 @@ async def once_of(request: Call) -> Once | None:
         digest.update(part if isinstance(part, bytes) else str(part).encode())
         digest.update(b"\0")
     digest.update(await request.body())
-    return Once(key=key, fingerprint=digest.digest())
+    return Once(key=key, fingerprint=keys.digest(REQUEST + digest.hexdigest()))
 
 
 def version_of(request: Call) -> int | None:

@@ -138,8 +138,9 @@ REPLAYED = {REPLAY: "true"}
 
 
 async def answer_of(request: Call, use_case: UseCase[T], render: Callable[[T], Answer]) -> Answer:
-    once = await once_of(request)
-    return await services_of(request).desk.carry_out(caller_of(request), use_case, render, once)
+    services = services_of(request)
+    once = await once_of(request, services.keys)
+    return await services.desk.carry_out(caller_of(request), use_case, render, once)
 
 
 async def refuse_nul(request: Call) -> None:

@@ -27,6 +27,7 @@ COLUMNS = (
     Column("driver", "status.driver"),
     Column("accelerator", "status.accelerator"),
     Column("emulated", "status.emulated"),
+    Column("devices", "status.devices.kind"),
     Column("id", "id"),
 )
 
@@ -37,7 +38,7 @@ app = App(name="host")
 def list_hosts(
     *, name: Named = None, limit: Limit = None, connection: Connection = NEAREST
 ) -> None:
-    """List the hosts, with their drivers and accelerators."""
+    """List the hosts, with their drivers, and the devices that they give to instances."""
     with connection.open() as session:
         session.show_list("/v1/hosts", COLUMNS, listed(name, None), limit=limit)
 

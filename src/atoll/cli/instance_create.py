@@ -56,6 +56,9 @@ class FirstBoot:
     password: Annotated[
         bool, Parameter(negative=(), help="Generate a password with which root may log in.")
     ] = False
+    password_file: Annotated[
+        Path | None, Parameter(help="A file whose first line is root's password.")
+    ] = None
     startup_script: Annotated[
         str | None, Parameter(help="A kept script that the guest runs at its first boot.")
     ] = None
@@ -110,8 +113,7 @@ def create(
         metadata["protected"] = True
     if asking.expires is not None:
         metadata["expires_at"] = moment_from(asking.expires)
-    if first_boot.password:
-        spec["generate_password"] = True
+    spec |= password_spec(generate=first_boot.password, file=first_boot.password_file)
     if first_boot.startup_script is not None:
         spec["startup_script_id"] = first_boot.startup_script
     if first_boot.user_data is not None:
@@ -126,7 +128,7 @@ def create(
             query=query,
             idempotency_key=asking.idempotency_key,
         )
-        if not spec["ssh_key_ids"] and not first_boot.password:
+        if not spec["ssh_key_ids"] and not {"generate_password", "password"} & spec.keys():
             hint_at_keys(session)
         if asking.dry_run:
             show_plan(session, answer)
@@ -148,6 +150,20 @@ def machine_spec(machine: Machine) -> Json:
         "security_groups": machine.security_group,
     }
     return {name: value for name, value in wanted.items() if value is not None}
+
+
+def password_spec(*, generate: bool, file: Path | None) -> Json:
+    """What is asked for of root's password. No option holds it: other users can see those."""
+    if generate and file is not None:
+        raise Usage("give either --password or --password-file")
+    if file is None:
+        return {"generate_password": True} if generate else {}
+    try:
+        return {"password": file.read_text().partition("\n")[0]}
+    except OSError as error:
+        raise Usage(f"cannot read the password in {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Usage(f"the password in {file} is not UTF-8") from error
 
 
 def encoded_user_data(file: Path) -> str:

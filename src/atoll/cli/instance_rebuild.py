@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from atoll.cli.client import Json
 from atoll.cli.errors import Usage
-from atoll.cli.instance_create import encoded_user_data
+from atoll.cli.instance_create import encoded_user_data, password_spec
 from atoll.cli.plans import Sentence, operate
 from atoll.cli.session import NEAREST, PATIENT, Connection, DryRun, Pace, Reference, Session, Yes
 from atoll.cli.ssh_files import forget_host_keys
@@ -31,6 +31,9 @@ class Fresh:
     password: Annotated[bool, Parameter(negative=(), help="Generate a new password for root.")] = (
         False
     )
+    password_file: Annotated[
+        Path | None, Parameter(help="A file whose first line is root's new password.")
+    ] = None
     user_data: Annotated[
         Path | None, Parameter(help="A file that the guest runs or reads at its first boot.")
     ] = None
@@ -64,8 +67,7 @@ def reinstall(
     wanted: Json = {"image": fresh.image, "hostname": fresh.hostname, "ssh_key_ids": fresh.key}
     if fresh.user_data is not None:
         wanted["user_data"] = encoded_user_data(fresh.user_data)
-    if fresh.password:
-        wanted["generate_password"] = True
+    wanted |= password_spec(generate=fresh.password, file=fresh.password_file)
     body = given(wanted)
     with connection.open() as session:
         found = session.client.find(PATH, instance)

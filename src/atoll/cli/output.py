@@ -23,7 +23,7 @@ Show = Callable[[str, float | None], None]
 
 @dataclass(frozen=True)
 class Column:
-    """`path` leads to the value in a thing's JSON: `status.state`."""
+    """`path` leads to the value in a thing's JSON: `status.state`; of a list, into each of it."""
 
     title: str
     path: str
@@ -108,7 +108,10 @@ class Output:
 
 def pick(thing: Any, path: str) -> Any:
     for name in path.split("."):
-        thing = thing.get(name) if isinstance(thing, dict) else None
+        if isinstance(thing, list):
+            thing = [pick(one, name) for one in thing]
+        else:
+            thing = thing.get(name) if isinstance(thing, dict) else None
     return thing
 
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from atoll.domain.accelerators import Accelerators
 from atoll.domain.images import ImageSource
 from atoll.domain.instances import Password
 from atoll.domain.projects import Role
@@ -180,6 +181,7 @@ class CreatePlan(msgspec.Struct, frozen=True, kw_only=True):
     vcpus: int
     memory_mib: int
     disk_gib: int
+    accelerators: Accelerators | None = None
     description: str = ""
 
 

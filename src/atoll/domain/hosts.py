@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from atoll.domain.accelerators import Device
+
 
 class HostState(StrEnum):
     """`removing`: it was lost for good, and what was on it is being ended."""
@@ -27,11 +29,12 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
     vcpus: int
     memory_mib: int
     disk_gib: int
+    devices: tuple[Device, ...] = ()
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
     """`vcpus`, `memory_mib` and `disk_gib` are what may be promised (overcommit included),
-    the `…_used` figures what is promised."""
+    the `…_used` figures what is promised; of its `devices`, those at `devices_used` are."""
 
     id: str
     name: str
@@ -43,19 +46,27 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     vcpus: int
     memory_mib: int
     disk_gib: int
+    devices: tuple[Device, ...] = ()
     vcpus_used: int = 0
     memory_mib_used: int = 0
     disk_gib_used: int = 0
+    devices_used: tuple[str, ...] = ()
     version: int = 1
     created_at_ms: int
     seen_at_ms: int
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
-    """Capacity on a host held for an instance."""
+    """Capacity on a host held for an instance. No device is in two of them."""
 
     id: str
     host_id: str
     vcpus: int
     memory_mib: int
     disk_gib: int
+    devices: tuple[Device, ...] = ()
+
+
+def free_devices(host: Host, kind: str) -> list[Device]:
+    """Of this kind, in the order in which the host names them."""
+    return [d for d in host.devices if d.kind == kind and d.address not in host.devices_used]

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
+from atoll.domain.accelerators import Accelerators, Device
 from atoll.domain.errors import Conflict, Invalid, Protected
 
 
@@ -33,6 +34,7 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Fals
     vcpus: int
     memory_mib: int
     disk_gib: int
+    accelerators: Accelerators | None = None
     region: str
     vpc: str = ""
     subnet: str = ""
@@ -80,6 +82,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     first public address, and as `{"tcp/22@127.16.0.9": "127.16.0.9:22"}` at each further one.
     `volumes` (ids), `floating_ips` (addresses) and `attachments` are what its guest shall have
     besides its root volume and its first network; `outdated` means that it could not be told.
+    `devices` are those of its host that it alone has.
     `leftovers` are root volumes that a failure left behind: deletion removes them as well.
     `annotations` are what a dialect remembers of the wish in its own words, under its own name:
     nothing else reads them. An empty `hostname` means that the guest is called by its `name`.
@@ -109,6 +112,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     volumes: tuple[str, ...] = ()
     floating_ips: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    devices: tuple[Device, ...] = ()
     leftovers: tuple[str, ...] = ()
     outdated: bool = False
     password: Password | None = None
@@ -142,6 +146,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
 MEMORY_MIB_MIN, MEMORY_MIB_MAX = 64, 4 * 1024 * 1024
 VCPUS_MIN, VCPUS_MAX = 1, 512
 DISK_GIB_MIN, DISK_GIB_MAX = 1, 65_536
+PASSWORD_MIN, PASSWORD_MAX = 16, 72
 USER_DATA_BYTES_MAX = 64 * 1024
 LABELS_MAX = 64
 RESTART_FIRST_S, RESTART_MAX_S = 10, 300
@@ -159,6 +164,18 @@ def require_size(vcpus: int, memory_mib: int, disk_gib: int, *, disk_gib_min: in
     require_bounds("spec.vcpus", vcpus, VCPUS_MIN, VCPUS_MAX)
     require_bounds("spec.memory_mb", memory_mib, MEMORY_MIB_MIN, MEMORY_MIB_MAX)
     require_bounds("spec.disk_gb", disk_gib, max(DISK_GIB_MIN, disk_gib_min), DISK_GIB_MAX)
+
+
+def require_password(text: str, field: str) -> None:
+    """One that somebody chose. Raises Invalid, with a sentence that does not repeat it."""
+    if len(text) < PASSWORD_MIN or len(text.encode(errors="replace")) > PASSWORD_MAX:
+        raise Invalid(
+            f"{field}: {PASSWORD_MIN} to {PASSWORD_MAX} characters are allowed, "
+            "of which those outside ASCII count several times",
+            field=field,
+        )
+    if not text.isprintable():
+        raise Invalid(f"{field}: only characters that can be printed are allowed", field=field)
 
 
 def require_labels(labels: dict[str, str]) -> None:

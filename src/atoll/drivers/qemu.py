@@ -7,18 +7,15 @@ host's guests lies below one state directory, and only one driver at a time may 
 import asyncio
 import contextlib
 import os
-import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from weakref import WeakValueDictionary
-
-import msgspec
-import psutil
 
 from atoll.domain.errors import DriverError, DriverRefused, DriverUnavailable
 from atoll.domain.hosts import Capabilities, Capacity
 from atoll.drivers import seed
 from atoll.drivers.accelerator import Verdict
+from atoll.drivers.qemu_accelerators import require_devices
 from atoll.drivers.qemu_args import PROGRAM, VCPUS_MAX, Boot, command_line
 from atoll.drivers.qemu_console import Consoles
 from atoll.drivers.qemu_devices import ROOT, SLOTS, Disk, Nic
@@ -26,9 +23,10 @@ from atoll.drivers.qemu_disks import Disks, Images
 from atoll.drivers.qemu_files import require_id
 from atoll.drivers.qemu_folder import GuestFolder, Record
 from atoll.drivers.qemu_guest import Guest
-from atoll.drivers.qemu_layers import GIB, Layers
+from atoll.drivers.qemu_layers import Layers
 from atoll.drivers.qemu_merge import Merger, find_merges
 from atoll.drivers.qemu_metrics import measure
+from atoll.drivers.qemu_offer import Offer, capacity_of
 from atoll.drivers.qemu_plugs import Plugs, close_tap, require_places
 from atoll.drivers.qemu_process import Privileges, boot_id, find_program, supplementary_groups
 from atoll.drivers.qemu_starts import StartQueue
@@ -52,18 +50,7 @@ from atoll.ports import Clock, Network, PortWiring, Stream
 
 DRIVER = "qemu"
 CHORES_S = 5.0
-MEMORY_SHARE = 0.9
-MIB = 1024 * 1024
-
-
-class Overcommit(msgspec.Struct, frozen=True, kw_only=True):
-    """How often a processor, or a byte of the disk, is promised. Memory is promised once."""
-
-    vcpus: int = 16
-    disk: int = 10
-
-
-OVERCOMMIT = Overcommit()
+OFFER = Offer()
 
 
 class QemuDriver:
@@ -80,7 +67,7 @@ class QemuDriver:
         guest_uid: int | None,
         starts_at_once: int,
         accelerator: Verdict,
-        overcommit: Overcommit = OVERCOMMIT,
+        offer: Offer = OFFER,
     ) -> None:
         self._state_dir = state_dir.absolute()
         self._images = images
@@ -89,7 +76,7 @@ class QemuDriver:
         self._guest_uid = guest_uid
         self._starts_at_once = starts_at_once
         self._accelerator = accelerator
-        self._overcommit = overcommit
+        self._offer = offer
         self._layers = Layers(self._state_dir, guest_uid)
         self._disks = Disks(self._layers, images)
         self._plugs = Plugs(self._disks, network)
@@ -168,13 +155,7 @@ class QemuDriver:
 
     async def capacity(self) -> Capacity:
         with only_driver_errors("capacity"):
-            taken_bytes = await asyncio.to_thread(self._layers.all_allocated_bytes)
-            free_bytes = (await asyncio.to_thread(shutil.disk_usage, self._state_dir)).free
-        return Capacity(
-            vcpus=(os.cpu_count() or 1) * self._overcommit.vcpus,
-            memory_mib=int(psutil.virtual_memory().total * MEMORY_SHARE) // MIB,
-            disk_gib=(free_bytes + taken_bytes) * self._overcommit.disk // GIB,
-        )
+            return await capacity_of(self._offer, self._state_dir, self._layers)
 
     async def ensure_image(self, image: ImageSpec) -> ImageFacts:
         return await self._images.ensure(image)
@@ -296,6 +277,8 @@ class QemuDriver:
     async def _start(self, spec: GuestSpec) -> None:
         """Nobody touches its volumes meanwhile."""
         require_places(spec)
+        running = (guest.record.spec for guest in self._guests.values() if guest.running)
+        require_devices(spec, self._offer.devices, running)
         disks = await self._disks_of(spec)
         image = seed.build(spec)
         self._starts.enter(spec.id)
@@ -334,7 +317,8 @@ class QemuDriver:
             boot_id=boot_id(),
         )
         taps = [wiring.tap for wiring in wirings if wiring.tap is not None]
-        await guest.start(record, self._privileges().wrap(command), image, taps)
+        privileges = self._privileges(locks_memory=bool(spec.devices))
+        await guest.start(record, privileges.wrap(command), image, taps)
         self._guests[spec.id] = guest
 
     async def _disks_of(self, spec: GuestSpec) -> tuple[Disk, ...]:
@@ -466,9 +450,9 @@ class QemuDriver:
     def _guests_dir(self) -> Path:
         return self._state_dir / "guests"
 
-    def _privileges(self) -> Privileges:
+    def _privileges(self, *, locks_memory: bool) -> Privileges:
         groups = supplementary_groups(self._accelerator.accelerator, self._guest_uid)
-        return Privileges(uid=self._guest_uid, groups=groups)
+        return Privileges(uid=self._guest_uid, groups=groups, locks_memory=locks_memory)
 
     @contextlib.asynccontextmanager
     async def _alone_with(self, *thing_ids: str) -> AsyncIterator[None]:

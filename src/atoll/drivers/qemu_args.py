@@ -40,6 +40,8 @@ READY_BUFFER_BYTES = 1024
 
 SEED_DEVICE = {"driver": "virtio-blk-pci", "id": "seed", "drive": "seed", "serial": "seed"}
 FIRST_SPARE_ADDRESS = 0xF  # on the PCI bus, behind all fixed devices
+FIRST_ACCELERATOR_ADDRESS = 0x1C  # behind the spare slots
+FUNCTIONS = 8  # of one place on the bus, each a port
 SMALL_GUEST_MIB = 256
 VCPUS_MAX = 288  # of the q35 machine
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
@@ -72,6 +74,7 @@ def command_line(guest: GuestSpec, boot: Boot, accelerator: str) -> list[str]:
         *spare_slots(),
         *disks(boot),
         *nics(boot),
+        *accelerators(guest),
         *console(),
         *guest_channels(),
         *direct_boot(boot),
@@ -172,6 +175,20 @@ def spare_slots() -> list[str]:
         for number, slot in enumerate(SLOTS, 1)
     ]
     return [word for port in ports for word in ("-device", f"{port},io-reserve=0")]
+
+
+def accelerators(guest: GuestSpec) -> list[str]:
+    """The host's devices that are this guest's, each behind a PCIe port of its own: drivers of
+    graphics cards look for one."""
+    words = []
+    for number, device in enumerate(guest.devices):
+        port, chassis = f"accelerator{number}", len(SLOTS) + 1 + number
+        place, function = divmod(number, FUNCTIONS)
+        address = f"{FIRST_ACCELERATOR_ADDRESS + place:#x}.{function:#x}"
+        at = f"chassis={chassis},addr={address},multifunction=on"
+        words += ["-device", f"pcie-root-port,id={port},{at},io-reserve=0"]
+        words += ["-device", f"vfio-pci,host={device.address},bus={port}"]
+    return words
 
 
 def direct_boot(boot: Boot) -> list[str]:

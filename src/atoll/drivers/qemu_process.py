@@ -25,10 +25,12 @@ UMASK = 0o077
 
 
 class Privileges(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom QEMU runs as. `uid` None: as ourselves, because we are not root."""
+    """Whom QEMU runs as. `uid` None: as ourselves, because we are not root. A guest with devices
+    of the host `locks_memory`, all of it: the devices write to it at any time."""
 
     uid: int | None = None
     groups: tuple[int, ...] = ()
+    locks_memory: bool = False
 
     def wrap(self, command: Sequence[str]) -> list[str]:
         """Through setpriv, which keeps the one right that slirp needs: to bind ports below 1024."""
@@ -36,7 +38,9 @@ class Privileges(msgspec.Struct, frozen=True, kw_only=True):
             return list(command)
         groups = ",".join(map(str, self.groups))
         kept = "-all,+net_bind_service"
+        limits = ["prlimit", "--memlock=unlimited:unlimited", "--"] if self.locks_memory else []
         return [
+            *limits,
             *("setpriv", f"--reuid={self.uid}", f"--regid={self.uid}"),
             f"--groups={groups}" if groups else "--clear-groups",
             *(f"--inh-caps={kept}", f"--ambient-caps={kept}", f"--bounding-set={kept}"),

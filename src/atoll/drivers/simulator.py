@@ -237,6 +237,7 @@ class SimulatorDriver:
     async def ensure_running(self, guest: GuestSpec) -> GuestFacts:
         with self._faults.around("ensure_running", self._name):
             self._require_volumes(guest)
+            self._require_devices(guest)
             known = self._guests.get(guest.id)
             if known is None or known.power is not Power.RUNNING or known.boots < guest.boots:
                 self._specs[guest.id] = guest
@@ -251,6 +252,17 @@ class SimulatorDriver:
         for volume_id in (guest.root_volume_id, *guest.volumes):
             if volume_id not in self._volumes:
                 raise DriverRefused(f"volume {volume_id} of {guest.id} is not on this host")
+
+    def _require_devices(self, guest: GuestSpec) -> None:
+        if not guest.devices:
+            return
+        running = [g for g, facts in self._guests.items() if facts.power is Power.RUNNING]
+        others = {d: g for g in running if g != guest.id for d in self._specs[g].devices}
+        for device in guest.devices:
+            if device not in self._capacity.devices:
+                raise DriverRefused(f"there is no {device.kind} at {device.address} on this host")
+            if device in others:
+                raise DriverRefused(f"{device.address} is in use by {others[device]}")
 
     async def ensure_configured(self, guest: GuestSpec) -> GuestFacts:
         with self._faults.around("ensure_configured", self._name):

@@ -1,5 +1,6 @@
 """This machine as a host, with QEMU."""
 
+import asyncio
 import os
 import socket
 import sys
@@ -8,6 +9,8 @@ from pkgutil import resolve_name
 from atoll.drivers import accelerator
 from atoll.drivers.images.assemble import ImageSettings, make_image_store
 from atoll.drivers.qemu import QemuDriver
+from atoll.drivers.qemu_accelerators import require_ready
+from atoll.drivers.qemu_offer import Offer
 from atoll.networks.user import UserNetwork
 from atoll.ports import Clock, Driver, Network
 from atoll.settings import Settings
@@ -17,6 +20,8 @@ async def build(settings: Settings, clock: Clock, faults: None) -> dict[str, Dri
     """Guests run as another user than root where we are root."""
     guest_uid = settings.guest_uid if os.geteuid() == 0 else None
     verdict = await accelerator.probe(settings.state, guest_uid)
+    devices = settings.devices_of(socket.gethostname())
+    await asyncio.to_thread(require_ready, devices, guest_uid)
     imports = settings.state / "imports"
     imports.mkdir(exist_ok=True)
     images = make_image_store(
@@ -40,6 +45,7 @@ async def build(settings: Settings, clock: Clock, faults: None) -> dict[str, Dri
         guest_uid=guest_uid,
         starts_at_once=settings.starts_at_once,
         accelerator=verdict,
+        offer=Offer(devices=devices),
     )
     return {socket.gethostname(): driver}
 

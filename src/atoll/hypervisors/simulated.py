@@ -2,6 +2,8 @@
 
 import hashlib
 
+import msgspec
+
 from atoll.domain.hosts import Capacity
 from atoll.drivers.faults import FaultPlan
 from atoll.drivers.simulator import SimulatorDriver, Times
@@ -15,13 +17,17 @@ async def build(settings: Settings, clock: Clock, faults: FaultPlan) -> dict[str
     """Their worlds are journals in the state directory: they outlive the process."""
     directory = settings.state / "simulator"
     directory.mkdir(exist_ok=True)
-    names = [f"sim-{n}{mark(settings)}" for n in range(1, settings.simulator_hosts + 1)]
+    names = {f"sim-{n}": f"sim-{n}{mark(settings)}" for n in range(1, settings.simulator_hosts + 1)}
     times = Times(boot_s=settings.simulator_boot_s)
     return {
         name: SimulatorDriver(
-            name, faults, capacity=CAPACITY, times=times, journal=directory / f"{name}.jsonl"
+            name,
+            faults,
+            capacity=msgspec.structs.replace(CAPACITY, devices=settings.devices_of(plain)),
+            times=times,
+            journal=directory / f"{name}.jsonl",
         )
-        for name in names
+        for plain, name in names.items()
     }
 
 

@@ -109,6 +109,7 @@ async def guest_spec(context: StepContext, instance: Instance) -> GuestSpec:
         volumes=instance.volumes,
         nic=await first_nic(context, instance, groups),
         nics=tuple([await further_nic(context, a, groups) for a in instance.attachments]),
+        devices=instance.devices,
         seed=SeedSpec(
             hostname=hostname_of(instance.hostname or instance.name),
             ssh_keys=tuple(key.public_key for key in keys if key is not None),

@@ -33,7 +33,7 @@ from atoll.operations.guests import (
     settle_instance,
 )
 from atoll.operations.image_import import prepare_image
-from atoll.operations.placing import demand_of
+from atoll.operations.placing import demand_of, devices_on
 from atoll.operations.snapshot_copies import bring_copy, expect_copy, give_up_copy
 from atoll.operations.steps import Retry, Step, StepContext, Workflow
 from atoll.ports import Filter
@@ -66,7 +66,7 @@ async def release_addresses(context: StepContext) -> None:
 
 
 async def pick_host(context: StepContext) -> None:
-    """Holds capacity on a host, and writes host and addresses into the instance."""
+    """Holds capacity on a host, and writes host, devices and addresses into the instance."""
     instance = await instance_of(context)
     reservation = await context.tx.hosts.reservation(instance.id)
     if reservation is None:
@@ -77,7 +77,7 @@ async def pick_host(context: StepContext) -> None:
         size = instance.spec
         reservation = Reservation(
             id=instance.id, host_id=host.id, vcpus=size.vcpus, memory_mib=size.memory_mib,
-            disk_gib=size.disk_gib,
+            disk_gib=size.disk_gib, devices=devices_on(host, (), size.accelerators),
         )  # fmt: skip
         context.tx.hosts.reserve(reservation)
     public = ipaddress.IPv4Network(context.ranges.public_cidr)
@@ -85,6 +85,7 @@ async def pick_host(context: StepContext) -> None:
     context.tx.instances.change(
         instance,
         host_id=reservation.host_id,
+        devices=reservation.devices,
         mac=mac_of(await mac_number(context)),
         public_ip=str(public[await number_in(context, PUBLIC_SCOPE)]),
         private_ip=str(private[await number_in(context, private_scope(instance))]),
@@ -186,7 +187,7 @@ async def settle_deleted(context: StepContext, instance: Instance, reason: str) 
     await settle_instance(
         context, instance, state=InstanceState.DELETED, goal=Goal.DELETED, reason=reason,
         deleted_at_ms=context.now_ms, purge_at_ms=None, host_id=None, private_ip=None,
-        public_ip=None, leftovers=(), **await let_go(context, instance),
+        public_ip=None, devices=(), leftovers=(), **await let_go(context, instance),
     )  # fmt: skip
 
 

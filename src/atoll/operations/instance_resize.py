@@ -1,13 +1,14 @@
 """`instance.resize`: another size for the same instance.
 
-A larger root disk alone is given to a running guest. Processors and memory need a restart; the
-host keeps room for the larger of both sizes until the guest has really stopped.
+A larger root disk alone is given to a running guest. All else needs a restart; the host keeps
+room for the larger of both sizes, and the devices of both, until the guest has really stopped.
 """
 
 from typing import Any
 
 import msgspec
 
+from atoll.domain.accelerators import Accelerators, chosen
 from atoll.domain.hosts import Reservation
 from atoll.domain.instances import Goal, Instance, InstanceSpec, InstanceState
 from atoll.domain.operations import OperationState
@@ -29,6 +30,7 @@ from atoll.operations.instance_power import (
     ensure_stopped,
     see_what_is,
 )
+from atoll.operations.placing import devices_on
 from atoll.operations.steps import Retry, Step, StepContext, Workflow
 
 
@@ -37,12 +39,13 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     vcpus: int
     memory_mib: int
     disk_gib: int
+    accelerators: Accelerators | None = None
 
     def of(self, spec: InstanceSpec) -> InstanceSpec:
         return msgspec.structs.replace(spec, **msgspec.structs.asdict(self))
 
     def held(self) -> dict[str, int]:
-        """What a host keeps for it."""
+        """What a host keeps for it, besides devices."""
         return {
             "vcpus": self.vcpus, "memory_mib": self.memory_mib, "disk_gib": self.disk_gib,
         }  # fmt: skip
@@ -50,8 +53,14 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
 
 def size_of(spec: InstanceSpec) -> Size:
     return Size(
-        plan=spec.plan, vcpus=spec.vcpus, memory_mib=spec.memory_mib, disk_gib=spec.disk_gib
-    )
+        plan=spec.plan, vcpus=spec.vcpus, memory_mib=spec.memory_mib, disk_gib=spec.disk_gib,
+        accelerators=spec.accelerators,
+    )  # fmt: skip
+
+
+def boots_with(size: Size) -> tuple[int, int, Accelerators | None]:
+    """What a guest is given as it starts, and at no other time."""
+    return size.vcpus, size.memory_mib, size.accelerators
 
 
 def arguments_of(instance: Instance, new: Size) -> dict[str, Any]:
@@ -59,8 +68,7 @@ def arguments_of(instance: Instance, new: Size) -> dict[str, Any]:
     return {
         "old": msgspec.to_builtins(old),
         "new": msgspec.to_builtins(new),
-        "restart": instance.goal is Goal.RUNNING
-        and (old.vcpus, old.memory_mib) != (new.vcpus, new.memory_mib),
+        "restart": instance.goal is Goal.RUNNING and boots_with(old) != boots_with(new),
     }
 
 
@@ -73,24 +81,29 @@ def restarts(context: StepContext) -> bool:
 
 
 async def hold_both(context: StepContext) -> None:
-    old, new = size(context, "old").held(), size(context, "new").held()
-    await hold(context, {name: max(old[name], new[name]) for name in old})
+    await hold(context, size(context, "old"), size(context, "new"))
 
 
 async def hold_old(context: StepContext) -> None:
-    await hold(context, size(context, "old").held())
+    await hold(context, size(context, "old"))
 
 
 async def hold_new(context: StepContext) -> None:
-    await hold(context, size(context, "new").held())
+    await hold(context, size(context, "new"))
 
 
-async def hold(context: StepContext, sizes: dict[str, int]) -> None:
-    """Changes what the host keeps for the instance. The commit fails where there is no room."""
+async def hold(context: StepContext, *sizes: Size) -> None:
+    """Changes what the host keeps for the instance: room for any of these sizes. The commit fails
+    where there is none."""
     instance = await instance_of(context)
     held = await context.tx.hosts.reservation(instance.id)
-    wanted = Reservation(id=instance.id, host_id=host_of(instance), **sizes)
-    if held is not None and held != wanted:
+    if held is None:
+        return
+    host = await context.tx.hosts.get(host_of(instance))
+    most = {name: max(size.held()[name] for size in sizes) for name in sizes[0].held()}
+    devices = devices_on(host, held.devices, *[size.accelerators for size in sizes])
+    wanted = Reservation(id=instance.id, host_id=host.id, devices=devices, **most)
+    if held != wanted:
         await require_room(context, held, wanted)
         context.tx.hosts.change_reservation(held, wanted)
 
@@ -130,8 +143,10 @@ async def write_size(context: StepContext, wanted: Size) -> None:
     instance = await instance_of(context)
     spec = wanted.of(instance.spec)
     if instance.spec != spec:
+        held = await context.tx.hosts.reservation(instance.id)
+        devices = chosen(held.devices, wanted.accelerators) if held else ()
         boots = instance.boots + 1 if restarts(context) else instance.boots
-        context.tx.instances.change(instance, spec=spec, boots=boots)
+        context.tx.instances.change(instance, spec=spec, devices=devices, boots=boots)
 
 
 async def grow_root(context: StepContext) -> None:

@@ -76,7 +76,8 @@ class Reconciler:
             facts: dict[str, Any] = {
                 "name": report.name, "region": report.region, "capabilities": report.capabilities,
                 "vcpus": capacity.vcpus, "memory_mib": capacity.memory_mib,
-                "disk_gib": capacity.disk_gib, "seen_at_ms": now_ms, "state": HostState.READY,
+                "disk_gib": capacity.disk_gib, "devices": capacity.devices, "seen_at_ms": now_ms,
+                "state": HostState.READY,
             }  # fmt: skip
             if known is None:
                 tx.hosts.add(Host(id=report.host_id, created_at_ms=now_ms, **facts))

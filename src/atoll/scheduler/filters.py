@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from atoll.domain.hosts import Host, HostState
+from atoll.domain.accelerators import Accelerators
+from atoll.domain.hosts import Host, HostState, free_devices
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class Demand:
     vcpus: int
     memory_mib: int
     disk_gib: int
+    accelerators: Accelerators | None = None
     preferred: tuple[str, ...] = ()
 
 
@@ -45,6 +47,15 @@ def has_disk(host: Host, demand: Demand) -> str | None:
     return lacking("GiB of disk", demand.disk_gib, host.disk_gib - host.disk_gib_used)
 
 
+def has_accelerators(host: Host, demand: Demand) -> str | None:
+    wanted = demand.accelerators
+    if wanted is None:
+        return None
+    if not any(device.kind == wanted.kind for device in host.devices):
+        return f"it has no {wanted.kind}"
+    return lacking(wanted.kind, wanted.count, len(free_devices(host, wanted.kind)))
+
+
 def lacking(what: str, wanted: int, free: int) -> str | None:
     return None if wanted <= free else f"{free} {what} are free, {wanted} are wanted"
 
@@ -54,6 +65,7 @@ FILTERS: tuple[Callable[[Host, Demand], str | None], ...] = (
     enabled,
     runs_guests,
     in_region,
+    has_accelerators,
     has_vcpus,
     has_memory,
     has_disk,

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from atoll.domain import ids
+from atoll.domain.accelerators import require_accelerators
 from atoll.domain.commands import CreatePlan
 from atoll.domain.errors import AlreadyExists
 from atoll.domain.images import CATALOGUE, Image, ImageSource
@@ -93,6 +94,7 @@ def create_plan(command: CreatePlan) -> Callable[[Case], Awaitable[Accepted[Plan
         case.require("operate")
         references.require_name(command.name)
         require_size(command.vcpus, command.memory_mib, command.disk_gib, disk_gib_min=1)
+        require_accelerators(command.accelerators)
         if await case.tx.plans.find(command.name) is not None:
             raise AlreadyExists(f"type already exists: {command.name}", field="metadata.name")
         plan = Plan(
@@ -100,6 +102,7 @@ def create_plan(command: CreatePlan) -> Callable[[Case], Awaitable[Accepted[Plan
             vcpus=command.vcpus,
             memory_mib=command.memory_mib,
             disk_gib=command.disk_gib,
+            accelerators=command.accelerators,
             description=command.description,
         )
         case.tx.plans.add(plan)

@@ -46,9 +46,11 @@ def growth(old: Size, new: Size) -> Amounts:
 
 async def wanted(case: Case, old: InstanceSpec, command: Resize) -> Size:
     vcpus, memory_mib, disk_gib, plan = old.vcpus, old.memory_mib, old.disk_gib, old.plan
+    accelerators = old.accelerators
     if command.plan is not None:
         found = await plan_of(case.tx, command.plan)
         plan, vcpus, memory_mib = command.plan, found.vcpus, found.memory_mib
+        accelerators = found.accelerators
         disk_gib = max(disk_gib, found.disk_gib)
     vcpus = vcpus if command.vcpus is None else command.vcpus
     memory_mib = memory_mib if command.memory_mib is None else command.memory_mib
@@ -59,4 +61,7 @@ async def wanted(case: Case, old: InstanceSpec, command: Resize) -> Size:
             field="spec.disk_gb",
         )
     require_size(vcpus, memory_mib, disk_gib, disk_gib_min=1)
-    return Size(plan=plan, vcpus=vcpus, memory_mib=memory_mib, disk_gib=disk_gib)
+    return Size(
+        plan=plan, vcpus=vcpus, memory_mib=memory_mib, disk_gib=disk_gib,
+        accelerators=accelerators,
+    )  # fmt: skip

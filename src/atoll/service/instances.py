@@ -38,7 +38,7 @@ from atoll.operations import (
 from atoll.operations.instance_create import amounts_of
 from atoll.operations.steps import Workflow
 from atoll.ports import Filter, Transaction
-from atoll.service import quotas, references, timers
+from atoll.service import accelerators, quotas, references, timers
 from atoll.service.desk import Accepted, Case, require
 
 KEYS_MAX = 100
@@ -109,12 +109,14 @@ async def resolve(
     require_size(vcpus, memory_mib, disk_gib, disk_gib_min=smallest_gib)
     require_memory(memory_mib, image)
     groups = (DEFAULT_GROUP,) if command.security_groups is None else command.security_groups
+    region = await region_of(tx, command.region)
+    await accelerators.require_offered(tx, plan.accelerators, region)
     vpc, subnet = await network_of(case, command)
     keys = await keys_meant(case, command.ssh_keys)
     found = await groups_meant(case, groups)
     spec = InstanceSpec(
         plan=command.plan, image=command.image, vcpus=vcpus, memory_mib=memory_mib,
-        disk_gib=disk_gib, region=await region_of(tx, command.region), vpc=command.vpc or "",
+        disk_gib=disk_gib, accelerators=plan.accelerators, region=region, vpc=command.vpc or "",
         subnet=command.subnet or "", security_groups=groups, ssh_keys=command.ssh_keys,
         user_data=command.user_data, startup_script=command.startup_script or "",
     )  # fmt: skip

@@ -1,14 +1,16 @@
-"""Root's first password, which a guest is given and its owner is shown for ten minutes.
+"""Root's password, which a guest is given as a crypt(5) hash; the password is kept nowhere.
 
-It is made of the server's secret and a nonce: the database holds the nonce and a crypt(5) hash for
-the guest, never the password. After ten minutes the owner has noted it, or reinstalls.
+One that is generated is made of the server's secret and a nonce, and shown for ten minutes: the
+database holds the nonce. After that its owner has noted it, or reinstalls. One that was chosen is
+hashed before anything else is done with it, and never shown.
 """
 
+import asyncio
 import hashlib
 
 import bcrypt
 
-from atoll.domain.instances import Instance, InstanceState, Password
+from atoll.domain.instances import Instance, InstanceState, Password, require_password
 from atoll.ports import Clock
 
 SHOWN_FOR_MS = 10 * 60 * 1000
@@ -17,6 +19,8 @@ LENGTH = 20
 LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 # Few rounds: nobody guesses 115 random bits, and hashing must not hold up other requests.
 ROUNDS = 4
+# People choose what others guess.
+ROUNDS_OF_CHOSEN = 10
 
 
 class Passwords:
@@ -31,8 +35,16 @@ class Passwords:
         hashed = bcrypt.hashpw(self.text(nonce).encode(), bcrypt.gensalt(ROUNDS))
         return Password(nonce=nonce, hash=hashed.decode(), set_at_ms=self._clock.now_ms())
 
+    async def chosen(self, text: str, field: str) -> Password:
+        """Raises Invalid. Takes a tenth of a second, in a thread."""
+        require_password(text, field)
+        hashed = await asyncio.to_thread(
+            bcrypt.hashpw, text.encode(), bcrypt.gensalt(ROUNDS_OF_CHOSEN)
+        )
+        return Password(hash=hashed.decode(), set_at_ms=self._clock.now_ms())
+
     def of(self, instance: Instance) -> str | None:
-        """None where it has none, or is no longer shown."""
+        """None where it has none, chose its own, or is no longer shown."""
         password = instance.password
         if password is None or not password.nonce or instance.state is InstanceState.DELETED:
             return None

@@ -1,14 +1,17 @@
 """The queries that only hosts have: capacity that is promised and given back."""
 
+from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
+from atoll.domain.accelerators import Device
 from atoll.domain.errors import Lost
 from atoll.domain.hosts import Host, Reservation
 from atoll.store import tables
 from atoll.store.rows import ColumnMapping, NounRows
-from atoll.store.sql import Write, bind
+from atoll.store.sql import Query, Write, bind
 from atoll.store.unit import Unit
 
 HOSTS = ColumnMapping(Host, tables.hosts, "host")
@@ -23,6 +26,28 @@ class HostRows(NounRows[Host]):
 
     def __init__(self, unit: Unit) -> None:
         super().__init__(unit, HOSTS)
+
+    async def _things(self, query: Query, values: dict[str, Any]) -> list[Host]:
+        """Only where a host has devices it is asked which of them are promised."""
+        hosts = await super()._things(query, values)
+        if not any(host.devices for host in hosts):
+            return hosts
+        promised = await self._promised()
+        return [
+            msgspec.structs.replace(host, devices_used=tuple(promised.get(host.id, ())))
+            for host in hosts
+        ]
+
+    async def _promised(self) -> dict[str, list[str]]:
+        table = tables.promised_devices
+        query = self._query(
+            "promised",
+            lambda: sa.select(table.c.host_id, table.c.address).order_by(table.c.address),
+        )
+        by_host: dict[str, list[str]] = {}
+        for host_id, address in await self.unit.fetch(query, {}):
+            by_host.setdefault(host_id, []).append(address)
+        return by_host
 
     async def reservation(self, instance_id: str) -> Reservation | None:
         column = tables.reservations.c.id
@@ -44,6 +69,7 @@ class HostRows(NounRows[Host]):
                 duplicate=lambda: Lost(f"{reservation.id} has its place already"),
             )
         )
+        self._promise(reservation.host_id, reservation.devices)
 
     def release(self, reservation: Reservation) -> None:
         column = tables.reservations.c.id
@@ -60,6 +86,7 @@ class HostRows(NounRows[Host]):
         )
         sizes = {size: -getattr(reservation, size) for size in SIZES}
         self._use(reservation.host_id, sizes)
+        self._give_back(reservation.host_id, reservation.devices)
 
     def change_reservation(self, held: Reservation, wanted: Reservation) -> None:
         def build() -> sa.ClauseElement:
@@ -67,11 +94,13 @@ class HostRows(NounRows[Host]):
             statement = tables.reservations.update().where(row.id == bind("of_id", row.id))
             for size in SIZES:
                 statement = statement.where(row[size] == bind(f"old_{size}", row[size]))
-            return statement.values({name: bind(name, row[name]) for name in ("id", *SIZES)})
+            statement = statement.where(row.devices == bind("old_devices", row.devices))
+            changed = ("id", *SIZES, "devices")
+            return statement.values({name: bind(name, row[name]) for name in changed})
 
         query = self._query("reservation.change", build)
-        values = {"id": wanted.id} | {size: getattr(wanted, size) for size in SIZES}
-        values |= {f"old_{size}": getattr(held, size) for size in SIZES}
+        values = RESERVATIONS.values(wanted)
+        values |= {f"old_{name}": value for name, value in RESERVATIONS.values(held).items()}
         self.unit.write(
             Write(
                 query,
@@ -82,6 +111,35 @@ class HostRows(NounRows[Host]):
         )
         more = {size: getattr(wanted, size) - getattr(held, size) for size in SIZES}
         self._use(held.host_id, more)
+        self._give_back(held.host_id, [d for d in held.devices if d not in wanted.devices])
+        self._promise(held.host_id, [d for d in wanted.devices if d not in held.devices])
+
+    def _promise(self, host_id: str, devices: Iterable[Device]) -> None:
+        """The table's key lets nobody have what somebody else has."""
+        query = self._query("promise", lambda: tables.promised_devices.insert())
+        for device in devices:
+            self.unit.write(
+                Write(
+                    query,
+                    query.place({"host_id": host_id, "address": device.address}),
+                    duplicate=lambda: Lost(f"a device of host {host_id} was given to another"),
+                )
+            )
+
+    def _give_back(self, host_id: str, devices: Iterable[Device]) -> None:
+        """After what was written of their reservation, which tells that they are its own."""
+        row = tables.promised_devices.c
+        query = self._query(
+            "give back",
+            lambda: (
+                tables.promised_devices.delete()
+                .where(row.host_id == bind("host_id", row.host_id))
+                .where(row.address == bind("address", row.address))
+            ),
+        )
+        for device in devices:
+            values = {"host_id": host_id, "address": device.address}
+            self.unit.write(Write(query, query.place(values)))
 
     def change(self, thing: Host, **changes: Any) -> Host:
         if self.counted & set(changes):

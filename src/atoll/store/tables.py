@@ -44,6 +44,11 @@ def flag(name: str) -> sa.Column[bool]:
     return Column(name, Flag, nullable=False)
 
 
+def devices() -> sa.Column[bytes]:
+    """A list of `domain.accelerators.Device`."""
+    return Column("devices", Document, nullable=False)
+
+
 def document(name: str) -> sa.Column[bytes]:
     return Column(name, Document, nullable=False)
 
@@ -173,6 +178,7 @@ hosts = sa.Table(
     integer("vcpus"),
     integer("memory_mib"),
     integer("disk_gib"),
+    devices(),
     integer("vcpus_used"),
     integer("memory_mib_used"),
     integer("disk_gib_used"),
@@ -191,6 +197,16 @@ reservations = sa.Table(
     integer("vcpus"),
     integer("memory_mib"),
     integer("disk_gib"),
+    devices(),
+    sqlite_with_rowid=False,
+)
+
+# The devices in all reservations, as rows: none can be in two.
+promised_devices = sa.Table(
+    "promised_devices",
+    METADATA,
+    Column("host_id", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
     sqlite_with_rowid=False,
 )
 

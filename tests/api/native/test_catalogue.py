@@ -5,8 +5,8 @@ from tests.api.native.test_errors import refused
 
 
 def type_body(name: str) -> Json:
-    spec = {"vcpus": 3, "memory_mb": 1000, "disk_gb": 7, "description": "odd"}
-    return {"metadata": {"name": name}, "spec": spec}
+    spec = {"vcpus": 3, "memory_mb": 1000, "disk_gb": 7, "accelerators": None}
+    return {"metadata": {"name": name}, "spec": spec | {"description": "odd"}}
 
 
 def test_a_type_is_added_used_and_removed(api: Api) -> None:

@@ -13,12 +13,13 @@ from tests.api.keys import public_key
 HERE = Path(__file__).parent
 OURS = {
     "metadata": {"updated_at", "version", "protected", "expires_at"},
-    "spec": {"region", "startup_script_id"},
+    "spec": {"region", "startup_script_id", "accelerators"},
     "status": {
         "ports",
         "floating_ips",
         "volume_ids",
         "networks",
+        "devices",
         "conditions",
         "default_password",
         "hostname",

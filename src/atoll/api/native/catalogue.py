@@ -9,7 +9,8 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from atoll.api.http import Call, caller_of, json_response
-from atoll.api.native import named, wire
+from atoll.api.native import accelerators, named, wire
+from atoll.api.native.accelerators import AcceleratorsBody
 from atoll.api.native.paging import NAMED, Paging
 from atoll.api.native.wire import Name, Wire, services_of
 from atoll.domain.commands import CreatePlan
@@ -27,6 +28,7 @@ class TypeSpec(Wire, kw_only=True):
     vcpus: Annotated[int, Meta(ge=1, le=512)]
     memory_mb: Annotated[int, Meta(ge=64, le=4_194_304)]
     disk_gb: Annotated[int, Meta(ge=1, le=65_536)]
+    accelerators: AcceleratorsBody | None = None
     description: Annotated[str, Meta(max_length=1000)] = ""
 
 
@@ -69,7 +71,7 @@ class RegionList(msgspec.Struct, kw_only=True):
 def show_type(plan: Plan) -> TypeOut:
     spec = TypeSpec(
         vcpus=plan.vcpus, memory_mb=plan.memory_mib, disk_gb=plan.disk_gib,
-        description=plan.description,
+        accelerators=accelerators.show(plan.accelerators), description=plan.description,
     )  # fmt: skip
     return TypeOut(id=plan.id, metadata=TypeMetadata(name=plan.id), spec=spec)
 
@@ -83,7 +85,8 @@ def parse_type(body: CreateTypeBody) -> CreatePlan:
     spec = body.spec
     return CreatePlan(
         name=body.metadata.name, vcpus=spec.vcpus, memory_mib=spec.memory_mb,
-        disk_gib=spec.disk_gb, description=spec.description,
+        disk_gib=spec.disk_gb, accelerators=accelerators.parse(spec.accelerators),
+        description=spec.description,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from atoll.api.http import Call, caller_of, json_response, version_of
 from atoll.api.native import named, wire
+from atoll.api.native.accelerators import HostDeviceOut, show_host_devices
 from atoll.api.native.paging import NAMED, Paging
 from atoll.api.native.wire import Wire, services_of
 from atoll.domain.hosts import Host
@@ -44,7 +45,8 @@ class HostSpec(msgspec.Struct, kw_only=True):
 
 
 class HostStatus(msgspec.Struct, kw_only=True):
-    """Capacity is what may be promised, overcommit included; `…_used` what is promised."""
+    """Capacity is what may be promised, overcommit included; `…_used` what is promised. `devices`
+    are those that an instance may have for itself alone."""
 
     state: str
     seen_at: str
@@ -57,6 +59,7 @@ class HostStatus(msgspec.Struct, kw_only=True):
     memory_mb_used: int
     disk_gb: int
     disk_gb_used: int
+    devices: list[HostDeviceOut]
 
 
 class HostOut(msgspec.Struct, kw_only=True):
@@ -112,6 +115,7 @@ def show(host: Host) -> HostOut:
             vcpus_used=host.vcpus_used, memory_mb=host.memory_mib,
             memory_mb_used=host.memory_mib_used, disk_gb=host.disk_gib,
             disk_gb_used=host.disk_gib_used,
+            devices=show_host_devices(host.devices, host.devices_used),
         ),
     )  # fmt: skip
 

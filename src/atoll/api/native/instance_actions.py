@@ -8,8 +8,9 @@ from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
 from atoll.api.http import Call, caller_of, json_response
-from atoll.api.native import named, wire
-from atoll.api.native.instances import DRY, DryRun, UserData, new_password, planned
+from atoll.api.native import named, passwords, wire
+from atoll.api.native.instances import DRY, DryRun, UserData, planned
+from atoll.api.native.passwords import ChosenPassword
 from atoll.api.native.wire import Name, Wire, services_of
 from atoll.domain.commands import Reinstall, Resize
 from atoll.domain.timers import Backups, Timer
@@ -28,13 +29,14 @@ PATH = "/{instance_id:str}"
 
 class ReinstallBody(Wire, kw_only=True):
     """What is left out stays as it is. `image` is an image or a snapshot, by id or name.
-    `generate_password` gives root a new password."""
+    `generate_password` gives root a new password, `password` one of the caller's choice."""
 
     image: Name | None = None
     hostname: Name | None = None
     ssh_key_ids: Annotated[list[str], Meta(max_length=100)] | None = None
     user_data: UserData | None = None
     generate_password: bool = False
+    password: ChosenPassword | None = None
 
 
 class RestoreBody(Wire, kw_only=True):
@@ -54,12 +56,15 @@ class AttachNetworkBody(Wire, kw_only=True):
     subnet_id: Name
 
 
-def parse_reinstall(body: ReinstallBody | None, services: Services) -> Reinstall:
+async def parse_reinstall(body: ReinstallBody | None, services: Services) -> Reinstall:
     given = body or ReinstallBody()
+    password = await passwords.wanted(
+        services, generate=given.generate_password, chosen=given.password, field="password"
+    )
     return Reinstall(
         image=given.image, hostname=given.hostname, user_data=given.user_data,
         ssh_keys=None if given.ssh_key_ids is None else tuple(given.ssh_key_ids),
-        password=new_password(services) if given.generate_password else None,
+        password=password,
     )  # fmt: skip
 
 
@@ -105,7 +110,7 @@ class InstanceActions(Controller):
         data: JSONBody[ReinstallBody | None] = None,
         dry_run: DryRun = False,
     ) -> Response[bytes]:
-        command = parse_reinstall(data, services_of(request))
+        command = await parse_reinstall(data, services_of(request))
         use_case = instance_rebuild.reinstall(instance_id, command)
         return await begun(request, use_case, dry_run)
 

@@ -9,12 +9,14 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
 from atoll.api.http import Call, caller_of, json_response, version_of
-from atoll.api.native import wire
+from atoll.api.native import accelerators, passwords, wire
+from atoll.api.native.accelerators import AcceleratorsBody, DeviceOut
 from atoll.api.native.paging import LABELLED, Paging
+from atoll.api.native.passwords import ChosenPassword
 from atoll.api.native.wire import ACCEPTED, Labels, Moment, Name, Wire, services_of
 from atoll.domain.commands import CreateInstance, Power, UpdateInstance
 from atoll.domain.errors import Invalid
-from atoll.domain.instances import Instance, Password, hostname_of, own_ports
+from atoll.domain.instances import Instance, hostname_of, own_ports
 from atoll.domain.networks import ipv6_of
 from atoll.service import instance_delete, instances, preview
 from atoll.service.bundle import Services
@@ -38,7 +40,8 @@ class InstanceMetadataIn(Wire, kw_only=True):
 
 class InstanceSpecIn(Wire, kw_only=True):
     """`type`, `image`, networks, groups and keys are ids or names. `user_data` is base64.
-    `generate_password` gives root a password, with which it may log in."""
+    `generate_password` gives root a password, with which it may log in; `password` is one of the
+    caller's choice, and is never shown."""
 
     type: Name
     image: Name
@@ -53,6 +56,7 @@ class InstanceSpecIn(Wire, kw_only=True):
     startup_script_id: str | None = None
     user_data: UserData = ""
     generate_password: bool = False
+    password: ChosenPassword | None = None
 
 
 class CreateInstanceBody(Wire, kw_only=True):
@@ -106,6 +110,7 @@ class InstanceSpec(msgspec.Struct, kw_only=True):
     vcpus: int
     memory_mb: int
     disk_gb: int
+    accelerators: AcceleratorsBody | None
     region: str
     vpc_id: str
     subnet_id: str
@@ -135,7 +140,8 @@ class InstanceStatus(msgspec.Struct, kw_only=True):
     """`state`: provisioning, running, stopping, stopped, terminated. `ready` means that the
     guest's first boot is over; `reason` says why it is not what was wanted; `ports` where the
     open ports of the guest are reached, as `{"tcp/22": "127.16.0.5:22"}`. `networks` are those
-    that it was attached to later. `default_password` is root's, where one was generated: only
+    that it was attached to later, `devices` those of its host that it alone has.
+    `default_password` is root's, where one was generated: only
     reading the instance by itself shows it, for ten minutes."""
 
     state: str
@@ -148,6 +154,7 @@ class InstanceStatus(msgspec.Struct, kw_only=True):
     floating_ips: tuple[str, ...]
     volume_ids: tuple[str, ...]
     networks: list[NetworkOut]
+    devices: list[DeviceOut]
     conditions: list[Condition]
     ready: bool
     ready_at: str | None
@@ -194,8 +201,11 @@ class PlanBody(msgspec.Struct, kw_only=True):
     plan: PlanOut
 
 
-def parse_create(body: CreateInstanceBody, services: Services) -> CreateInstance:
+async def parse_create(body: CreateInstanceBody, services: Services) -> CreateInstance:
     spec = body.spec
+    password = await passwords.wanted(
+        services, generate=spec.generate_password, chosen=spec.password, field="spec.password"
+    )
     return CreateInstance(
         name=body.metadata.name, labels=body.metadata.labels, plan=spec.type, image=spec.image,
         region=spec.region or None, vcpus=spec.vcpus, memory_mib=spec.memory_mb,
@@ -203,13 +213,9 @@ def parse_create(body: CreateInstanceBody, services: Services) -> CreateInstance
         security_groups=optional_tuple(spec.security_groups),
         ssh_keys=tuple(spec.ssh_key_ids), user_data=spec.user_data,
         startup_script=spec.startup_script_id or None,
-        password=new_password(services) if spec.generate_password else None,
-        protected=body.metadata.protected, expires_at_ms=wire.ms_of(body.metadata.expires_at),
+        password=password, protected=body.metadata.protected,
+        expires_at_ms=wire.ms_of(body.metadata.expires_at),
     )  # fmt: skip
-
-
-def new_password(services: Services) -> Password:
-    return services.passwords.new(services.secret())
 
 
 def parse_update(body: PatchInstanceBody, version: int | None) -> UpdateInstance:
@@ -252,7 +258,8 @@ def show(instance: Instance, password: str | None = None) -> InstanceOut:
         ),
         spec=InstanceSpec(
             type=spec.plan, image=spec.image, vcpus=spec.vcpus, memory_mb=spec.memory_mib,
-            disk_gb=spec.disk_gib, region=spec.region, vpc_id=spec.vpc, subnet_id=spec.subnet,
+            disk_gb=spec.disk_gib, accelerators=accelerators.show(spec.accelerators),
+            region=spec.region, vpc_id=spec.vpc, subnet_id=spec.subnet,
             security_groups=spec.security_groups, ssh_key_ids=spec.ssh_keys,
             startup_script_id=spec.startup_script, user_data=spec.user_data,
         ),
@@ -264,6 +271,7 @@ def show(instance: Instance, password: str | None = None) -> InstanceOut:
             ipv6=ipv6_of(instance.network, instance.private_ip) if instance.private_ip else "",
             ports=own_ports(instance), floating_ips=instance.floating_ips,
             volume_ids=instance.volumes, networks=show_networks(instance),
+            devices=accelerators.show_devices(instance.devices),
             conditions=show_conditions(instance),
             ready=instance.ready_at_ms is not None, ready_at=wire.time_of(instance.ready_at_ms),
             recoverable_until=wire.time_of(instance.purge_at_ms), default_password=password,
@@ -339,7 +347,7 @@ class Instances(Controller):
     async def create(
         self, request: Call, data: JSONBody[CreateInstanceBody], dry_run: DryRun = False
     ) -> Response[bytes]:
-        use_case = instances.create(parse_create(data, services_of(request)))
+        use_case = instances.create(await parse_create(data, services_of(request)))
         if dry_run:
             return await planned(request, use_case)
         return await wire.mutate(request, use_case, show_thing, 201)

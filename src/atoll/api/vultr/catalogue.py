@@ -7,6 +7,7 @@ import msgspec
 
 from atoll.api import foreign
 from atoll.domain import ids
+from atoll.domain.accelerators import Accelerators
 from atoll.domain.images import Image
 from atoll.domain.plans import Plan
 from atoll.domain.regions import Region
@@ -84,9 +85,10 @@ def read(path: Path) -> Catalogue:
 
 
 def plan_here(plan: VultrPlan) -> Plan:
-    """As a type of Atoll."""
+    """As a type of Atoll. One with a GPU, or a part of one, has a whole device."""
     return Plan(
         id=plan.id, vcpus=plan.vcpus, memory_mib=plan.ram, disk_gib=plan.disk,
+        accelerators=Accelerators(kind=kind_of(plan.gpu_type)) if plan.gpu_type else None,
         description=f"as Vultr's plan of that name ({plan.type})",
     )  # fmt: skip
 
@@ -102,7 +104,20 @@ def region_here(region: VultrRegion, own: str) -> Region:
 
 def plan_there(plan: Plan) -> VultrPlan:
     """A type of Atoll that Vultr has none like."""
-    return VultrPlan(id=plan.id, vcpus=plan.vcpus, ram=plan.memory_mib, disk=plan.disk_gib)
+    wanted = plan.accelerators
+    return VultrPlan(
+        id=plan.id, vcpus=plan.vcpus, ram=plan.memory_mib, disk=plan.disk_gib,
+        type="vcg" if wanted else "vc2", gpu_type=gpu_of(wanted.kind) if wanted else "",
+    )  # fmt: skip
+
+
+def kind_of(gpu_type: str) -> str:
+    """`nvidia-a16` of Vultr's `NVIDIA_A16`."""
+    return gpu_type.lower().replace("_", "-")
+
+
+def gpu_of(kind: str) -> str:
+    return kind.upper().replace("-", "_")
 
 
 def region_there(region: Region) -> VultrRegion:

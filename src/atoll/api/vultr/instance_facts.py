@@ -9,7 +9,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from atoll.api.http import Call, caller_of
 from atoll.api.vultr import wire
-from atoll.api.vultr.catalogue import Catalogue
+from atoll.api.vultr.catalogue import Catalogue, kind_of
 from atoll.api.vultr.instances import instance_of
 from atoll.api.vultr.systems import SystemOut, show_system
 from atoll.api.vultr.wire import Wire, catalogue_of, services_of
@@ -156,13 +156,14 @@ async def measured(request: Call, instance: Instance) -> dict[str, BandwidthDay]
 
 
 def upgrades_of(instance: Instance, names: Catalogue, which: str) -> UpgradesAnswer:
-    """Larger plans of the same kind, other systems. A disk never shrinks."""
-    kind = instance.spec.plan.partition("-")[0]
+    """Larger plans of the same kind and with the same GPU, other systems. A disk never shrinks."""
+    kind, wanted = instance.spec.plan.partition("-")[0], instance.spec.accelerators
+    gpu = wanted.kind if wanted else ""
     plans = [
         plan.id
         for plan in names.plans
         if plan.id.startswith(f"{kind}-") and plan.id != instance.spec.plan
-        and plan.disk >= instance.spec.disk_gib and not plan.gpu_vram_gb
+        and plan.disk >= instance.spec.disk_gib and kind_of(plan.gpu_type) == gpu
     ]  # fmt: skip
     systems = [show_system(system) for system in names.systems if system.image is not None]
     everything = Upgrades(applications=[], plans=plans, os=systems)

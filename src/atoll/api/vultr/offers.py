@@ -1,7 +1,7 @@
 """What can be asked for in Vultr's words: the plans, regions and systems of the file, and those of
 Atoll that are not in it. Callers of these need no key."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -11,6 +11,7 @@ from atoll.api.vultr.catalogue import (
     System,
     VultrPlan,
     VultrRegion,
+    kind_of,
     plan_here,
     plan_there,
     region_here,
@@ -22,6 +23,7 @@ from atoll.domain.images import CATALOGUE, ImageState
 from atoll.domain.plans import Plan
 from atoll.domain.regions import Region
 from atoll.ports import Filter, Transaction
+from atoll.service import accelerators
 
 ROWS_MAX = 1000
 ALL, METAL_TYPE, WINDOWS = "all", "vbm", "windows"
@@ -52,9 +54,24 @@ def of_type(plans: Sequence[VultrPlan], wanted: str | None) -> list[VultrPlan]:
     return [p for p in plans if p.type == wanted or p.id.startswith(f"{wanted}-")]
 
 
-def locations(plan: VultrPlan, regions: Sequence[VultrRegion]) -> list[str]:
-    """No host has a GPU."""
-    return [] if plan.gpu_vram_gb else [region.id for region in regions]
+Kinds = Mapping[str, frozenset[str]]
+
+
+def locations(plan: VultrPlan, regions: Sequence[VultrRegion], kinds: Kinds) -> list[str]:
+    """A plan with a GPU is where a host has such devices."""
+    if not plan.gpu_type:
+        return [region.id for region in regions]
+    kind = kind_of(plan.gpu_type)
+    return [region.id for region in regions if kind in kinds[region.id]]
+
+
+async def kinds(tx: Transaction, regions: Sequence[VultrRegion]) -> Kinds:
+    """Which accelerators there are in each of these regions."""
+    there = await accelerators.kinds_by_region(tx)
+    own, known = await own_region(tx), await tx.regions.page(Filter(limit=ROWS_MAX))
+    served = {region.id: region.served_by or region.id for region in known}
+    places = {one.id: served.get(one.id) or one.served_by or own for one in regions}
+    return {region: there.get(place, frozenset()) for region, place in places.items()}
 
 
 async def regions(tx: Transaction, names: Catalogue) -> list[VultrRegion]:
@@ -84,14 +101,15 @@ async def system(tx: Transaction, names: Catalogue, number: int) -> System | Non
 
 async def plan_meant(tx: Transaction, names: Catalogue, plan: str) -> Plan | None:
     """What is not known here yet. Raises Invalid."""
-    if await tx.plans.find(plan) is not None:
-        return None
-    theirs = names.plan_by_id.get(plan)
-    if theirs is None:
+    own, theirs = await tx.plans.find(plan), names.plan_by_id.get(plan)
+    if own is None and theirs is None:
         raise Invalid("Invalid plan chosen. See /v2/plans", field="plan")
-    if theirs.gpu_vram_gb:
-        raise Invalid(f"Invalid plan chosen. No host here has a {theirs.gpu_type}", field="plan")
-    return plan_here(theirs)
+    if theirs is not None and theirs.gpu_type:
+        there = await accelerators.kinds_by_region(tx)
+        if not any(kind_of(theirs.gpu_type) in kinds for kinds in there.values()):
+            gpu = theirs.gpu_type
+            raise Invalid(f"Invalid plan chosen. No host here has a {gpu}", field="plan")
+    return plan_here(theirs) if own is None and theirs is not None else None
 
 
 async def region_meant(tx: Transaction, names: Catalogue, region: str) -> Region | None:

@@ -66,5 +66,6 @@ class Regions(Controller):
         every = await offers.plans(tx, names)
         if type in {offers.ALL, offers.METAL_TYPE}:
             every += await offers.metal_plans(tx, names)
-        found = [p.id for p in offers.of_type(every, type) if offers.locations(p, here)]
+        kinds = await offers.kinds(tx, here)
+        found = [p.id for p in offers.of_type(every, type) if offers.locations(p, here, kinds)]
         return wire.answer(AvailabilityAnswer(available_plans=found))
