@@ -66,5 +66,9 @@ async def room_for(tx: Transaction, region: str, plans: Sequence[Plan]) -> dict[
 
 def demand_for(region: str, plan: Plan) -> Demand:
     return Demand(
-        region=region, vcpus=plan.vcpus, memory_mib=plan.memory_mib, disk_gib=plan.disk_gib
+        region=region,
+        vcpus=plan.vcpus,
+        memory_mib=plan.memory_mib,
+        disk_gib=plan.disk_gib,
+        accelerators=plan.accelerators,
     )

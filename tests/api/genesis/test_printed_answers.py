@@ -185,7 +185,7 @@ def test_actions_are_told_and_performed(shell: Shell, genesis: Genesis, api: Api
     assert became(genesis, instance_id, "active")
 
 
-def test_what_the_page_prints_as_a_body_is_taken(genesis: Genesis) -> None:
+def test_what_the_page_prints_as_a_body_is_taken(genesis: Genesis, api: Api) -> None:
     """The page's example of a body, with everything in it, and of an update."""
     address = {"name": "address", "region": "ARC-IS-HAF-1"}
     floating_ip = genesis.post("/floating-ips", address)["floating_ip"]
@@ -203,6 +203,7 @@ def test_what_the_page_prints_as_a_body_is_taken(genesis: Genesis) -> None:
     assert made["floating_ip"] == {"id": floating_ip["id"], "name": "address"}
     shown = became(genesis, made["id"], "active")
     assert (shown["disk_size"], shown["public_ip"]) == (128, floating_ip["ip_address"])
+    idle(api, made["id"])
     change = {"name": "My Genesis Cloud instance", "is_protected": True, "disk_size": 256}
     changed = genesis.patch(f"/instances/{made['id']}", change)["instance"]
     check_instance(changed)

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from atoll.api import foreign
+from atoll.domain.accelerators import Accelerators
 from atoll.domain.plans import Plan
 from atoll.domain.regions import Region
 
@@ -111,9 +112,11 @@ def types_of(family: Family) -> list[GenesisType]:
 
 
 def plan_here(one: GenesisType) -> Plan:
-    """As a type of Atoll."""
+    """As a type of Atoll. Its accelerators are whole devices of a host."""
+    wanted = Accelerators(kind=one.accelerator, count=one.count) if one.accelerator else None
     return Plan(
         id=one.id, vcpus=one.vcpus, memory_mib=one.memory_gib * MIB_A_GIB, disk_gib=one.disk_gib,
+        accelerators=wanted,
         description=f"as Genesis Cloud's type of that name ({one.product})",
     )  # fmt: skip
 

@@ -4,14 +4,14 @@ They are one transaction. What a list says already is no change.
 """
 
 from atoll.api.genesis.catalogue import Catalogue
-from atoll.api.genesis.instance_creation import ids_in, require_disk
+from atoll.api.genesis.instance_creation import ids_in, require_disk, require_volume
 from atoll.api.genesis.instance_views import RESERVATION, volumes_of
 from atoll.api.genesis.wire import Wire
 from atoll.domain import ids
 from atoll.domain.commands import Resize, UpdateInstance
 from atoll.domain.errors import Invalid
 from atoll.domain.instances import Instance
-from atoll.service import instance_resize, instances, references, volumes
+from atoll.service import instance_resize, instances, volumes
 from atoll.service.desk import Accepted, Case, UseCase
 
 
@@ -87,12 +87,6 @@ async def change_volumes(case: Case, instance: Instance, given: list[str] | Chan
     for volume_id in now:
         if volume_id not in wanted:
             await volumes.detach(volume_id)(case)
-
-
-async def require_volume(case: Case, volume_id: str) -> None:
-    """One that is named in a body and is not there is the body's mistake."""
-    rows, project_id = case.tx.volumes, case.caller.project_id
-    await references.meant(rows, project_id, volume_id, volumes.NOUN, "volumes")
 
 
 def wanted_of(

@@ -20,11 +20,10 @@ from atoll.domain.instances import Instance
 from atoll.domain.plans import Plan
 from atoll.domain.security_groups import STANDARD_GROUP
 from atoll.domain.snapshots import Snapshot
-from atoll.ports import Transaction
-from atoll.service import catalogue, floating_ips, instances, volumes
+from atoll.service import catalogue, floating_ips, instances, references, volumes
 from atoll.service.desk import Accepted, Case, UseCase, require
 
-PASSWORD_MIN, PASSWORD_MAX = 16, 72
+PASSWORD_MIN = 16
 NOTE_MAX = 255
 ON_DEMAND, RESERVED = "on-demand", "reserved"
 LONG_TERM = ("prepaid-monthly", "prepaid-3-month", "prepaid-6-month", "prepaid-12-month")
@@ -79,15 +78,19 @@ async def use_case_of(request: Call, body: CreateBody) -> UseCase[Accepted[Insta
     )
     region = await offers.ensure_region(request, body.region)
     await catalogue.adopt(store, plan)
-    command = msgspec.structs.replace(command, region=region)
+    password = body.password and await services_of(request).passwords.chosen(
+        body.password, "password"
+    )
+    command = msgspec.structs.replace(command, region=region, password=password or None)
 
     async def use_case(case: Case) -> Accepted[Instance]:
         accepted = await instances.create(command)(case)
         instance_id = accepted.thing.id
         for volume_id in volume_ids:
+            await require_volume(case, volume_id)
             await volumes.attach(volume_id, instance_id)(case)
         if address:
-            await require_free(case.tx, address)
+            await require_free(case, address)
             await floating_ips.attach(address, instance_id)(case)
         return Accepted(await case.tx.instances.get(instance_id), accepted.operation)
 
@@ -122,10 +125,8 @@ def require_one_way_in(body: CreateBody) -> None:
         return
     if body.ssh_keys:
         raise Invalid("password: only one of ssh_keys and password is allowed", field="password")
-    if not len(body.password) >= PASSWORD_MIN or len(body.password.encode()) > PASSWORD_MAX:
-        raise Invalid(
-            f"password: {PASSWORD_MIN} to {PASSWORD_MAX} characters are allowed", field="password"
-        )
+    if len(body.password) < PASSWORD_MIN:
+        raise Invalid(f"password: at least {PASSWORD_MIN} characters are needed", field="password")
 
 
 def disk_wanted(body: CreateBody, names: Catalogue, plan: Plan, source: Any) -> int:
@@ -166,11 +167,18 @@ def ids_in(prefix: str, given: list[str] | None, field: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-async def require_free(tx: Transaction, address: str) -> None:
+async def require_volume(case: Case, volume_id: str) -> None:
+    """One that is named in a body and is not there is the body's mistake."""
+    rows, project_id = case.tx.volumes, case.caller.project_id
+    await references.meant(rows, project_id, volume_id, volumes.NOUN, "volumes")
+
+
+async def require_free(case: Case, address: str) -> None:
     """An address is never taken from another instance."""
-    found = await tx.floating_ips.find(address)
-    if found is not None and found.instance_id is not None:
+    rows, project_id, field = case.tx.floating_ips, case.caller.project_id, "floating_ip"
+    found = await references.meant(rows, project_id, address, floating_ips.NOUN, field)
+    if found.instance_id is not None:
         raise Invalid(
-            f"floating_ip: {found.address} leads to instance {found.instance_id}: it must be free",
-            field="floating_ip",
+            f"{field}: {found.address} leads to instance {found.instance_id}: it must be free",
+            field=field,
         )

@@ -85,7 +85,7 @@ def parse_create(body: CreateBody, region: str) -> CreateSecurityGroup:
     require_description(body.description)
     return CreateSecurityGroup(
         name=body.name, description=body.description or "", annotations={REGION: region},
-        rules=tuple(parse_rule(rule) for rule in body.rules),
+        rules=parse_rules(body.rules),
     )  # fmt: skip
 
 
@@ -96,11 +96,18 @@ def require_not_built_in(name: str | None) -> None:
         )
 
 
-def parse_rule(rule: RuleBody) -> Rule:
-    """From and to everywhere."""
-    return Rule(
-        direction=rule.direction, protocol=rule.protocol, port=rule.port_range_min,
-        port_max=rule.port_range_max,
+def parse_rules(given: list[RuleBody]) -> tuple[Rule, ...]:
+    """From and to everywhere. Raises Invalid."""
+    for place, rule in enumerate(given):
+        if rule.port_range_min is None and rule.port_range_max is not None:
+            field = f"rules.{place}.port_range_max"
+            raise Invalid(f"{field} stands without port_range_min", field=field)
+    return tuple(
+        Rule(
+            direction=rule.direction, protocol=rule.protocol, port=rule.port_range_min,
+            port_max=rule.port_range_max,
+        )
+        for rule in given
     )  # fmt: skip
 
 
@@ -161,7 +168,7 @@ class SecurityGroups(Controller):
         self, request: Call, security_group_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[bytes]:
         require_description(data.description)
-        rules = None if data.rules is None else tuple(parse_rule(rule) for rule in data.rules)
+        rules = None if data.rules is None else parse_rules(data.rules)
         reference, changes = reference_of(security_group_id), Update(name=data.name)
         use_case = security_groups.update(reference, changes, rules, data.description)
         return await wire.mutate(request, use_case, answer_of(catalogue_of(request)))

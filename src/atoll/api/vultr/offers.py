@@ -68,7 +68,7 @@ def locations(plan: VultrPlan, regions: Sequence[VultrRegion], kinds: Kinds) -> 
 async def kinds(tx: Transaction, regions: Sequence[VultrRegion]) -> Kinds:
     """Which accelerators there are in each of these regions."""
     there = await accelerators.kinds_by_region(tx)
-    own, known = await own_region(tx), await tx.regions.page(Filter(limit=ROWS_MAX))
+    own, known = await foreign.own_region(tx), await tx.regions.page(Filter(limit=ROWS_MAX))
     served = {region.id: region.served_by or region.id for region in known}
     places = {one.id: served.get(one.id) or one.served_by or own for one in regions}
     return {region: there.get(place, frozenset()) for region, place in places.items()}
