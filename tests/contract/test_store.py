@@ -93,6 +93,38 @@ async def test_pages_follow_the_ids_and_stop_at_their_limit(store: Store) -> Non
     assert newest[0].name == "i4"
 
 
+@pytest.mark.parametrize("descending", [False, True])
+async def test_pages_by_number_show_everything_once_beside_how_many_there_are(
+    store: Store, descending: bool
+) -> None:
+    labels = {"env": "prod"}
+    added = [things.instance(labels=labels if n % 2 else {}) for n in range(7)]
+    gone = things.instance(labels=labels, deleted_at_ms=NOW)
+    async with store.transaction() as tx:
+        for thing in (*added, gone, things.instance(project_id="proj-2", labels=labels)):
+            tx.instances.add(thing)
+    rows = store.read().instances
+    for wanted, there in (((), added), ((("env", "prod"),), added[1::2])):
+        listed = Filter(project_id="proj-1", labels=wanted, limit=2, descending=descending)
+        pages = [
+            await rows.page(msgspec.structs.replace(listed, offset=start)) for start in (0, 2, 4, 6)
+        ]
+        ids = [one.id for page in pages for one in page]
+        assert ids == sorted([one.id for one in there], reverse=descending)
+        beyond = msgspec.structs.replace(listed, offset=100)
+        assert await rows.page(beyond) == []
+        assert await rows.count(beyond) == await rows.count(listed) == len(there)
+
+
+async def test_operations_are_paged_by_number_too(store: Store) -> None:
+    added = [things.operation() for _ in range(3)]
+    async with store.transaction() as tx:
+        for operation in added:
+            tx.operations.enqueue(operation, NOW)
+    found = await store.read().operations.page(Filter(project_id="proj-1", offset=1, limit=1))
+    assert [one.id for one in found] == [added[1].id]
+
+
 async def test_a_page_shows_one_project_only(store: Store) -> None:
     async with store.transaction() as tx:
         tx.instances.add(things.instance(project_id="proj-2"))

@@ -2,11 +2,12 @@
 
 import pytest
 
-from atoll.domain.commands import CreateSecurityGroup, Update, UpdateInstance
+from atoll.domain.commands import CreateSecurityGroup, Resize, Update, UpdateInstance
+from atoll.domain.errors import Invalid, Protected
 from atoll.domain.instances import Instance
 from atoll.domain.security_groups import ALL_MAY_GO_OUT, Direction, Protocol, Rule
 from atoll.messages import GuestReport
-from atoll.service import instances, security_groups
+from atoll.service import instance_delete, instance_resize, instances, security_groups
 from tests.operations.faults import Fuse, changed, fused_do
 from tests.support.world import World
 
@@ -62,3 +63,42 @@ async def test_a_guest_whose_host_was_away_is_told_when_it_is_reported(world: Wo
     await settled(world)
     found = await world.store.read().instances.get(instance.id)
     assert (found.outdated, told(world, instance)) == (False, (ALL_MAY_GO_OUT,))
+
+
+async def test_an_instance_may_be_in_no_group_at_all_from_the_start(world: World) -> None:
+    instance, _ = await world.accept_create(security_groups=())
+    await settled(world)
+    assert instance.resolved.security_group_ids == ()
+    assert told(world, instance) == (ALL_MAY_GO_OUT,)
+    await world.do(instances.update("web", UpdateInstance(security_groups=("default", "standard"))))
+    await settled(world)
+    assert len({rule.port for rule in told(world, instance)} & {22, 80, 443}) == 3
+    await world.do(instances.update("web", UpdateInstance(security_groups=())))
+    await settled(world)
+    assert told(world, instance) == (ALL_MAY_GO_OUT,)
+
+
+async def test_a_larger_disk_than_the_types_is_given_at_once_and_grows_while_the_guest_runs(
+    world: World,
+) -> None:
+    instance, _ = await world.accept_create(disk_gib=7)
+    await settled(world)
+    root = instance.resolved.root_volume_id
+    assert world.driver.size_gib_of(root) == 7
+    await world.do(instance_resize.resize("web", Resize(disk_gib=9)))
+    await settled(world)
+    now = await world.store.read().instances.get(instance.id)
+    assert (world.driver.size_gib_of(root), now.spec.disk_gib, now.boots) == (9, 9, 1)
+    with pytest.raises(Invalid, match="it never shrinks"):
+        await world.do(instance_resize.resize("web", Resize(disk_gib=8)))
+
+
+async def test_protection_is_given_at_creation_and_taken_by_a_change(world: World) -> None:
+    await world.accept_create(protected=True)
+    await settled(world)
+    with pytest.raises(Protected):
+        await world.do(instance_delete.delete("web"))
+    await world.do(instances.update("web", UpdateInstance(protected=False)))
+    await world.do(instance_delete.delete("web"))
+    await settled(world)
+    await world.assert_nothing_is_left()

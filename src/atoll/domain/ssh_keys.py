@@ -18,6 +18,15 @@ KINDS = frozenset(
         "sk-ecdsa-sha2-nistp256@openssh.com",
     }
 )
+# Of all but RSA the type says it.
+BITS = {
+    "ssh-ed25519": 256,
+    "ecdsa-sha2-nistp256": 256,
+    "ecdsa-sha2-nistp384": 384,
+    "ecdsa-sha2-nistp521": 521,
+    "sk-ssh-ed25519@openssh.com": 256,
+    "sk-ecdsa-sha2-nistp256@openssh.com": 256,
+}
 
 
 class SshKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +45,32 @@ class SshKey(msgspec.Struct, frozen=True, kw_only=True):
 
 def fingerprint_of(public_key: str) -> str:
     """`SHA256:…` of an OpenSSH public key line. Raises Invalid where it is not one."""
+    digest = base64.b64encode(hashlib.sha256(blob_of(public_key)).digest()).decode().rstrip("=")
+    return f"SHA256:{digest}"
+
+
+def md5_fingerprint_of(public_key: str) -> str:
+    """`13:ac:e1:…`, as older tools show it: a name for the key, which proves nothing."""
+    digest = hashlib.md5(blob_of(public_key), usedforsecurity=False).digest()
+    return digest.hex(":")
+
+
+def type_of(public_key: str) -> str:
+    """`ssh-ed25519` and the like: the first word of its line."""
+    return public_key.strip().partition(" ")[0]
+
+
+def bits_of(public_key: str) -> int:
+    """How long the key is, as `ssh-keygen -l` counts it."""
+    kind = type_of(public_key)
+    if kind in BITS:
+        return BITS[kind]
+    _, _, modulus = strings_in(blob_of(public_key))[:3]  # ssh-rsa, exponent, modulus
+    return int.from_bytes(modulus, "big").bit_length()
+
+
+def blob_of(public_key: str) -> bytes:
+    """What its line says in base64. Raises Invalid where it is not one."""
     field = "spec.public_key"
     if "\n" in public_key.strip() or "\r" in public_key.strip():
         raise Invalid(f"{field} must be one line", field=field)
@@ -52,5 +87,14 @@ def fingerprint_of(public_key: str) -> str:
     named = int.from_bytes(blob[:4], "big")
     if blob[4 : 4 + named] != kind.encode() or len(blob) <= 4 + named:
         raise Invalid(f"{field}: what follows {kind} is not such a key", field=field)
-    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
-    return f"SHA256:{digest}"
+    return blob
+
+
+def strings_in(blob: bytes) -> list[bytes]:
+    """The parts of a key, each with its length before it (RFC 4251, section 5). Padded to three."""
+    parts, at = [], 0
+    while at + 4 <= len(blob):
+        length = int.from_bytes(blob[at : at + 4], "big")
+        parts.append(blob[at + 4 : at + 4 + length])
+        at += 4 + length
+    return parts + [b""] * (3 - len(parts))

@@ -32,7 +32,9 @@ T = TypeVar("T")
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """What a page shows, in rising order of id. `project_id` None means all projects; `any_of` is
     an OR of ANDs of (column, allowed values); `uses` is the id of a thing that each of them needs;
-    `after` is the last id of the page before."""
+    `after` is the last id of the page before. `offset` leaves out so many at the start, for those
+    who page by number: what comes or goes between two pages moves the rest, and each page costs as
+    much as all before it."""
 
     project_id: str | None = None
     name: str | None = None
@@ -40,6 +42,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     any_of: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = ()
     uses: str | None = None
     after: str | None = None
+    offset: int = 0
     limit: int = 100
     descending: bool = False
 
@@ -62,7 +65,7 @@ class Rows(Protocol[T]):
     async def page(self, wanted: Filter) -> list[T]: ...
 
     async def count(self, wanted: Filter) -> int:
-        """How many there are on all pages after `after`."""
+        """How many there are on all pages after `after`, whatever the offset and the limit."""
         ...
 
     def claim_name(self, project_id: str, name: str) -> None:

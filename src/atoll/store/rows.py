@@ -298,6 +298,7 @@ def shape_of(wanted: Filter) -> tuple[Any, ...]:
         tuple(tuple((c, len(v)) for c, v in every) for every in wanted.any_of),
         wanted.after is None,
         wanted.descending,
+        wanted.offset > 0,
     )
 
 
@@ -306,7 +307,10 @@ def page_of(mapping: Mapping[Any], wanted: Filter) -> sa.Select[Any]:
     column = mapping.table.c.id
     query = filtered(mapping.table, sa.select(*mapping.columns), wanted)
     order = column.desc() if wanted.descending else column
-    return query.order_by(order).limit(sa.bindparam("limit", type_=sa.Integer()))
+    query = query.order_by(order).limit(sa.bindparam("limit", type_=sa.Integer()))
+    if wanted.offset:
+        query = query.offset(sa.bindparam("offset", type_=sa.Integer()))
+    return query
 
 
 def count_of(mapping: Mapping[Any], wanted: Filter) -> sa.Select[Any]:
@@ -368,6 +372,7 @@ def page_values(wanted: Filter) -> dict[str, Any]:
         "uses": wanted.uses,
         "after": wanted.after,
         "limit": wanted.limit,
+        "offset": wanted.offset,
     }
     for place, (key, value) in enumerate(wanted.labels):
         values[f"key_{place}"], values[f"value_{place}"] = key, value

@@ -1,6 +1,7 @@
 """qemu-img on images of strangers: bounded, unprivileged, and quoted where it fails."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,26 @@ async def test_a_conversion_without_end_is_stopped(tmp_path: Path) -> None:
         await Converter(limits, uid=None).convert(
             tmp_path, "source", "disk.qcow2", DiskFormat.QCOW2, 4 << 20
         )
+
+
+def packed(folder: Path) -> bytes:
+    """What is now in `source`, packed."""
+    (folder / "raw").write_bytes(b"atoll" * (1 << 20))
+    subprocess.run(["zstd", "-q", "raw", "-o", "source"], cwd=folder, check=True)
+    return (folder / "raw").read_bytes()
+
+
+@pytest.mark.parametrize("uid", [None, NOBODY])
+async def test_what_grows_beyond_all_bounds_as_it_is_unpacked_is_stopped(
+    tmp_path: Path, uid: int | None
+) -> None:
+    if uid is not None and os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    plain = packed(tmp_path)
+    converter = Converter(LIMITS, uid=uid)
+    with pytest.raises(DriverRefused, match="more than 1048576 bytes when it is decompressed"):
+        await converter.decompress(tmp_path, "source", "target", 1 << 20)
+    (tmp_path / "target").unlink(missing_ok=True)
+    await converter.decompress(tmp_path, "source", "target", 8 << 20)
+    assert (tmp_path / "target").read_bytes() == plain
+    assert (tmp_path / "target").stat().st_uid == os.geteuid()

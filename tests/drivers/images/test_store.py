@@ -74,6 +74,30 @@ async def test_a_raw_file_of_the_host_becomes_a_qcow2(host: Host) -> None:
     assert facts.virtual_size_bytes == 1 << 20
 
 
+@pytest.mark.parametrize("name", ["disk.raw.zst", "disk.raw"])
+async def test_a_compressed_disk_is_unpacked(host: Host, httpserver: HTTPServer, name: str) -> None:
+    raw = host.folder / "raw"
+    raw.write_bytes(b"x" * 512 + bytes((1 << 20) - 512))
+    packed = zstd(raw).read_bytes()
+    httpserver.expect_request(f"/{name}").respond_with_data(packed)
+    checksum = f"sha256:{hashlib.sha256(packed).hexdigest()}"
+    async with host.opened() as store:
+        wanted = image(SourceKind.URL, public(httpserver, f"/{name}"), checksum)
+        facts = await ensure(store, wanted)
+        disk = store.boot_of("img-1").disk
+    assert content_of(disk) == raw.read_bytes()
+    assert facts.virtual_size_bytes == 1 << 20
+    assert sorted(path.name for path in disk.parent.iterdir()) == ["disk.qcow2", "facts.json"]
+
+
+async def test_a_compressed_qcow2_is_unpacked_too(host: Host) -> None:
+    plain = make_qcow2(host.folder / "plain")
+    zstd(plain).rename(host.imports / "a.qcow2.zst")
+    async with host.opened() as store:
+        await ensure(store, image(SourceKind.FILE, f"{host.imports}/a.qcow2.zst"))
+        assert content_of(store.boot_of("img-1").disk) == content_of(plain)
+
+
 async def test_an_image_is_read_only_and_readable_for_the_guests_user(host: Host) -> None:
     make_qcow2(host.imports / "a.qcow2")
     async with host.opened() as store:
@@ -139,6 +163,12 @@ def hostile_vmdk(folder: Path) -> Path:
     return path
 
 
+def zstd(path: Path) -> Path:
+    """The file, packed beside it."""
+    subprocess.run(["zstd", "-q", path], check=True)
+    return path.with_name(f"{path.name}.zst")
+
+
 def hostile_truncated(folder: Path) -> Path:
     """Its tables are whole, its data is not: qemu-img convert alone would read zeros."""
     path = make_qcow2(folder / "hostile.qcow2", data_bytes=1 << 20)
@@ -160,7 +190,26 @@ def hostile_download_size(folder: Path) -> Path:
     return path
 
 
+def hostile_backing_packed(folder: Path) -> Path:
+    return zstd(hostile_backing(folder))
+
+
+def hostile_packing(folder: Path) -> Path:
+    path = folder / "hostile.raw"
+    path.write_bytes(b"\x28\xb5\x2f\xfd" + b"no more than the first bytes" * 40)
+    return path
+
+
+def hostile_packing_cut_short(folder: Path) -> Path:
+    path = zstd(make_qcow2(folder / "hostile.qcow2"))
+    path.write_bytes(path.read_bytes()[:-100])
+    return path
+
+
 HOSTILE = [
+    hostile_backing_packed,
+    hostile_packing,
+    hostile_packing_cut_short,
     hostile_backing,
     hostile_vmdk,
     hostile_truncated,

@@ -1,13 +1,15 @@
-"""Runs qemu-img on checked images: finds damage, and writes the qcow2 that the host keeps.
+"""Runs qemu-img on checked images: finds damage, and writes the qcow2 that the host keeps. Before
+that it runs zstd on compressed ones.
 
-Called by the image store, never before check.py has agreed. qemu-img parses what a stranger wrote:
-it runs under limits of memory, time and file size, as an unprivileged user where we are root, and
-is always told the format. It works on names relative to its folder, so it needs no way through
-the folders above.
+Called by the image store; qemu-img never before check.py has agreed. Both parse what a stranger
+wrote: they run under limits of memory, time and file size, as an unprivileged user where we are
+root, and qemu-img is always told the format. They work on names relative to their folder, so they
+need no way through the folders above.
 """
 
 import asyncio
 import os
+import signal
 from pathlib import Path
 
 import msgspec
@@ -19,7 +21,11 @@ from atoll.drivers.images.processes import ProcessError, run_bounded
 MEMORY_BYTES_MAX = 2 << 30
 SLACK_BYTES = 256 << 20  # qcow2's own tables beside the data
 NOT_FOUND = 127  # prlimit's and setpriv's exit code where there is no such program
+FILE_TOO_LARGE = -signal.SIGXFSZ
 CHECK_LEAKS_ONLY = 3  # qemu-img's exit code: wasted space, all data sound
+
+
+PACKAGES = {"qemu-img": "qemu-utils", "zstd": "zstd"}
 
 
 class ConvertLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +40,23 @@ class Converter:
         self._limits = limits
         self._uid = uid
 
+    async def decompress(self, folder: Path, source: str, target: str, bytes_max: int) -> None:
+        """Both names are of files in the folder. What zstd has packed, and no more than that."""
+        if self._uid is not None:
+            await asyncio.to_thread(give_away, folder, source, self._uid)
+        try:
+            await self._run(folder, bytes_max, "zstd", "-q", "-d", "-o", target, source)
+        except ProcessError as failure:
+            if failure.code == FILE_TOO_LARGE or "File too large" in failure.last_line:
+                raise DriverRefused(
+                    f"the image has more than {bytes_max} bytes when it is decompressed"
+                ) from failure
+            raise DriverRefused(
+                f"the image is damaged or not what it says: zstd: {failure.last_line}"
+            ) from failure
+        if self._uid is not None:
+            await asyncio.to_thread(take_back, folder, target)
+
     async def convert(
         self, folder: Path, source: str, target: str, disk: DiskFormat, virtual_size_bytes: int
     ) -> None:
@@ -43,8 +66,8 @@ class Converter:
         # The tables of a qcow2 may point beyond the end of a file that was cut short; convert
         # would read zeros there. (A cut within the last cluster is what checksums are for.)
         if disk is DiskFormat.QCOW2:
-            await self._run(folder, 0, "check", "-q", "-f", disk, source)
-        await self._run(
+            await self._qemu_img(folder, 0, "check", "-q", "-f", disk, source)
+        await self._qemu_img(
             folder,
             virtual_size_bytes + SLACK_BYTES,
             *("convert", "-f", disk, "-O", "qcow2", source, target),
@@ -52,16 +75,27 @@ class Converter:
         if self._uid is not None:
             await asyncio.to_thread(take_back, folder, target)
 
-    async def _run(self, folder: Path, bytes_max: int, command: str, *arguments: str) -> None:
+    async def _qemu_img(self, folder: Path, bytes_max: int, command: str, *arguments: str) -> None:
+        try:
+            await self._run(folder, bytes_max, "qemu-img", command, *arguments)
+        except ProcessError as failure:
+            if command == "check" and failure.code == CHECK_LEAKS_ONLY:
+                return
+            raise DriverRefused(
+                f"the image is damaged or not what it says: qemu-img {command}: {failure.last_line}"
+            ) from failure
+
+    async def _run(self, folder: Path, bytes_max: int, program: str, *arguments: str) -> None:
+        """Raises ProcessError where the program itself is not content."""
         try:
             await run_bounded(
-                [*self._prefix(bytes_max), "qemu-img", command, *arguments],
+                [*self._prefix(bytes_max), program, *arguments],
                 folder=folder,
                 timeout_s=self._limits.total_s,
             )
         except FileNotFoundError as error:
             raise DriverRefused(
-                "qemu-img, prlimit and setpriv are needed: apt-get install qemu-utils util-linux"
+                "prlimit and setpriv are needed: apt-get install util-linux"
             ) from error
         except TimeoutError as error:
             raise DriverRefused(
@@ -69,19 +103,15 @@ class Converter:
                 "smaller one"
             ) from error
         except ProcessError as failure:
-            if command == "check" and failure.code == CHECK_LEAKS_ONLY:
-                return
             if failure.code == NOT_FOUND:
                 raise DriverRefused(
-                    "qemu-img is not installed: apt-get install qemu-utils"
+                    f"{program} is not installed: apt-get install {PACKAGES[program]}"
                 ) from failure
             if "No space left" in failure.last_line:
                 raise DriverUnavailable(
                     "the host's disk is full: make room for images"
                 ) from failure
-            raise DriverRefused(
-                f"the image is damaged or not what it says: qemu-img {command}: {failure.last_line}"
-            ) from failure
+            raise
 
     def _prefix(self, bytes_max: int) -> list[str]:
         limits = [

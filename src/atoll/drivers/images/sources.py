@@ -15,7 +15,7 @@ from atoll.domain.errors import DriverRefused
 from atoll.domain.images import SourceKind
 from atoll.drivers.images.build import OnProgress
 from atoll.drivers.images.cache import RecipeCache
-from atoll.drivers.images.check import DiskFormat, check_image, declared_format
+from atoll.drivers.images.check import DiskFormat, check_image, declared_format, is_compressed
 from atoll.drivers.images.checksums import Expected
 from atoll.drivers.images.convert import Converter
 from atoll.drivers.images.fetch import Fetcher, OnBytes
@@ -24,6 +24,7 @@ from atoll.messages import ImageSpec
 
 DISK, KERNEL, INITRD = "disk.qcow2", "vmlinuz", "initrd.img"
 ARRIVAL = "arrived"  # the file as it came, until it is converted
+UNPACKED = "unpacked"  # the same, where it was compressed
 CONVERSION_PERCENT = 90.0
 
 
@@ -81,14 +82,15 @@ class Sources:
         return Arrived(virtual_size_bytes=found.virtual_size_bytes, cmdline=description.cmdline)
 
     async def _take_in(self, location: str, folder: Path) -> Arrived:
-        arrival = folder / ARRIVAL
+        name = await self._unpacked(folder)
+        arrival = folder / name
         found = await asyncio.to_thread(
             check_image,
             arrival,
             declared=declared_format(location.partition("?")[0]),
             virtual_size_max_bytes=self._virtual_size_max_bytes,
         )
-        await self._converter.convert(folder, ARRIVAL, DISK, found.format, found.virtual_size_bytes)
+        await self._converter.convert(folder, name, DISK, found.format, found.virtual_size_bytes)
         await asyncio.to_thread(arrival.unlink)
         kept = await asyncio.to_thread(
             check_image,
@@ -99,6 +101,15 @@ class Sources:
         if kept.virtual_size_bytes != found.virtual_size_bytes:
             raise DriverRefused("the image changed its size in conversion: it is damaged")
         return Arrived(virtual_size_bytes=kept.virtual_size_bytes)
+
+    async def _unpacked(self, folder: Path) -> str:
+        """The name of the disk in the folder."""
+        if not await asyncio.to_thread(is_compressed, folder / ARRIVAL):
+            return ARRIVAL
+        largest = self._virtual_size_max_bytes
+        await self._converter.decompress(folder, ARRIVAL, UNPACKED, largest)
+        await asyncio.to_thread((folder / ARRIVAL).unlink)
+        return UNPACKED
 
 
 def in_bytes(name: str, on_progress: OnProgress) -> OnBytes:
