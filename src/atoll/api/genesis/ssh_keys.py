@@ -1,8 +1,5 @@
 """`/compute/v1/ssh-keys`. A single key is answered bare, with nothing around it."""
 
-import base64
-import hashlib
-
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
@@ -13,12 +10,11 @@ from atoll.api.genesis.wire import Page, Paging, Wire, services_of
 from atoll.api.http import Call, caller_of
 from atoll.domain import ids
 from atoll.domain.commands import CreateSshKey, Update
-from atoll.domain.ssh_keys import SshKey
+from atoll.domain.ssh_keys import SshKey, bits_of, md5_fingerprint_of, type_of
 from atoll.ports import Filter
 from atoll.service import owned, references, ssh_keys
 from atoll.service.desk import Accepted, require
 
-CURVES = {"ed25519": 256, "nistp256": 256, "nistp384": 384, "nistp521": 521}
 # What only this dialect speaks of: the text as it was given, with the spaces around it.
 VALUE = "genesis.value"
 
@@ -56,13 +52,13 @@ def parse_create(body: CreateBody) -> CreateSshKey:
 
 
 def show(key: SshKey) -> SshKeyOut:
-    kind, blob = blob_of(key.public_key)
     given = key.annotations.get(VALUE, "")
     value = given if given.strip() == key.public_key else key.public_key
     made_at = wire.time_of(key.created_at_ms)
     return SshKeyOut(
         id=wire.uuid_of(key.id), name=key.name, value=value, public_key=value,
-        fingerprint=fingerprint_of(blob), type=type_of(kind), size=bits_of(kind, blob),
+        fingerprint=md5_fingerprint_of(key.public_key), type=word_of(type_of(key.public_key)),
+        size=bits_of(key.public_key),
         created_at=made_at, updated_at=made_at,
     )  # fmt: skip
 
@@ -71,33 +67,10 @@ def show_bare(accepted: Accepted[SshKey]) -> SshKeyOut:
     return show(accepted.thing)
 
 
-def blob_of(public_key: str) -> tuple[str, bytes]:
-    """Its kind and its bytes, of a key that was let in."""
-    kind, text = public_key.split(" ")[:2]
-    return kind, base64.b64decode(text)
-
-
-def fingerprint_of(blob: bytes) -> str:
-    """As `13:ac:e1:…`, by MD5: nothing rests on it."""
-    return hashlib.md5(blob, usedforsecurity=False).digest().hex(":")
-
-
-def type_of(kind: str) -> str:
+def word_of(kind: str) -> str:
     """As `rsa` of ssh-rsa, `ecdsa` of ecdsa-sha2-nistp256."""
     words = kind.partition("@")[0].removeprefix("sk-").removeprefix("ssh-")
     return words.partition("-")[0]
-
-
-def bits_of(kind: str, blob: bytes) -> int:
-    """Of an RSA key those of its modulus, the third field (RFC 4253 section 6.6)."""
-    for curve, bits in CURVES.items():
-        if curve in kind:
-            return bits
-    rest, field = blob, b""
-    for _ in range(3):
-        length = int.from_bytes(rest[:4], "big")
-        field, rest = rest[4 : 4 + length], rest[4 + length :]
-    return int.from_bytes(field, "big").bit_length()
 
 
 class SshKeys(Controller):
