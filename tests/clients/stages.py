@@ -8,7 +8,10 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 CLIENTS = REPOSITORY / ".clients"
-LIVES = Path(__file__).parent / "vultr" / "lives"
+HERE = Path(__file__).parent
+LIVES = HERE / "vultr" / "lives"
+# What lives have in common, for interpreters that know nothing of this repository.
+SHARED = HERE / "lives"
 REGION, SYSTEM, SYSTEM_NAME = "ewr", 9001, "Atoll mini x64"
 
 
@@ -23,11 +26,14 @@ class Stage:
     login: str = ""
     region: str = REGION
     os_id: int = SYSTEM
+    type: str = ""
 
 
-def live(life: str, stage: Stage) -> None:
-    """A life of Python, to its end."""
-    run([CLIENTS / "python/bin/python", LIVES / life], told=json.dumps(asdict(stage)))
+def live(life: Path, stage: Stage, home: str = "python", **environment: str) -> None:
+    """A life of Python, to its end, in the environment that this client is installed in."""
+    words: list[str | Path] = [CLIENTS / home / "bin/python", life]
+    told = {"PATH": os.defpath, "PYTHONPATH": str(SHARED), **environment}
+    run(words, told=json.dumps(asdict(stage)), environment=told)
 
 
 def play(stage: Stage, home: Path) -> None:

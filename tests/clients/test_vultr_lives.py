@@ -11,6 +11,7 @@ import pytest
 
 from tests.api.keys import ED25519
 from tests.api.server import RunningCloud
+from tests.clients.stages import LIVES as FOLDER
 from tests.clients.stages import Stage, live, play
 from tests.e2e.guests import Login, kill_guests
 from tests.e2e.servers import ServerProcess
@@ -42,7 +43,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.mark.parametrize("life", LIVES)
 def test_a_client_lives_a_whole_life(pretended: Stage, life: str) -> None:
-    live(life, pretended)
+    live(FOLDER / life, pretended)
 
 
 def test_a_playbook_changes_nothing_the_second_time(pretended: Stage, tmp_path: Path) -> None:
@@ -54,7 +55,7 @@ def test_a_playbook_changes_nothing_the_second_time(pretended: Stage, tmp_path: 
 def test_a_client_finds_in_its_guests_what_it_asked_for(
     real: Stage, clients: Path, life: str
 ) -> None:
-    live(life, real)
+    live(FOLDER / life, real)
 
 
 @pytest.mark.long

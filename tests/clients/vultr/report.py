@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from tests.api.server import RunningCloud
+from tests.clients.shares import fields_in, share
 from tests.clients.vultr import oracle
 from tests.clients.vultr.walk import Walk
 
@@ -30,9 +31,7 @@ def text_of(walk: Walk) -> str:
         wanted = {
             field for schema in operation["answers"].values() for field in oracle.fields_of(schema)
         }
-        seen = {
-            field for answer in walk.answers.get(name, ()) for field in oracle.fields_in(answer)
-        }
+        seen = {field for answer in walk.answers.get(name, ()) for field in fields_in(answer)}
         if answered:
             fields[family] += [field in seen for field in wanted]
             missing += [f"- `{name}`: `{field}`" for field in sorted(wanted - seen)]
@@ -63,10 +62,6 @@ def stable(lines: list[str]) -> list[str]:
     return [line for line in lines if "::" not in line] + [
         line.partition(": ")[0] for line in lines if "::" in line
     ]
-
-
-def share(every: list[bool]) -> str:
-    return f"{sum(every)} of {len(every)}, {100 * sum(every) / len(every):.0f} %"
 
 
 def main() -> None:
