@@ -11,7 +11,7 @@ import msgspec
 
 from atoll.domain.accelerators import Device
 from atoll.domain.hosts import Capabilities, Capacity
-from atoll.domain.images import ImageSource
+from atoll.domain.images import ImageKind, ImageSource
 from atoll.domain.security_groups import Rule
 
 
@@ -26,15 +26,18 @@ class ImageSpec(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     source: ImageSource
+    kind: ImageKind = ImageKind.DISK
 
 
 class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """`checksum` is `sha256:…` of the disk as the host keeps it."""
+    """`checksum` is `sha256:…` of the disk as the host keeps it; of a disc, which it keeps as it
+    came, `digests` has `md5` and `sha512` as well."""
 
     id: str
     size_bytes: int
     virtual_size_bytes: int
     checksum: str
+    digests: dict[str, str] = {}
 
 
 class VolumeSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +119,8 @@ class SeedSpec(msgspec.Struct, frozen=True, kw_only=True):
 class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of a guest. `boots`: a host that booted this guest fewer times resets it.
     `volumes` are its further volumes, `nics` its places in further networks; both may change
-    while it runs. `devices` are those of the host that it has for itself, from start to end."""
+    while it runs. `iso_id` is the disc in its CD drive, which it starts from where that can be
+    started from. `devices` are those of the host that it has for itself, from start to end."""
 
     id: str
     name: str
@@ -124,6 +128,7 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     memory_mib: int
     root_volume_id: str
     image_id: str
+    iso_id: str | None = None
     volumes: tuple[str, ...] = ()
     nic: NicSpec
     nics: tuple[NicSpec, ...] = ()

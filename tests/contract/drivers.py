@@ -86,13 +86,20 @@ class CopiedImages:
         self._cmdline = cmdline
 
     async def ensure(self, image: ImageSpec) -> ImageFacts:
-        folder = self._root / image.id
-        if not folder.exists():
-            shutil.copytree(self._built, folder)
-        size = (folder / "disk.qcow2").stat().st_size
+        size = (self.put(image.id) / "disk.qcow2").stat().st_size
         return ImageFacts(
             id=image.id, size_bytes=size, virtual_size_bytes=64 * MIB, checksum="sha256:0"
         )
+
+    def put(self, image_id: str) -> Path:
+        folder = self._root / image_id
+        if not folder.exists():
+            shutil.copytree(self._built, folder)
+        return folder
+
+    def put_disc(self, image_id: str, disc: Path) -> None:
+        (self._root / image_id).mkdir(parents=True)
+        shutil.copyfile(disc, self._root / image_id / "disc.iso")
 
     async def remove(self, image_id: str) -> None:
         shutil.rmtree(self._root / image_id, ignore_errors=True)
@@ -101,6 +108,9 @@ class CopiedImages:
         folder = self._root / image_id
         if not folder.exists():
             raise DriverRefused(f"image {image_id} is not on this host: ensure it first")
+        disc = folder / "disc.iso"
+        if disc.exists():
+            return Boot(disk=disc, kernel=None, initrd=None, cmdline=None)
         return Boot(
             disk=folder / "disk.qcow2",
             kernel=folder / "vmlinuz",
@@ -345,7 +355,7 @@ class QemuBench(Bench):
         self.state_dir = directory / "state"
         self.key = make_key(directory)
         self.key_text = self.key.with_suffix(".pub").read_text().strip()
-        self._images = images
+        self.images = images
         self._starts_at_once = starts_at_once
         self.network = network
         super().__init__()
@@ -353,7 +363,7 @@ class QemuBench(Bench):
     def new_driver(self) -> QemuDriver:
         return QemuDriver(
             self.state_dir,
-            self._images,
+            self.images,
             self.network or UserNetwork(),
             SystemClock(),
             guest_uid=GUEST_UID,

@@ -2,32 +2,22 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from atoll.domain.commands import (
     CloneSnapshot,
     CreateFloatingIp,
-    CreateImage,
     CreateSnapshot,
-    CreateSubnet,
-    CreateVolume,
-    CreateVpc,
-    ImportSnapshot,
-    Power,
     Reinstall,
     Resize,
 )
-from atoll.domain.images import ImageSource, SourceKind
-from atoll.domain.instances import Instance
 from atoll.domain.operations import Operation
-from atoll.messages import OpenConsole, Request
-from atoll.operations.reconcile import LOST_AFTER_S
 from atoll.ports import Filter
 from atoll.service import (
     floating_ips,
     hosts,
     images,
     instance_delete,
+    instance_iso,
     instance_rebuild,
     instance_resize,
     instances,
@@ -35,9 +25,34 @@ from atoll.service import (
     snapshots,
     volumes,
 )
+from tests.operations.situations import (
+    ALL,
+    a_disc,
+    a_disc_beside_a_stopped_instance,
+    a_disc_in_the_drive,
+    a_lost_host,
+    a_place_in_a_subnet,
+    a_snapshot,
+    a_snapshot_and_another_region,
+    a_snapshot_far_away,
+    a_stopped_instance,
+    a_subnet,
+    a_used_volume,
+    a_volume,
+    a_volume_on_another_host,
+    an_attached_volume,
+    an_image,
+    an_imported_snapshot,
+    an_instance,
+    an_instance_beside_a_snapshot_of_another_host,
+    an_instance_with_a_card,
+    everything,
+    import_,
+    nothing,
+    the_instance,
+)
 from tests.support.world import CARD, OTHER_CARD, RANGES, World
 
-ALL = Filter(limit=100)
 Prepare = Callable[[World], Awaitable[None]]
 Accept = Callable[[World], Awaitable[Operation]]
 Check = Callable[[World], Awaitable[bool]]
@@ -53,125 +68,6 @@ class Scenario:
     accept: Accept
     came_true: Check
     undone: bool = True
-
-
-async def the_instance(world: World) -> Instance:
-    return (await world.store.read().instances.page(ALL))[0]
-
-
-async def settled(world: World) -> None:
-    await world.run_until_idle(world.engine())
-
-
-async def an_instance(world: World) -> None:
-    await world.created()
-
-
-async def an_instance_with_a_card(world: World) -> None:
-    await world.accept_create(plan="one-card")
-    await settled(world)
-
-
-async def a_stopped_instance(world: World) -> None:
-    instance = await world.created()
-    await world.do(instances.power(instance.id, Power(verb="stop")))
-    await settled(world)
-
-
-async def a_volume(world: World) -> None:
-    await world.created()
-    await world.do(volumes.create(CreateVolume(name="data", size_gib=7)))
-
-
-async def a_used_volume(world: World) -> None:
-    """Attached before, so its bytes are on the host."""
-    await an_attached_volume(world)
-    await world.do(volumes.detach("data"))
-    await settled(world)
-
-
-async def an_attached_volume(world: World) -> None:
-    await a_volume(world)
-    await world.do(volumes.attach("data", "web"))
-    await settled(world)
-
-
-async def a_snapshot(world: World) -> None:
-    await world.created()
-    await world.do(snapshots.create(CreateSnapshot(name="before", instance="web")))
-    await settled(world)
-
-
-async def a_snapshot_far_away(world: World) -> None:
-    """The instance that it was taken of is gone: its host is not where the next one shall be."""
-    await a_snapshot(world)
-    await world.do(instance_delete.delete("web"))
-    await settled(world)
-    await world.add_host(2, "far")
-
-
-async def a_snapshot_and_another_region(world: World) -> None:
-    await a_snapshot(world)
-    await world.add_host(2, "far")
-
-
-async def an_instance_beside_a_snapshot_of_another_host(world: World) -> None:
-    await a_snapshot_far_away(world)
-    await world.accept_create(region="far")
-    await settled(world)
-
-
-async def a_volume_on_another_host(world: World) -> None:
-    """Its instance is gone, and the next one is where it is not."""
-    await an_attached_volume(world)
-    await world.do(instance_delete.delete("web"))
-    await settled(world)
-    await world.add_host(2)
-    await world.do(hosts.set_enabled("h1", False, None))
-    await world.accept_create()
-    await settled(world)
-
-
-async def a_subnet(world: World) -> None:
-    await world.created()
-    await world.do(networks.create_vpc(CreateVpc(name="net", cidr="10.9.0.0/16")))
-    await world.do(networks.create_subnet(CreateSubnet(name="sub", vpc="net", cidr="10.9.1.0/24")))
-
-
-async def a_place_in_a_subnet(world: World) -> None:
-    await a_subnet(world)
-    await world.do(networks.attach("web", "sub"))
-    await settled(world)
-
-
-async def everything(world: World) -> None:
-    """An instance with all that it can have."""
-    await an_attached_volume(world)
-    await world.do(floating_ips.create(CreateFloatingIp(name="ip", instance="web"), RANGES))
-    await settled(world)
-    await world.do(networks.create_vpc(CreateVpc(name="net", cidr="10.9.0.0/16")))
-    await world.do(networks.create_subnet(CreateSubnet(name="sub", vpc="net", cidr="10.9.1.0/24")))
-    await world.do(networks.attach("web", "sub"))
-    await settled(world)
-
-
-async def a_lost_host(world: World) -> None:
-    """With everything and a snapshot; its machine will never be seen again."""
-    await everything(world)
-    await world.do(snapshots.create(CreateSnapshot(name="before", instance="web")))
-    await settled(world)
-    await lose_host(world)
-
-
-async def lose_host(world: World) -> None:
-    world.bus.serve("host-1", nobody, nobody)()
-    await world.drivers.pop("host-1").close()
-    world.clock.advance(LOST_AFTER_S + 1)
-    await world.reconciler.mark_silent()
-
-
-async def nobody(request: Request | OpenConsole) -> Any:
-    raise AssertionError(f"nobody is there to be asked: {request}")
 
 
 def asking(use_case: Callable[[], instances.Any]) -> Accept:
@@ -308,11 +204,15 @@ async def has_an_address(world: World) -> bool:
     return (await the_instance(world)).floating_ips != ()
 
 
-async def an_image(world: World) -> None:
-    await world.created()
-    source = ImageSource(kind=SourceKind.URL, location="https://example.com/a.qcow2")
-    await world.do(images.create(CreateImage(name="mine", source=source)))
-    await settled(world)
+async def the_disc_is_in_the_drive(world: World) -> bool:
+    instance = await the_instance(world)
+    (disc,) = await world.store.read().images.page(Filter(project_id=world.caller.project_id))
+    assert instance.iso_id in {None, disc.id}
+    return instance.iso_id == disc.id
+
+
+async def the_drive_is_empty(world: World) -> bool:
+    return not await the_disc_is_in_the_drive(world)
 
 
 async def there_is_no_image(world: World) -> bool:
@@ -339,20 +239,6 @@ def resize_to(plan: str) -> Accept:
 async def create_with_two_cards(world: World) -> Operation:
     _, operation = await world.accept_create(plan="two-cards")
     return operation
-
-
-def import_() -> instances.Any:
-    source = ImageSource(kind=SourceKind.URL, location="https://example.com/disk.raw")
-    return snapshots.import_(ImportSnapshot(name="came", source=source))
-
-
-async def an_imported_snapshot(world: World) -> None:
-    await world.do(import_())
-    await settled(world)
-
-
-async def nothing(world: World) -> None:
-    """An empty cloud."""
 
 
 def snap() -> instances.Any:
@@ -425,6 +311,18 @@ SCENARIOS = {
     "resize": Scenario("instance.resize", everything, asking(resize), has_two_vcpus),
     "resize a stopped instance": Scenario(
         "instance.resize", a_stopped_instance, asking(resize), has_two_vcpus
+    ),
+    "attach a disc": Scenario(
+        "instance.attach_iso", a_disc, asking(lambda: instance_iso.attach("web", "disc")),
+        the_disc_is_in_the_drive,
+    ),
+    "attach a disc to a stopped instance": Scenario(
+        "instance.attach_iso", a_disc_beside_a_stopped_instance,
+        asking(lambda: instance_iso.attach("web", "disc")), the_disc_is_in_the_drive,
+    ),
+    "detach a disc": Scenario(
+        "instance.detach_iso", a_disc_in_the_drive, asking(lambda: instance_iso.detach("web")),
+        the_drive_is_empty,
     ),
     "create with accelerators": Scenario(
         "instance.create", nothing, create_with_two_cards, has(CARD, 2)

@@ -6,7 +6,10 @@ from atoll.domain.commands import Power
 from atoll.domain.instances import Instance
 from atoll.operations.timekeeper import Timekeeper
 from atoll.service import instance_delete, instances
-from tests.operations.scenarios import ALL, settled
+from tests.operations.situations import (
+    ALL,
+    settled,
+)
 from tests.support.world import World
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,13 @@ from atoll.domain.operations import OperationState
 from atoll.domain.quotas import Amounts
 from atoll.operations import host_remove, snapshot_copies
 from atoll.service import hosts, instance_delete, instances, snapshots, volumes
-from tests.operations.scenarios import ALL, a_lost_host, everything, lose_host, settled
+from tests.operations.situations import (
+    ALL,
+    a_lost_host,
+    everything,
+    lose_host,
+    settled,
+)
 from tests.operations.test_reconcile import host_report
 from tests.support.consistent import assert_consistent
 from tests.support.world import World

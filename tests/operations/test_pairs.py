@@ -19,6 +19,7 @@ from atoll.domain.errors import Refused
 from atoll.service import (
     floating_ips,
     instance_delete,
+    instance_iso,
     instance_rebuild,
     instance_resize,
     instances,
@@ -26,7 +27,11 @@ from atoll.service import (
     snapshots,
     volumes,
 )
-from tests.operations.scenarios import everything, settled
+from tests.operations.situations import (
+    everything,
+    import_disc,
+    settled,
+)
 from tests.support.consistent import assert_consistent
 from tests.support.world import RANGES, World
 
@@ -45,6 +50,7 @@ ACTIONS: dict[str, Callable[[], Any]] = {
     "detach its volume": lambda: volumes.detach("data"),
     "grow its volume": lambda: volumes.grow("data", 9),
     "leave a network": lambda: networks.detach("web", "sub"),
+    "put a disc in": lambda: instance_iso.attach("web", "disc"),
     "get an address": lambda: floating_ips.create(
         CreateFloatingIp(name="more", instance="web"), RANGES
     ),
@@ -67,6 +73,7 @@ async def tried(world: World, action: str) -> None:
 async def test_two_at_once_end_well(sqlite_world: World, one: str, other: str) -> None:
     world = sqlite_world
     await everything(world)
+    await import_disc(world)
     await world.do(snapshots.create(CreateSnapshot(name="before", instance="web")))
     await settled(world)
     await world.reported()

@@ -12,7 +12,11 @@ from atoll.operations.registry import WORKFLOWS
 from atoll.ports import Filter
 from atoll.service import images, operations, security_groups
 from tests.operations.faults import Fuse, changed, first, fused_do, refused
-from tests.operations.scenarios import ALL, an_image, settled
+from tests.operations.situations import (
+    ALL,
+    an_image,
+    settled,
+)
 from tests.support.world import World
 
 pytestmark = pytest.mark.anyio

@@ -14,9 +14,9 @@ from atoll.domain.volumes import Volume
 from atoll.messages import Parcel, ParcelKind
 from atoll.operations import transfer
 from atoll.service import hosts, instance_delete, snapshots, volumes
-from tests.operations.scenarios import (
+from tests.operations.scenarios import SCENARIOS
+from tests.operations.situations import (
     ALL,
-    SCENARIOS,
     a_snapshot_and_another_region,
     a_snapshot_far_away,
     a_volume_on_another_host,

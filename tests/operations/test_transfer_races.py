@@ -10,7 +10,7 @@ from atoll.domain.operations import Operation, OperationState
 from atoll.domain.regions import Region
 from atoll.operations import snapshot_copies, volume_attach
 from atoll.service import snapshots, volumes
-from tests.operations.scenarios import (
+from tests.operations.situations import (
     ALL,
     a_snapshot,
     a_snapshot_far_away,

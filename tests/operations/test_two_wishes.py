@@ -24,7 +24,7 @@ from atoll.service import (
     volumes,
 )
 from tests.operations.faults import Fuse, changed, fused_do, refused
-from tests.operations.scenarios import (
+from tests.operations.situations import (
     a_subnet,
     an_attached_volume,
     settled,

@@ -54,6 +54,7 @@ async def assert_true_to_its_host(world: World, instance: Instance) -> None:
         told = driver.spec_of(instance.id)
         assert facts.boots == instance.boots
         assert told.root_volume_id == instance.resolved.root_volume_id
+        assert told.iso_id == instance.iso_id
         assert facts.volumes == instance.volumes == told.volumes
         assert told.nic.floating_ips == instance.floating_ips
         assert (told.vcpus, told.memory_mib) == (instance.spec.vcpus, instance.spec.memory_mib)

@@ -76,7 +76,7 @@ def text_of(error: AtollError, fields: Mapping[str, str]) -> str:
     field = error.field if isinstance(error, Refused) else None
     for ours, theirs in fields.items():
         if field == ours or (field or "").startswith(f"{ours}."):
-            return text.replace(ours, theirs)
+            return text.replace(ours, theirs, 1)
     return text
 
 

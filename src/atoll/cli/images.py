@@ -26,6 +26,7 @@ from atoll.cli.session import (
 COLUMNS = (
     Column("name", "metadata.name"),
     Column("state", "status.state"),
+    Column("kind", "spec.kind"),
     Column("os", "spec.os"),
     Column("version", "spec.version"),
     Column("source", "spec.source.kind"),
@@ -77,6 +78,9 @@ def import_image(
         str | None, Parameter(help="sha256:… or sha512:… of the file as it lies there.")
     ] = None,
     file: Annotated[Path | None, Parameter(help="A disk on the server's own machine.")] = None,
+    iso: Annotated[
+        bool, Parameter(negative=(), help="It is a disc for CD drives: an ISO 9660 file.")
+    ] = False,
     os: Annotated[str, Parameter(help="The operating system in it.")] = "",
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
@@ -86,6 +90,8 @@ def import_image(
         "metadata": {"name": name},
         "spec": {"os": os, "source": source_of(location, checksum, file)},
     }
+    if iso:
+        body["spec"]["kind"] = "iso"
     with connection.open() as session:
         prepare(session, session.client.change("POST", "/v1/images", body), pace)
 

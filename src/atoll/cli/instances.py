@@ -8,6 +8,7 @@ from atoll.cli import (
     instance_backups,
     instance_create,
     instance_guest,
+    instance_iso,
     instance_networks,
     instance_power,
     instance_rebuild,
@@ -55,6 +56,8 @@ app.command(instance_backups.app)
 app.command(instance_rebuild.reinstall)
 app.command(instance_rebuild.restore)
 app.command(instance_rebuild.resize)
+app.command(instance_iso.attach_iso)
+app.command(instance_iso.detach_iso)
 app.command(instance_networks.attach_network)
 app.command(instance_networks.detach_network)
 

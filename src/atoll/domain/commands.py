@@ -3,7 +3,7 @@
 import msgspec
 
 from atoll.domain.accelerators import Accelerators
-from atoll.domain.images import ImageSource
+from atoll.domain.images import ImageKind, ImageSource
 from atoll.domain.instances import Password
 from atoll.domain.projects import Role
 from atoll.domain.security_groups import Rule
@@ -88,6 +88,7 @@ class Power(msgspec.Struct, frozen=True, kw_only=True):
 class CreateImage(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     labels: dict[str, str] = {}
+    kind: ImageKind = ImageKind.DISK
     source: ImageSource | None = None
     alias_of: str | None = None
     os: str = ""

@@ -1,4 +1,4 @@
-"""A read-only disk to start from: a catalogue entry with a source."""
+"""A read-only disk, or disc, to start from: a catalogue entry with a source."""
 
 from enum import StrEnum
 
@@ -22,6 +22,14 @@ class SourceKind(StrEnum):
     FILE = "file"
 
 
+class ImageKind(StrEnum):
+    """`iso` is a disc, which goes into an instance's CD drive as it is. An instance that is made
+    from one begins with an empty disk and that disc."""
+
+    DISK = "disk"
+    ISO = "iso"
+
+
 class ImageSource(msgspec.Struct, frozen=True, kw_only=True):
     """`location` is a recipe's name, a URL, or a path on the host; `checksum` is
     `sha256:…` or `sha512:…` of the bytes as they come from there."""
@@ -33,11 +41,13 @@ class ImageSource(msgspec.Struct, frozen=True, kw_only=True):
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):
     """`project_id` is `CATALOGUE` for what every project sees. `alias_of` names another image:
-    whoever asks for this one gets that one."""
+    whoever asks for this one gets that one. `checksum` is of what hosts keep; `digests` are further
+    ones of a disc, by their algorithm's name."""
 
     id: str
     project_id: str
     name: str
+    kind: ImageKind = ImageKind.DISK
     image_version: str = ""
     os: str = ""
     description: str = ""
@@ -51,6 +61,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int | None = None
     virtual_size_bytes: int | None = None
     checksum: str | None = None
+    digests: dict[str, str] = {}
     doing: str | None = None
     operation_id: str | None = None
     version: int = 1

@@ -82,7 +82,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     first public address, and as `{"tcp/22@127.16.0.9": "127.16.0.9:22"}` at each further one.
     `volumes` (ids), `floating_ips` (addresses) and `attachments` are what its guest shall have
     besides its root volume and its first network; `outdated` means that it could not be told.
-    `devices` are those of its host that it alone has.
+    `iso_id` is the disc in its CD drive, `devices` are those of its host that it alone has.
     `leftovers` are root volumes that a failure left behind: deletion removes them as well.
     `annotations` are what a dialect remembers of the wish in its own words, under its own name:
     nothing else reads them. An empty `hostname` means that the guest is called by its `name`.
@@ -112,6 +112,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     volumes: tuple[str, ...] = ()
     floating_ips: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    iso_id: str | None = None
     devices: tuple[Device, ...] = ()
     leftovers: tuple[str, ...] = ()
     outdated: bool = False
@@ -140,7 +141,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
             return frozenset()
         named = self.resolved
         subnets = (named.subnet_id or "", *(a.subnet_id for a in self.attachments))
-        return frozenset({named.image_id, *named.security_group_ids, *subnets} - {""})
+        images = (named.image_id, self.iso_id or "")
+        return frozenset({*images, *named.security_group_ids, *subnets} - {""})
 
 
 MEMORY_MIB_MIN, MEMORY_MIB_MAX = 64, 4 * 1024 * 1024

@@ -6,7 +6,6 @@ host's guests lies below one state directory, and only one driver at a time may 
 
 import asyncio
 import contextlib
-import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -17,6 +16,7 @@ from atoll.drivers import seed
 from atoll.drivers.accelerator import Verdict
 from atoll.drivers.qemu_accelerators import require_devices
 from atoll.drivers.qemu_args import PROGRAM, VCPUS_MAX, Boot, command_line
+from atoll.drivers.qemu_boot import medium_of
 from atoll.drivers.qemu_console import Consoles
 from atoll.drivers.qemu_devices import ROOT, SLOTS, Disk, Nic
 from atoll.drivers.qemu_disks import Disks, Images
@@ -341,17 +341,13 @@ class QemuDriver:
         if spec.vcpus > VCPUS_MAX:
             raise DriverRefused(f"{spec.vcpus} vcpus: a guest has at most {VCPUS_MAX} here")
         slots = (None, *SLOTS[len(spec.volumes) :])
-        image = self._images.boot_of(spec.image_id)
-        start = self._guests_dir / spec.id
         return Boot(
             disks=disks,
             nics=tuple(
                 Nic(mac=mac, wiring=wiring, slot=slot)
                 for slot, (mac, wiring) in zip(slots, wirings.items(), strict=False)
             ),
-            kernel=os.path.relpath(image.kernel, start) if image.kernel else None,
-            initrd=os.path.relpath(image.initrd, start) if image.initrd else None,
-            cmdline=image.cmdline,
+            **medium_of(self._images, spec, self._guests_dir / spec.id),
         )
 
     async def ensure_stopped(self, guest_id: str, *, force: bool) -> GuestFacts:

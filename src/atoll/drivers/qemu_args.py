@@ -14,6 +14,7 @@ from atoll.drivers.qemu_devices import (
     SLOTS,
     Disk,
     Nic,
+    Words,
     blockdev,
     netdev_option,
     nic_device,
@@ -40,6 +41,7 @@ READY_BUFFER_BYTES = 1024
 
 SEED_DEVICE = {"driver": "virtio-blk-pci", "id": "seed", "drive": "seed", "serial": "seed"}
 FIRST_SPARE_ADDRESS = 0xF  # on the PCI bus, behind all fixed devices
+DISC_DEVICE: Words = {"driver": "ide-cd", "id": "disc", "drive": "disc", "bus": "ide.0"}
 FIRST_ACCELERATOR_ADDRESS = 0x1C  # behind the spare slots
 FUNCTIONS = 8  # of one place on the bus, each a port
 SMALL_GUEST_MIB = 256
@@ -48,11 +50,12 @@ SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=de
 
 
 class Boot(msgspec.Struct, frozen=True, kw_only=True):
-    """What a guest starts with, as QEMU is told: its disks, the root volume's first, its NICs, and
-    perhaps a kernel of its own."""
+    """What a guest starts with, as QEMU is told: its disks, the root volume's first, its NICs,
+    perhaps the file of a disc in its CD drive, and perhaps a kernel of its own."""
 
     disks: tuple[Disk, ...]
     nics: tuple[Nic, ...] = ()
+    disc: str | None = None
     kernel: str | None = None
     initrd: str | None = None
     cmdline: str | None = None
@@ -117,19 +120,26 @@ def control() -> list[str]:
 
 
 def disks(boot: Boot) -> list[str]:
-    """The root volume, the seed, and the further volumes, each in its slot. All in one syntax:
-    QEMU makes the devices that are written in JSON after all others, and the first is `vda`."""
+    """The root volume, the seed, the further volumes, each in its slot, and a disc. All in one
+    syntax: QEMU makes the devices that are written in JSON after all others, and the first is
+    `vda`."""
     root, *further = boot.disks
     pairs = [
         (blockdev(root), root_device(root)),
         (raw_node("seed", SEED_FILE), SEED_DEVICE),
         *((blockdev(disk), volume_device(disk)) for disk in further),
+        *([(raw_node("disc", boot.disc), disc_device(boot))] if boot.disc else []),
     ]
     return [
         word
         for node, device in pairs
         for word in ("-blockdev", json.dumps(node), "-device", json.dumps(device))
     ]
+
+
+def disc_device(boot: Boot) -> Words:
+    """The machine looks at it before it looks at the root volume, but for a kernel of its own."""
+    return DISC_DEVICE if boot.kernel else DISC_DEVICE | {"bootindex": 0}
 
 
 def nics(boot: Boot) -> list[str]:

@@ -13,6 +13,7 @@ import msgspec
 
 from atoll.domain.errors import DriverRefused, DriverUnavailable
 from atoll.domain.hosts import Capabilities, Capacity
+from atoll.domain.images import ImageKind
 from atoll.drivers.faults import FaultPlan
 from atoll.drivers.simulator_console import PICTURE, SimulatedConsole, SimulatedConsoles
 from atoll.drivers.simulator_transfer import Content, SimulatedTransfers
@@ -34,6 +35,7 @@ from atoll.messages import (
 )
 
 GIB = 2**30
+NO_DIGESTS = {"md5": "0" * 32, "sha512": "0" * 128}
 LOG_LINE = "[    0.000000] Linux version (simulated)\n{name} login: "
 
 
@@ -117,6 +119,7 @@ class SimulatorDriver:
                 size_bytes=2**20,
                 virtual_size_bytes=2**30,
                 checksum="sha256:" + "0" * 64,
+                digests=NO_DIGESTS if image.kind is ImageKind.ISO else {},
             )
 
     async def remove_image(self, image_id: str) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from atoll.domain.errors import Conflict, NoCapacity
 from atoll.domain.events import Event
 from atoll.domain.hosts import Reservation
+from atoll.domain.images import ImageKind
 from atoll.domain.instances import Attachment, Goal, Instance, InstanceState, hostname_of
 from atoll.domain.networks import RESERVED_AT_START, ipv6_of
 from atoll.domain.security_groups import ALL_MAY_GO_OUT, Direction, Rule, SecurityGroup
@@ -81,18 +82,20 @@ async def require_room(context: StepContext, held: Reservation | None, wanted: R
 
 
 async def root_volume_spec(context: StepContext, instance: Instance) -> VolumeSpec:
+    """What is made from a disc begins with an empty disk, to be installed from it."""
     resolved = instance.resolved
+    image = None if resolved.snapshot_id else await image_spec(context, resolved.image_id)
     return VolumeSpec(
         id=resolved.root_volume_id,
         size_gib=instance.spec.disk_gib,
-        image=None if resolved.snapshot_id else await image_spec(context, resolved.image_id),
+        image=None if image is None or image.kind is ImageKind.ISO else image,
         snapshot_id=resolved.snapshot_id,
     )
 
 
 async def image_spec(context: StepContext, image_id: str) -> ImageSpec:
     image = await context.tx.images.get(image_id)
-    return ImageSpec(id=image.id, name=image.name, source=image.source)
+    return ImageSpec(id=image.id, name=image.name, source=image.source, kind=image.kind)
 
 
 async def guest_spec(context: StepContext, instance: Instance) -> GuestSpec:
@@ -106,6 +109,7 @@ async def guest_spec(context: StepContext, instance: Instance) -> GuestSpec:
         memory_mib=instance.spec.memory_mib,
         root_volume_id=instance.resolved.root_volume_id,
         image_id=instance.resolved.image_id,
+        iso_id=instance.iso_id,
         volumes=instance.volumes,
         nic=await first_nic(context, instance, groups),
         nics=tuple([await further_nic(context, a, groups) for a in instance.attachments]),

@@ -5,7 +5,7 @@ from typing import Any
 
 from atoll.domain.errors import DriverBusy, DriverElsewhere
 from atoll.domain.hosts import HostState
-from atoll.domain.images import Image, ImageState
+from atoll.domain.images import Image, ImageKind, ImageState
 from atoll.domain.operations import OperationState
 from atoll.messages import EnsureImage, ImageFacts, RemoveImage
 from atoll.operations.guests import image_spec, note
@@ -52,12 +52,14 @@ async def prepare_image(context: StepContext, host_id: str, image_id: str) -> No
 
 
 def fields_of(image: Image, facts: ImageFacts) -> dict[str, Any]:
-    """What a host has found out about an image."""
+    """What a host has found out about an image. A disc needs no room on a disk."""
+    needed_gib = 0 if image.kind is ImageKind.ISO else -(-facts.virtual_size_bytes // 2**30)
     return {
         "size_bytes": facts.size_bytes,
         "virtual_size_bytes": facts.virtual_size_bytes,
         "checksum": facts.checksum,
-        "disk_gib_min": max(image.disk_gib_min, -(-facts.virtual_size_bytes // 2**30)),
+        "digests": facts.digests,
+        "disk_gib_min": max(image.disk_gib_min, needed_gib),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from atoll.domain.images import ImageKind
 from atoll.domain.instances import Goal, Instance, InstanceState, Password
 from atoll.domain.operations import OperationState
 from atoll.messages import (
@@ -184,8 +185,12 @@ async def swap(context: StepContext, wanted: Body) -> None:
 
 
 async def wait_until_ready(context: StepContext) -> Retry | None:
-    """Only the guest itself can say that its new system works."""
+    """Only the guest itself can say that its new system works. What was once installed from a disc
+    says nothing."""
     instance = await instance_of(context)
+    image = await context.tx.images.find(instance.resolved.image_id)
+    if image is not None and image.kind is ImageKind.ISO:
+        return None
     facts = await context.ask(host_of(instance), InspectGuest(guest_id=instance.id))
     if isinstance(facts, GuestFacts) and facts.ready and facts.boots == instance.boots:
         context.tx.instances.change(instance, ready_at_ms=context.now_ms)

@@ -11,7 +11,7 @@ from atoll.domain import ids
 from atoll.domain.accelerators import require_accelerators
 from atoll.domain.commands import CreatePlan
 from atoll.domain.errors import AlreadyExists
-from atoll.domain.images import CATALOGUE, Image, ImageSource
+from atoll.domain.images import CATALOGUE, Image, ImageKind, ImageSource
 from atoll.domain.instances import require_size
 from atoll.domain.plans import Plan
 from atoll.domain.regions import Region
@@ -26,6 +26,7 @@ class CatalogueImage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     name: str
     os: str
     version: str
+    kind: ImageKind = ImageKind.DISK
     source: ImageSource
     min_disk_gb: int = 1
     min_memory_mb: int = 64
@@ -64,6 +65,7 @@ async def ensure(
                         id=new_ids.new(ids.IMAGE),
                         project_id=CATALOGUE,
                         name=entry.name,
+                        kind=entry.kind,
                         image_version=entry.version,
                         os=entry.os,
                         description=entry.description,

@@ -6,7 +6,14 @@ from typing import Any
 from atoll.domain import ids
 from atoll.domain.commands import CreateImage, Update
 from atoll.domain.errors import Conflict, Invalid
-from atoll.domain.images import CATALOGUE, Image, ImageSource, ImageState, SourceKind
+from atoll.domain.images import (
+    CATALOGUE,
+    Image,
+    ImageKind,
+    ImageSource,
+    ImageState,
+    SourceKind,
+)
 from atoll.domain.instances import require_labels
 from atoll.domain.projects import Caller
 from atoll.operations import image_delete, image_import
@@ -31,6 +38,11 @@ def create(command: CreateImage) -> Callable[[Case], Awaitable[Accepted[Image]]]
         operation = None
         if command.alias_of is None:
             source = require_source(case, command.source)
+            if command.kind is ImageKind.ISO and source.kind is SourceKind.RECIPE:
+                raise Invalid(
+                    "spec.source.kind: a disc is imported, from a url or a file",
+                    field="spec.source.kind",
+                )
             operation = case.accept(image_import.WORKFLOW, image_id)
         else:
             source = alias_source(command.source)
@@ -40,6 +52,7 @@ def create(command: CreateImage) -> Callable[[Case], Awaitable[Accepted[Image]]]
             project_id=project_id,
             name=command.name,
             labels=command.labels,
+            kind=command.kind,
             os=command.os,
             image_version=command.image_version,
             description=command.description,

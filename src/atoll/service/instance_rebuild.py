@@ -8,7 +8,7 @@ import msgspec
 from atoll.domain import ids
 from atoll.domain.commands import Reinstall
 from atoll.domain.errors import Conflict, Invalid
-from atoll.domain.images import Image
+from atoll.domain.images import Image, ImageKind
 from atoll.domain.instances import Goal, Instance, InstanceState, require_alive
 from atoll.domain.operations import Operation
 from atoll.domain.snapshots import Snapshot
@@ -47,6 +47,10 @@ def reinstall(reference: str, command: Reinstall) -> UseCase:
 async def wanted(case: Case, instance: Instance, command: Reinstall) -> Body:
     wish = command.image or await origin(case, instance)
     image, snapshot = await references.source(case.tx, instance.project_id, wish, "image")
+    if snapshot is None and image.kind is ImageKind.ISO:
+        raise Invalid(
+            f"image: {image.name} is a disc: attach it, and install from it", field="image"
+        )
     require_room(instance, image, snapshot)
     body = Body(
         image=command.image,

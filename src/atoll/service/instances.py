@@ -10,7 +10,7 @@ import msgspec
 from atoll.domain import ids
 from atoll.domain.commands import CreateInstance, Power, UpdateInstance
 from atoll.domain.errors import Conflict, Invalid, VersionMismatch
-from atoll.domain.images import Image
+from atoll.domain.images import Image, ImageKind
 from atoll.domain.instances import (
     USER_DATA_BYTES_MAX,
     Goal,
@@ -63,10 +63,10 @@ def create(command: CreateInstance) -> Callable[[Case], Awaitable[Accepted[Insta
         require_labels(command.labels)
         require_user_data(command.user_data)
         plan = await plan_of(case.tx, command.plan)
-        source = await references.source(
+        image, snapshot = await references.source(
             case.tx, case.caller.project_id, command.image, "spec.image"
         )
-        spec, resolved = await resolve(case, command, plan, *source)
+        spec, resolved = await resolve(case, command, plan, image, snapshot)
         await quotas.take(case, amounts_of(spec))
         instance_id = case.ids.new(ids.INSTANCE)
         operation = case.accept(instance_create.WORKFLOW, instance_id)
@@ -81,6 +81,7 @@ def create(command: CreateInstance) -> Callable[[Case], Awaitable[Accepted[Insta
             resolved=resolved,
             doing=operation.kind,
             operation_id=operation.id,
+            iso_id=image.id if image.kind is ImageKind.ISO and snapshot is None else None,
             password=command.password,
             protected=command.protected,
             expires_at_ms=command.expires_at_ms,

@@ -28,14 +28,14 @@ class OperationRows(NounRows[Operation]):
 
     def __init__(self, unit: Unit) -> None:
         super().__init__(unit, OPERATIONS)
-        self._enqueued: list[Operation] = []
 
     async def live_on(self, resource_id: str) -> list[Operation]:
         query = self._query("live", lambda: sa.select(*OPERATIONS.columns)
             .where(op.resource_id == bind("resource_id", op.resource_id), op.ended_at_ms.is_(None))
             .order_by(op.queued_at_ms, op.id).limit(LIVE_MAX))  # fmt: skip
         rows = await self.unit.fetch(query, {"resource_id": resource_id})
-        own = [one for one in self._enqueued if one.resource_id == resource_id]
+        written = self.unit.all_written(tables.operations.name)
+        own = [one for one in written if one.resource_id == resource_id]
         return [*(OPERATIONS.thing(row) for row in rows), *own]
 
     async def steps_of(self, operation_id: str) -> list[StepRecord]:
@@ -90,7 +90,7 @@ class OperationRows(NounRows[Operation]):
         ))  # fmt: skip
         values = OPERATIONS.values(operation) | {"now": now_ms}
         self._change(query, values, operation)
-        self._enqueued.append(operation)
+        self.unit.note_written(tables.operations.name, operation.id, operation)
 
     def advance(self, operation: Operation, **changes: Any) -> Operation:
         changed = msgspec.structs.replace(operation, **changes)

@@ -13,7 +13,7 @@ from atoll.domain.errors import AlreadyExists, Lost, NotFound
 from atoll.ports import Filter
 from atoll.store import tables, uses
 from atoll.store.sql import Query, Write, bind
-from atoll.store.unit import Unit
+from atoll.store.unit import Unit, Unwritten
 
 T = TypeVar("T", bound=msgspec.Struct)
 PLAIN = (str, int, float, bytes)
@@ -131,7 +131,6 @@ class NounRows(Generic[T]):
     def __init__(self, unit: Unit, mapping: Mapping[T]) -> None:
         self.unit = unit
         self.mapping = mapping
-        self._written: dict[str, T | None] = {}
 
     async def get(self, thing_id: str) -> T:
         found = await self.find(thing_id)
@@ -140,8 +139,9 @@ class NounRows(Generic[T]):
         return found
 
     async def find(self, thing_id: str) -> T | None:
-        if thing_id in self._written:
-            return self._written[thing_id]
+        written: T | Unwritten | None = self.unit.written(self.mapping.table.name, thing_id)
+        if not isinstance(written, Unwritten):
+            return written
         column = self.mapping.table.c.id
         query = self._query(
             "find", lambda: sa.select(*self.mapping.columns).where(column == bind("id", column))
@@ -200,7 +200,7 @@ class NounRows(Generic[T]):
         )
         self._add_labels(thing)
         self._change_uses(values["id"], NONE, uses_of(thing))
-        self._written[values["id"]] = thing
+        self.unit.note_written(self.mapping.table.name, values["id"], thing)
 
     def change(self, thing: T, **changes: Any) -> T:
         version = thing.version  # type: ignore[attr-defined]
@@ -228,7 +228,7 @@ class NounRows(Generic[T]):
             self._drop_labels(values["id"])
             self._add_labels(changed)
         self._change_uses(values["id"], uses_of(thing), uses_of(changed))
-        self._written[values["id"]] = changed
+        self.unit.note_written(self.mapping.table.name, values["id"], changed)
         return changed
 
     def remove(self, thing: T) -> None:
@@ -248,7 +248,7 @@ class NounRows(Generic[T]):
         self._change_uses(values["id"], uses_of(thing), NONE)
         if table in uses.USED.values():
             self.unit.write(uses.unused(self.unit.statements, values["id"]))
-        self._written[values["id"]] = None
+        self.unit.note_written(self.mapping.table.name, values["id"], None)
 
     def _add_labels(self, thing: T) -> None:
         query = self.unit.statements.get("labels.add", lambda: tables.labels.insert())

@@ -56,11 +56,7 @@ class SqlTransaction:
         self.unit = Unit(database, fresh=fresh)
 
     def discard(self) -> None:
-        """With the nouns goes what they remember of their writes."""
-        unit = self.unit
-        unit.writes.clear()
-        vars(self).clear()
-        self.unit = unit
+        self.unit.discard()
 
     @lazily
     def instances(self) -> NounRows[Instance]:

@@ -74,15 +74,38 @@ class Database(Protocol):
         ...
 
 
+class Unwritten:
+    """Stands for what a transaction has not written: what it has removed is None."""
+
+
+UNWRITTEN = Unwritten()
+
+
 class Unit:
-    """The reads and the held-back writes of one transaction. A `fresh` one reads nothing that was
-    kept: another process may have changed it a moment ago."""
+    """The reads and the held-back writes of one transaction, which finds what it wrote itself. A
+    `fresh` one reads nothing that was kept: another process may have changed it a moment ago."""
 
     def __init__(self, database: Database, *, fresh: bool = False) -> None:
         self.database = database
         self.fresh = fresh
         self.statements = database.statements
         self.writes: list[Write] = []
+        self._written: dict[tuple[str, str], Any] = {}
+
+    def written(self, table: str, thing_id: str) -> Any:
+        return self._written.get((table, thing_id), UNWRITTEN)
+
+    def note_written(self, table: str, thing_id: str, thing: Any) -> None:
+        self._written[table, thing_id] = thing
+
+    def all_written(self, table: str) -> list[Any]:
+        """In the order in which they were first written, without what was removed."""
+        written = [thing for (of, _), thing in self._written.items() if of == table]
+        return [thing for thing in written if thing is not None]
+
+    def discard(self) -> None:
+        self.writes.clear()
+        self._written.clear()
 
     async def fetch(self, query: Query, values: Mapping[str, Any]) -> Sequence[Any]:
         return await self.database.fetch(query, values)

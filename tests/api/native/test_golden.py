@@ -18,6 +18,7 @@ OURS = {
         "ports",
         "floating_ips",
         "volume_ids",
+        "iso_id",
         "networks",
         "devices",
         "conditions",

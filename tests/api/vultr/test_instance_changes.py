@@ -56,3 +56,13 @@ def test_a_network_that_is_named_twice_is_one(vultr: Vultr, api: Api) -> None:
     network = vpc_of(vultr)
     made = instance_of(vultr, api, attach_vpc=[network, network.upper()])
     assert read(vultr, made["id"])["vpcs"] == [network]
+
+
+def test_backups_are_in_the_answer_to_who_asks_for_them(vultr: Vultr) -> None:
+    order = {"region": "ewr", "plan": "vc2-1c-1gb", "os_id": 2284, "backups": "enabled"}
+    made = vultr.post("/instances", order, 202)["instance"]
+    assert made["features"] == ["auto_backups"]
+    path = f"/instances/{made['id']}"
+    assert vultr.patch(path, {"backups": "disabled"}, 202)["instance"]["features"] == []
+    changed = vultr.patch(path, {"backups": "enabled"}, 202)["instance"]
+    assert changed["features"] == ["auto_backups"]

@@ -39,6 +39,7 @@ class Walk:
         self.networks(instance, things)
         self.disks(instance)
         self.facts(instance)
+        self.discs(instance)
         self.powers("instances", "instance_ids", instance)
         self.metal(things)
         self.not_served()
@@ -217,8 +218,16 @@ class Walk:
             "backup-schedule", "bandwidth", "neighbors", "user-data", "upgrades", "iso",
         ):  # fmt: skip
             self.ask("GET", f"{instance}/{what}")
-        self.ask("POST", f"{instance}/iso/attach", {"iso_id": "none"})
+
+    def discs(self, instance: str) -> None:
+        iso_id = self.made("/iso", "iso", {"url": "http://127.0.0.1:9/walk.iso"})
+        self.until(lambda: self.ask("GET", f"/iso/{iso_id}")["iso"]["status"] == "complete")
+        self.ask("POST", f"{instance}/iso/attach", {"iso_id": iso_id})
+        self.ready(instance)
+        self.ask("GET", f"{instance}/iso")
         self.ask("POST", f"{instance}/iso/detach")
+        self.ready(instance)
+        self.ask("DELETE", f"/iso/{iso_id}")
 
     def powers(self, family: str, field: str, thing: str) -> None:
         many = {field: [thing.rpartition("/")[2]]}
@@ -253,9 +262,6 @@ class Walk:
         self.ask("POST", "/users", user)
         for method in ("GET", "PATCH", "DELETE"):
             self.ask(method, f"/users/{nobody}", {} if method == "PATCH" else None)
-        self.ask("POST", "/iso", {"url": "http://127.0.0.1:9/walk.iso"})
-        for method in ("GET", "DELETE"):
-            self.ask(method, f"/iso/{nobody}")
         self.ask("GET", f"/backups/{nobody}")
 
     def changes(self, things: Json) -> None:

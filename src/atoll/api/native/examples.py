@@ -36,6 +36,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     },
     "reinstallInstance": {"image": "debian-12", "hostname": "web-2"},
     "restoreInstance": {"snapshot_id": "before-upgrade"},
+    "attachIso": {"image": "alpine"},
     "resizeInstance": {"type": "cx31", "disk_gb": 160},
     "setBackupSchedule": {"cron": "30 3 * * *", "keep": 7},
     "attachNetwork": {"subnet_id": "subnet-def456"},

@@ -20,7 +20,7 @@ from atoll.api.native.wire import (
     services_of,
 )
 from atoll.domain.commands import CreateImage
-from atoll.domain.images import CATALOGUE, Image, ImageSource, SourceKind
+from atoll.domain.images import CATALOGUE, Image, ImageKind, ImageSource, SourceKind
 from atoll.service import images
 from atoll.service.desk import Accepted, require
 
@@ -40,8 +40,9 @@ class Source(Wire, kw_only=True):
 
 
 class ImageSpecIn(Wire, kw_only=True):
-    """Either `source` or `alias_of`."""
+    """Either `source` or `alias_of`. The `kind` iso is a disc for CD drives."""
 
+    kind: ImageKind = ImageKind.DISK
     source: Source | None = None
     alias_of: Annotated[str, Meta(max_length=253)] | None = None
     os: Words = ""
@@ -68,6 +69,7 @@ class PatchImageBody(Wire, kw_only=True):
 
 
 class ImageSpecOut(msgspec.Struct, kw_only=True):
+    kind: ImageKind
     os: str
     version: str
     description: str
@@ -78,13 +80,15 @@ class ImageSpecOut(msgspec.Struct, kw_only=True):
 
 
 class ImageStatus(msgspec.Struct, kw_only=True):
-    """`state`: pending (fetched or built when first needed), importing, available, error."""
+    """`state`: pending (fetched or built when first needed), importing, available, error.
+    `digests` are further checksums of a disc: md5 and sha512."""
 
     state: str
     reason: str
     size_bytes: int | None
     virtual_size_bytes: int | None
     checksum: str | None
+    digests: dict[str, str]
     catalogue: bool
 
 
@@ -109,7 +113,7 @@ def parse_create(body: CreateImageBody) -> CreateImage:
             kind=spec.source.kind, location=spec.source.location, checksum=spec.source.checksum
         )
     return CreateImage(
-        name=body.metadata.name, labels=body.metadata.labels, source=source,
+        name=body.metadata.name, labels=body.metadata.labels, kind=spec.kind, source=source,
         alias_of=spec.alias_of, os=spec.os, image_version=spec.version,
         description=spec.description, disk_gib_min=spec.min_disk_gb,
         memory_mib_min=spec.min_memory_mb,
@@ -125,14 +129,14 @@ def show(image: Image) -> ImageOut:
         id=image.id,
         metadata=named.metadata(image),
         spec=ImageSpecOut(
-            os=image.os, version=image.image_version, description=image.description,
-            source=source, alias_of=image.alias_of or "", min_disk_gb=image.disk_gib_min,
-            min_memory_mb=image.memory_mib_min,
+            kind=image.kind, os=image.os, version=image.image_version,
+            description=image.description, source=source, alias_of=image.alias_of or "",
+            min_disk_gb=image.disk_gib_min, min_memory_mb=image.memory_mib_min,
         ),
         status=ImageStatus(
             state=image.state, reason=image.reason, size_bytes=image.size_bytes,
             virtual_size_bytes=image.virtual_size_bytes, checksum=image.checksum,
-            catalogue=image.project_id == CATALOGUE,
+            digests=image.digests, catalogue=image.project_id == CATALOGUE,
         ),
         operation_id=image.operation_id or "",
     )  # fmt: skip

@@ -16,6 +16,7 @@ from atoll.domain.commands import Reinstall, Resize
 from atoll.domain.timers import Backups, Timer
 from atoll.service import (
     instance_delete,
+    instance_iso,
     instance_rebuild,
     instance_resize,
     networks,
@@ -41,6 +42,12 @@ class ReinstallBody(Wire, kw_only=True):
 
 class RestoreBody(Wire, kw_only=True):
     snapshot_id: Name
+
+
+class AttachIsoBody(Wire, kw_only=True):
+    """`image` is one of the kind iso, by id or name."""
+
+    image: Name
 
 
 class ResizeBody(Wire, kw_only=True):
@@ -125,6 +132,26 @@ class InstanceActions(Controller):
     ) -> Response[bytes]:
         use_case = instance_rebuild.restore(instance_id, data.snapshot_id)
         return await begun(request, use_case, dry_run)
+
+    @post(f"{PATH}/iso", operation_id="attachIso", status_code=202,
+          summary="Put a disc into its CD drive, and start from it",
+          responses=RESPONSES)  # fmt: skip
+    async def attach_iso(
+        self,
+        request: Call,
+        instance_id: FromPath[str],
+        data: JSONBody[AttachIsoBody],
+        dry_run: DryRun = False,
+    ) -> Response[bytes]:
+        return await begun(request, instance_iso.attach(instance_id, data.image), dry_run)
+
+    @delete(f"{PATH}/iso", operation_id="detachIso", status_code=202,
+            summary="Take the disc out of its CD drive, and start from its root disk",
+            responses=RESPONSES)  # fmt: skip
+    async def detach_iso(
+        self, request: Call, instance_id: FromPath[str], dry_run: DryRun = False
+    ) -> Response[bytes]:
+        return await begun(request, instance_iso.detach(instance_id), dry_run)
 
     @post(f"{PATH}/resize", operation_id="resizeInstance", status_code=202,
           summary="Another type, or a larger disk", responses=RESPONSES)  # fmt: skip

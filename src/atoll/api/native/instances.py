@@ -140,9 +140,9 @@ class InstanceStatus(msgspec.Struct, kw_only=True):
     """`state`: provisioning, running, stopping, stopped, terminated. `ready` means that the
     guest's first boot is over; `reason` says why it is not what was wanted; `ports` where the
     open ports of the guest are reached, as `{"tcp/22": "127.16.0.5:22"}`. `networks` are those
-    that it was attached to later, `devices` those of its host that it alone has.
-    `default_password` is root's, where one was generated: only
-    reading the instance by itself shows it, for ten minutes."""
+    that it was attached to later, `iso_id` the disc in its CD drive, `devices` those of its host
+    that it alone has. `default_password` is root's, where one was generated: only reading the
+    instance by itself shows it, for ten minutes."""
 
     state: str
     hostname: str
@@ -153,6 +153,7 @@ class InstanceStatus(msgspec.Struct, kw_only=True):
     ports: dict[str, str]
     floating_ips: tuple[str, ...]
     volume_ids: tuple[str, ...]
+    iso_id: str
     networks: list[NetworkOut]
     devices: list[DeviceOut]
     conditions: list[Condition]
@@ -270,7 +271,8 @@ def show(instance: Instance, password: str | None = None) -> InstanceOut:
             private_ip=instance.private_ip or "", public_ip=instance.public_ip or "",
             ipv6=ipv6_of(instance.network, instance.private_ip) if instance.private_ip else "",
             ports=own_ports(instance), floating_ips=instance.floating_ips,
-            volume_ids=instance.volumes, networks=show_networks(instance),
+            volume_ids=instance.volumes, iso_id=instance.iso_id or "",
+            networks=show_networks(instance),
             devices=accelerators.show_devices(instance.devices),
             conditions=show_conditions(instance),
             ready=instance.ready_at_ms is not None, ready_at=wire.time_of(instance.ready_at_ms),

@@ -10,10 +10,11 @@ from atoll.api import serving
 from atoll.api.documents import encode
 from atoll.api.http import Call, Face, bearer_or_key, json_response
 from atoll.api.problems import Problem
-from atoll.api.vultr import wire
+from atoll.api.vultr import not_served, wire
 from atoll.api.vultr.account import Account
 from atoll.api.vultr.backups import Backups
 from atoll.api.vultr.bare_metal_facts import BareMetalFacts
+from atoll.api.vultr.bare_metal_networks import BareMetalNetworks
 from atoll.api.vultr.bare_metals import BareMetals
 from atoll.api.vultr.blocks import Blocks
 from atoll.api.vultr.catalogue import Catalogue
@@ -22,9 +23,10 @@ from atoll.api.vultr.firewalls import Firewalls
 from atoll.api.vultr.instance_actions import InstanceActions
 from atoll.api.vultr.instance_addresses import InstanceAddresses
 from atoll.api.vultr.instance_facts import InstanceFacts
+from atoll.api.vultr.instance_isos import InstanceIsos
 from atoll.api.vultr.instance_networks import InstanceNetworks
 from atoll.api.vultr.instances import Instances
-from atoll.api.vultr.isos import Isos
+from atoll.api.vultr.isos import Isos, PublicIsos
 from atoll.api.vultr.openapi import vultr_document
 from atoll.api.vultr.plans import MetalPlans, Plans
 from atoll.api.vultr.private_networks import PrivateNetworks
@@ -41,10 +43,10 @@ from atoll.domain.errors import AtollError
 from atoll.service.bundle import Services
 
 CONTROLLERS = (
-    Instances, InstanceActions, InstanceNetworks, InstanceAddresses, InstanceFacts, SshKeys,
-    Systems, Firewalls, FirewallRules, Vpcs, Vpc2s, PrivateNetworks, StartupScripts, Plans,
-    MetalPlans, Regions, Account, Users, BareMetals, BareMetalFacts,
-    Blocks, Snapshots, Backups, ReservedIps, Isos,
+    Instances, InstanceActions, InstanceNetworks, InstanceAddresses, InstanceFacts, InstanceIsos,
+    SshKeys, Systems, Firewalls, FirewallRules, Vpcs, Vpc2s, PrivateNetworks, StartupScripts, Plans,
+    MetalPlans, Regions, Account, Users, BareMetals, BareMetalFacts, BareMetalNetworks,
+    Blocks, Snapshots, Backups, ReservedIps, Isos, PublicIsos,
 )  # fmt: skip
 # Vultr's document has no security for these, and clients send no key there.
 PUBLIC = frozenset({
@@ -91,7 +93,7 @@ def is_public(method: str, path: str) -> bool:
 
 def build(services: Services, catalogue: Catalogue) -> Litestar:
     app = serving.build(
-        wire.PREFIX, (*CONTROLLERS, document), services,
+        wire.PREFIX, (*CONTROLLERS, *not_served.HANDLERS, document), services,
         serving.Refusals(on_error, on_problems, on_http, on_bug),
         dependencies={"paging": Provide(wire.paging)},
     )  # fmt: skip

@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery
 from atoll.api.http import Call, caller_of
 from atoll.api.vultr import wire
 from atoll.api.vultr.described import description_of
-from atoll.api.vultr.snapshots import find, id_of, of_kind, size_of, status_of
+from atoll.api.vultr.snapshots import find, of_kind, size_of, status_of
 from atoll.api.vultr.wire import Meta, Paging, services_of
 from atoll.domain import ids
 from atoll.domain.snapshots import Snapshot, SnapshotKind
@@ -57,7 +57,7 @@ class Backups(Controller):
             columns["instance_id"] = wire.native_id_in(ids.INSTANCE, instance_id, "instance_id")
         rows = services_of(request).store.read().snapshots
         wanted = of_kind(SnapshotKind.BACKUP, **columns)
-        page, meta = await wire.page_of(request, rows, paging, wanted, id_of)
+        page, meta = await wire.page_of(request, rows, paging, wanted)
         return wire.answer(BackupList(backups=[show(one) for one in page], meta=meta))
 
     @get("/{backup_id:str}", operation_id="get-backup", summary="Get a Backup",

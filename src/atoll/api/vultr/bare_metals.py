@@ -1,7 +1,5 @@
 """`/v2/bare-metals`: instances of the plans that Vultr calls bare metal, in its words for them."""
 
-from collections.abc import Callable
-
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
@@ -13,7 +11,6 @@ from atoll.api.vultr import (
     instance_actions,
     instance_changes,
     instance_creation,
-    instance_networks,
     wire,
 )
 from atoll.api.vultr.catalogue import METAL, Catalogue
@@ -27,7 +24,7 @@ from atoll.api.vultr.instance_views import (
     show,
     show_with_password,
 )
-from atoll.api.vultr.instances import begun_with, instance_of
+from atoll.api.vultr.instances import Kept, begun_with, instance_of
 from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
 from atoll.domain.errors import Invalid, NotFound
 from atoll.domain.instances import Instance
@@ -103,12 +100,9 @@ def metal_of(instance: Instance, out: InstanceOut, names: Catalogue) -> BareMeta
     )  # fmt: skip
 
 
-def show_metal(near: Surroundings) -> Callable[[Instance], BareMetalAnswer]:
-    def answer(instance: Instance) -> BareMetalAnswer:
-        out = show_with_password(instance, near)
-        return BareMetalAnswer(bare_metal=metal_of(instance, out, near.catalogue))
-
-    return answer
+def show_metal(instance: Instance, near: Surroundings, _: Kept | None = None) -> BareMetalAnswer:
+    out = show_with_password(instance, near)
+    return BareMetalAnswer(bare_metal=metal_of(instance, out, near.catalogue))
 
 
 async def metal_instance(request: Call, baremetal_id: str) -> Instance:
@@ -146,13 +140,13 @@ class BareMetals(Controller):
         if not data.plan.startswith(METAL):
             raise Invalid("Invalid plan chosen. See /v2/plans-metal", field="plan")
         use_case = await instance_creation.use_case_of(request, data)
-        return await begun_with(request, use_case, show_metal(await around(request)))
+        return await begun_with(request, use_case, show_metal)
 
     @get(PATH, operation_id="get-baremetal", summary="Get Bare Metal",
          responses=wire.ANY_ERROR | wire.shown(BareMetalAnswer, "the instance"))  # fmt: skip
     async def read(self, request: Call, baremetal_id: FromPath[str]) -> Response[bytes]:
         instance = await metal_instance(request, baremetal_id)
-        return wire.answer(show_metal(await around(request))(instance))
+        return wire.answer(show_metal(instance, await around(request, instance)))
 
     @patch(PATH, operation_id="update-baremetal", status_code=202, summary="Update Bare Metal",
            responses=wire.ANY_ERROR | wire.shown(BareMetalAnswer, "accepted", 202))  # fmt: skip
@@ -161,7 +155,7 @@ class BareMetals(Controller):
     ) -> Response[bytes]:
         instance = await metal_instance(request, baremetal_id)
         use_case, _ = await instance_changes.use_case_of(request, instance, data)
-        return await begun_with(request, use_case, show_metal(await around(request)))
+        return await begun_with(request, use_case, show_metal)
 
     @delete(PATH, operation_id="delete-baremetal", status_code=204, summary="Delete Bare Metal",
             responses=wire.ANY_ERROR)  # fmt: skip
@@ -212,42 +206,11 @@ class BareMetals(Controller):
     ) -> Response[bytes]:
         instance = await metal_instance(request, baremetal_id)
         use_case = instance_actions.reinstall(request, instance.id, data)
-        return await begun_with(request, use_case, show_metal(await around(request)))
+        return await begun_with(request, use_case, show_metal)
 
     @get(f"{PATH}/vnc", operation_id="get-bare-metal-vnc", summary="Get VNC URL for a Bare Metal",
          responses=wire.ANY_ERROR | wire.shown(VncAnswer, "its page"))  # fmt: skip
     async def vnc(self, request: Call, baremetal_id: FromPath[str]) -> Response[bytes]:
         instance = await metal_instance(request, baremetal_id)
-        near = await around(request)
+        near = await around(request, instance)
         return wire.answer(VncAnswer(vnc=VncUrl(url=show(instance, near).kvm)))
-
-    @get(f"{PATH}/vpc2", operation_id="list-baremetal-vpc2",
-         summary="List Bare Metal VPC 2.0 Networks",
-         responses=wire.ANY_ERROR | wire.shown(instance_networks.VpcList, "one page"))  # fmt: skip
-    async def vpc2(
-        self, request: Call, baremetal_id: FromPath[str], paging: NamedDependency[Paging]
-    ) -> Response[bytes]:
-        await metal_instance(request, baremetal_id)
-        return await instance_networks.vpc_list(request, baremetal_id, paging)
-
-    @post(f"{PATH}/vpc2/attach", operation_id="attach-baremetals-vpc2", status_code=204,
-          summary="Attach VPC 2.0 Network to Bare Metal", responses=wire.ANY_ERROR)  # fmt: skip
-    async def attach(
-        self,
-        request: Call,
-        baremetal_id: FromPath[str],
-        data: JSONBody[instance_networks.VpcBody],
-    ) -> Response[None]:
-        await metal_instance(request, baremetal_id)
-        return await instance_networks.attach(request, baremetal_id, data.vpc_id, "vpc_id")
-
-    @post(f"{PATH}/vpc2/detach", operation_id="detach-baremetal-vpc2", status_code=204,
-          summary="Detach VPC 2.0 Network from Bare Metal", responses=wire.ANY_ERROR)  # fmt: skip
-    async def detach(
-        self,
-        request: Call,
-        baremetal_id: FromPath[str],
-        data: JSONBody[instance_networks.VpcBody],
-    ) -> Response[None]:
-        await metal_instance(request, baremetal_id)
-        return await instance_networks.detach(request, baremetal_id, data.vpc_id, "vpc_id")

@@ -168,7 +168,7 @@ class Blocks(Controller):
          responses=wire.ANY_ERROR | wire.shown(BlockList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         tx = services_of(request).store.read()
-        page, meta = await wire.page_of(request, tx.volumes, paging, Filter(), lambda v: v.id)
+        page, meta = await wire.page_of(request, tx.volumes, paging, Filter())
         holders = await holders_of(tx, page)
         return wire.answer(BlockList(blocks=[show(one, holders) for one in page], meta=meta))
 

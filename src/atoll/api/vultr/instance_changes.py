@@ -1,14 +1,12 @@
 """A request to change an instance, in Vultr's words, as the use cases that it means."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
-
-from msgspec import Meta as Bounds
 
 from atoll.api.http import Call
 from atoll.api.vultr import offers, wire
 from atoll.api.vultr.instance_creation import (
     BACKUPS,
+    Wishes,
     backups_wanted,
     default_vpc,
     group_of,
@@ -19,7 +17,7 @@ from atoll.api.vultr.instance_creation import (
     vpcs_of,
 )
 from atoll.api.vultr.instance_views import DDOS, IPV6, USER_SCHEME
-from atoll.api.vultr.wire import Wire, catalogue_of, services_of
+from atoll.api.vultr.wire import catalogue_of, services_of
 from atoll.domain.commands import Reinstall, Resize, UpdateInstance
 from atoll.domain.errors import Invalid
 from atoll.domain.instances import Instance
@@ -36,29 +34,10 @@ from atoll.service.desk import Accepted, Case
 Change = Callable[[Case], Awaitable[Accepted[Instance]]]
 
 
-class UpdateBody(Wire, kw_only=True):
-    os_id: int | str | None = None
-    app_id: int | str | None = None
-    image_id: str | None = None
-    plan: str | None = None
-    label: str | None = None
-    tag: str | None = None
-    tags: Annotated[list[str], Bounds(max_length=64)] | None = None
-    user_data: str | None = None
-    firewall_group_id: str | None = None
-    backups: str | None = None
-    enable_ipv6: bool | None = None
-    ddos_protection: bool | None = None
-    attach_vpc: list[str] | None = None
-    attach_vpc2: list[str] | None = None
-    attach_private_network: list[str] | None = None
+class UpdateBody(Wishes, kw_only=True):
     detach_vpc: list[str] | None = None
     detach_vpc2: list[str] | None = None
     detach_private_network: list[str] | None = None
-    enable_vpc: bool | None = None
-    enable_vpc2: bool | None = None
-    enable_private_network: bool | None = None
-    user_scheme: str | None = None
 
 
 async def use_case_of(
@@ -90,7 +69,7 @@ async def use_case_of(
 
 def plain_changes(instance: Instance, body: UpdateBody) -> list[Change]:
     """Of what is only written down, or told to a running guest."""
-    tags = body.tags if body.tags is not None else None if body.tag is None else [body.tag]
+    tags = body.all_tags()
     command = UpdateInstance(
         name=body.label,
         labels=None if tags is None else labels_of([tag for tag in tags if tag]),
@@ -117,9 +96,9 @@ def annotations_of(instance: Instance, body: UpdateBody) -> dict[str, str] | Non
 async def network_changes(request: Call, instance: Instance, body: UpdateBody) -> list[Change]:
     """A VPC that it has already is no change."""
     there = {place.vpc_id for place in instance.attachments}
-    wanted = vpcs_of(body.attach_vpc, body.attach_vpc2, body.attach_private_network)
+    wanted = body.vpcs()
     unwanted = vpcs_of(body.detach_vpc, body.detach_vpc2, body.detach_private_network)
-    if not wanted and (body.enable_vpc or body.enable_vpc2 or body.enable_private_network):
+    if body.wants_default_vpc():
         wanted = [await default_vpc(request, instance.spec.region)]
     changes = [networks.attach_vpc(instance.id, vpc) for vpc in wanted if vpc not in there]
     return [*changes, *(networks.detach_vpc(instance.id, vpc) for vpc in unwanted)]

@@ -19,11 +19,12 @@ from atoll.api.vultr.wire import Wire, catalogue_of, services_of
 from atoll.domain import ids
 from atoll.domain.commands import CreateInstance
 from atoll.domain.errors import Invalid
+from atoll.domain.images import ImageKind
 from atoll.domain.instances import Instance
 from atoll.domain.security_groups import STANDARD_GROUP
 from atoll.domain.timers import Backups
 from atoll.ports import Transaction
-from atoll.service import catalogue, instances, networks, timers
+from atoll.service import catalogue, instances, networks, references, timers
 from atoll.service.desk import Accepted, Case, require
 
 UseCase = Callable[[Case], Awaitable[Accepted[Instance]]]
@@ -33,7 +34,6 @@ BACKUP_WORDS = ("enabled", "disabled")
 SCHEMES = ("root", "limited")
 # What has no meaning here, with why, so that nobody believes it was done.
 NOT_SERVED = {
-    "iso_id": "instances do not start from ISO images here: name an os_id or a snapshot_id",
     "app_id": "there are no applications here: name an os_id",
     "image_id": "there are no marketplace applications here: name an os_id",
     "ipxe_chain_url": "instances do not start from the network here: name an os_id",
@@ -49,26 +49,18 @@ class BlockDevice(Wire, kw_only=True):
     block_id: str | None = None
 
 
-class CreateBody(Wire, kw_only=True):
-    """One of os_id and snapshot_id says what its disk is made of."""
+class Wishes(Wire, kw_only=True):
+    """What may be said of an instance both when it is made and later."""
 
-    region: str
-    plan: str
+    plan: str | None = None
     os_id: int | str | None = None
-    snapshot_id: str | None = None
-    iso_id: str | None = None
     app_id: int | str | None = None
     image_id: str | None = None
-    ipxe_chain_url: str | None = None
     label: str | None = None
-    hostname: str | None = None
     tag: str | None = None
     tags: Tags | None = None
-    sshkey_id: list[str] | None = None
-    script_id: str | None = None
     user_data: str | None = None
     firewall_group_id: str | None = None
-    reserved_ipv4: str | None = None
     attach_vpc: list[str] | None = None
     attach_vpc2: list[str] | None = None
     attach_private_network: list[str] | None = None
@@ -77,10 +69,38 @@ class CreateBody(Wire, kw_only=True):
     enable_private_network: bool | None = None
     enable_ipv6: bool | None = None
     ddos_protection: bool | None = None
-    disable_public_ipv4: bool | None = None
-    vpc_only: bool | None = None
     backups: str | None = None
     user_scheme: str | None = None
+
+    def all_tags(self) -> list[str] | None:
+        """None where nothing is said of them."""
+        if self.tags is not None:
+            return self.tags
+        return None if self.tag is None else [self.tag]
+
+    def vpcs(self) -> list[str]:
+        return vpcs_of(self.attach_vpc, self.attach_vpc2, self.attach_private_network)
+
+    def wants_default_vpc(self) -> bool:
+        """One that the request names goes before it."""
+        asked = self.enable_vpc or self.enable_vpc2 or self.enable_private_network
+        return bool(asked) and not self.vpcs()
+
+
+class CreateBody(Wishes, kw_only=True):
+    """One of os_id, snapshot_id and iso_id says what its disk is made of."""
+
+    region: str
+    plan: str
+    snapshot_id: str | None = None
+    iso_id: str | None = None
+    ipxe_chain_url: str | None = None
+    hostname: str | None = None
+    sshkey_id: list[str] | None = None
+    script_id: str | None = None
+    reserved_ipv4: str | None = None
+    disable_public_ipv4: bool | None = None
+    vpc_only: bool | None = None
     activation_email: bool | None = None
     block_devices: list[BlockDevice] | None = None
 
@@ -94,9 +114,9 @@ async def use_case_of(request: Call, body: CreateBody) -> UseCase:
     tx = services.store.read()
     plan = await offers.plan_meant(tx, names, body.plan)
     region = await offers.region_meant(tx, names, body.region)
-    command = await parse_create(tx, names, body)
+    command = await parse_create(tx, names, body, caller_of(request).project_id)
     command = msgspec.structs.replace(command, password=services.passwords.new(services.secret()))
-    vpcs = vpcs_of(body.attach_vpc, body.attach_vpc2, body.attach_private_network)
+    vpcs = body.vpcs()
     block_ids = [
         wire.native_id_in(ids.VOLUME, device.block_id, "block_devices")
         for device in body.block_devices or ()
@@ -107,7 +127,7 @@ async def use_case_of(request: Call, body: CreateBody) -> UseCase:
     )
     with_backups = backups_wanted(body.backups)
     await catalogue.adopt(services.store, plan, region)
-    if not vpcs and (body.enable_vpc or body.enable_vpc2 or body.enable_private_network):
+    if body.wants_default_vpc():
         vpcs.append(await default_vpc(request, body.region))
 
     async def use_case(case: Case) -> Accepted[Instance]:
@@ -137,9 +157,14 @@ def refuse_not_served(body: msgspec.Struct) -> None:
             raise Invalid(f"{field}: {why}", field=field)
 
 
-async def parse_create(tx: Transaction, names: Catalogue, body: CreateBody) -> CreateInstance:
-    tags = body.tags if body.tags is not None else [body.tag] if body.tag else []
-    image, annotations = await source_of(tx, names, body.os_id, body.snapshot_id)
+async def parse_create(
+    tx: Transaction, names: Catalogue, body: CreateBody, project_id: str
+) -> CreateInstance:
+    tags = [tag for tag in body.all_tags() or () if tag]
+    if body.iso_id:
+        image, annotations = await disc_of(tx, project_id, body.iso_id), dict[str, str]()
+    else:
+        image, annotations = await source_of(tx, names, body.os_id, body.snapshot_id)
     if body.enable_ipv6:
         annotations[IPV6] = "true"
     if body.ddos_protection:
@@ -170,7 +195,7 @@ async def source_of(
     if snapshot_id:
         return wire.native_id_in(ids.SNAPSHOT, snapshot_id, "snapshot_id"), {}
     if os_id in {None, "", 0}:
-        raise Invalid("os_id: it is required, or a snapshot_id", field="os_id")
+        raise Invalid("os_id: it is required, or a snapshot_id or iso_id", field="os_id")
     number = wire.number_in(str(os_id))
     if number is None:
         raise Invalid("os_id: the number of a system is needed, see /v2/os", field="os_id")
@@ -178,6 +203,15 @@ async def source_of(
     if system is None or system.image is None:
         raise Invalid(f"os_id: {os_id} cannot be installed here, see /v2/os", field="os_id")
     return system.image, {OS_ID: str(number)}
+
+
+async def disc_of(tx: Transaction, project_id: str, iso_id: str) -> str:
+    """Its image. Raises Invalid."""
+    image_id = wire.native_id_in(ids.IMAGE, iso_id, "iso_id")
+    image = await references.image(tx, project_id, image_id, "iso_id")
+    if image.kind is not ImageKind.ISO:
+        raise Invalid(f"iso_id: {image.name} is not a disc, see /v2/iso", field="iso_id")
+    return image_id
 
 
 def labels_of(tags: Sequence[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`/v2/instances/…`: bandwidth, neighbours, user data, upgrades, backup schedule, ISO images."""
+"""`/v2/instances/…`: bandwidth, neighbours, user data, upgrades, backup schedule."""
 
 import datetime
 from typing import Any
@@ -31,7 +31,6 @@ CRON = {
     "daily_alt_odd": "0 {hour} 1-31/2 * *",
 }
 KEEP = 7
-NO_ISO = "there are no ISO images here: import an image with /v1/images, and name its system"
 
 
 class BandwidthDay(msgspec.Struct, kw_only=True):
@@ -87,19 +86,6 @@ class Schedule(msgspec.Struct, kw_only=True):
 
 class ScheduleAnswer(msgspec.Struct, kw_only=True):
     backup_schedule: Schedule
-
-
-class IsoBody(Wire, kw_only=True):
-    iso_id: str | None = None
-
-
-class IsoStatus(msgspec.Struct, kw_only=True):
-    iso_id: str
-    state: str
-
-
-class IsoAnswer(msgspec.Struct, kw_only=True):
-    iso_status: IsoStatus
 
 
 def parse_schedule(body: ScheduleBody) -> Backups:
@@ -239,26 +225,3 @@ class InstanceFacts(Controller):
             return ScheduleAnswer(backup_schedule=show_schedule(accepted.thing))
 
         return await wire.mutate(request, use_case, answer)
-
-    @get(f"{PATH}/iso", operation_id="get-instance-iso-status", summary="Get Instance ISO Status",
-         responses=wire.ANY_ERROR | wire.shown(IsoAnswer, "the state"))  # fmt: skip
-    async def iso(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
-        await instance_of(request, instance_id)
-        return wire.answer(IsoAnswer(iso_status=IsoStatus(iso_id="", state="ready")))
-
-    @post(f"{PATH}/iso/attach", operation_id="attach-instance-iso", status_code=202,
-          summary="Attach ISO to Instance",
-          responses=wire.ANY_ERROR | wire.shown(IsoAnswer, "never", 202))  # fmt: skip
-    async def attach_iso(
-        self, request: Call, instance_id: FromPath[str], data: JSONBody[IsoBody | None] = None
-    ) -> Response[bytes]:
-        await instance_of(request, instance_id)
-        raise Invalid(f"iso_id: {NO_ISO}", field="iso_id")
-
-    @post(f"{PATH}/iso/detach", operation_id="detach-instance-iso", status_code=202,
-          summary="Detach ISO from instance",
-          responses=wire.ANY_ERROR | wire.shown(IsoAnswer, "the state", 202))  # fmt: skip
-    async def detach_iso(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
-        """Nothing is attached, so that is done already."""
-        await instance_of(request, instance_id)
-        return wire.answer(IsoAnswer(iso_status=IsoStatus(iso_id="", state="ready")), 202)

@@ -1,7 +1,7 @@
 """How an instance looks in Vultr's words, and what has to be known for that besides itself."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -18,12 +18,12 @@ from atoll.api.vultr.catalogue import (
     number_of,
 )
 from atoll.api.vultr.wire import catalogue_of, services_of
-from atoll.domain.images import CATALOGUE
+from atoll.domain.images import CATALOGUE, Image, ImageKind
 from atoll.domain.instances import Instance, hostname_of
 from atoll.domain.networks import ipv6_of
 from atoll.domain.projects import RIGHTS, Caller
 from atoll.domain.security_groups import BUILT_IN
-from atoll.domain.timers import TimerKind
+from atoll.domain.timers import TimerKind, timer_id
 from atoll.messages import Console
 from atoll.ports import Filter, Transaction
 from atoll.service.bundle import Services
@@ -99,14 +99,16 @@ class Surroundings:
     gateway: str
 
 
-async def around(request: Call) -> Surroundings:
+async def around(request: Call, one: Instance | None = None) -> Surroundings:
+    """Of a page of instances, or of just this one."""
     services, caller = services_of(request), caller_of(request)
     tx = services.store.read()
     network = ipaddress.IPv4Network(services.ranges.public_cidr)
     return Surroundings(
         services=services, caller=caller, catalogue=catalogue_of(request),
-        origin=origin_of(request), images=await images_of(tx, caller),
-        backed_up=await backed_up(tx, caller),
+        origin=origin_of(request),
+        images=await images_of(tx, caller) if one is None else await image_of(tx, one),
+        backed_up=await backed_up(tx, caller, one),
         open_groups=await open_groups(tx, caller),
         netmask=str(network.netmask), gateway=str(network[1]),
     )  # fmt: skip
@@ -116,10 +118,23 @@ async def images_of(tx: Transaction, caller: Caller) -> dict[str, str]:
     found = []
     for project_id in (CATALOGUE, caller.project_id):
         found += await tx.images.page(Filter(project_id=project_id, limit=IMAGES_MAX))
-    return {image.id: image.name for image in found}
+    return names_of(found)
 
 
-async def backed_up(tx: Transaction, caller: Caller) -> frozenset[str]:
+async def image_of(tx: Transaction, instance: Instance) -> dict[str, str]:
+    image = await tx.images.find(instance.resolved.image_id)
+    return names_of([] if image is None else [image])
+
+
+def names_of(images: Sequence[Image]) -> dict[str, str]:
+    """A disc is no system."""
+    return {image.id: image.name for image in images if image.kind is ImageKind.DISK}
+
+
+async def backed_up(tx: Transaction, caller: Caller, one: Instance | None) -> frozenset[str]:
+    if one is not None:
+        timer = await tx.timers.find(timer_id(TimerKind.BACKUP, one.id))
+        return frozenset() if timer is None else frozenset({one.id})
     found = await tx.timers.page(Filter(project_id=caller.project_id, limit=TIMERS_MAX))
     return frozenset(timer.instance_id for timer in found if timer.kind is TimerKind.BACKUP)
 

@@ -1,6 +1,6 @@
 """`/v2/instances`: create, list, read, change, delete."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +13,13 @@ from atoll.api.vultr import instance_changes, instance_creation, wire
 from atoll.api.vultr.catalogue import METAL
 from atoll.api.vultr.instance_changes import UpdateBody
 from atoll.api.vultr.instance_creation import CreateBody
-from atoll.api.vultr.instance_views import InstanceOut, around, show, show_with_password
+from atoll.api.vultr.instance_views import (
+    InstanceOut,
+    Surroundings,
+    around,
+    show,
+    show_with_password,
+)
 from atoll.api.vultr.wire import Meta, Paging, services_of
 from atoll.domain import ids
 from atoll.domain.errors import NotFound
@@ -70,7 +76,7 @@ class Instances(Controller):
             ]
             page, meta = wire.part_of(found, paging)
         else:
-            page, meta = await wire.page_of(request, rows, paging, wanted, id_of)
+            page, meta = await wire.page_of(request, rows, paging, wanted)
         near = await around(request)
         out = [show(one, near) for one in page if not one.spec.plan.startswith(METAL)]
         return wire.answer(InstanceList(instances=out, meta=meta))
@@ -85,7 +91,7 @@ class Instances(Controller):
          responses=wire.ANY_ERROR | wire.shown(InstanceAnswer, "the instance"))  # fmt: skip
     async def read(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
         instance = await instance_of(request, instance_id)
-        near = await around(request)
+        near = await around(request, instance)
         return wire.answer(InstanceAnswer(instance=show_with_password(instance, near)))
 
     @patch("/{instance_id:str}", operation_id="update-instance", status_code=202,
@@ -96,15 +102,11 @@ class Instances(Controller):
     ) -> Response[bytes]:
         instance = await instance_of(request, instance_id)
         use_case, jobs = await instance_changes.use_case_of(request, instance, data)
-        near = await around(request)
 
-        def answer(accepted: Accepted[Instance]) -> UpdateAnswer:
-            """Without its screen's address: with an Idempotency-Key, this answer is kept."""
-            out = show(accepted.thing, near)
-            out.kvm = ""
-            return UpdateAnswer(instance=out, job_ids=list(jobs))
+        def answer(changed: Instance, near: Surroundings, kept: Kept) -> UpdateAnswer:
+            return UpdateAnswer(instance=show(changed, near), job_ids=kept.job_ids)
 
-        return await wire.mutate(request, use_case, answer, 202)
+        return await begun_with(request, use_case, answer, jobs)
 
     @delete("/{instance_id:str}", operation_id="delete-instance", status_code=204,
             summary="Delete Instance", responses=wire.ANY_ERROR)  # fmt: skip
@@ -114,10 +116,6 @@ class Instances(Controller):
             wire.native_id(ids.INSTANCE, instance_id), recoverable_s=recoverable_s
         )
         return await wire.gone(request, use_case)
-
-
-def id_of(instance: Instance) -> str:
-    return instance.id
 
 
 def used(firewall_group_id: str | None) -> str | None:
@@ -137,28 +135,37 @@ async def instance_of(request: Call, instance_id: str) -> Instance:
 
 
 async def begun(request: Call, use_case: UseCase[Accepted[Instance]]) -> Response[bytes]:
-    near = await around(request)
-
-    def answer(instance: Instance) -> InstanceAnswer:
+    def answer(instance: Instance, near: Surroundings, _: Kept) -> InstanceAnswer:
         return InstanceAnswer(instance=show_with_password(instance, near))
 
     return await begun_with(request, use_case, answer)
 
 
+class Kept(msgspec.Struct, kw_only=True):
+    """What is kept of an answer for its Idempotency-Key: no password, no screen's address."""
+
+    id: str
+    job_ids: list[str]
+
+
 async def begun_with(
-    request: Call, use_case: UseCase[Accepted[Instance]], answer: Callable[[Instance], Any]
+    request: Call,
+    use_case: UseCase[Accepted[Instance]],
+    answer: Callable[[Instance, Surroundings, Kept], Any],
+    jobs: Sequence[str] = (),
 ) -> Response[bytes]:
-    """202 with the instance and its new password. What is kept for the Idempotency-Key has no
-    password in it: the second answer is the instance as it is by then."""
+    """202 with the instance. The second answer to an Idempotency-Key is the instance as it is by
+    then. `jobs` fill themselves while the use case is carried out."""
     made: list[Instance] = []
 
-    def kept(accepted: Accepted[Instance]) -> dict[str, str]:
+    def keep(accepted: Accepted[Instance]) -> Kept:
         made.append(accepted.thing)
-        return {"id": accepted.thing.id}
+        return Kept(id=accepted.thing.id, job_ids=list(jobs))
 
-    response = await wire.mutate(request, use_case, kept, 202)
+    response = await wire.mutate(request, use_case, keep, 202)
+    kept = msgspec.json.decode(response.content, type=Kept)
     if not made:
-        instance_id = msgspec.json.decode(response.content)["id"]
-        made.append(await services_of(request).store.read().instances.get(instance_id))
-    response.content = wire.encode(answer(made[-1]))
+        made.append(await services_of(request).store.read().instances.get(kept.id))
+    near = await around(request, made[-1])
+    response.content = wire.encode(answer(made[-1], near, kept))
     return response

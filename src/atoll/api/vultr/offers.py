@@ -19,7 +19,7 @@ from atoll.api.vultr.catalogue import (
     system_there,
 )
 from atoll.domain.errors import Invalid
-from atoll.domain.images import CATALOGUE, ImageState
+from atoll.domain.images import CATALOGUE, ImageKind, ImageState
 from atoll.domain.plans import Plan
 from atoll.domain.regions import Region
 from atoll.ports import Filter, Transaction
@@ -88,6 +88,7 @@ async def systems(tx: Transaction, names: Catalogue) -> list[System]:
             for image in images
             if image.name not in names.system_by_image
             and image.alias_of is None
+            and image.kind is ImageKind.DISK
             and image.state is not ImageState.ERROR
         ),
     ]

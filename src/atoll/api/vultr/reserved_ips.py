@@ -145,7 +145,7 @@ class ReservedIps(Controller):
          responses=wire.ANY_ERROR | wire.shown(ReservedIpList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         rows = services_of(request).store.read().floating_ips
-        page, meta = await wire.page_of(request, rows, paging, Filter(), lambda one: one.id)
+        page, meta = await wire.page_of(request, rows, paging, Filter())
         return wire.answer(ReservedIpList(reserved_ips=[show(one) for one in page], meta=meta))
 
     @post("/", operation_id="create-reserved-ip", status_code=201, summary="Create Reserved IP",

@@ -135,10 +135,6 @@ async def made(
     return await wire.mutate(request, use_case, answer, status)
 
 
-def id_of(snapshot: Snapshot) -> str:
-    return snapshot.id
-
-
 class Snapshots(Controller):
     path = "/snapshots"
     tags = ("snapshot",)
@@ -157,7 +153,7 @@ class Snapshots(Controller):
             same = [one for one in found if description_of(one) == description]
             page, meta = wire.part_of(same, paging)
         else:
-            page, meta = await wire.page_of(request, tx.snapshots, paging, wanted, id_of)
+            page, meta = await wire.page_of(request, tx.snapshots, paging, wanted)
         names, images = catalogue_of(request), await images_of(tx, caller_of(request))
         out = [show(one, names, images) for one in page]
         return wire.answer(SnapshotList(snapshots=out, meta=meta))

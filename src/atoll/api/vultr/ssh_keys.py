@@ -61,7 +61,7 @@ class SshKeys(Controller):
          responses=wire.ANY_ERROR | wire.shown(SshKeyList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         rows = services_of(request).store.read().ssh_keys
-        page, meta = await wire.page_of(request, rows, paging, Filter(), lambda key: key.id)
+        page, meta = await wire.page_of(request, rows, paging, Filter())
         return wire.answer(SshKeyList(ssh_keys=[show(key) for key in page], meta=meta))
 
     @post("/", operation_id="create-ssh-key", status_code=201, summary="Create SSH key",

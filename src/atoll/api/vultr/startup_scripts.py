@@ -87,7 +87,7 @@ class StartupScripts(Controller):
          responses=wire.ANY_ERROR | wire.shown(StartupScriptList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         rows = services_of(request).store.read().startup_scripts
-        page, meta = await wire.page_of(request, rows, paging, Filter(), lambda one: one.id)
+        page, meta = await wire.page_of(request, rows, paging, Filter())
         out = [show(script) for script in page]
         return wire.answer(StartupScriptList(startup_scripts=out, meta=meta))
 

@@ -27,5 +27,7 @@ def server_status(instance: Instance, now_ms: int) -> str:
         return "locked"
     if instance.state is not InstanceState.RUNNING or instance.ready_at_ms is not None:
         return "ok"
+    if instance.iso_id is not None:  # what was started from a disc says nothing
+        return "ok"
     since_ms = instance.running_since_ms or instance.created_at_ms
     return "installingbooting" if now_ms - since_ms < INSTALLED_AFTER_MS else "ok"

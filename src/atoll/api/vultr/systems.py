@@ -1,4 +1,4 @@
-"""`/v2/os`, `/v2/applications`, `/v2/iso-public`: what instances are made of. None needs a key."""
+"""`/v2/os` and `/v2/applications`: what instances are made of. Neither needs a key."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,13 +33,6 @@ class ApplicationList(msgspec.Struct, kw_only=True):
     meta: Meta
 
 
-class PublicIsoList(msgspec.Struct, kw_only=True):
-    """There are none here."""
-
-    public_isos: list[dict[str, Any]]
-    meta: Meta
-
-
 def show_system(system: System) -> SystemOut:
     return SystemOut(id=system.id, name=system.name, arch=system.arch, family=system.family)
 
@@ -66,10 +59,3 @@ class Systems(Controller):
         page: Sequence[dict[str, Any]]
         page, meta = wire.part_of((), paging)
         return wire.answer(ApplicationList(applications=list(page), meta=meta))
-
-    @get("/iso-public", operation_id="list-public-isos", summary="List Public ISOs",
-         responses=wire.ANY_ERROR | wire.shown(PublicIsoList, "none"))  # fmt: skip
-    async def isos(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        page: Sequence[dict[str, Any]]
-        page, meta = wire.part_of((), paging)
-        return wire.answer(PublicIsoList(public_isos=list(page), meta=meta))

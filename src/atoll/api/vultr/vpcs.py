@@ -84,7 +84,7 @@ async def own_region(request: Call) -> str:
 
 async def page_of(request: Call, paging: Paging) -> tuple[list[Vpc], Meta]:
     rows = services_of(request).store.read().vpcs
-    page, meta = await wire.page_of(request, rows, paging, Filter(), lambda vpc: vpc.id)
+    page, meta = await wire.page_of(request, rows, paging, Filter())
     return await placed(request, page), meta
 
 

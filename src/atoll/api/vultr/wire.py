@@ -4,7 +4,8 @@ import base64
 import binascii
 import datetime
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,6 +14,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery
 
 from atoll.api import foreign, serving
+from atoll.api.foreign import K
 from atoll.api.http import Call, Refusal, caller_of, json_response
 from atoll.api.vultr.catalogue import Catalogue
 from atoll.domain.errors import (
@@ -49,7 +51,7 @@ STATUSES: tuple[tuple[type[AtollError], int], ...] = (
     (StoreUnavailable, 503),
     (DriverError, 503),
 )
-# By the last family that the path names: clients look for these words.
+# By the last family of which the path names a thing: clients look for these words.
 MISSING = {
     "instances": "instance not found",
     "jobs": "job not found",
@@ -69,6 +71,8 @@ MISSING = {
     "users": "Invalid user ID",
     "regions": "Invalid region ID",
 }
+# What follows a family's name in paths beside ids.
+VERBS = frozenset({"", "attach", "detach", "convert", "create-from-url", "start", "halt", "reboot"})
 # Fields by the family whose requests have them, from the names that the services speak of.
 FIELDS: Mapping[str, Mapping[str, str]] = {
     "instances": {
@@ -95,6 +99,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
              "spec.region": "region"},
     "private-networks": {"metadata.name": "description", "spec.cidr": "v4_subnet",
                          "spec.region": "region"},
+    "iso": {"metadata.name": "url", "spec.source.location": "url", "image": "iso_id"},
 }  # fmt: skip
 
 
@@ -130,11 +135,20 @@ def family_of(path: str) -> str:
     return words[-1] if words else ""
 
 
+def missing_family(path: str) -> str:
+    """The last one of which the path names a thing: what was not found."""
+    words = path.removeprefix(PREFIX).split("/")
+    named = [
+        word for word, next_one in pairwise(words) if word in MISSING and next_one not in VERBS
+    ]
+    return named[-1] if named else family_of(path)
+
+
 def text_of(error: AtollError, path: str) -> str:
     """In the words, and with the ids, of this dialect."""
     family = family_of(path)
     if isinstance(error, NotFound):
-        return MISSING.get(family, error.message)
+        return MISSING.get(missing_family(path), error.message)
     return foreign.text_of(error, FIELDS.get(family, {}))
 
 
@@ -228,8 +242,8 @@ def cursor_of(way: str, at: str) -> str:
 
 
 async def page_of(
-    request: Call, rows: Rows[T], asked: Paging, wanted: Filter, id_of: Callable[[T], str]
-) -> tuple[Sequence[T], Meta]:
+    request: Call, rows: Rows[K], asked: Paging, wanted: Filter
+) -> tuple[Sequence[K], Meta]:
     """One page of the caller's project, in the order in which things were made."""
     caller = caller_of(request)
     require(caller, "read")
@@ -246,8 +260,8 @@ async def page_of(
     links = Links()
     if page:
         links = Links(
-            next=cursor_of("next", id_of(page[-1])) if after else "",
-            prev=cursor_of("prev", id_of(page[0])) if before else "",
+            next=cursor_of("next", page[-1].id) if after else "",
+            prev=cursor_of("prev", page[0].id) if before else "",
         )
     return page, Meta(total=await rows.count(whole), links=links)
 

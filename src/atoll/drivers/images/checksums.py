@@ -39,5 +39,9 @@ class Expected:
 
 
 def checksum_of(path: Path) -> str:
+    return f"sha256:{digest_of(path, 'sha256')}"
+
+
+def digest_of(path: Path, algorithm: str) -> str:
     with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+        return hashlib.file_digest(file, algorithm).hexdigest()

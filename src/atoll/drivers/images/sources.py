@@ -1,7 +1,8 @@
 """Brings an image from its source into a work folder: a recipe, a URL, or a file of the host.
 
-Called by the image store. What comes from outside is checked before qemu-img sees it, converted
-to a qcow2 of our own, and checked again; what we built is only checked.
+Called by the image store. A disk that comes from outside is checked before qemu-img sees it,
+converted to a qcow2 of our own, and checked again; what we built is only checked. A disc is checked
+and kept as it is.
 """
 
 import asyncio
@@ -12,17 +13,18 @@ from pathlib import Path
 import msgspec
 
 from atoll.domain.errors import DriverRefused
-from atoll.domain.images import SourceKind
+from atoll.domain.images import ImageKind, SourceKind
 from atoll.drivers.images.build import OnProgress
 from atoll.drivers.images.cache import RecipeCache
 from atoll.drivers.images.check import DiskFormat, check_image, declared_format, is_compressed
 from atoll.drivers.images.checksums import Expected
 from atoll.drivers.images.convert import Converter
+from atoll.drivers.images.discs import check_disc
 from atoll.drivers.images.fetch import Fetcher, OnBytes
 from atoll.drivers.images.local_files import LocalFiles
 from atoll.messages import ImageSpec
 
-DISK, KERNEL, INITRD = "disk.qcow2", "vmlinuz", "initrd.img"
+DISK, DISC, KERNEL, INITRD = "disk.qcow2", "disc.iso", "vmlinuz", "initrd.img"
 ARRIVAL = "arrived"  # the file as it came, until it is converted
 UNPACKED = "unpacked"  # the same, where it was compressed
 CONVERSION_PERCENT = 90.0
@@ -30,7 +32,7 @@ CONVERSION_PERCENT = 90.0
 
 class Arrived(msgspec.Struct, frozen=True, kw_only=True):
     """What is now in the folder as `disk.qcow2`, with `vmlinuz` and `initrd.img` where there is a
-    kernel to be started directly."""
+    kernel to be started directly, or as `disc.iso`."""
 
     virtual_size_bytes: int
     cmdline: str | None = None
@@ -55,6 +57,8 @@ class Sources:
     async def bring(self, image: ImageSpec, folder: Path, on_progress: OnProgress) -> Arrived:
         source = image.source
         if source.kind is SourceKind.RECIPE:
+            if image.kind is ImageKind.ISO:
+                raise DriverRefused("recipes make disks: import a disc from a URL or a file")
             return await self._from_recipe(source.location, folder, on_progress)
         expected = Expected(source.checksum)
         hear = in_bytes(image.name, on_progress)
@@ -64,8 +68,16 @@ class Sources:
             await asyncio.to_thread(
                 self._files.copy, source.location, folder / ARRIVAL, expected, hear
             )
+        if image.kind is ImageKind.ISO:
+            return await asyncio.to_thread(self._take_in_disc, folder)
         on_progress(CONVERSION_PERCENT, f"{image.name}: checking and converting")
         return await self._take_in(source.location, folder)
+
+    def _take_in_disc(self, folder: Path) -> Arrived:
+        arrival = folder / ARRIVAL
+        size_bytes = check_disc(arrival, size_max_bytes=self._virtual_size_max_bytes)
+        arrival.rename(folder / DISC)
+        return Arrived(virtual_size_bytes=size_bytes)
 
     async def _from_recipe(self, name: str, folder: Path, on_progress: OnProgress) -> Arrived:
         built, description = await self._cache.ensure(name, on_progress)

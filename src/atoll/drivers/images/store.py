@@ -1,4 +1,5 @@
-"""The images of a host, below one directory: `<root>/<image-id>/{disk.qcow2,…,facts.json}`.
+"""The images of a host, below one directory: `<root>/<image-id>/{disk.qcow2,…,facts.json}`, or
+`disc.iso` in the disk's place.
 
 Called by the QEMU driver. An image appears whole or not at all, by the rename of a finished
 folder; it is read-only from then on, since the disks of guests are overlays on it. Never call
@@ -14,8 +15,8 @@ from pathlib import Path
 import msgspec
 
 from atoll.domain.errors import DriverBusy, DriverError, DriverRefused, DriverUnavailable
-from atoll.drivers.images.checksums import checksum_of
-from atoll.drivers.images.sources import DISK, INITRD, KERNEL, Arrived, Sources
+from atoll.drivers.images.checksums import checksum_of, digest_of
+from atoll.drivers.images.sources import DISC, DISK, INITRD, KERNEL, Arrived, Sources
 from atoll.messages import ImageFacts, ImageSpec
 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
@@ -26,7 +27,8 @@ ASK_AGAIN_S = 1.0
 
 
 class Boot(msgspec.Struct, frozen=True, kw_only=True):
-    """What a guest of an image starts from. Without a kernel it starts from its disk."""
+    """What a guest of an image starts from. Without a kernel it starts from its disk, or from the
+    disc that it is."""
 
     disk: Path
     kernel: Path | None = None
@@ -105,7 +107,7 @@ class ImageStore:
         folder = self._folder(image_id)
         kept = self._verified.get(image_id) or read_kept(folder)
         return Boot(
-            disk=folder / DISK,
+            disk=bytes_in(folder),
             kernel=existing(folder / KERNEL),
             initrd=existing(folder / INITRD),
             cmdline=kept.cmdline,
@@ -150,7 +152,8 @@ class ImageStore:
         if image_id not in self._verified:
             folder = self._folder(image_id)
             kept = read_kept(folder)
-            if await asyncio.to_thread(checksum_if_any, folder / DISK) != kept.facts.checksum:
+            found = await asyncio.to_thread(checksum_if_any, bytes_in(folder))
+            if found != kept.facts.checksum:
                 raise DriverRefused(
                     f"the host's copy of image {image_id} is damaged: its checksum has changed. "
                     "Delete the image and the instances made from it, then add it again"
@@ -160,13 +163,15 @@ class ImageStore:
 
 
 def seal(image_id: str, work: Path, arrived: Arrived) -> Kept:
-    disk = work / DISK
+    disk = bytes_in(work)
+    algorithms = ("md5", "sha512") if disk.name == DISC else ()
     kept = Kept(
         facts=ImageFacts(
             id=image_id,
             size_bytes=disk.stat().st_size,
             virtual_size_bytes=arrived.virtual_size_bytes,
             checksum=checksum_of(disk),
+            digests={name: digest_of(disk, name) for name in algorithms},
         ),
         cmdline=arrived.cmdline,
     )
@@ -175,6 +180,10 @@ def seal(image_id: str, work: Path, arrived: Arrived) -> Kept:
         path.chmod(0o444)
     work.chmod(0o755)
     return kept
+
+
+def bytes_in(folder: Path) -> Path:
+    return existing(folder / DISC) or folder / DISK
 
 
 def checksum_if_any(disk: Path) -> str | None:

@@ -1,0 +1,97 @@
+"""`instance.attach_iso` and `instance.detach_iso`: another disc in an instance's CD drive, or none.
+
+A machine looks for what it starts from when it starts, so a running guest starts anew.
+"""
+
+from typing import Any
+
+from atoll.domain.instances import Goal, Instance, InstanceState
+from atoll.domain.operations import OperationState
+from atoll.operations.guests import goal_after_failure, host_of, instance_of, settle_instance
+from atoll.operations.image_import import prepare_image
+from atoll.operations.instance_create import wait_until_running
+from atoll.operations.instance_power import ask_to_stop, ensure_stopped, see_what_is
+from atoll.operations.instance_rebuild import start_guest, start_guest_again, stop_guest
+from atoll.operations.steps import Retry, Step, StepContext, Workflow
+
+
+def arguments_of(instance: Instance, iso_id: str | None) -> dict[str, Any]:
+    return {
+        "old": instance.iso_id,
+        "new": iso_id,
+        "was_running": instance.goal is Goal.RUNNING,
+    }
+
+
+async def prepare_disc(context: StepContext) -> None:
+    instance = await instance_of(context)
+    await prepare_image(context, host_of(instance), context.operation.arguments["new"])
+
+
+async def change_disc(context: StepContext) -> None:
+    await put_in(context, context.operation.arguments["new"])
+
+
+async def change_back(context: StepContext) -> None:
+    await put_in(context, context.operation.arguments["old"])
+
+
+async def put_in(context: StepContext, iso_id: str | None) -> None:
+    """What its guest said of itself, it said of the start before."""
+    instance = await instance_of(context)
+    if instance.iso_id != iso_id:
+        context.tx.instances.change(
+            instance,
+            iso_id=iso_id,
+            boots=instance.boots + 1,
+            booted_at_ms=None,
+            ready_at_ms=None,
+        )
+
+
+async def start_again(context: StepContext) -> None:
+    if context.operation.arguments["was_running"]:
+        await start_guest(context)
+
+
+async def wait_where_it_ran(context: StepContext) -> Retry | None:
+    if context.operation.arguments["was_running"]:
+        return await wait_until_running(context)
+    return None
+
+
+async def settle(context: StepContext, outcome: OperationState) -> None:
+    instance = await instance_of(context)
+    if outcome is OperationState.DONE:
+        runs = context.operation.arguments["was_running"]
+        state = InstanceState.RUNNING if runs else InstanceState.STOPPED
+        await settle_instance(context, instance, state=state, reason="")
+        return
+    goal = await goal_after_failure(context, instance)
+    reason = context.operation.error_message or ""
+    await settle_instance(context, instance, state=instance.state, goal=goal, reason=reason)
+
+
+CHANGE = (
+    Step(ask_to_stop, undo=see_what_is),
+    Step(ensure_stopped, undo=start_guest_again, timeout_s=120),
+    Step(change_disc, undo=change_back),
+    Step(start_again, undo=stop_guest, timeout_s=120),
+    Step(wait_where_it_ran),
+)
+ATTACH = Workflow(
+    kind="instance.attach_iso",
+    steps=(Step(prepare_disc, timeout_s=120), *CHANGE),  # a disc more on a host harms nothing
+    settle=settle,
+    deadline_s=3 * 3600,
+    impact="a running guest shuts down and starts again, from the disc where that can be started",
+    undo="take the disc out again",
+)
+DETACH = Workflow(
+    kind="instance.detach_iso",
+    steps=CHANGE,
+    settle=settle,
+    deadline_s=900,
+    impact="a running guest shuts down and starts again, from its root disk",
+    undo="put the disc in again",
+)

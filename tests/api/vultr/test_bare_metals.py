@@ -1,0 +1,50 @@
+"""Bare metals: instances of the plans `vbm-…`, in a form of their own."""
+
+import pytest
+
+from tests.api.client import Api, Json, fresh
+from tests.api.vultr.client import Vultr
+from tests.api.vultr.things import NOBODY, instance_of, settled
+
+ORDER = {"region": "ewr", "plan": "vbm-4c-32gb", "os_id": 2284, "label": "metal"}
+
+
+def metal_of(vultr: Vultr, api: Api) -> Json:
+    made = vultr.post("/bare-metals", ORDER, 202)["bare_metal"]
+    settled(api, "instances", made["id"])
+    shown: Json = vultr.get(f"/bare-metals/{made['id']}")["bare_metal"]
+    return shown
+
+
+def test_a_bare_metal_is_listed_among_its_own_only(vultr: Vultr, api: Api) -> None:
+    instance_of(vultr, api)
+    made = metal_of(vultr, api)
+    assert (made["status"], made["ram"], made["cpu_count"]) == ("active", "32768 MB", 4)
+    assert [one["id"] for one in vultr.get("/bare-metals")["bare_metals"]] == [made["id"]]
+    assert made["id"] not in [one["id"] for one in vultr.get("/instances")["instances"]]
+
+
+def test_another_instance_is_no_bare_metal(vultr: Vultr, api: Api) -> None:
+    path = f"/bare-metals/{instance_of(vultr, api)['id']}"
+    assert vultr.refused("GET", path, status=404) == "invalid server"
+    told = vultr.refused("POST", "/bare-metals", ORDER | {"plan": "vc2-1c-1gb"})
+    assert told == "Invalid plan chosen. See /v2/plans-metal"
+
+
+@pytest.mark.parametrize("name", ["vpcs", "vpc2"])
+def test_its_networks_have_two_names(vultr: Vultr, api: Api, name: str) -> None:
+    made = metal_of(vultr, api)
+    path = f"/bare-metals/{made['id']}/{name}"
+    body = {"region": "ewr", "description": fresh("net")}
+    vpc_id = vultr.post("/vpcs", body)["vpc"]["id"]
+    vultr.post(f"{path}/attach", {"vpc_id": vpc_id}, 204)
+    settled(api, "instances", made["id"])
+    assert [one["id"] for one in vultr.get(path)["vpcs"]] == [vpc_id]
+    vultr.post(f"{path}/detach", {"vpc_id": vpc_id}, 204)
+    settled(api, "instances", made["id"])
+    assert vultr.get(path)["vpcs"] == []
+
+
+def test_nobodys_has_no_networks(vultr: Vultr) -> None:
+    for name in ("vpcs", "vpc2"):
+        assert vultr.refused("GET", f"/bare-metals/{NOBODY}/{name}", status=404)
