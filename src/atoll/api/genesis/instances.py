@@ -1,5 +1,7 @@
 """`/compute/v1/instances`."""
 
+from functools import partial
+
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
@@ -16,7 +18,6 @@ from atoll.domain.errors import NotFound
 from atoll.domain.instances import Instance, InstanceState
 from atoll.ports import Filter
 from atoll.service import instance_delete, instances
-from atoll.service.desk import Accepted, UseCase
 
 
 class InstanceAnswer(msgspec.Struct, kw_only=True):
@@ -43,12 +44,13 @@ class Instances(Controller):
           responses=wire.ANY_ERROR | wire.shown(InstanceAnswer, "accepted", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
         use_case = await instance_creation.use_case_of(request, data)
-        return await shown_after(request, use_case, 201)
+        return await wire.shown_after(request, use_case, partial(answer_of, request), 201)
 
     @get("/{instance_id:str}", operation_id="getInstance", summary="Get an instance",
          responses=wire.ANY_ERROR | wire.shown(InstanceAnswer, "the instance"))  # fmt: skip
     async def read(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
-        return await answered(request, await instance_of(request, instance_id))
+        instance = await instance_of(request, instance_id)
+        return wire.answer(await answer_of(request, instance.id))
 
     @patch("/{instance_id:str}", operation_id="updateInstance", summary="Update an instance",
            responses=wire.ANY_ERROR | wire.shown(InstanceAnswer, "as it now is"))  # fmt: skip
@@ -57,7 +59,7 @@ class Instances(Controller):
     ) -> Response[bytes]:
         instance = await instance_of(request, instance_id)
         use_case = instance_changes.use_case_of(instance.id, data, catalogue_of(request))
-        return await shown_after(request, use_case, 200)
+        return await wire.shown_after(request, use_case, partial(answer_of, request))
 
     @delete("/{instance_id:str}", operation_id="destroyInstance", status_code=204,
             summary="Destroy an instance", responses=wire.ANY_ERROR)  # fmt: skip
@@ -79,23 +81,7 @@ async def instance_of(request: Call, instance_id: str) -> Instance:
     return instance
 
 
-async def answered(request: Call, instance: Instance, status: int = 200) -> Response[bytes]:
-    near = await around(request, [instance])
-    return wire.answer(InstanceAnswer(instance=show(instance, near)), status)
-
-
-async def shown_after(
-    request: Call, use_case: UseCase[Accepted[Instance]], status: int
-) -> Response[bytes]:
-    """Carries it out and shows what it made, with all that the instance then has. A request that
-    comes again with its Idempotency-Key is shown the instance as it is by then."""
-
-    def kept(accepted: Accepted[Instance]) -> dict[str, str]:
-        return {"id": accepted.thing.id}
-
-    response = await wire.mutate(request, use_case, kept, status)
-    instance_id = msgspec.json.decode(response.content)["id"]
+async def answer_of(request: Call, instance_id: str) -> InstanceAnswer:
+    """With all that it has by now."""
     instance = await services_of(request).store.read().instances.get(instance_id)
-    shown = await answered(request, instance, status)
-    response.content = shown.content
-    return response
+    return InstanceAnswer(instance=show(instance, await around(request, [instance])))

@@ -9,7 +9,7 @@ from atoll.api.genesis.wire import catalogue_of, services_of
 from atoll.api.http import Call
 from atoll.domain import ids
 from atoll.domain.errors import Invalid
-from atoll.domain.images import CATALOGUE, Image, ImageState
+from atoll.domain.images import CATALOGUE, Image, ImageKind, ImageState
 from atoll.domain.plans import Plan
 from atoll.domain.regions import Region
 from atoll.domain.snapshots import Snapshot
@@ -51,14 +51,15 @@ async def serving(tx: Transaction, names: Catalogue, region: str) -> str:
 
 
 async def images(tx: Transaction, names: Catalogue, project_id: str) -> list[Offer]:
-    """Those of everybody, then the project's own."""
+    """Those of everybody, then the project's own. Discs are none that this dialect speaks of."""
     found = []
     for owner in (CATALOGUE, project_id):
         found += await tx.images.page(Filter(project_id=owner, limit=ROWS_MAX))
     return [
         Offer(image=image, called=called(names, image))
         for image in found
-        if image.alias_of is None
+        if image.kind is ImageKind.DISK
+        and image.alias_of is None
         and image.state is not ImageState.ERROR
         and not image.name.startswith(OWN_SNAPSHOT)
     ]

@@ -1,7 +1,7 @@
 """`/compute/v1/volumes`."""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
@@ -126,16 +126,9 @@ def update(reference: str, body: UpdateBody) -> UseCase[Accepted[Volume]]:
     return use_case
 
 
-async def shown_after(
-    request: Call, use_case: UseCase[Accepted[Volume]], status: int
-) -> Response[bytes]:
-    """Carries it out and shows the volume as it then is."""
-    response = await wire.mutate(request, use_case, lambda one: {"id": one.thing.id}, status)
-    volume_id: Any = msgspec.json.decode(response.content)["id"]
-    volume = await services_of(request).store.read().volumes.get(volume_id)
-    (out,) = await shown(request, [volume])
-    response.content = wire.encode(VolumeAnswer(volume=out))
-    return response
+async def answer_of(request: Call, volume_id: str) -> VolumeAnswer:
+    (out,) = await shown(request, [await services_of(request).store.read().volumes.get(volume_id)])
+    return VolumeAnswer(volume=out)
 
 
 class Volumes(Controller):
@@ -154,7 +147,9 @@ class Volumes(Controller):
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
         require(caller_of(request), "write")
         command = parse_create(data, await offers.ensure_region(request, data.region))
-        return await shown_after(request, volumes.create(command), 201)
+        return await wire.shown_after(
+            request, volumes.create(command), partial(answer_of, request), 201
+        )
 
     @get("/{volume_id:str}", operation_id="getVolume", summary="Get a volume",
          responses=wire.ANY_ERROR | wire.shown(VolumeAnswer, "the volume"))  # fmt: skip
@@ -163,8 +158,7 @@ class Volumes(Controller):
         require(caller, "read")
         rows = services_of(request).store.read().volumes
         found = await references.get(rows, caller.project_id, reference, volumes.NOUN)
-        (out,) = await shown(request, [found])
-        return wire.answer(VolumeAnswer(volume=out))
+        return wire.answer(await answer_of(request, found.id))
 
     @patch("/{volume_id:str}", operation_id="updateVolume", summary="Update a volume",
            responses=wire.ANY_ERROR | wire.shown(VolumeAnswer, "as it now is"))  # fmt: skip
@@ -172,7 +166,7 @@ class Volumes(Controller):
         self, request: Call, volume_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[bytes]:
         use_case = update(wire.native_id(ids.VOLUME, volume_id), data)
-        return await shown_after(request, use_case, 200)
+        return await wire.shown_after(request, use_case, partial(answer_of, request))
 
     @delete("/{volume_id:str}", operation_id="deleteVolume", status_code=204,
             summary="Delete a volume", responses=wire.ANY_ERROR)  # fmt: skip

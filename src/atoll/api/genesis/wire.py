@@ -2,12 +2,11 @@
 
 import datetime
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 from litestar import Response
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery
 
 from atoll.api import foreign, serving
@@ -32,7 +31,7 @@ from atoll.domain.instances import Goal, Instance, InstanceState
 from atoll.domain.snapshots import Snapshot, SnapshotState
 from atoll.domain.volumes import Volume, VolumeState
 from atoll.ports import Filter, Rows
-from atoll.service.desk import require
+from atoll.service.desk import Accepted, UseCase, require
 
 PREFIX = "/compute/v1"
 PER_PAGE, PER_PAGE_MAX = 50, 100
@@ -40,7 +39,7 @@ PAGE_MAX = 10_000_000
 # The two codes that the vendor's pages tell. All others are Atoll's words for what is wrong.
 NO_ROUTE, IMAGE_CANNOT_RUN = "02001", "02035"
 encode, gone, mutate = serving.encode, serving.gone, serving.mutate
-services_of = serving.services_of
+services_of, shown = serving.services_of, serving.shown
 uuid_of, native_id, native_id_in = foreign.uuid_of, foreign.native_id, foreign.native_id_in
 K = TypeVar("K", bound=foreign.Known)
 T = TypeVar("T")
@@ -181,10 +180,6 @@ def refuse(error: AtollError) -> Refusal:
     return refusal(status_of_error(error), error.code, text)
 
 
-def shown(spec: type[Any], words: str, status: int = 200) -> dict[int, ResponseSpec]:
-    return {status: ResponseSpec(spec, description=words, generate_examples=False)}
-
-
 ERRORS = {
     400: "a value is not allowed",
     401: "no API key, or not a known one",
@@ -195,10 +190,7 @@ ERRORS = {
     429: "too many requests, or something goes on about the thing: try again",
     503: "a host or the database does not answer now",
 }
-ANY_ERROR = {
-    status: ResponseSpec(ErrorBody, description=words, generate_examples=False)
-    for status, words in ERRORS.items()
-}
+ANY_ERROR = serving.errors(ErrorBody, ERRORS)
 
 
 @functools.lru_cache(maxsize=8192)
@@ -215,6 +207,20 @@ def catalogue_of(request: Call) -> Catalogue:
 
 def answer(body: Any, status: int = 200) -> Response[bytes]:
     return json_response(encode(body), status)
+
+
+async def shown_after(
+    request: Call,
+    use_case: UseCase[Accepted[K]],
+    show: Callable[[str], Awaitable[Any]],
+    status: int = 200,
+) -> Response[bytes]:
+    """Carries it out, then shows the thing of that id as it is. A request that comes again with its
+    Idempotency-Key is shown the thing as it is by then."""
+    response = await mutate(request, use_case, lambda one: {"id": one.thing.id}, status)
+    thing_id: str = msgspec.json.decode(response.content)["id"]
+    response.content = encode(await show(thing_id))
+    return response
 
 
 def instance_status(instance: Instance) -> str:
