@@ -2,9 +2,16 @@
 
 import json
 import os
+import shutil
 import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import pytest
+
+from tests.e2e.guests import Login, kill_guests
+from tests.e2e.servers import ServerProcess
 
 REPOSITORY = Path(__file__).parents[2]
 CLIENTS = REPOSITORY / ".clients"
@@ -27,6 +34,24 @@ class Stage:
     region: str = REGION
     os_id: int = SYSTEM
     type: str = ""
+
+
+def real_stage(
+    make_folder: Callable[[str], Path], *options: str, type_: str = ""
+) -> Iterator[Stage]:
+    """A cloud of real guests, which are gone afterwards."""
+    if shutil.which("qemu-system-x86_64") is None:
+        pytest.skip("QEMU is not installed: apt-get install qemu-system-x86 qemu-utils")
+    state = make_folder("cloud") / "state"
+    server = ServerProcess(state, "--driver", "qemu", *options)
+    server.start()
+    login = Login(make_folder("login"))
+    yield Stage(
+        port=server.port, key=server.key, public_key=login.public_key, login=str(login.key),
+        type=type_,
+    )  # fmt: skip
+    server.kill()
+    kill_guests(state)
 
 
 def live(life: Path, stage: Stage, home: str = "python", **environment: str) -> None:

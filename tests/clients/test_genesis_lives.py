@@ -4,7 +4,6 @@ What it does stands in `genesis/lives`.
 """
 
 import dataclasses
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +11,7 @@ import pytest
 
 from tests.api.keys import ED25519
 from tests.api.server import RunningCloud
-from tests.clients.stages import HERE, Stage, live
-from tests.e2e.guests import Login, kill_guests
-from tests.e2e.servers import ServerProcess
+from tests.clients.stages import HERE, Stage, live, real_stage
 
 LIFE = HERE / "genesis/lives/genesiscloud_life.py"
 TYPES = ("vcpu-2_memory-4g_disk-80g", "vcpu-2_memory-4g")
@@ -38,18 +35,7 @@ def pretended(cloud: RunningCloud, clients: Path) -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    if shutil.which("qemu-system-x86_64") is None:
-        pytest.skip("QEMU is not installed: apt-get install qemu-system-x86 qemu-utils")
-    state = tmp_path_factory.mktemp("cloud") / "state"
-    server = ServerProcess(state, "--driver", "qemu")
-    server.start()
-    login = Login(Path(tmp_path_factory.mktemp("login")))
-    yield Stage(
-        port=server.port, key=server.key, public_key=login.public_key, login=str(login.key),
-        type=SMALL,
-    )  # fmt: skip
-    server.kill()
-    kill_guests(state)
+    yield from real_stage(tmp_path_factory.mktemp, type_=SMALL)
 
 
 @pytest.mark.parametrize("type_", TYPES)

@@ -3,7 +3,6 @@
 What they do stands in `vultr/lives`.
 """
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +11,7 @@ import pytest
 from tests.api.keys import ED25519
 from tests.api.server import RunningCloud
 from tests.clients.stages import LIVES as FOLDER
-from tests.clients.stages import Stage, live, play
-from tests.e2e.guests import Login, kill_guests
-from tests.e2e.servers import ServerProcess
+from tests.clients.stages import Stage, live, play, real_stage
 
 LIVES = ("libcloud_life.py", "python_client_life.py")
 
@@ -30,15 +27,7 @@ def pretended(cloud: RunningCloud, clients: Path) -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    if shutil.which("qemu-system-x86_64") is None:
-        pytest.skip("QEMU is not installed: apt-get install qemu-system-x86 qemu-utils")
-    state = tmp_path_factory.mktemp("cloud") / "state"
-    server = ServerProcess(state, "--driver", "qemu", "--vultr-per-second", "0")
-    server.start()
-    login = Login(Path(tmp_path_factory.mktemp("login")))
-    yield Stage(port=server.port, key=server.key, public_key=login.public_key, login=str(login.key))
-    server.kill()
-    kill_guests(state)
+    yield from real_stage(tmp_path_factory.mktemp, "--vultr-per-second", "0")
 
 
 @pytest.mark.parametrize("life", LIVES)

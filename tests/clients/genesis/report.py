@@ -9,7 +9,7 @@ from typing import Any
 from tests.api.server import RunningCloud
 from tests.clients.genesis import oracle
 from tests.clients.genesis.walk import Walk
-from tests.clients.shares import fields_in, share
+from tests.clients.shares import fields_in, table
 
 REPOSITORY = Path(__file__).parents[3]
 FILE = REPOSITORY / "docs/dialects/genesis-coverage.md"
@@ -35,17 +35,9 @@ def text_of(walk: Walk) -> str:
             wanted, seen = oracle.fields_of(shape), seen_in(walk.answers[name])
             fields[family] += [field in seen for field in wanted]
             missing += [f"- {name}: `{field}`" for field in sorted(wanted - seen)]
-    rows = [
-        f"| {family} | {sum(served[family])} of {len(served[family])} "
-        f"| {sum(fields[family])} of {len(fields[family])} |"
-        for family in sorted(served)
-    ]
-    operations = [one for every in served.values() for one in every]
-    every = [one for some in fields.values() for one in some]
-    total = f"| **all** | **{share(operations)}** | **{share(every)}** |"
     refused = [f"- {name}: {walk.refusals[name]}" for name in sorted(walk.refusals)]
     lines = [
-        "| family | operations | response fields |", "|---|---|---|", *rows, total, "",
+        *table(served, fields), "",
         "## Operations that are refused", "", *refused, "",
         "## Fields that no answer had", "", *missing, "",
         "## Deviations", "", *(walk.deviations or ["None."]),

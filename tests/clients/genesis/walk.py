@@ -4,14 +4,11 @@ Each answer is held against its shape. Called by a test, and by `report.py`.
 """
 
 import re
-import time
-from collections.abc import Callable
 from typing import Any
-
-import httpx2
 
 from tests.api.keys import ED25519
 from tests.clients.genesis import oracle
+from tests.clients.walking import Walker
 
 Json = dict[str, Any]
 REGION, OTHER, TYPE = "NORD-NO-KRS-1", "EUC-DE-MUC-1", "vcpu-2_memory-4g"
@@ -19,19 +16,11 @@ RULES = [
     {"protocol": "icmp", "direction": "ingress", "port_range_min": None, "port_range_max": None},
     {"protocol": "tcp", "direction": "ingress", "port_range_min": 22, "port_range_max": 22},
 ]
-LOOK_S, PATIENCE_S = 0.05, 30
 
 
-class Walk:
-    """`answers` are the bodies of each operation that succeeded, `refusals` the messages of those
-    that have no meaning here, `deviations` what is not as clients expect it."""
-
+class Walk(Walker):
     def __init__(self, url: str, key: str) -> None:
-        base = url + oracle.PREFIX
-        self.http = httpx2.Client(base_url=base, headers={"X-Auth-Token": key}, timeout=60)
-        self.answers: dict[str, list[Any]] = {}
-        self.refusals: dict[str, str] = {}
-        self.deviations: list[str] = []
+        super().__init__(url + oracle.PREFIX, {"X-Auth-Token": key}, oracle.deviations)
 
     def go(self) -> None:
         image = self.ask("list images", query="?type=cloud-image")["images"]
@@ -46,28 +35,8 @@ class Walk:
         self.http.close()
 
     def ask(self, name: str, body: Any = None, query: str = "", **words: str) -> Any:
-        """The answer, noted. What is busy is asked again."""
         method, path, _, _ = oracle.OPERATIONS[name]
-        given = {} if body is None else {"json": body}
-        response = self.http.request(method, path.format(**words) + query, **given)
-        while response.status_code == 429:
-            time.sleep(LOOK_S)
-            response = self.http.request(method, path.format(**words) + query, **given)
-        if response.status_code >= 400:
-            assert response.status_code < 500, response.text
-            self.refusals[name] = response.json()["message"]
-            return response.json()
-        answer = response.json() if response.content else None
-        self.answers.setdefault(name, []).append(answer)
-        self.deviations += oracle.deviations(name, response.status_code, answer)
-        return answer
-
-    def until(self, look: Callable[[], Any]) -> Any:
-        last = time.monotonic() + PATIENCE_S
-        while not (seen := look()):
-            assert time.monotonic() < last, self.refusals
-            time.sleep(LOOK_S)
-        return seen
+        return self.noted(name, method, path.format(**words) + query, body, "message")
 
     def became(self, path: str, status: str) -> None:
         def look() -> bool:

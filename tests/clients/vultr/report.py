@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from tests.api.server import RunningCloud
-from tests.clients.shares import fields_in, share
+from tests.clients.shares import fields_in, table
 from tests.clients.vultr import oracle
 from tests.clients.vultr.walk import Walk
 
@@ -35,21 +35,13 @@ def text_of(walk: Walk) -> str:
         if answered:
             fields[family] += [field in seen for field in wanted]
             missing += [f"- `{name}`: `{field}`" for field in sorted(wanted - seen)]
-    rows = [
-        f"| {family} | {sum(served[family])} of {len(served[family])} "
-        f"| {sum(fields[family])} of {len(fields[family])} |"
-        for family in sorted(served)
-    ]
-    operations = [one for family in served.values() for one in family]
-    every = [one for family in fields.values() for one in family]
-    total = f"| **all** | **{share(operations)}** | **{share(every)}** |"
     refused = [
         f"- `{name}`: {walk.refusals[name]}"
         for name in sorted(set(walk.refusals) - set(walk.answers))
         if "-" in name
     ]
     lines = [
-        "| family | operations | response fields |", "|---|---|---|", *rows, total, "",
+        *table(served, fields), "",
         "## Operations that are refused", "", *stable(refused), "",
         "## Fields that no answer had", "", *missing, "",
         "## Deviations", "", *(walk.deviations or ["None."]),
