@@ -3,39 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-import httpx2
-
-from tests.api.client import Json, answered
-
-PREFIX = "/compute/v1"
+from tests.api.client import Foreign, Json, answered
 
 
-class Genesis:
-    """One key's view; without a key, anybody's. `call` answers the response; the others assert
-    that it went well."""
-
-    def __init__(self, url: str, key: str | None) -> None:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self.http = httpx2.Client(base_url=url, headers=headers, timeout=70)
-
-    def close(self) -> None:
-        self.http.close()
-
-    def call(self, method: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
-        given = {} if body is None else {"json": body}
-        return self.http.request(method, PREFIX + path, headers=headers, **given)
-
-    def get(self, path: str) -> Any:
-        return answered(self.call("GET", path), 200)
-
-    def post(self, path: str, body: Any = None, status: int = 201) -> Any:
-        return answered(self.call("POST", path, body), status)
+class Genesis(Foreign):
+    prefix = "/compute/v1"
 
     def patch(self, path: str, body: Any) -> Any:
         return answered(self.call("PATCH", path, body), 200)
-
-    def delete(self, path: str) -> None:
-        answered(self.call("DELETE", path), 204)
 
     def refused(self, method: str, path: str, body: Any = None, status: int = 400) -> str:
         """The message of an error of this status."""

@@ -143,6 +143,20 @@ def test_a_disk_only_grows(genesis: Genesis, api: Api) -> None:
     assert native(api, "instances", made["id"])["spec"]["disk_gb"] == 120
 
 
+def test_a_disk_that_is_growing_is_shown_as_large_as_it_becomes(genesis: Genesis, api: Api) -> None:
+    made = instance_of(genesis)
+    path = f"/instances/{made['id']}"
+    api.fault(verb="ensure_volume", error="busy", times=1000)
+    for change in ({"disk_size": 120}, {"disk_size": 120, "name": "larger"}):
+        shown = genesis.patch(path, change)["instance"]
+        assert (shown["disk_size"], shown["status"]) == (120, "active")
+    assert native(api, "instances", made["id"])["spec"]["disk_gb"] == 80
+    assert genesis.refusal("PATCH", path, {"disk_size": 130}, 429)[0] == "BUSY"
+    api.delete("/v1/simulator/faults")
+    idle(api, made["id"])
+    assert native(api, "instances", made["id"])["spec"]["disk_gb"] == 120
+
+
 def test_no_groups_named_are_the_standard_one_and_an_empty_list_is_none(genesis: Genesis) -> None:
     groups = genesis.post("/instances", body_of())["instance"]["security_groups"]
     assert [group["name"] for group in groups] == ["standard"]

@@ -5,7 +5,7 @@ They are one transaction. What a list says already is no change.
 
 from atoll.api.genesis.catalogue import Catalogue
 from atoll.api.genesis.instance_creation import ids_in, require_disk, require_volume
-from atoll.api.genesis.instance_views import RESERVATION, volumes_of
+from atoll.api.genesis.instance_views import RESERVATION, sizes_to_come, volumes_of
 from atoll.api.genesis.wire import Wire
 from atoll.domain import ids
 from atoll.domain.commands import Resize, UpdateInstance
@@ -39,10 +39,7 @@ def use_case_of(reference: str, body: UpdateBody, names: Catalogue) -> UseCase[A
     async def use_case(case: Case) -> Accepted[Instance]:
         case.require("write")
         instance = await instances.get(case.tx, case.caller, reference)
-        if body.disk_size is not None and body.disk_size != instance.spec.disk_gib:
-            require_disk(body.disk_size, names)
-            require_growth(instance, body.disk_size)
-            await instance_resize.resize(reference, Resize(disk_gib=body.disk_size))(case)
+        await change_disk(case, instance, body.disk_size, names)
         await change_volumes(case, instance, body.volumes)
         await instances.update(reference, parse_update(instance, body))(case)
         return Accepted(await case.tx.instances.get(reference))
@@ -64,14 +61,22 @@ def parse_update(instance: Instance, body: UpdateBody) -> UpdateInstance:
     )  # fmt: skip
 
 
-def require_growth(instance: Instance, disk_gib: int) -> None:
-    if disk_gib < instance.spec.disk_gib:
+async def change_disk(
+    case: Case, instance: Instance, disk_gib: int | None, names: Catalogue
+) -> None:
+    """The size that it has, or is getting, is no change."""
+    coming = await sizes_to_come(case.tx, [instance])
+    now_gib = coming.get(instance.id, instance.spec.disk_gib)
+    if disk_gib is None or disk_gib == now_gib:
+        return
+    require_disk(disk_gib, names)
+    if disk_gib < now_gib:
         field = "disk_size"
         raise Invalid(
-            f"{field} is {disk_gib}, the disk has {instance.spec.disk_gib}: it can only be "
-            "increased",
+            f"{field} is {disk_gib}, the disk has {now_gib}: it can only be increased",
             field=field,
         )
+    await instance_resize.resize(instance.id, Resize(disk_gib=disk_gib))(case)
 
 
 async def change_volumes(case: Case, instance: Instance, given: list[str] | Change | None) -> None:
