@@ -57,7 +57,8 @@ def repository_files() -> list[Path]:
 FILES = repository_files()
 PYTHON = [path for path in FILES if path.suffix == ".py"]
 TREES = {path: ast.parse(path.read_text(), str(path)) for path in PYTHON}
-PRODUCT = [path for path in PYTHON if path.is_relative_to(REPOSITORY / "src")]
+SOURCES = (REPOSITORY / "src", REPOSITORY / "packages")
+PRODUCT = [path for path in PYTHON if any(path.is_relative_to(source) for source in SOURCES)]
 TESTS = [path for path in PYTHON if path.is_relative_to(REPOSITORY / "tests")]
 MIGRATIONS = REPOSITORY / "src/atoll/store/migrations/versions"
 

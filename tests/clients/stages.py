@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.guests import Login, kill_guests
-from tests.e2e.servers import ServerProcess
+from tests.e2e.servers import ServerProcess, own_addresses
 
 REPOSITORY = Path(__file__).parents[2]
 CLIENTS = REPOSITORY / ".clients"
@@ -43,7 +43,7 @@ def real_stage(
     if shutil.which("qemu-system-x86_64") is None:
         pytest.skip("QEMU is not installed: apt-get install qemu-system-x86 qemu-utils")
     state = make_folder("cloud") / "state"
-    server = ServerProcess(state, "--driver", "qemu", *options)
+    server = ServerProcess(state, "--driver", "qemu", *own_addresses(), *options)
     server.start()
     login = Login(make_folder("login"))
     yield Stage(

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -14,6 +15,12 @@ from tests.support.postgres import free_port
 
 START_S_MAX = 60
 ANSWER_S_MAX = 90
+
+
+def own_addresses() -> tuple[str, str]:
+    """For guests whose ports a test names: of other servers on this machine, hardly any has guests
+    there, and a port that is taken is another one."""
+    return "--public-cidr", f"127.{secrets.randbelow(100) + 100}.{secrets.randbelow(256)}.0/24"
 
 
 class ServerProcess:

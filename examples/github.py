@@ -1,0 +1,23 @@
+"""GitHub's 1,200 operations, searched. From a file, so that nothing is asked of GitHub:
+
+npm pack @octokit/openapi && tar xzf octokit-openapi-*.tgz
+python examples/github.py package/generated/api.github.com.json
+"""
+
+import sys
+
+from ocp_agent import OCPAgent
+
+agent = OCPAgent()
+spec = agent.register_api("github", sys.argv[1])
+print(f"{spec.title}: {len(spec.tools)} tools")
+
+for tool in agent.search_tools("list issues assigned to me")[:3]:
+    print(f"{tool.name}: {tool.description}")
+
+print(agent.get_tool_documentation("issuesCreate"))
+
+planned = agent.call_tool(
+    "issuesCreate", {"owner": "octocat", "repo": "hello", "title": "Found a bug"}, dry_run=True
+)
+print(planned.json())

@@ -1,0 +1,249 @@
+"""The agent: registers APIs, lists and finds their tools, calls them. Start reading here.
+
+Whoever awaits `register_api` and `call_tool` and who does not use the same methods; see `pending`.
+"""
+
+import itertools
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Event, Lock
+from typing import Any
+
+from msgspec.structs import replace
+
+from ocp_agent.auth import Credentials, from_environment
+from ocp_agent.calls import Access, Call, Wish
+from ocp_agent.context import AgentContext
+from ocp_agent.discovery import OCPSchemaDiscovery, with_resources
+from ocp_agent.drift import Drift, drift_report
+from ocp_agent.errors import ToolNotFound, UnknownAPI
+from ocp_agent.http_client import OCPHTTPClient
+from ocp_agent.limits import Limits
+from ocp_agent.names import OperationKey
+from ocp_agent.pending import Worker
+from ocp_agent.redaction import redacted_text
+from ocp_agent.registry import OCPRegistry
+from ocp_agent.requests import combined
+from ocp_agent.response import Response
+from ocp_agent.search import search
+from ocp_agent.session import OF_THE_API
+from ocp_agent.storage import OCPStorage
+from ocp_agent.tools import OCPAPISpec, OCPTool
+from ocp_agent.transport import Transport
+
+CACHE_DAYS = 7.0
+NAMED_WHEN_NOT_FOUND = 10
+
+
+class OCPAgent:
+    def __init__(
+        self,
+        agent_type: str = "ai_agent",
+        user: str | None = None,
+        workspace: str | None = None,
+        agent_goal: str | None = None,
+        registry_url: str | None = None,
+        enable_cache: bool = True,
+        *,
+        limits: Limits | None = None,
+    ) -> None:
+        limits = limits or Limits()
+        self.context = AgentContext(
+            agent_type=agent_type, user=user, workspace=workspace, current_goal=agent_goal
+        )
+        self.discovery = OCPSchemaDiscovery(limits.timeout_s)
+        self.registry = OCPRegistry(registry_url)
+        self.storage = OCPStorage() if enable_cache else None
+        self.known_apis: dict[str, OCPAPISpec] = {}
+        self._transport = Transport(limits)
+        self._worker = Worker(limits.calls_at_once)
+        self.http_client = OCPHTTPClient(self.context, http_client=self._transport)
+        self._access: dict[str, Access] = {}
+        self._numbers = itertools.count(1)
+        self._lock = Lock()
+        weakref.finalize(self, closed, self._transport, self._worker)
+
+    # -- APIs --
+
+    def register_api(
+        self,
+        name: str,
+        spec_url: str | Path | None = None,
+        base_url: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        auth: Credentials | None = None,
+        max_age_days: float = CACHE_DAYS,
+        include_resources: Sequence[str] | None = None,
+    ) -> OCPAPISpec:
+        """Makes the API's tools callable: from memory, the cache, `spec_url`, or the registry.
+
+        `headers` and `auth` go with each call to it, and nowhere else. `max_age_days=0` reads the
+        document anew.
+        """
+        name = name.strip().lower()
+        source = str(spec_url) if spec_url else self.registry.registry_url
+        access = Access(dict(headers or {}), auth if auth is not None else from_environment(name))
+
+        def register(_: Event) -> OCPAPISpec:
+            spec = self._found(name, source, bool(spec_url), max_age_days)
+            if include_resources:
+                spec = replace(spec, tools=with_resources(spec.tools, include_resources, None))
+            where = (base_url or spec.base_url).rstrip("/")
+            spec = replace(spec, name=name, base_url=where)
+            with self._lock:
+                self.known_apis[name], self._access[name] = spec, access
+                self.context.add_api_spec(name, told_of(source))
+            return spec
+
+        return self._worker.do(OCPAPISpec, register, comes_first=True)
+
+    def _found(self, name: str, source: str, is_document: bool, max_age_days: float) -> OCPAPISpec:
+        wants_new = max_age_days <= 0
+        if wants_new or "://" not in source:  # a file may be another one today
+            self.discovery.cached_specs.pop(source, None)
+        if self.storage is not None and not wants_new:
+            cached = self.storage.get_cached_api(name, max_age_days, source=source)
+            if cached is not None:
+                return cached
+        if is_document:
+            known = self.storage.known_names(name) if self.storage is not None else None
+            spec = self.discovery.discover_api(source, known_names=known)
+        else:
+            spec = self.registry.get_api_spec(name)
+        if self.storage is not None:
+            kind = "openapi" if is_document else "registry"
+            self.storage.cache_api(name, spec, source=source, kind=kind)
+        return spec
+
+    @property
+    def api_clients(self) -> dict[str, OCPHTTPClient]:
+        """Plain clients of the registered APIs, with their headers."""
+        return {name: self._client_of(name) for name in self.known_apis}
+
+    def _client_of(self, name: str) -> OCPHTTPClient:
+        return OCPHTTPClient(
+            self.context, base_url=self.known_apis[name].base_url, api_name=name,
+            headers=self._access[name].headers, http_client=self._transport,
+        )  # fmt: skip
+
+    def drift(self, name: str, spec_url: str | Path) -> Drift:
+        """What differs between the API as it is registered and another version's document."""
+        before = self._spec(name)
+        known = {OperationKey(tool.method, tool.path): tool.name for tool in before.tools}
+        after = OCPSchemaDiscovery().discover_api(spec_url, known_names=known)
+        return drift_report(before, after)
+
+    # -- Tools --
+
+    def list_tools(self, api_name: str | None = None) -> list[OCPTool]:
+        return [tool for spec in self._specs(api_name) for tool in spec.tools]
+
+    def get_tool(self, tool_name: str, api_name: str | None = None) -> OCPTool | None:
+        found = (spec.tool_of.get(tool_name) for spec in self._specs(api_name))
+        return next((tool for tool in found if tool is not None), None)
+
+    def search_tools(self, query: str, api_name: str | None = None) -> list[OCPTool]:
+        """The best first."""
+        return search(self.list_tools(api_name), query)
+
+    def get_tool_documentation(self, tool_name: str, api_name: str | None = None) -> str:
+        tool = self.get_tool(tool_name, api_name)
+        if tool is None:
+            raise self._not_found(tool_name, api_name)
+        return self.discovery.generate_tool_documentation(tool)
+
+    def call_tool(
+        self,
+        tool_name: str,
+        parameters: Mapping[str, Any] | None = None,
+        api_name: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        auth: Credentials | None = None,
+        wait: bool = False,
+        pages: int = 1,
+        dry_run: bool = False,
+    ) -> Response:
+        """Checks the arguments and sends the request. A status of 4xx or 5xx raises nothing.
+
+        `wait` until what it begins is done; `pages` of a list to follow at most; `dry_run` answers
+        what would be sent. `headers` and `auth` are for this call only, before the registered.
+        """
+        given, wish = dict(parameters or {}), Wish(wait, pages, dry_run)
+
+        def work(stop: Event) -> Response:
+            spec, tool = self._tool(tool_name, api_name)
+            access = self._access.get(spec.name or "", Access())
+            access = Access(
+                combined(access.headers, headers or {}),
+                access.credentials if auth is None else auth,
+            )
+            call = Call(spec, tool, access, self.context, next(self._numbers))
+            response = call.carried_out(given, wish, self._transport, stop)
+            self._remember(spec, tool, response)
+            return response
+
+        return self._worker.do(Response, work)
+
+    def _remember(self, spec: OCPAPISpec, tool: OCPTool, response: Response) -> None:
+        """That the tool was called, and what came of it: no arguments, no answers."""
+        with self._lock:
+            self.context.update_from_headers(
+                response.headers, tool.shape.context.get("updates_context") or ()
+            )
+            self.context.add_interaction(
+                f"api_call_{tool.method.lower()}",
+                f"{tool.method} {tool.path}",
+                "dry run" if response.is_dry_run else str(response.status_code),
+                {OF_THE_API: spec.name, "tool": tool.name},
+            )
+
+    def update_goal(self, goal: str, summary: str | None = None) -> None:
+        self.context.update_goal(goal, summary)
+
+    def close(self) -> None:
+        """Lets go of connections and threads; without it, that happens with the agent's end."""
+        closed(self._transport, self._worker)
+
+    # -- Finding --
+
+    def _specs(self, api_name: str | None) -> list[OCPAPISpec]:
+        if api_name is not None:
+            return [self._spec(api_name)]
+        self._worker.settle()
+        return list(self.known_apis.values())
+
+    def _spec(self, api_name: str) -> OCPAPISpec:
+        self._worker.settle()
+        name = api_name.strip().lower()
+        if name not in self.known_apis:
+            raise UnknownAPI(api_name)
+        return self.known_apis[name]
+
+    def _tool(self, tool_name: str, api_name: str | None) -> tuple[OCPAPISpec, OCPTool]:
+        wanted = None if api_name is None else api_name.strip().lower()
+        if wanted is not None and wanted not in self.known_apis:
+            raise UnknownAPI(wanted)
+        for name, spec in list(self.known_apis.items()):
+            if wanted in {None, name} and (tool := spec.tool_of.get(tool_name)) is not None:
+                return spec, tool
+        raise self._not_found(tool_name, wanted)
+
+    def _not_found(self, tool_name: str, api_name: str | None) -> ToolNotFound:
+        specs = [spec for name, spec in self.known_apis.items() if api_name in {None, name}]
+        tools = [tool for spec in specs for tool in spec.tools]
+        near = search(tools, tool_name)
+        named = [tool.name for tool in list(dict.fromkeys([*near, *tools]))[:NAMED_WHEN_NOT_FOUND]]
+        return ToolNotFound(tool_name, named, len(tools) - len(named))
+
+
+def told_of(source: str) -> str:
+    """Of where a document came from: no credentials, and no folders of this machine."""
+    return redacted_text(source).partition("?")[0] if "://" in source else Path(source).name
+
+
+def closed(transport: Transport, worker: Worker) -> None:
+    transport.close()
+    worker.close()

@@ -1,0 +1,119 @@
+"""One call of a tool: checked, written, signed, sent, followed, waited for.
+
+What `OCPAgent.call_tool` does once it knows the tool. Holds nothing between calls.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from threading import Event
+from typing import Any
+
+import msgspec
+from msgspec.structs import asdict
+
+from ocp_agent.arguments import Arguments, checked_arguments
+from ocp_agent.auth import sign
+from ocp_agent.context import AgentContext
+from ocp_agent.errors import OCPError
+from ocp_agent.paging import followed
+from ocp_agent.requests import Request, written
+from ocp_agent.response import CaseInsensitive, Response
+from ocp_agent.session import EVERY, headers_of
+from ocp_agent.tools import OCPAPISpec, OCPTool
+from ocp_agent.transport import Transport
+from ocp_agent.waiting import Waiter
+
+IDEMPOTENCY_KEYS = frozenset({"idempotency-key", "x-idempotency-key"})
+
+
+class Access(msgspec.Struct, frozen=True):
+    """How an API is entered."""
+
+    headers: dict[str, str] = {}
+    credentials: Any = None  # of the type Credentials, which msgspec need not know
+
+    def __repr__(self) -> str:
+        return "Access(***)"
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """How a call is to be carried out."""
+
+    wait: bool = False
+    pages: int = 1
+    dry_run: bool = False
+
+
+class Call(msgspec.Struct, frozen=True):
+    spec: OCPAPISpec
+    tool: OCPTool
+    access: Access
+    context: AgentContext
+    number: int  # among the agent's calls
+
+    def carried_out(
+        self, given: Mapping[str, Any], wish: Wish, transport: Transport, stop: Event
+    ) -> Response:
+        arguments = checked_arguments(self.tool, given)
+        request = written(self.tool, arguments, self._base_url())
+        key = self._idempotency_key(arguments)
+        is_keyed = key is not None or not IDEMPOTENCY_KEYS.isdisjoint(
+            name.lower() for name in (*request.headers, *self.access.headers)
+        )
+        request = request.with_headers(key or {})
+        whole, secret = self._entered(request)
+        if wish.dry_run:
+            return dry_run_of(whole, secret)
+
+        def send(onward: Request) -> Response:
+            return transport.send(onward, stop)
+
+        def ask(url: str) -> Response:
+            return transport.send(self._entered(Request("GET", url))[0], stop)
+
+        response = transport.send(whole, stop, is_keyed=is_keyed)
+        if wish.pages > 1:
+            response = followed(response, whole, self.tool, wish.pages, transport.limits, send)
+        if wish.wait:
+            waiter = Waiter(self.spec, self.tool, whole, ask, transport.limits, stop)
+            response = waiter.wait(response)
+        return response
+
+    def _base_url(self) -> str:
+        base_url = self.tool.shape.server or self.spec.base_url
+        if "://" not in base_url:
+            raise OCPError(
+                f"The document of '{self.spec.name}' does not say where the API is."
+                " Pass base_url to register_api."
+            )
+        return base_url
+
+    def _entered(self, request: Request) -> tuple[Request, frozenset[str]]:
+        """With credentials, given headers and context; and which headers nobody may see."""
+        signed, secret = sign(request, self.spec, self.tool, self.access.credentials)
+        whole = signed.with_headers(self.access.headers)
+        if self.spec.wants_context:
+            whole = whole.with_headers(headers_of(asdict(self.context), self.spec.name))
+        return whole, secret | {name.lower() for name in self.access.headers}
+
+    def _idempotency_key(self, arguments: Arguments) -> dict[str, str] | None:
+        """For tools that take one, where the caller gave none: of this call, and no other."""
+        given = {name.lower() for name in (*arguments.get("header"), *self.access.headers)}
+        for one in self.tool.shape.parameters:
+            if one.location == "header" and one.name.lower() in IDEMPOTENCY_KEYS - given:
+                agent = (self.context.context_id, self.context.created_at)
+                said = (*agent, self.number, self.tool.name)
+                digest = hashlib.blake2b(msgspec.json.encode(said), digest_size=16)
+                return {one.name: digest.hexdigest()}
+        return None
+
+
+def dry_run_of(request: Request, secret: frozenset[str]) -> Response:
+    """An answer that tells what would have been sent."""
+    shown = request.shown(secret)
+    context = {name.lower() for name in EVERY}
+    headers = {name: one for name, one in shown["headers"].items() if name.lower() not in context}
+    content = msgspec.json.encode({"dry_run": True, **shown, "headers": headers})
+    return Response(
+        0, CaseInsensitive(), content, shown["url"], "Dry run", request.method, is_dry_run=True
+    )

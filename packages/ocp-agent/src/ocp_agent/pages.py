@@ -1,0 +1,89 @@
+"""What a registry serves, made of an API: its answer, and a page of Markdown for each tool.
+
+Pure functions: a file, a server or a test asks them. The page has the parts of the protocol's own.
+"""
+
+from typing import Any
+
+import msgspec
+
+from ocp_agent.tools import OCPAPISpec, OCPTool
+
+ARGUMENTS_HINT = "# Add required parameters here"
+
+
+def registry_answer(spec: OCPAPISpec, name: str, display_name: str = "") -> dict[str, Any]:
+    """For `GET /registry/{name}`."""
+    return {
+        "name": name,
+        "display_name": display_name or spec.title,
+        "description": spec.description,
+        "base_url": spec.base_url,
+        "tools": [tool.to_dict() for tool in spec.tools],
+        "security_schemes": spec.security_schemes,
+    }
+
+
+def tool_page(tool: OCPTool, api_name: str) -> str:
+    """Its heading, details, parameters, answer, and how it is called."""
+    parts = [
+        f"# {tool.name}",
+        tool.description,
+        "## Details",
+        details_of(tool),
+        "## Parameters",
+        fenced("json", indented(tool.parameters)),
+        "## Response Schema",
+        fenced("json", indented(tool.response_schema)),
+        "## Usage",
+        fenced("python", usage(tool.name, api_name)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def details_of(tool: OCPTool) -> str:
+    said = {"Method": tool.method, "Path": tool.path, "Operation ID": tool.operation_id or ""}
+    return "\n".join(f"- **{name}**: {value}" for name, value in said.items())
+
+
+def usage(tool_name: str, api_name: str) -> str:
+    return "\n".join([
+        "from ocp_agent import OCPAgent",
+        "",
+        "agent = OCPAgent()",
+        f"await agent.register_api('{api_name}')",
+        "",
+        "# Call this tool",
+        f"result = await agent.call_tool('{tool_name}', {{",
+        f"    {ARGUMENTS_HINT}",
+        "})",
+    ])  # fmt: skip
+
+
+def documentation_of(tool: OCPTool) -> str:
+    """Shorter, for a model that is about to call it."""
+    lines = [
+        f"## {tool.name}",
+        f"**Method:** {tool.method}",
+        f"**Path:** {tool.path}",
+        f"**Description:** {tool.description}",
+        "",
+    ]
+    if tool.parameters:
+        lines += ["### Parameters:", *map(line_of, tool.parameters, tool.parameters.values()), ""]
+    if tool.tags:
+        lines += [f"**Tags:** {', '.join(tool.tags)}", ""]
+    return "\n".join(lines)
+
+
+def line_of(key: str, entry: dict[str, Any]) -> str:
+    needed = "required" if entry["required"] else "optional"
+    return f"- **{key}** ({needed}) [{entry['location']}]: {entry['description']}"
+
+
+def fenced(language: str, text: str) -> str:
+    return f"```{language}\n{text}\n```"
+
+
+def indented(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

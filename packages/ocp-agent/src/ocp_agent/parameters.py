@@ -1,0 +1,135 @@
+"""What a tool takes and answers, read from its operation in the document.
+
+Called once per tool, when somebody first looks. Path item and operation, Swagger 2 and OpenAPI 3,
+references and compositions all end in one flat list of `Parameter`s.
+"""
+
+import re
+from typing import Any
+
+from ocp_agent.bodies import body_of, form_of
+from ocp_agent.raw import dict_at, list_at, text_at
+from ocp_agent.schemas import Schema, Schemas
+from ocp_agent.shapes import (
+    DEFAULT_STYLES,
+    SLOT,
+    Body,
+    Parameter,
+    Shape,
+    is_json,
+    missing_slots,
+    with_keys,
+)
+
+COLLECTION_FORMATS = {"csv": ("form", False), "ssv": ("spaceDelimited", False),
+                      "tsv": ("tabDelimited", False), "pipes": ("pipeDelimited", False),
+                      "multi": ("form", True)}  # fmt: skip
+# Not for parameters to set: OpenAPI says so of the first three.
+HEADERS_OF_THE_CLIENT = {"accept", "authorization", "content-type", "content-length", "host"}
+BESIDE_THE_SCHEMA = {"name", "in", "required", "description", "collectionFormat", "content"}
+
+
+def shape_of(operation: dict[str, Any], item: dict[str, Any], path: str, api: Schemas) -> Shape:
+    said = declared(operation, item, api)
+    slots = SLOT.findall(path)
+    named = [one for one in said if one["in"] in DEFAULT_STYLES or one["in"] == "querystring"]
+    found = [parameter_of(one, api) for one in named if one["in"] != "path" or one["name"] in slots]
+    found += missing_slots(path, [one.name for one in found if one.location == "path"])
+    body: Body | None
+    if forms := [one for one in said if one["in"] == "formData"]:
+        fields = [parameter_of({**one, "in": "body"}, api) for one in forms]
+        body, inside = form_of(fields, operation.get("consumes"))
+    else:
+        body, inside = body_of(operation, said, api)
+    return Shape(
+        parameters=tuple(with_keys([*found, *inside])),
+        body=body,
+        response_schema=response_schema_of(operation, api),
+        security=security_of(operation.get("security")),
+        server=server_of(operation) or server_of(item),
+        context=dict_at(operation, "x-ocp-context"),
+    )
+
+
+def declared(operation: dict[str, Any], item: dict[str, Any], api: Schemas) -> list[dict[str, Any]]:
+    """Those of the path item, and those of the operation, which come first and replace them."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in [*list_at(operation, "parameters"), *list_at(item, "parameters")]:
+        parameter = api.resolve(one)
+        if isinstance(parameter, dict) and isinstance(parameter.get("name"), str):
+            where = parameter.get("in")
+            location = where if isinstance(where, str) else "query"
+            if location == "header" and parameter["name"].lower() in HEADERS_OF_THE_CLIENT:
+                continue
+            found.setdefault((location, parameter["name"]), {**parameter, "in": location})
+    # What stands in the path is what a reader looks for first.
+    return sorted(found.values(), key=lambda one: one["in"] != "path")
+
+
+def parameter_of(said: dict[str, Any], api: Schemas) -> Parameter:
+    location = said["in"]
+    schema, media_type = said.get("schema"), ""
+    if schema is None and (content := dict_at(said, "content")):
+        media_type = next(iter(content))
+        schema = dict_at(content, media_type).get("schema")
+    if schema is None:  # Swagger 2 writes the schema beside the name
+        schema = {key: value for key, value in said.items() if key not in BESIDE_THE_SCHEMA}
+    style, explode = style_of(said, location)
+    return Parameter(
+        key=said["name"],
+        name=said["name"],
+        location=location,
+        required=said.get("required") is True or location == "path",
+        description=text_at(said, "description") or text_at(api.resolve(schema), "description"),
+        schema=schema,
+        style=style,
+        explode=explode,
+        media_type=media_type,
+    )
+
+
+def style_of(said: dict[str, Any], location: str) -> tuple[str, bool]:
+    usual = DEFAULT_STYLES.get(location, "form")
+    if "type" in said and "schema" not in said:  # Swagger 2
+        chosen = COLLECTION_FORMATS.get(text_at(said, "collectionFormat"), ("form", False))
+        return chosen if usual == "form" else (usual, False)
+    style = text_at(said, "style") or usual
+    explode = said.get("explode")
+    return style, explode if isinstance(explode, bool) else style in {"form", "deepObject"}
+
+
+def response_schema_of(operation: dict[str, Any], api: Schemas) -> Schema | None:
+    """Of the first answer that means success and has JSON."""
+    responses = dict_at(operation, "responses")
+    succeeded = [code for code in responses if str(code).upper()[:1] == "2"]
+    for code in sorted(succeeded):
+        response = api.resolve(responses[code])
+        for media_type, content in dict_at(response, "content").items():
+            if is_json(media_type) and isinstance(content, dict) and "schema" in content:
+                return api.shown(content["schema"])
+        if isinstance(response, dict) and "schema" in response:  # Swagger 2
+            return api.shown(response["schema"])
+    return None
+
+
+def security_of(said: Any) -> tuple[dict[str, list[str]], ...] | None:
+    if not isinstance(said, list):
+        return None
+    return tuple(one for one in said if isinstance(one, dict))
+
+
+def server_of(level: dict[str, Any]) -> str | None:
+    """Of a document, a path item or an operation: the first that says a URL."""
+    return next(filter(None, map(filled_server, list_at(level, "servers"))), None)
+
+
+def filled_server(server: Any) -> str:
+    """With its variables' defaults."""
+    variables = dict_at(server, "variables")
+
+    def default(found: re.Match[str]) -> str:
+        variable = dict_at(variables, found[1])
+        choices = [variable.get("default"), *list_at(variable, "enum")]
+        return next((str(one) for one in choices if one is not None), found[0])
+
+    return SLOT.sub(default, text_at(server, "url"))

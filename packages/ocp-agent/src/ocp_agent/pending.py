@@ -1,0 +1,119 @@
+"""One call for those who await and those who do not. See the decision in docs/adr on why so.
+
+Without a running event loop the work is done at once, and its value may be awaited all the same.
+Within one it begins at once on a thread; `await` gives the value and never blocks the loop, and who
+looks at the value without awaiting waits for it on the spot.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Generator
+from contextvars import copy_context
+from threading import Event
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from ocp_agent.lazily import Lazily
+
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent import futures
+else:
+    asyncio = Lazily("asyncio")
+    futures = Lazily("concurrent.futures")
+
+T = TypeVar("T")
+Work = Callable[[Event], T]  # the event says that nobody waits any more
+
+log = logging.getLogger("ocp_agent")
+
+
+class Awaitable:
+    """A value that is its own result: `await value` is `value`."""
+
+    __slots__ = ()
+
+    def __await__(self: T) -> Generator[Any, None, T]:
+        yield from ()
+        return self
+
+
+class Pending(Generic[T]):
+    """Stands for a value that is being made, and becomes it when somebody looks."""
+
+    def __init__(self, kind: type[T], future: "futures.Future[T]", stop: Event) -> None:
+        self._kind, self._future, self._stop, self._was_seen = kind, future, stop, False
+
+    def __await__(self) -> Generator[Any, None, T]:
+        self._was_seen = True
+        try:
+            return (yield from asyncio.wrap_future(self._future).__await__())
+        finally:
+            if not self._future.done():
+                self._stop.set()
+
+    def _value(self) -> T:
+        self._was_seen = True
+        return self._future.result()
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """So that isinstance() answers as it will when the value is there."""
+        return self._kind
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._value(), name)
+
+    def __bool__(self) -> bool:
+        return bool(self._value())
+
+    def __repr__(self) -> str:
+        return repr(self._value())
+
+    def __del__(self) -> None:
+        future = self._future
+        if not self._was_seen and future.done() and not future.cancelled() and future.exception():
+            log.warning("A call failed that nobody awaited: %s", type(future.exception()).__name__)
+
+
+def is_in_event_loop() -> bool:
+    """Without importing asyncio: where nobody did, no loop can run."""
+    events = sys.modules.get("asyncio.events")
+    return events is not None and events._get_running_loop() is not None
+
+
+class Worker:
+    """Does work now, or on a thread where an event loop must not be held up."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._pool: futures.ThreadPoolExecutor | None = None
+        self._begun: list[futures.Future[Any]] = []
+
+    def do(self, kind: type[T], work: Work[T], *, comes_first: bool = False) -> T:
+        """What `comes_first` is waited for by all work that is begun after it."""
+        stop = Event()
+        if not is_in_event_loop():
+            return work(stop)
+        if self._pool is None:
+            self._pool = futures.ThreadPoolExecutor(self._threads, "ocp-agent")
+        self._begun = [one for one in self._begun if not one.done()]
+        earlier = [] if comes_first else self._begun
+        future = self._pool.submit(copy_context().run, after, earlier, work, stop)
+        if comes_first:
+            self._begun = [*self._begun, future]
+        return cast("T", Pending(kind, future, stop))
+
+    def settle(self) -> None:
+        """Waits here until all that comes first is done, well or not."""
+        if self._begun:
+            futures.wait(self._begun)
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def after(earlier: "list[futures.Future[Any]]", work: Work[T], stop: Event) -> T:
+    if earlier:
+        futures.wait(earlier)
+    return work(stop)

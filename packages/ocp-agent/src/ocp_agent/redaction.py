@@ -1,0 +1,55 @@
+"""Which names hold secrets, and values with those taken out.
+
+One rule for all that could be read by somebody else: context, logs, errors, dry runs, briefs.
+"""
+
+import re
+from functools import lru_cache
+from typing import Any
+
+HIDDEN = "***"
+DEEPEST = 64
+SECRET = re.compile(
+    r"pass(word|wd|phrase)|secret|token|credential|authorization|cookie"
+    r"|(api|access|private|ssh|encryption|signing|license)[-_ ]?key$|^key$|^pin$|^otp$"
+    r"|user[-_]?data|^kvm$|[-_]?signature$|connection[-_]string",
+    re.IGNORECASE,
+)
+# Names that say `token` and hold none.
+HARMLESS = re.compile(
+    r"(page|next|continuation|sync)[-_]?token$|token[-_]?(type|count)|tokens$", re.I
+)
+# Secrets that are known by their form wherever they stand.
+FORMS = re.compile(
+    r"\b(?:Bearer|Basic)\s+[\w.~+/=-]{8,}"
+    r"|\b(?:ghp|gho|ghs|github_pat|sk|ak_live|xox[abpr])[-_][\w-]{10,}"
+    r"|\bAKIA[0-9A-Z]{16}\b|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
+    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+)
+
+
+@lru_cache(maxsize=4_096)
+def is_secret(name: str) -> bool:
+    return bool(SECRET.search(name)) and not HARMLESS.search(name)
+
+
+def redacted(value: Any, depth: int = 0) -> Any:
+    """A copy without what stands under a secret's name or looks like a secret."""
+    if isinstance(value, str):
+        return redacted_text(value)
+    if depth > DEEPEST:
+        return HIDDEN
+    if isinstance(value, dict):
+        return {
+            key: HIDDEN if is_secret(str(key)) and one else redacted(one, depth + 1)
+            for key, one in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [redacted(one, depth + 1) for one in value]
+    return value
+
+
+@lru_cache(maxsize=256)
+def redacted_text(text: str) -> str:
+    return FORMS.sub(HIDDEN, text)

@@ -1,0 +1,124 @@
+"""An answer, with the interface that people know from requests, and what the call went through.
+
+A value: it may be kept after the connection is gone, and awaited, which gives itself.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from ocp_agent.briefs import brief_of
+from ocp_agent.errors import OCPError
+from ocp_agent.pending import Awaitable
+
+PAGE_OF_TEXT = 4_000
+CHARSET = re.compile(r"charset=\"?([\w.:-]+)")
+
+
+class HTTPStatusError(OCPError):
+    """Raised by nothing but `raise_for_status`."""
+
+    def __init__(self, response: "Response") -> None:
+        self.response = response
+        super().__init__(f"{response.status_code} {response.reason}: {response.text[:200]}".strip())
+
+
+class Pages(msgspec.Struct, frozen=True):
+    """How a list was followed."""
+
+    pages: int
+    items: int
+    has_more: bool
+    stopped_by: str = ""  # the limit that ended it
+
+
+class Waited(msgspec.Struct, frozen=True):
+    """How an operation was waited for."""
+
+    is_done: bool
+    succeeded: bool
+    state: str
+    polls: int
+    seconds: float
+
+
+class CaseInsensitive(dict[str, str]):
+    """Headers by their lower-case names; asked for in any case."""
+
+    def __init__(self, items: Mapping[str, str] | None = None) -> None:
+        super().__init__({name.lower(): value for name, value in (items or {}).items()})
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name.lower(), default)
+
+
+class Response(Awaitable, msgspec.Struct, frozen=True, eq=False, dict=True):
+    status_code: int
+    headers: CaseInsensitive
+    content: bytes
+    url: str = ""
+    reason: str = ""
+    method: str = ""
+    elapsed_s: float = 0.0
+    attempts: int = 1
+    is_dry_run: bool = False
+    pages: Pages | None = None
+    waited: Waited | None = None
+    first: "Response | None" = None  # before it was waited for
+
+    @property
+    def ok(self) -> bool:
+        return self.status_code < 400
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    @property
+    def encoding(self) -> str:
+        found = CHARSET.search(self.headers.get("content-type", ""))
+        return found[1] if found else "utf-8"
+
+    @cached_property
+    def text(self) -> str:
+        try:
+            return self.content.decode(self.encoding, "replace")
+        except LookupError:  # it says an encoding that there is not
+            return self.content.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """Raises ValueError where it is none, as with requests."""
+        return msgspec.json.decode(self.content)
+
+    @cached_property
+    def data(self) -> Any:
+        """JSON decoded, other text as it is, nothing as None."""
+        if not self.content:
+            return None
+        try:
+            return self.json()
+        except msgspec.DecodeError:
+            return self.text
+
+    def brief(self, characters: int = PAGE_OF_TEXT, *, redact: bool = True) -> str:
+        """For a model: within a budget, without secrets, and it says what is left out."""
+        return brief_of(self.data, characters, redact=redact)
+
+    def raise_for_status(self) -> None:
+        if not self.ok:
+            raise HTTPStatusError(self)
+
+    def with_data(self, data: Any, **changes: Any) -> "Response":
+        return replace(self, content=msgspec.json.encode(data), **changes)
+
+    def __repr__(self) -> str:
+        return f"<Response [{self.status_code}]>"

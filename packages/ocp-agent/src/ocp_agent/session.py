@@ -1,0 +1,149 @@
+"""A context as headers of a request, and back: the protocol's words and its bounds.
+
+Never makes a request fail: whatever a context holds, what comes out is short lines of ASCII. An API
+is told of the calls to itself only, and of as many as fit into 8 KB.
+"""
+
+import binascii
+import json
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ocp_agent.lazily import Lazily
+from ocp_agent.limits import SESSION_BYTES
+from ocp_agent.redaction import redacted, redacted_text
+from ocp_agent.requests import header_value
+from ocp_agent.response import CaseInsensitive
+
+if TYPE_CHECKING:
+    import gzip
+else:
+    gzip = Lazily("gzip")
+
+VERSION = "1.0"
+CONTEXT_ID, SESSION, AGENT_TYPE = "OCP-Context-ID", "OCP-Session", "OCP-Agent-Type"
+GOAL, USER, WORKSPACE = "OCP-Current-Goal", "OCP-User", "OCP-Workspace"
+OCP_VERSION = "OCP-Version"
+EVERY = (CONTEXT_ID, SESSION, AGENT_TYPE, OCP_VERSION, GOAL, USER, WORKSPACE)
+LONGEST = {GOAL: 256, USER: 64, WORKSPACE: 128}
+NO_IDENTIFIER = re.compile(r"[^a-zA-Z0-9_.-]")
+COMPRESSED = "gzip:"
+COMPRESSED_FROM = 1_000
+COMPRESSION = 1  # a few KB once a call: the speed of it matters more than the last percent
+DECODED_LARGEST = 1024 * 1024
+HISTORY_SENT = 4  # so that what is sent is seldom long enough to be compressed
+TEXT_LONGEST = 1_000
+OF_THE_API = "api"  # whose call it was, in an interaction's metadata
+# What may go, in this order, when a context does not fit.
+DISPENSABLE = ("history", "api_specs", "recent_changes", "error_context", "context_summary")
+NEEDED = ("context_id", "agent_type", "created_at", "last_updated")
+
+
+def headers_of(
+    context: Mapping[str, Any], api_name: str | None, *, compress: bool = True
+) -> dict[str, str]:
+    """`api_name`: the API that it goes to, whose calls are told."""
+    headers = {
+        CONTEXT_ID: cleaned(context["context_id"], 64),
+        SESSION: session_of(context, api_name, compress=compress),
+        AGENT_TYPE: cleaned(context["agent_type"], 128),
+        OCP_VERSION: VERSION,
+    }
+    beside = {GOAL: "current_goal", USER: "user", WORKSPACE: "workspace"}
+    for name, key in beside.items():
+        text = context.get(key)
+        if text and (line := short_line(redacted_text(str(text)), LONGEST[name])):
+            headers[name] = line
+    return headers
+
+
+def context_in(headers: Mapping[str, str]) -> dict[str, Any] | None:
+    """None where there is none, or none that can be read."""
+    said = CaseInsensitive(headers).get(SESSION)
+    if not said or len(said) > SESSION_BYTES:
+        return None
+    try:
+        decoded = b64decode(said.removeprefix(COMPRESSED), validate=True)
+        if said.startswith(COMPRESSED):
+            decoded = inflated(decoded)
+        return msgspec.json.decode(decoded, type=dict[str, Any])
+    except (binascii.Error, EOFError, OSError, ValueError):
+        return None
+
+
+def session_of(context: Mapping[str, Any], api_name: str | None, *, compress: bool) -> str:
+    """Encoded in at most 8 KB: what is needed least goes first."""
+    shown = {
+        name: shown_text(value) if isinstance(value, str) else redacted(value)
+        for name, value in context.items()
+        if value and name not in {"history", "api_specs"}
+    }
+    shown["history"] = last_told(context["history"], api_name)
+    if url := context["api_specs"].get(api_name):
+        shown["api_specs"] = {api_name: url}
+    for name in (*DISPENSABLE, ""):
+        encoded = encoded_session(shown, compress=compress)
+        if len(encoded) <= SESSION_BYTES:
+            return encoded
+        shown.pop(name, None)
+    return encoded_session({name: shown[name] for name in NEEDED}, compress=True)
+
+
+def last_told(history: Sequence[Mapping[str, Any]], api_name: str | None) -> list[Any]:
+    """The last calls, which were redacted when they came in."""
+    told: list[Any] = []
+    for one in reversed(history):
+        metadata = one.get("metadata") or {}
+        if metadata.get(OF_THE_API) in {None, api_name}:
+            told.append({**one, "metadata": {k: v for k, v in metadata.items() if k != OF_THE_API}})
+            if len(told) == HISTORY_SENT:
+                break
+    return told[::-1]
+
+
+def encoded_session(shown: Mapping[str, Any], *, compress: bool) -> str:
+    try:
+        encoded = msgspec.json.encode(shown, enc_hook=str)
+    except (TypeError, UnicodeEncodeError):  # half a character, or keys that are no text
+        encoded = json.dumps(shown, default=str, skipkeys=True).encode()
+    if compress and len(encoded) > COMPRESSED_FROM:
+        return COMPRESSED + b64encode(gzip.compress(encoded, COMPRESSION, mtime=0)).decode()
+    return b64encode(encoded).decode()
+
+
+def inflated(data: bytes) -> bytes:
+    """A small header must not become a large text."""
+    with gzip.open(BytesIO(data)) as file:
+        text = file.read(DECODED_LARGEST + 1)
+    if len(text) > DECODED_LARGEST:
+        raise ValueError
+    return text
+
+
+@lru_cache(maxsize=256)
+def shown_text(text: str) -> str:
+    return redacted_text(text[:TEXT_LONGEST])
+
+
+@lru_cache(maxsize=256)
+def cleaned(text: str, longest: int) -> str:
+    return NO_IDENTIFIER.sub("-", text)[:longest] or "-"
+
+
+@lru_cache(maxsize=256)
+def short_line(text: str, longest: int) -> str:
+    """What is no ASCII percent-encoded; cut, but never within an escape or a character."""
+    line = header_value(text).strip()
+    if len(line) <= longest:
+        return line
+    kept = text
+    while len(line) > longest:
+        kept = kept[: max(len(kept) * longest // len(line), 1) - 1]
+        line = header_value(kept).strip()
+    return line

@@ -1,0 +1,204 @@
+"""Sends requests: again where that is safe, along redirects where nothing leaks, within bounds.
+
+The only module that opens connections for calls. It knows nothing of tools and contexts.
+"""
+
+import time
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from threading import Event, Lock
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from msgspec.structs import replace
+
+from ocp_agent.errors import ResponseTooLarge
+from ocp_agent.lazily import HTTPX, Lazily
+from ocp_agent.limits import Limits
+from ocp_agent.requests import Request
+from ocp_agent.response import CaseInsensitive, Response
+
+if TYPE_CHECKING:
+    import random
+    from email import utils as email_utils
+    from http import cookiejar
+
+    import httpx2
+else:
+    random = Lazily("random")
+    email_utils = Lazily("email.utils")
+    cookiejar = Lazily("http.cookiejar")
+    httpx2 = Lazily(HTTPX)
+
+# Carried out twice they do what they do once.
+REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "QUERY", "PUT", "DELETE"})
+REFUSED = 429  # the server says itself that it did nothing
+UNWELL = frozenset({502, 503, 504})
+MOVED = frozenset({301, 302, 303, 307, 308})
+MOVED_WITH_ITS_METHOD = frozenset({307, 308})
+# The client's own building of a request costs as much again as all that this library does.
+USUAL_HEADERS = {
+    "Accept": "*/*",
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": "ocp-agent",
+    "Connection": "keep-alive",
+}
+TO_ANY_HOST = frozenset({"accept", "user-agent"})
+
+
+class Transport:
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._client: httpx2.Client | None = None
+        self._lock = Lock()
+        one = limits.timeout_s
+        self._extensions = {"timeout": {"connect": one, "read": one, "write": one, "pool": one}}
+
+    @property
+    def client(self) -> "httpx2.Client":
+        with self._lock:
+            if self._client is None:
+                self._client = httpx2.Client(timeout=self.limits.timeout_s)
+                # One user's session must not become another's.
+                nobody = cookiejar.DefaultCookiePolicy(allowed_domains=[])
+                self._client.cookies.jar.set_policy(nobody)
+            return self._client
+
+    def close(self) -> None:
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def send(self, request: Request, stop: Event, *, is_keyed: bool = False) -> Response:
+        """`is_keyed`: it has an idempotency key, so that to repeat it is safe."""
+        may_repeat = is_keyed or request.method in REPEATABLE
+        for attempt in range(1, self.limits.attempts + 1):
+            is_last = attempt == self.limits.attempts
+            try:
+                response = self._followed(request)
+            except httpx2.ConnectError:  # it never arrived
+                pause_s = None if is_last else self._backoff_s(attempt)
+                if pause_s is None:
+                    raise
+            except httpx2.TransportError:
+                pause_s = None if is_last or not may_repeat else self._backoff_s(attempt)
+                if pause_s is None:
+                    raise
+            else:
+                pause_s = None if is_last else self._pause_s(response, attempt, may_repeat)
+                if pause_s is None:
+                    return replace(response, attempts=attempt)
+            stop.wait(pause_s)
+            if stop.is_set():
+                raise Abandoned
+        raise AssertionError("the last attempt answers or raises")
+
+    def _pause_s(self, response: Response, attempt: int, may_repeat: bool) -> float | None:
+        """How long before the next attempt; None where there is none."""
+        status = response.status_code
+        if status != REFUSED and not (status in UNWELL and may_repeat):
+            return None
+        said_s = retry_after_s(response)
+        if said_s is None:
+            return self._backoff_s(attempt)
+        return said_s if said_s <= self.limits.retry_after_s else None
+
+    def _backoff_s(self, attempt: int) -> float:
+        longest: float = self.limits.retry_first_s * 2 ** (attempt - 1)
+        return longest * random.uniform(0.5, 1)
+
+    def _followed(self, request: Request) -> Response:
+        for _ in range(self.limits.redirects + 1):
+            response = self._once(request)
+            onward = redirected(request, response)
+            if onward is None:
+                break
+            request = onward
+        return response
+
+    def _once(self, request: Request) -> Response:
+        began = time.perf_counter()
+        headers = {**USUAL_HEADERS, **request.headers}
+        built = httpx2.Request(
+            request.method, request.url, headers=headers, content=request.content,
+            files=request.files, extensions=self._extensions,
+        )  # fmt: skip
+        answer = self.client.send(built, stream=True)
+        try:
+            content = bounded(answer, self.limits.response_bytes)
+        finally:
+            answer.close()
+        return Response(
+            status_code=answer.status_code,
+            headers=headers_in(answer.headers.raw),
+            content=content,
+            url=str(answer.url),
+            reason=answer.reason_phrase,
+            method=request.method,
+            elapsed_s=time.perf_counter() - began,
+        )
+
+
+class Abandoned(Exception):
+    """Nobody waits for the answer any more."""
+
+
+def bounded(answer: "httpx2.Response", largest: int) -> bytes:
+    """Its content, uncompressed; read in pieces where it may turn out to be more than is said."""
+    said = answer.headers.get("content-length", "")
+    if said.isdecimal() and int(said) <= largest and "content-encoding" not in answer.headers:
+        return answer.read()
+    total, chunks = 0, []
+    for chunk in answer.iter_bytes():
+        total += len(chunk)
+        if total > largest:
+            raise ResponseTooLarge(largest)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def headers_in(raw: Iterable[tuple[bytes, bytes]]) -> CaseInsensitive:
+    """Those that come several times are put together."""
+    found = CaseInsensitive()
+    for name, value in raw:
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
+
+
+def redirected(request: Request, response: Response) -> Request | None:
+    """To another host only without what is meant for this one; a change of something is repeated
+    only where the server says to repeat it, and on the same host."""
+    where = response.headers.get("location")
+    if response.status_code not in MOVED or not where:
+        return None
+    url = urljoin(request.url, where)
+    if origin_of(url) == origin_of(request.url):
+        if request.method in {"GET", "HEAD"} or response.status_code in MOVED_WITH_ITS_METHOD:
+            return replace(request, url=url)
+        return None
+    if request.method not in {"GET", "HEAD"} or urlsplit(url).scheme not in {"http", "https"}:
+        return None
+    kept = {name: value for name, value in request.headers.items() if name.lower() in TO_ANY_HOST}
+    return replace(request, url=url, headers=kept)
+
+
+def origin_of(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, parts.hostname, parts.port or usual
+
+
+def retry_after_s(response: Response) -> float | None:
+    """In seconds, or until a date."""
+    said = response.headers.get("retry-after", "").strip()
+    if said.isdecimal():
+        return float(said)
+    try:
+        when = email_utils.parsedate_to_datetime(said)
+    except ValueError:
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=timezone.utc)
+    return max((when - datetime.now(timezone.utc)).total_seconds(), 0.0)

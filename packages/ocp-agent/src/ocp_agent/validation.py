@@ -1,0 +1,103 @@
+"""Holds a context against the protocol's JSON Schema. Called by whoever wants to know."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ocp_agent.context import AGENT_TYPE, AgentContext, new_id, now
+from ocp_agent.lazily import Lazily
+from ocp_agent.limits import RECENT_CHANGES
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+else:
+    jsonschema_rs = Lazily("jsonschema_rs")
+
+TEXT, TEXT_OR_NULL = {"type": "string"}, {"type": ["string", "null"]}
+INTERACTION: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "timestamp": TEXT,
+        "action": TEXT,
+        "api_endpoint": TEXT_OR_NULL,
+        "result": TEXT_OR_NULL,
+        "metadata": {"type": ["object", "null"]},
+    },
+    "required": ["timestamp", "action"],
+    "additionalProperties": False,
+}
+SCHEMA: dict[str, Any] = {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "title": "OCP context",
+    "type": "object",
+    "properties": {
+        "context_id": {"type": "string", "pattern": "^ocp-[a-f0-9]{8,}$"},
+        "agent_type": {"type": "string", "minLength": 1},
+        "user": TEXT_OR_NULL,
+        "workspace": TEXT_OR_NULL,
+        "current_file": TEXT_OR_NULL,
+        "session": {"type": "object"},
+        "history": {"type": "array", "items": INTERACTION},
+        "current_goal": TEXT_OR_NULL,
+        "context_summary": TEXT_OR_NULL,
+        "error_context": TEXT_OR_NULL,
+        "recent_changes": {"type": "array", "items": TEXT, "maxItems": RECENT_CHANGES},
+        "api_specs": {
+            "type": "object",
+            "patternProperties": {"^[a-zA-Z0-9_-]+$": TEXT},
+            "additionalProperties": False,
+        },
+        "created_at": TEXT,
+        "last_updated": TEXT,
+    },
+    "required": ["context_id", "agent_type", "created_at", "last_updated"],
+    "additionalProperties": False,
+}
+
+
+class ValidationResult(msgspec.Struct, frozen=True):
+    valid: bool
+    errors: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.valid
+
+
+def get_schema() -> dict[str, Any]:
+    return dict(SCHEMA)
+
+
+def validate_context(context: AgentContext) -> ValidationResult:
+    return validate_context_dict(context.to_dict())
+
+
+def validate_context_dict(data: Mapping[str, Any]) -> ValidationResult:
+    found = jsonschema_rs.Draft7Validator(SCHEMA).iter_errors(dict(data))
+    errors = tuple(
+        f"{'.'.join(map(str, one.instance_path)) or 'context'}: {one.message}" for one in found
+    )
+    return ValidationResult(not errors, errors)
+
+
+def validate_and_fix_context(
+    data: Mapping[str, Any],
+) -> tuple[dict[str, Any], ValidationResult]:
+    """What is missing is put in, what is unknown or wrong is left out; and whether that helped."""
+    known = {name: value for name, value in data.items() if name in SCHEMA["properties"]}
+    whole = {
+        "context_id": new_id(),
+        "agent_type": AGENT_TYPE,
+        "created_at": now(),
+        "last_updated": now(),
+        **known,
+    }
+    for error in jsonschema_rs.Draft7Validator(SCHEMA).iter_errors(whole):
+        name = next(iter(error.instance_path), None)
+        if name == "recent_changes" and isinstance(whole.get(name), list):
+            whole[name] = [one for one in whole[name] if isinstance(one, str)][-RECENT_CHANGES:]
+        elif name == "context_id":
+            whole[name] = new_id()
+        elif isinstance(name, str) and name not in SCHEMA["required"]:
+            whole.pop(name, None)
+    return whole, validate_context_dict(whole)

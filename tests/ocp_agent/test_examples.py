@@ -1,0 +1,76 @@
+"""The examples, run as they stand against a server that simulates its guests."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from ocp_agent import OCPAgent, registry_answer
+from tests.e2e.servers import ServerProcess
+from tests.test_tidy import REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment in which the examples find it."""
+    state = tmp_path_factory.mktemp("cloud") / "state"
+    server = ServerProcess(state, "--driver", "simulator")
+    server.start()
+    yield {
+        "ATOLL_URL": f"http://127.0.0.1:{server.port}",
+        "ATOLL_KEY_FILE": str(state / "admin.key"),
+    }
+    server.stop()
+
+
+def run(example: str, environment: dict[str, str], home: Path) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, REPOSITORY / "examples" / f"{example}.py"],
+        env={**os.environ, **environment, "HOME": str(home)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def instance(cloud: dict[str, str], tmp_path: Path) -> str:
+    agent = OCPAgent()
+    key = Path(cloud["ATOLL_KEY_FILE"]).read_text()
+    agent.register_api("atoll", f"{cloud['ATOLL_URL']}/openapi.json", auth=key)
+    first = [agent.call_tool(name).json()["items"][0]["id"] for name in ("listTypes", "listImages")]
+    wish = {"metadata": {"name": tmp_path.name}, "spec": {"type": first[0], "image": first[1]}}
+    made = agent.call_tool("createInstance", wish, wait=True)
+    assert made.waited is not None and made.waited.succeeded
+    identifier: str = made.json()["id"]
+    return identifier
+
+
+def test_an_instance_is_made_and_deleted(cloud: dict[str, str], tmp_path: Path) -> None:
+    said = run("native", cloud, tmp_path)
+    assert said[-3:] == [f"POST {cloud['ATOLL_URL']}/v1/instances", "running", "completed"]
+
+
+def test_the_tool_pages_code_makes_a_snapshot(
+    cloud: dict[str, str], instance: str, tmp_path: Path
+) -> None:
+    assert run("create_snapshot", cloud, tmp_path) == ["complete"]
+
+
+def test_the_tool_pages_code_reinstalls(
+    cloud: dict[str, str], instance: str, tmp_path: Path
+) -> None:
+    assert run("reinstall_instance", cloud, tmp_path) == ["ok"]
+
+
+def test_the_registrys_answer_serves_as_well_as_the_document(
+    cloud: dict[str, str], instance: str, tmp_path: Path, httpserver: HTTPServer
+) -> None:
+    spec = OCPAgent().register_api("vultr", f"{cloud['ATOLL_URL']}/v2/openapi.json")
+    httpserver.expect_request("/registry/vultr").respond_with_json(registry_answer(spec, "vultr"))
+    registry = {"OCP_REGISTRY_URL": httpserver.url_for("/")}
+    assert run("create_snapshot", cloud | registry, tmp_path) == ["complete"]

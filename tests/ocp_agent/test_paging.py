@@ -1,0 +1,102 @@
+"""Lists are followed from page to page, within bounds."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Response
+
+from ocp_agent import OCPAgent
+from tests.ocp_agent.support import FAST, TEXT, Json, Shop, one_operation, target
+
+
+def lister(server: HTTPServer, folder: Path, *queries: str) -> Shop:
+    parameters = [{"name": name, "in": "query", "schema": TEXT} for name in queries]
+    return Shop(one_operation("/things", "get", parameters=parameters), server, folder)
+
+
+@pytest.mark.parametrize(
+    ("query", "page"),
+    [
+        ("cursor", lambda n, more: {"things": [n], "meta": {"links": {"next": more}}}),  # Vultr
+        ("cursor", lambda n, more: {"items": [n], "next": more or None}),  # Atoll
+        ("pageToken", lambda n, more: {"files": [n], "nextPageToken": more}),  # Google
+        ("after", lambda n, more: {"data": [n], "next_cursor": more}),
+    ],
+)
+def test_a_cursor_is_followed_under_the_names_that_apis_use(
+    query: str, page: object, httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = lister(httpserver, tmp_path, query, "label")
+    shop.answers(*[(200, page(n, more)) for n, more in ((1, "b="), (2, "c"), (3, ""))])  # type: ignore[operator]
+    response = shop.agent.call_tool("it", {"label": "x"}, pages=10)
+    lists = [one for one in response.json().values() if isinstance(one, list)]
+    assert lists == [[1, 2, 3]]
+    assert [target(request) for request in shop.seen] == [
+        "/things?label=x",
+        f"/things?label=x&{query}=b%3D",
+        f"/things?label=x&{query}=c",
+    ]
+    assert response.pages is not None and not response.pages.has_more
+
+
+def test_a_link_header_is_followed(httpserver: HTTPServer, tmp_path: Path) -> None:
+    shop = lister(httpserver, tmp_path)
+    first = Response("[1]", headers={"Link": '<?page=2>; rel="next", <?page=9>; rel="last"'})
+    shop.answers(first, (200, [2]))
+    assert shop.agent.call_tool("it", pages=5).json() == [1, 2]
+    assert target(shop.last) == "/things?page=2"
+
+
+def test_another_host_is_not_followed(httpserver: HTTPServer, tmp_path: Path) -> None:
+    shop = lister(httpserver, tmp_path)
+    shop.answers((200, {"items": [1], "next": "http://127.0.0.1:1/things?page=2"}))
+    assert shop.agent.call_tool("it", pages=5).json()["items"] == [1]
+
+
+def test_at_the_limit_the_answer_says_where_to_go_on(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = lister(httpserver, tmp_path, "cursor")
+    shop.answers(*[(200, {"items": [n], "next": f"c{n}"}) for n in range(5)])
+    response = shop.agent.call_tool("it", pages=3)
+    data: Json = response.json()
+    assert (data["items"], data["next"]) == ([0, 1, 2], "c2")
+    assert response.pages is not None
+    assert (response.pages.has_more, response.pages.stopped_by) == (True, "pages")
+
+
+def test_no_more_items_are_taken_than_the_limit_allows(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = lister(httpserver, tmp_path, "cursor")
+    agent = OCPAgent(limits=msgspec.structs.replace(FAST, items=4))
+    agent.register_api("shop", str(tmp_path / "shop.json"), shop.spec.base_url)
+    shop.answers(*[(200, {"items": [n, n], "next": f"c{n}"}) for n in range(9)])
+    response = agent.call_tool("it", pages=9)
+    assert response.pages is not None and response.pages.stopped_by == "items"
+    assert len(shop.seen) == 2
+
+
+def test_a_cursor_that_leads_in_a_circle_ends(httpserver: HTTPServer, tmp_path: Path) -> None:
+    shop = lister(httpserver, tmp_path, "cursor")
+    shop.answers((200, {"items": [1], "next": "same"}))
+    shop.agent.call_tool("it", pages=9)
+    assert len(shop.seen) == 2
+
+
+def test_a_page_that_fails_ends_it_and_keeps_what_there_was(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = lister(httpserver, tmp_path, "cursor")
+    shop.answers((200, {"items": [1], "next": "b"}), (500, {}))
+    response = shop.agent.call_tool("it", pages=9)
+    assert response.json() == {"items": [1], "next": "b"}
+    assert response.pages is not None and response.pages.stopped_by == "status 500"
+
+
+def test_one_page_is_one_request(httpserver: HTTPServer, tmp_path: Path) -> None:
+    shop = lister(httpserver, tmp_path, "cursor")
+    shop.answers((200, {"items": [1], "next": "b"}))
+    assert shop.agent.call_tool("it").pages is None and len(shop.seen) == 1
