@@ -43,6 +43,7 @@ bench: setup ## our figures beside their floors and a peer's
 
 clients: setup-test ## vendors' clients against real guests; how much of their documents is served
 	@$(PYTHON) -m tests.clients.vultr.report
+	@$(PYTHON) -m tests.clients.genesis.report
 	@$(PYTHON) -m pytest -m "long or not long" tests/clients
 
 faults: setup-test ## the long crash tests: servers killed at random moments

@@ -12,8 +12,7 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Coroutine
-from functools import partial
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -25,6 +24,9 @@ from atoll.agent.agent import Agent
 from atoll.api import docs
 from atoll.api.asgi import HTML, JSON, Front, Page, pages_in
 from atoll.api.documents import encode
+from atoll.api.genesis import app as genesis
+from atoll.api.genesis import catalogue as genesis_catalogue
+from atoll.api.genesis.openapi import genesis_document
 from atoll.api.http import Face, Guard
 from atoll.api.limits import Limiter
 from atoll.api.native import app as native
@@ -33,6 +35,7 @@ from atoll.api.registry import app as registry
 from atoll.api.registry.shelf import Own
 from atoll.api.vultr import app as vultr
 from atoll.api.vultr import catalogue as vultr_catalogue
+from atoll.api.vultr.openapi import vultr_document
 from atoll.bus.inprocess import InProcessBus
 from atoll.domain import ids
 from atoll.domain.errors import AtollError
@@ -222,24 +225,28 @@ def front_of(cloud: Cloud) -> Front:
     return Front(guards, pages, sockets, lambda: cloud.ready, cloud.start, cloud.stop)
 
 
-def native_document(app: Any) -> bytes:
-    return encode(openapi.native_document(app))
-
-
 def dialects_of(services: Services, settings: Settings) -> dict[str, tuple[Face, Own]]:
     """By the names that the registry knows them by. A document is made when it is first asked
     for."""
-    names = vultr_catalogue.read(settings.vultr_catalogue or vultr_catalogue.PACKAGED)
-    every = {
-        "atoll": ("Atoll", native.face(services), native_document),
+    vultr_names = vultr_catalogue.read(settings.vultr_catalogue or vultr_catalogue.PACKAGED)
+    genesis_names = genesis_catalogue.read(settings.genesis_catalogue or genesis_catalogue.PACKAGED)
+    every: dict[str, tuple[str, Face, Callable[[Any], dict[str, Any]]]] = {
+        "atoll": ("Atoll", native.face(services), openapi.native_document),
         "vultr": (
-            "Vultr", vultr.face(services, names, settings.vultr_per_second), vultr.document_of
+            "Vultr", vultr.face(services, vultr_names, settings.vultr_per_second), vultr_document
+        ),
+        "genesiscloud": (
+            "Genesis Cloud", genesis.face(services, genesis_names), genesis_document
         ),
     }  # fmt: skip
     return {
-        name: (face, Own(name, called, face.server, functools.cache(partial(document, face.app))))
+        name: (face, Own(name, called, face.server, functools.cache(made(face, document))))
         for name, (called, face, document) in every.items()
     }
+
+
+def made(face: Face, document: Callable[[Any], dict[str, Any]]) -> Callable[[], bytes]:
+    return lambda: encode(document(face.app))
 
 
 def websocket_protocol(**options: Any) -> asyncio.Protocol:

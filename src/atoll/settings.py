@@ -51,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     dns_port: int = 0
     vultr_catalogue: Path | None = None
     vultr_per_second: int = 30
+    genesis_catalogue: Path | None = None
     log_level: str = "info"
     proxies: dict[str, str] = {}
 
@@ -136,6 +137,8 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="plans, regions and systems of Vultr's API, instead of our own")  # fmt: skip
     add("--vultr-per-second", type=int, default=default("vultr_per_second", 30),
         help="requests of one key that Vultr's API serves in a second")  # fmt: skip
+    add("--genesis-catalogue", type=Path, default=default("genesis_catalogue", None),
+        help="types, regions and images of Genesis Cloud's API, instead of our own")  # fmt: skip
     add("--log-level", choices=("debug", "info", "warning", "error"),
         default=default("log_level", "info"))  # fmt: skip
     return options

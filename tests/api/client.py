@@ -95,6 +95,33 @@ class Api:
         return created
 
 
+class Foreign:
+    """One key's view of another cloud's dialect, by paths without its `prefix`; without a key,
+    anybody's. `call` answers the response; the others assert that it went well."""
+
+    prefix = ""
+
+    def __init__(self, url: str, key: str | None) -> None:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self.http = httpx2.Client(base_url=url, headers=headers, timeout=70)
+
+    def close(self) -> None:
+        self.http.close()
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
+        given = {} if body is None else {"json": body}
+        return self.http.request(method, self.prefix + path, headers=headers, **given)
+
+    def get(self, path: str) -> Any:
+        return answered(self.call("GET", path), 200)
+
+    def post(self, path: str, body: Any = None, status: int = 201) -> Any:
+        return answered(self.call("POST", path, body), status)
+
+    def delete(self, path: str, status: int = 204) -> Any:
+        return answered(self.call("DELETE", path), status)
+
+
 SPECS: dict[str, Json] = {
     "ssh-keys": {"public_key": ED25519},
     "vpcs": {"cidr": "10.0.0.0/16"},

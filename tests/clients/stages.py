@@ -2,13 +2,23 @@
 
 import json
 import os
+import shutil
 import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import pytest
+
+from tests.e2e.guests import Login, kill_guests
+from tests.e2e.servers import ServerProcess, own_addresses
+
 REPOSITORY = Path(__file__).parents[2]
 CLIENTS = REPOSITORY / ".clients"
-LIVES = Path(__file__).parent / "vultr" / "lives"
+HERE = Path(__file__).parent
+LIVES = HERE / "vultr" / "lives"
+# What lives have in common, for interpreters that know nothing of this repository.
+SHARED = HERE / "lives"
 REGION, SYSTEM, SYSTEM_NAME = "ewr", 9001, "Atoll mini x64"
 
 
@@ -23,11 +33,32 @@ class Stage:
     login: str = ""
     region: str = REGION
     os_id: int = SYSTEM
+    type: str = ""
 
 
-def live(life: str, stage: Stage) -> None:
-    """A life of Python, to its end."""
-    run([CLIENTS / "python/bin/python", LIVES / life], told=json.dumps(asdict(stage)))
+def real_stage(
+    make_folder: Callable[[str], Path], *options: str, type_: str = ""
+) -> Iterator[Stage]:
+    """A cloud of real guests, which are gone afterwards."""
+    if shutil.which("qemu-system-x86_64") is None:
+        pytest.skip("QEMU is not installed: apt-get install qemu-system-x86 qemu-utils")
+    state = make_folder("cloud") / "state"
+    server = ServerProcess(state, "--driver", "qemu", *own_addresses(), *options)
+    server.start()
+    login = Login(make_folder("login"))
+    yield Stage(
+        port=server.port, key=server.key, public_key=login.public_key, login=str(login.key),
+        type=type_,
+    )  # fmt: skip
+    server.kill()
+    kill_guests(state)
+
+
+def live(life: Path, stage: Stage, home: str = "python", **environment: str) -> None:
+    """A life of Python, to its end, in the environment that this client is installed in."""
+    words: list[str | Path] = [CLIENTS / home / "bin/python", life]
+    told = {"PATH": os.defpath, "PYTHONPATH": str(SHARED), **environment}
+    run(words, told=json.dumps(asdict(stage)), environment=told)
 
 
 def play(stage: Stage, home: Path) -> None:

@@ -3,7 +3,6 @@
 What they do stands in `vultr/lives`.
 """
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +10,8 @@ import pytest
 
 from tests.api.keys import ED25519
 from tests.api.server import RunningCloud
-from tests.clients.stages import Stage, live, play
-from tests.e2e.guests import Login, kill_guests
-from tests.e2e.servers import ServerProcess, own_addresses
+from tests.clients.stages import LIVES as FOLDER
+from tests.clients.stages import Stage, live, play, real_stage
 
 LIVES = ("libcloud_life.py", "python_client_life.py")
 
@@ -29,21 +27,12 @@ def pretended(cloud: RunningCloud, clients: Path) -> Iterator[Stage]:
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    if shutil.which("qemu-system-x86_64") is None:
-        pytest.skip("QEMU is not installed: apt-get install qemu-system-x86 qemu-utils")
-    state = tmp_path_factory.mktemp("cloud") / "state"
-    options = ("--driver", "qemu", "--vultr-per-second", "0", *own_addresses())
-    server = ServerProcess(state, *options)
-    server.start()
-    login = Login(Path(tmp_path_factory.mktemp("login")))
-    yield Stage(port=server.port, key=server.key, public_key=login.public_key, login=str(login.key))
-    server.kill()
-    kill_guests(state)
+    yield from real_stage(tmp_path_factory.mktemp, "--vultr-per-second", "0")
 
 
 @pytest.mark.parametrize("life", LIVES)
 def test_a_client_lives_a_whole_life(pretended: Stage, life: str) -> None:
-    live(life, pretended)
+    live(FOLDER / life, pretended)
 
 
 def test_a_playbook_changes_nothing_the_second_time(pretended: Stage, tmp_path: Path) -> None:
@@ -55,7 +44,7 @@ def test_a_playbook_changes_nothing_the_second_time(pretended: Stage, tmp_path: 
 def test_a_client_finds_in_its_guests_what_it_asked_for(
     real: Stage, clients: Path, life: str
 ) -> None:
-    live(life, real)
+    live(FOLDER / life, real)
 
 
 @pytest.mark.long

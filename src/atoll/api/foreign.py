@@ -32,6 +32,11 @@ class Known(Protocol):
     def id(self) -> str: ...
 
 
+class Called(Known, Protocol):
+    @property
+    def name(self) -> str: ...
+
+
 T = TypeVar("T")
 K = TypeVar("K", bound=Known)
 

@@ -14,6 +14,7 @@ from litestar import Litestar, Response, Router
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Server
 from litestar.types import ControllerRouterHandler, Empty
 from litestar.utils.scope.state import ScopeState
@@ -141,6 +142,19 @@ async def answer_of(request: Call, use_case: UseCase[T], render: Callable[[T], A
     services = services_of(request)
     once = await once_of(request, services.keys)
     return await services.desk.carry_out(caller_of(request), use_case, render, once)
+
+
+def shown(spec: type[Any], words: str, status: int = 200) -> dict[int, ResponseSpec]:
+    """An answer, for an operation's description."""
+    return {status: ResponseSpec(spec, description=words, generate_examples=False)}
+
+
+def errors(spec: type[Any], words: Mapping[int, str]) -> dict[int, ResponseSpec]:
+    """Errors of one body that any operation may answer, for its description."""
+    return {
+        status: ResponseSpec(spec, description=text, generate_examples=False)
+        for status, text in words.items()
+    }
 
 
 async def refuse_nul(request: Call) -> None:

@@ -106,6 +106,7 @@ class CreateNamed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CreateSshKey(CreateNamed, frozen=True, kw_only=True):
+    annotations: dict[str, str] = {}
     public_key: str
 
 
@@ -125,6 +126,7 @@ class CreateSubnet(CreateNamed, frozen=True, kw_only=True):
 
 
 class CreateSecurityGroup(CreateNamed, frozen=True, kw_only=True):
+    annotations: dict[str, str] = {}
     description: str = ""
     rules: tuple[Rule, ...] = ()
 
@@ -156,6 +158,7 @@ class ImportSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CreateFloatingIp(CreateNamed, frozen=True, kw_only=True):
+    annotations: dict[str, str] = {}
     region: str | None = None
     instance: str | None = None
 

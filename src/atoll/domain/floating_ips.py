@@ -4,12 +4,14 @@ import msgspec
 
 
 class FloatingIp(msgspec.Struct, frozen=True, kw_only=True):
-    """`instance_id` is the instance that the address leads to."""
+    """`instance_id` is the instance that the address leads to; `annotations` are a dialect's
+    own."""
 
     id: str
     project_id: str
     name: str
     labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
     address: str
     region: str
     instance_id: str | None = None

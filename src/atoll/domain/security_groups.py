@@ -41,12 +41,15 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SecurityGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """`annotations` are a dialect's own."""
+
     id: str
     project_id: str
     name: str
     description: str = ""
     rules: tuple[Rule, ...] = ()
     labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
     version: int = 1
     created_at_ms: int
     updated_at_ms: int = 0

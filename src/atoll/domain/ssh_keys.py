@@ -30,12 +30,15 @@ BITS = {
 
 
 class SshKey(msgspec.Struct, frozen=True, kw_only=True):
+    """`annotations` are a dialect's own."""
+
     id: str
     project_id: str
     name: str
     public_key: str
     fingerprint: str
     labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
     version: int = 1
     created_at_ms: int
 

@@ -41,6 +41,7 @@ def create(command: CreateFloatingIp, ranges: Ranges) -> UseCase:
             project_id=case.caller.project_id,
             name=command.name,
             labels=command.labels,
+            annotations=command.annotations,
             address=str(public[number]),
             region=await region_of(case.tx, command.region),
             created_at_ms=case.now_ms,

@@ -1,12 +1,14 @@
 """What an operation would do: the plan behind `dry_run=true`, and the answer to "why not?"."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from atoll.domain.instances import Instance
-from atoll.operations.placing import demand_of
+from atoll.domain.plans import Plan
+from atoll.operations.placing import demand_of, serving
 from atoll.operations.registry import WORKFLOWS
 from atoll.ports import Filter, Transaction
-from atoll.scheduler.placement import Verdict, verdicts
+from atoll.scheduler.placement import Demand, Verdict, verdicts
 
 HOSTS_MAX = 1000
 
@@ -50,3 +52,23 @@ async def of_instance(tx: Transaction, instance: Instance, kind: str) -> Preview
 async def hosts_for(tx: Transaction, instance: Instance) -> list[Verdict]:
     hosts = await tx.hosts.page(Filter(limit=HOSTS_MAX))
     return verdicts(hosts, await demand_of(tx, instance))
+
+
+async def room_for(tx: Transaction, region: str, plans: Sequence[Plan]) -> dict[str, bool]:
+    """Whether some host of the region could take an instance of each of these types now."""
+    hosts, served_by = await tx.hosts.page(Filter(limit=HOSTS_MAX)), await serving(tx, region)
+    demands = {plan.id: demand_for(served_by, plan) for plan in plans}
+    return {
+        name: any(not judged.reason for judged in verdicts(hosts, demand))
+        for name, demand in demands.items()
+    }
+
+
+def demand_for(region: str, plan: Plan) -> Demand:
+    return Demand(
+        region=region,
+        vcpus=plan.vcpus,
+        memory_mib=plan.memory_mib,
+        disk_gib=plan.disk_gib,
+        accelerators=plan.accelerators,
+    )

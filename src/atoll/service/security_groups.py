@@ -38,6 +38,7 @@ def create(command: CreateSecurityGroup) -> Callable[[Case], Awaitable[Accepted[
             name=command.name,
             description=command.description,
             labels=command.labels,
+            annotations=command.annotations,
             rules=numbered(await with_groups(case, command.rules)),
             created_at_ms=case.now_ms,
             updated_at_ms=case.now_ms,

@@ -25,6 +25,7 @@ def create(command: CreateSshKey) -> UseCase:
             project_id=project_id,
             name=command.name,
             labels=command.labels,
+            annotations=command.annotations,
             public_key=command.public_key.strip(),
             fingerprint=fingerprint_of(command.public_key),
             created_at_ms=case.now_ms,

@@ -3,42 +3,17 @@
 from collections.abc import Iterator
 from typing import Any
 
-import httpx2
-
-from tests.api.client import Json, answered
-
-PREFIX = "/v2"
+from tests.api.client import Foreign, Json, answered
 
 
-class Vultr:
-    """One key's view; without a key, anybody's. `call` answers the response; the others assert
-    that it went well."""
-
-    def __init__(self, url: str, key: str | None) -> None:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self.http = httpx2.Client(base_url=url, headers=headers, timeout=70)
-
-    def close(self) -> None:
-        self.http.close()
-
-    def call(self, method: str, path: str, body: Any = None) -> httpx2.Response:
-        given = {} if body is None else {"json": body}
-        return self.http.request(method, PREFIX + path, **given)
-
-    def get(self, path: str) -> Any:
-        return answered(self.call("GET", path), 200)
-
-    def post(self, path: str, body: Any = None, status: int = 201) -> Any:
-        return answered(self.call("POST", path, body), status)
+class Vultr(Foreign):
+    prefix = "/v2"
 
     def put(self, path: str, body: Any, status: int = 204) -> Any:
         return answered(self.call("PUT", path, body), status)
 
     def patch(self, path: str, body: Any, status: int = 204) -> Any:
         return answered(self.call("PATCH", path, body), status)
-
-    def delete(self, path: str, status: int = 204) -> Any:
-        return answered(self.call("DELETE", path), status)
 
     def refused(self, method: str, path: str, body: Any = None, status: int = 400) -> str:
         """The text of an error of this status."""

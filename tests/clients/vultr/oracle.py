@@ -100,16 +100,3 @@ def fields_of(schema: Json | None, at: str = "") -> set[str]:
         found.add(path)
         found |= fields_of(inner.get("items", inner), path)
     return found
-
-
-def fields_in(value: Any, at: str = "") -> set[str]:
-    """Every field that an answer has."""
-    found: set[str] = set()
-    if isinstance(value, list):
-        for inner in value:
-            found |= fields_in(inner, at)
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            path = f"{at}.{key}" if at else key
-            found |= {path} | fields_in(inner, path)
-    return found

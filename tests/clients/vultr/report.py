@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from tests.api.server import RunningCloud
+from tests.clients.shares import fields_in, table
 from tests.clients.vultr import oracle
 from tests.clients.vultr.walk import Walk
 
@@ -30,27 +31,17 @@ def text_of(walk: Walk) -> str:
         wanted = {
             field for schema in operation["answers"].values() for field in oracle.fields_of(schema)
         }
-        seen = {
-            field for answer in walk.answers.get(name, ()) for field in oracle.fields_in(answer)
-        }
+        seen = {field for answer in walk.answers.get(name, ()) for field in fields_in(answer)}
         if answered:
             fields[family] += [field in seen for field in wanted]
             missing += [f"- `{name}`: `{field}`" for field in sorted(wanted - seen)]
-    rows = [
-        f"| {family} | {sum(served[family])} of {len(served[family])} "
-        f"| {sum(fields[family])} of {len(fields[family])} |"
-        for family in sorted(served)
-    ]
-    operations = [one for family in served.values() for one in family]
-    every = [one for family in fields.values() for one in family]
-    total = f"| **all** | **{share(operations)}** | **{share(every)}** |"
     refused = [
         f"- `{name}`: {walk.refusals[name]}"
         for name in sorted(set(walk.refusals) - set(walk.answers))
         if "-" in name
     ]
     lines = [
-        "| family | operations | response fields |", "|---|---|---|", *rows, total, "",
+        *table(served, fields), "",
         "## Operations that are refused", "", *stable(refused), "",
         "## Fields that no answer had", "", *missing, "",
         "## Deviations", "", *(walk.deviations or ["None."]),
@@ -63,10 +54,6 @@ def stable(lines: list[str]) -> list[str]:
     return [line for line in lines if "::" not in line] + [
         line.partition(": ")[0] for line in lines if "::" in line
     ]
-
-
-def share(every: list[bool]) -> str:
-    return f"{sum(every)} of {len(every)}, {100 * sum(every) / len(every):.0f} %"
 
 
 def main() -> None:

@@ -3,33 +3,21 @@
 Each answer is held against the document. Called by a test, and by `report.py`.
 """
 
-import time
-from collections.abc import Callable
 from typing import Any
-
-import httpx2
 
 from tests.api.keys import ED25519
 from tests.clients.vultr import oracle
+from tests.clients.walking import Walker
 
 Json = dict[str, Any]
 REGION, PLAN, LARGER, SYSTEM = "ewr", "vc2-1c-1gb", "vc2-1c-2gb", 9001
 METAL = "vbm-4c-32gb"
 SCRIPT = "IyEvYmluL3NoCg=="
-LOOK_S, PATIENCE_S = 0.05, 30
 
 
-class Walk:
-    """`answers` are the bodies of each operation that succeeded, `refusals` the sentences of those
-    that have no meaning here, `deviations` what is not as the document has it."""
-
+class Walk(Walker):
     def __init__(self, url: str, key: str) -> None:
-        self.http = httpx2.Client(
-            base_url=f"{url}/v2", headers={"Authorization": f"Bearer {key}"}, timeout=60
-        )
-        self.answers: dict[str, list[Any]] = {}
-        self.refusals: dict[str, str] = {}
-        self.deviations: list[str] = []
+        super().__init__(f"{url}/v2", {"Authorization": f"Bearer {key}"}, oracle.deviations)
 
     def go(self) -> None:
         self.catalogue()
@@ -48,29 +36,9 @@ class Walk:
         self.http.close()
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """The answer, noted. What is refused as having no meaning here is noted, too."""
-        given = {} if body is None else {"json": body}
-        response = self.http.request(method, path, **given)
-        while response.status_code == 429:
-            time.sleep(LOOK_S)
-            response = self.http.request(method, path, **given)
         name = oracle.operation_of(method, path)
         assert name is not None, f"the document has no {method} {path}"
-        if response.status_code >= 400:
-            assert response.status_code < 500, response.text
-            self.refusals[name] = response.json()["error"]
-            return response.json()
-        answer = response.json() if response.content else None
-        self.answers.setdefault(name, []).append(answer)
-        self.deviations += oracle.deviations(name, response.status_code, answer)
-        return answer
-
-    def until(self, look: Callable[[], Any]) -> Any:
-        last = time.monotonic() + PATIENCE_S
-        while not (seen := look()):
-            assert time.monotonic() < last, self.refusals
-            time.sleep(LOOK_S)
-        return seen
+        return self.noted(name, method, path, body, "error")
 
     def ready(self, path: str) -> Json:
         def look() -> Any:

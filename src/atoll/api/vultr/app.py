@@ -1,7 +1,6 @@
 """The application of Vultr's API v2: its routes, its errors, who needs no key."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from litestar import Litestar, Response, get
 from litestar.di import Provide
@@ -56,23 +55,13 @@ PUBLIC = frozenset({
 })  # fmt: skip
 
 
-PUBLIC_OPERATIONS = frozenset({
-    "list-os", "list-applications", "list-public-isos", "list-regions",
-    "list-available-plans-region", "list-plans", "list-metal-plans",
-})  # fmt: skip
-
-
 @get("/openapi.json", include_in_schema=False)
 async def document(request: Call) -> Response[bytes]:
-    return json_response(document_of(request.app))
-
-
-def document_of(app: Any) -> bytes:
     """Made when it is first asked for."""
-    if "document" not in app.state:
-        app.state.document = encode(vultr_document(app, PUBLIC_OPERATIONS))
-    made: bytes = app.state.document
-    return made
+    state = request.app.state
+    if "document" not in state:
+        state.document = encode(vultr_document(request.app))
+    return json_response(state.document)
 
 
 def face(services: Services, catalogue: Catalogue, per_second: int) -> Face:

@@ -10,19 +10,22 @@ INFO = {
     "version": "2.0",
     "description": "What Atoll serves of Vultr's API v2, to clients of it. Keys are Atoll's.",
 }
-SCHEMES = {"API Key": {"type": "http", "scheme": "bearer"}}
+# They need no key.
+PUBLIC = frozenset({
+    "list-os", "list-applications", "list-public-isos", "list-regions",
+    "list-available-plans-region", "list-plans", "list-metal-plans",
+})  # fmt: skip
+SCHEMES = {"API-Key": {"type": "http", "scheme": "bearer"}}
 WORDS = {
     "per_page": "Number of items requested per page. Default is 100 and Max is 500.",
     "cursor": "Cursor for paging, from `meta.links` of another page.",
 }
 
 
-def vultr_document(app: Any, public: frozenset[str]) -> dict[str, Any]:
-    """`public` are the operations that need no key."""
-
+def vultr_document(app: Any) -> dict[str, Any]:
     def complete(path: str, method: str, operation: dict[str, Any]) -> None:
         operation["parameters"] = [describe(one) for one in operation.get("parameters", ())]
-        if operation["operationId"] in public:
+        if operation["operationId"] in PUBLIC:
             operation["security"] = []
 
     document = document_of(app, INFO, SCHEMES, complete, PREFIX)

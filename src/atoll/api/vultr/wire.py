@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import msgspec
 from litestar import Response
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromQuery
 
 from atoll.api import foreign, serving
@@ -35,7 +34,7 @@ PREFIX = "/v2"
 PER_PAGE, PER_PAGE_MAX = 100, 500
 DIGITS_MAX = 18
 encode, gone, mutate = serving.encode, serving.gone, serving.mutate
-services_of = serving.services_of
+services_of, shown = serving.services_of, serving.shown
 uuid_of, native_id, native_id_in = foreign.uuid_of, foreign.native_id, foreign.native_id_in
 every = foreign.every
 T = TypeVar("T")
@@ -164,10 +163,6 @@ def refuse(error: AtollError) -> Refusal:
     return refusal(status_of_error(error), text)
 
 
-def shown(spec: type[Any], words: str, status: int = 200) -> dict[int, ResponseSpec]:
-    return {status: ResponseSpec(spec, description=words, generate_examples=False)}
-
-
 ERRORS = {
     400: "a value is not allowed, or the present situation forbids it",
     401: "no API key, or not a known one",
@@ -175,10 +170,7 @@ ERRORS = {
     404: "there is no such thing",
     429: "too many requests, or something goes on about the thing: try again",
 }
-ANY_ERROR = {
-    status: ResponseSpec(ErrorBody, description=words, generate_examples=False)
-    for status, words in ERRORS.items()
-}
+ANY_ERROR = serving.errors(ErrorBody, ERRORS)
 
 
 def date_of(at_ms: int) -> str:

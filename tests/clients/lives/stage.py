@@ -22,6 +22,7 @@ class Stage:
     os_id: int
     public_key: str
     login: str
+    type: str
 
     @classmethod
     def read(cls) -> "Stage":

@@ -1,0 +1,1 @@
+"""Genesis Cloud's compute API v1, at `/compute/v1`."""

@@ -1,0 +1,58 @@
+"""`/compute/v1/availability/{region}/instances`: of which types an instance could be made now."""
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.params import FromPath, FromQuery
+from msgspec import UNSET, UnsetType
+
+from atoll.api.genesis import offers, wire
+from atoll.api.genesis.wire import catalogue_of, services_of
+from atoll.api.http import Call, caller_of
+from atoll.domain.errors import NotFound
+from atoll.service import preview
+from atoll.service.desk import require
+
+
+class TypeOut(msgspec.Struct, kw_only=True):
+    type: str
+    available: bool
+
+
+class AvailabilityOut(msgspec.Struct, kw_only=True):
+    type: str = "instances"
+    region: str
+    placement: str | UnsetType = UNSET
+    instance_types: list[TypeOut]
+
+
+class AvailabilityAnswer(msgspec.Struct, kw_only=True):
+    availability: AvailabilityOut
+
+
+async def types_in(request: Call, region: str) -> list[TypeOut]:
+    """Raises NotFound."""
+    tx, names = services_of(request).store.read(), catalogue_of(request)
+    if region not in await offers.regions(tx, names):
+        raise NotFound(f"there is no region {region!r}")
+    plans = await offers.plans(tx, names)
+    served_by = await offers.serving(tx, names, region)
+    room = await preview.room_for(tx, served_by, plans)
+    return [TypeOut(type=plan.id, available=room[plan.id]) for plan in plans]
+
+
+class Availability(Controller):
+    path = "/availability"
+    tags = ("availability",)
+
+    @get("/{region:str}/instances", operation_id="getInstanceAvailability",
+         summary="Which instance types are available in a region",
+         responses=wire.ANY_ERROR | wire.shown(AvailabilityAnswer, "all types"))  # fmt: skip
+    async def instances(
+        self, request: Call, region: FromPath[str], placement: FromQuery[str | None] = None
+    ) -> Response[bytes]:
+        require(caller_of(request), "read")
+        found = AvailabilityOut(
+            region=region, placement=placement or UNSET,
+            instance_types=await types_in(request, region),
+        )  # fmt: skip
+        return wire.answer(AvailabilityAnswer(availability=found))

@@ -1,0 +1,69 @@
+"""`/compute/v1/filesystems`: there are none here, and none can be made.
+
+A network file system needs a server of its own that the guests mount; Atoll has none. An empty list
+is the truth, and clients that look through everything go on.
+"""
+
+from typing import Any
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+
+from atoll.api.genesis import wire
+from atoll.api.genesis.wire import Page, Paging
+from atoll.api.http import Call, caller_of
+from atoll.domain.errors import Invalid, NotFound
+from atoll.service.desk import require
+
+WHY = "file systems are not served here: create a volume and attach it to an instance"
+
+
+class FilesystemList(Page, kw_only=True):
+    """Always empty."""
+
+    filesystems: list[dict[str, Any]]
+
+
+class FilesystemBody(msgspec.Struct, kw_only=True):
+    name: str | None = None
+
+
+def missing(request: Call, filesystem_id: str) -> NotFound:
+    require(caller_of(request), "read")
+    return NotFound(f"there is no file system {filesystem_id}: {WHY}")
+
+
+class Filesystems(Controller):
+    path = "/filesystems"
+    tags = ("filesystems",)
+
+    @get("/", operation_id="listFilesystems", summary="List all file systems: none",
+         responses=wire.ANY_ERROR | wire.shown(FilesystemList, "nothing"))  # fmt: skip
+    async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
+        require(caller_of(request), "read")
+        return wire.answer(FilesystemList(filesystems=[], **wire.told(paging, 0)))
+
+    @post("/", operation_id="createFilesystem", status_code=201, summary="Refused",
+          responses=wire.ANY_ERROR)  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[FilesystemBody]) -> Response[bytes]:
+        require(caller_of(request), "write")
+        raise Invalid(WHY)
+
+    @get("/{filesystem_id:str}", operation_id="getFilesystem", summary="Always 404",
+         responses=wire.ANY_ERROR)  # fmt: skip
+    async def read(self, request: Call, filesystem_id: FromPath[str]) -> Response[bytes]:
+        raise missing(request, filesystem_id)
+
+    @patch("/{filesystem_id:str}", operation_id="updateFilesystem", summary="Always 404",
+           responses=wire.ANY_ERROR)  # fmt: skip
+    async def update(
+        self, request: Call, filesystem_id: FromPath[str], data: JSONBody[FilesystemBody]
+    ) -> Response[bytes]:
+        raise missing(request, filesystem_id)
+
+    @delete("/{filesystem_id:str}", operation_id="deleteFilesystem", status_code=204,
+            summary="Always 404", responses=wire.ANY_ERROR)  # fmt: skip
+    async def remove(self, request: Call, filesystem_id: FromPath[str]) -> Response[None]:
+        raise missing(request, filesystem_id)

@@ -1,0 +1,112 @@
+"""`/compute/v1/images`: images of Atoll, and on request the project's snapshots."""
+
+from collections.abc import Sequence
+
+import msgspec
+from litestar import Controller, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
+
+from atoll.api import foreign
+from atoll.api.genesis import offers, wire
+from atoll.api.genesis.instance_views import LINUX
+from atoll.api.genesis.offers import Offer
+from atoll.api.genesis.wire import Page, Paging, catalogue_of, services_of
+from atoll.api.http import Call, caller_of
+from atoll.domain.errors import Invalid, NotFound
+from atoll.domain.images import Image
+from atoll.domain.snapshots import Snapshot
+from atoll.ports import Filter
+from atoll.service.desk import require
+
+CLOUD, BASE, PRECONFIGURED, SNAPSHOT = "cloud-image", "base-os", "preconfigured", "snapshot"
+TYPES = (CLOUD, BASE, PRECONFIGURED, SNAPSHOT)
+
+
+class ImageOut(msgspec.Struct, kw_only=True):
+    id: str
+    name: str
+    type: str
+    family: str | None
+    slug: str | None
+    versions: list[str]
+    os_type: str
+    regions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class ImageAnswer(msgspec.Struct, kw_only=True):
+    image: ImageOut
+
+
+class ImageList(Page, kw_only=True):
+    images: list[ImageOut]
+
+
+def show(offer: Offer, regions: Sequence[str], kind: str = CLOUD) -> ImageOut:
+    image, called = offer.image, offer.called
+    return ImageOut(
+        id=wire.uuid_of(image.id), name=called.name, type=kind, family=called.family or None,
+        slug=called.slug, versions=offer.versions, os_type=LINUX, regions=list(regions),
+        created_at=wire.time_of(image.created_at_ms), updated_at=wire.time_of(image.updated_at_ms),
+    )  # fmt: skip
+
+
+def show_snapshot(snapshot: Snapshot) -> ImageOut:
+    return ImageOut(
+        id=wire.uuid_of(snapshot.id), name=snapshot.name, type=SNAPSHOT, family=None, slug=None,
+        versions=[], os_type=LINUX, regions=[snapshot.region],
+        created_at=wire.time_of(snapshot.created_at_ms),
+        updated_at=wire.time_of(snapshot.updated_at_ms),
+    )  # fmt: skip
+
+
+async def of_type(request: Call, kind: str) -> list[ImageOut]:
+    """`cloud-image` and `base-os` are two names of the same. Raises Invalid."""
+    if kind not in TYPES:
+        raise Invalid(f"type: one of {', '.join(TYPES)}", field="type")
+    tx, names = services_of(request).store.read(), catalogue_of(request)
+    if kind == PRECONFIGURED:
+        return []
+    if kind == SNAPSHOT:
+        return [show_snapshot(s) for s in await foreign.every(request, tx.snapshots, Filter())]
+    regions = await offers.regions(tx, names)
+    found = await offers.images(tx, names, caller_of(request).project_id)
+    return [show(one, regions, kind) for one in found]
+
+
+async def called(request: Call, image_id: str) -> ImageOut:
+    """By its id, or as an instance may name it. Raises NotFound."""
+    tx, names = services_of(request).store.read(), catalogue_of(request)
+    try:
+        found = await offers.source_meant(tx, names, caller_of(request).project_id, image_id)
+    except Invalid as error:
+        raise NotFound(error.message.removeprefix("image: ")) from error
+    if isinstance(found, Image):
+        offer = Offer(image=found, called=offers.called(names, found))
+        return show(offer, await offers.regions(tx, names))
+    return show_snapshot(found)
+
+
+class Images(Controller):
+    path = "/images"
+    tags = ("images",)
+
+    @get("/", operation_id="listImages", summary="List all images",
+         responses=wire.ANY_ERROR | wire.shown(ImageList, "one page"))  # fmt: skip
+    async def page(
+        self,
+        request: Call,
+        paging: NamedDependency[Paging],
+        type: FromQuery[str | None] = None,
+    ) -> Response[bytes]:
+        require(caller_of(request), "read")
+        page, about = wire.part_of(await of_type(request, type or CLOUD), paging)
+        return wire.answer(ImageList(images=list(page), **about))
+
+    @get("/{image_id:str}", operation_id="getImage", summary="Get an image",
+         responses=wire.ANY_ERROR | wire.shown(ImageAnswer, "the image"))  # fmt: skip
+    async def read(self, request: Call, image_id: FromPath[str]) -> Response[bytes]:
+        require(caller_of(request), "read")
+        return wire.answer(ImageAnswer(image=await called(request, image_id)))

@@ -1,0 +1,184 @@
+"""A request to create an instance, in Genesis Cloud's words, as the use cases that it means.
+
+They are one transaction: an instance with all that was asked for, or an error and nothing.
+"""
+
+from typing import Any
+
+import msgspec
+
+from atoll.api.genesis import offers, user_data, wire
+from atoll.api.genesis.catalogue import Catalogue
+from atoll.api.genesis.instance_views import PLACEMENT, RESERVATION
+from atoll.api.genesis.user_data import Metadata
+from atoll.api.genesis.wire import Wire, catalogue_of, services_of
+from atoll.api.http import Call, caller_of
+from atoll.domain import ids
+from atoll.domain.commands import CreateInstance
+from atoll.domain.errors import Invalid
+from atoll.domain.instances import Instance
+from atoll.domain.plans import Plan
+from atoll.domain.security_groups import STANDARD_GROUP
+from atoll.domain.snapshots import Snapshot
+from atoll.service import catalogue, floating_ips, instances, references, volumes
+from atoll.service.desk import Accepted, Case, UseCase, require
+
+PASSWORD_MIN = 16
+NOTE_MAX = 255
+ON_DEMAND, RESERVED = "on-demand", "reserved"
+LONG_TERM = ("prepaid-monthly", "prepaid-3-month", "prepaid-6-month", "prepaid-12-month")
+BILLING = (ON_DEMAND, *LONG_TERM, RESERVED)
+# What has no meaning here, with why, so that nobody believes it was done.
+NOT_SERVED = {
+    "destroy_on_shutdown": "an instance that shuts down stays stopped here: destroy it yourself",
+    "public_ipv6": "every instance has a public IPv4 address here, and none of IPv6",
+}
+
+
+class CreateBody(Wire, kw_only=True):
+    """One of `ssh_keys` and `password` lets its owner in."""
+
+    name: str
+    hostname: str
+    type: str
+    image: str
+    region: str | None = None
+    placement_option: str | None = None
+    ssh_keys: list[str] | None = None
+    password: str | None = None
+    security_groups: list[str] | None = None
+    volumes: list[str] | None = None
+    floating_ip: str | None = None
+    disk_size: int | None = None
+    is_protected: bool | None = None
+    metadata: Metadata | None = None
+    billing_type: str | None = None
+    reservation_id: str | None = None
+    reuse_long_term_subscription: str | None = None
+    destroy_on_shutdown: bool | None = None
+    public_ipv6: bool | None = None
+    public_ip_type: str | None = None
+
+
+async def use_case_of(request: Call, body: CreateBody) -> UseCase[Accepted[Instance]]:
+    """Raises Invalid in this dialect's own words. Types and regions that are used for the first
+    time become known here before."""
+    require(caller_of(request), "write")
+    refuse_not_served(body)
+    store, names = services_of(request).store, catalogue_of(request)
+    tx = store.read()
+    plan = await offers.plan_meant(tx, names, body.type)
+    project_id = caller_of(request).project_id
+    source = await offers.source_meant(tx, names, project_id, body.image)
+    size = plan or await tx.plans.get(body.type)
+    command = parse_create(body, source.id, disk_wanted(body, names, size, source))
+    volume_ids = ids_in(ids.VOLUME, body.volumes, "volumes")
+    address = body.floating_ip and wire.native_id_in(
+        ids.FLOATING_IP, body.floating_ip, "floating_ip"
+    )
+    region = await offers.ensure_region(request, body.region)
+    await catalogue.adopt(store, plan)
+    password = body.password and await services_of(request).passwords.chosen(
+        body.password, "password"
+    )
+    command = msgspec.structs.replace(command, region=region, password=password or None)
+
+    async def use_case(case: Case) -> Accepted[Instance]:
+        accepted = await instances.create(command)(case)
+        instance_id = accepted.thing.id
+        for volume_id in volume_ids:
+            await require_volume(case, volume_id)
+            await volumes.attach(volume_id, instance_id)(case)
+        if address:
+            await require_free(case, address)
+            await floating_ips.attach(address, instance_id)(case)
+        return Accepted(await case.tx.instances.get(instance_id), accepted.operation)
+
+    return use_case
+
+
+def parse_create(body: CreateBody, image: str, disk_gib: int) -> CreateInstance:
+    require_one_way_in(body)
+    groups: tuple[str, ...] = (STANDARD_GROUP,)
+    if body.security_groups is not None:
+        groups = ids_in(ids.SECURITY_GROUP, body.security_groups, "security_groups")
+    return CreateInstance(
+        name=body.name, hostname=body.hostname, annotations=notes_of(body), plan=body.type,
+        image=image, disk_gib=disk_gib, security_groups=groups,
+        ssh_keys=ids_in(ids.SSH_KEY, body.ssh_keys, "ssh_keys"),
+        user_data=user_data.parse(body.metadata), protected=protected(body),
+    )  # fmt: skip
+
+
+def refuse_not_served(body: CreateBody) -> None:
+    for field, why in NOT_SERVED.items():
+        if getattr(body, field):
+            raise Invalid(f"{field}: {why}", field=field)
+    if body.billing_type is not None and body.billing_type not in BILLING:
+        raise Invalid(f"billing_type: one of {', '.join(BILLING)}", field="billing_type")
+    if not body.hostname:
+        raise Invalid("hostname: it is required", field="hostname")
+
+
+def require_one_way_in(body: CreateBody) -> None:
+    if body.password is None:
+        return
+    if body.ssh_keys:
+        raise Invalid("password: only one of ssh_keys and password is allowed", field="password")
+    if len(body.password) < PASSWORD_MIN:
+        raise Invalid(f"password: at least {PASSWORD_MIN} characters are needed", field="password")
+
+
+def disk_wanted(body: CreateBody, names: Catalogue, plan: Plan, source: Any) -> int:
+    """As asked for; otherwise the type's, or as much as the snapshot needs. Raises Invalid."""
+    if body.disk_size is not None:
+        require_disk(body.disk_size, names)
+        return body.disk_size
+    needed = source.disk_gib if isinstance(source, Snapshot) else source.disk_gib_min
+    return max(plan.disk_gib, needed)
+
+
+def require_disk(disk_gib: int, names: Catalogue) -> None:
+    if disk_gib < names.disk_gib_min:
+        field = "disk_size"
+        raise Invalid(
+            f"{field} is {disk_gib}, at least {names.disk_gib_min} are needed", field=field
+        )
+
+
+def protected(body: CreateBody) -> bool:
+    """What is paid for long is protected by itself."""
+    return bool(body.is_protected) or body.billing_type in LONG_TERM
+
+
+def notes_of(body: CreateBody) -> dict[str, str]:
+    """What is remembered and given back, and means nothing here."""
+    given = {PLACEMENT: body.placement_option, RESERVATION: body.reservation_id}
+    for key, text in given.items():
+        if text is not None and len(text) > NOTE_MAX:
+            field = key.partition(".")[2]
+            raise Invalid(f"{field}: at most {NOTE_MAX} characters are allowed", field=field)
+    return {key: text for key, text in given.items() if text}
+
+
+def ids_in(prefix: str, given: list[str] | None, field: str) -> tuple[str, ...]:
+    """Each once, in their order. Raises Invalid."""
+    found = [wire.native_id_in(prefix, one, field) for one in given or ()]
+    return tuple(dict.fromkeys(found))
+
+
+async def require_volume(case: Case, volume_id: str) -> None:
+    """One that is named in a body and is not there is the body's mistake."""
+    rows, project_id = case.tx.volumes, case.caller.project_id
+    await references.meant(rows, project_id, volume_id, volumes.NOUN, "volumes")
+
+
+async def require_free(case: Case, address: str) -> None:
+    """An address is never taken from another instance."""
+    rows, project_id, field = case.tx.floating_ips, case.caller.project_id, "floating_ip"
+    found = await references.meant(rows, project_id, address, floating_ips.NOUN, field)
+    if found.instance_id is not None:
+        raise Invalid(
+            f"{field}: {found.address} leads to instance {found.instance_id}: it must be free",
+            field=field,
+        )

@@ -1,0 +1,188 @@
+"""`/compute/v1/security-groups`. Groups are in no region here: theirs is remembered, no more."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from msgspec import Meta as Bounds
+
+from atoll.api.genesis import offers, wire
+from atoll.api.genesis.catalogue import Catalogue
+from atoll.api.genesis.volumes import require_description
+from atoll.api.genesis.wire import Page, Paging, Wire, catalogue_of, services_of
+from atoll.api.http import Call, caller_of
+from atoll.domain import ids
+from atoll.domain.commands import CreateSecurityGroup, Update
+from atoll.domain.errors import Invalid
+from atoll.domain.security_groups import BUILT_IN, Direction, Protocol, Rule, SecurityGroup
+from atoll.ports import Filter
+from atoll.service import references, security_groups
+from atoll.service.desk import Accepted, require
+
+# What only this dialect speaks of, in a group's annotations.
+REGION = "genesis.region"
+
+
+class RuleBody(Wire, kw_only=True):
+    """The ports are null where the protocol has none, or where all of them are meant."""
+
+    protocol: Protocol
+    direction: Direction
+    port_range_min: int | None = None
+    port_range_max: int | None = None
+
+
+Rules = Annotated[list[RuleBody], Bounds(max_length=1000)]
+
+
+class CreateBody(Wire, kw_only=True):
+    name: str
+    rules: Rules
+    region: str | None = None
+    description: str | None = None
+
+
+class UpdateBody(Wire, kw_only=True):
+    name: str | None = None
+    description: str | None = None
+    rules: Rules | None = None
+
+
+class RuleOut(msgspec.Struct, kw_only=True):
+    protocol: str
+    direction: str
+    port_range_min: int | None
+    port_range_max: int | None
+
+
+class SecurityGroupOut(msgspec.Struct, kw_only=True):
+    """`is_internal`: one that every project has."""
+
+    id: str
+    name: str
+    description: str
+    is_internal: bool
+    region: str
+    status: str
+    rules: list[RuleOut]
+    created_at: str
+    updated_at: str
+
+
+class SecurityGroupAnswer(msgspec.Struct, kw_only=True):
+    security_group: SecurityGroupOut
+
+
+class SecurityGroupList(Page, kw_only=True):
+    security_groups: list[SecurityGroupOut]
+
+
+def parse_create(body: CreateBody, region: str) -> CreateSecurityGroup:
+    require_not_built_in(body.name)
+    require_description(body.description)
+    return CreateSecurityGroup(
+        name=body.name, description=body.description or "", annotations={REGION: region},
+        rules=parse_rules(body.rules),
+    )  # fmt: skip
+
+
+def require_not_built_in(name: str | None) -> None:
+    if name in BUILT_IN:
+        raise Invalid(
+            f"name: {name} is a group that every project has: choose another name", field="name"
+        )
+
+
+def parse_rules(given: list[RuleBody]) -> tuple[Rule, ...]:
+    """From and to everywhere. Raises Invalid."""
+    for place, rule in enumerate(given):
+        if rule.port_range_min is None and rule.port_range_max is not None:
+            field = f"rules.{place}.port_range_max"
+            raise Invalid(f"{field} stands without port_range_min", field=field)
+    return tuple(
+        Rule(
+            direction=rule.direction, protocol=rule.protocol, port=rule.port_range_min,
+            port_max=rule.port_range_max,
+        )
+        for rule in given
+    )  # fmt: skip
+
+
+def show(group: SecurityGroup, names: Catalogue) -> SecurityGroupOut:
+    updated_at_ms = group.updated_at_ms or group.created_at_ms
+    return SecurityGroupOut(
+        id=wire.uuid_of(group.id), name=group.name, description=group.description,
+        is_internal=group.name in BUILT_IN,
+        region=group.annotations.get(REGION, names.default_region), status="created",
+        rules=[show_rule(rule) for rule in group.rules],
+        created_at=wire.time_of(group.created_at_ms), updated_at=wire.time_of(updated_at_ms),
+    )  # fmt: skip
+
+
+def show_rule(rule: Rule) -> RuleOut:
+    """The ports as they were given: nothing is filled in."""
+    return RuleOut(
+        protocol=rule.protocol, direction=rule.direction, port_range_min=rule.port,
+        port_range_max=rule.port_max,
+    )  # fmt: skip
+
+
+class SecurityGroups(Controller):
+    path = "/security-groups"
+    tags = ("security-groups",)
+
+    @get("/", operation_id="listSecurityGroups", summary="List all security groups",
+         responses=wire.ANY_ERROR | wire.shown(SecurityGroupList, "one page"))  # fmt: skip
+    async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
+        rows, names = services_of(request).store.read().security_groups, catalogue_of(request)
+        page, about = await wire.page_of(request, rows, paging, Filter())
+        out = [show(group, names) for group in page]
+        return wire.answer(SecurityGroupList(security_groups=out, **about))
+
+    @post("/", operation_id="createSecurityGroup", status_code=201,
+          summary="Create a security group",
+          responses=wire.ANY_ERROR | wire.shown(SecurityGroupAnswer, "created", 201))  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
+        require(caller_of(request), "write")
+        command = parse_create(data, await offers.ensure_region(request, data.region))
+        show_answer = answer_of(catalogue_of(request))
+        return await wire.mutate(request, security_groups.create(command), show_answer, 201)
+
+    @get("/{security_group_id:str}", operation_id="getSecurityGroup",
+         summary="Get a security group",
+         responses=wire.ANY_ERROR | wire.shown(SecurityGroupAnswer, "the group"))  # fmt: skip
+    async def read(self, request: Call, security_group_id: FromPath[str]) -> Response[bytes]:
+        caller, reference = caller_of(request), reference_of(security_group_id)
+        require(caller, "read")
+        rows = services_of(request).store.read().security_groups
+        group = await references.get(rows, caller.project_id, reference, security_groups.NOUN)
+        return wire.answer(SecurityGroupAnswer(security_group=show(group, catalogue_of(request))))
+
+    @patch("/{security_group_id:str}", operation_id="updateSecurityGroup",
+           summary="Update a security group",
+           responses=wire.ANY_ERROR | wire.shown(SecurityGroupAnswer, "as it now is"))  # fmt: skip
+    async def update(
+        self, request: Call, security_group_id: FromPath[str], data: JSONBody[UpdateBody]
+    ) -> Response[bytes]:
+        require_description(data.description)
+        rules = None if data.rules is None else parse_rules(data.rules)
+        reference, changes = reference_of(security_group_id), Update(name=data.name)
+        use_case = security_groups.update(reference, changes, rules, data.description)
+        return await wire.mutate(request, use_case, answer_of(catalogue_of(request)))
+
+    @delete("/{security_group_id:str}", operation_id="deleteSecurityGroup", status_code=204,
+            summary="Delete a security group", responses=wire.ANY_ERROR)  # fmt: skip
+    async def remove(self, request: Call, security_group_id: FromPath[str]) -> Response[None]:
+        use_case = security_groups.delete(reference_of(security_group_id))
+        return await wire.gone(request, use_case)
+
+
+def reference_of(security_group_id: str) -> str:
+    return wire.native_id(ids.SECURITY_GROUP, security_group_id)
+
+
+def answer_of(names: Catalogue) -> Callable[[Accepted[SecurityGroup]], SecurityGroupAnswer]:
+    return lambda accepted: SecurityGroupAnswer(security_group=show(accepted.thing, names))

@@ -1,0 +1,161 @@
+"""`/compute/v1/snapshots`: all of the project, those that a schedule made among them."""
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from msgspec import UNSET, UnsetType
+
+from atoll.api.genesis import offers, wire
+from atoll.api.genesis.instance_views import LINUX
+from atoll.api.genesis.wire import Page, Paging, Wire, services_of
+from atoll.api.http import Call, caller_of
+from atoll.domain import ids
+from atoll.domain.commands import CloneSnapshot, ImportSnapshot, Update
+from atoll.domain.images import ImageSource, SourceKind
+from atoll.domain.snapshots import Snapshot
+from atoll.ports import Filter
+from atoll.service import references, snapshots
+from atoll.service.desk import Accepted, Case, UseCase, require
+
+# What only this dialect speaks of, in a snapshot's annotations: what it was cloned from.
+CLONE_OF = "genesis.clone_of"
+
+
+class CreateBody(Wire, kw_only=True):
+    """The size is found out when the disk is imported."""
+
+    name: str
+    url: str
+    region: str | None = None
+    size: int | None = None
+    os_type: str | None = None
+
+
+class CloneBody(Wire, kw_only=True):
+    region: str
+    name: str | None = None
+
+
+class UpdateBody(Wire, kw_only=True):
+    name: str | None = None
+
+
+class SnapshotOut(msgspec.Struct, kw_only=True):
+    """Of the two sources only the one that it has."""
+
+    id: str
+    name: str
+    size: int
+    region: str
+    status: str
+    os_type: str
+    resource_id: str
+    source_instance_id: str | UnsetType = UNSET
+    source_snapshot_id: str | UnsetType = UNSET
+    created_at: str
+    updated_at: str
+
+
+class SnapshotAnswer(msgspec.Struct, kw_only=True):
+    snapshot: SnapshotOut
+
+
+class SnapshotList(Page, kw_only=True):
+    snapshots: list[SnapshotOut]
+
+
+def show(snapshot: Snapshot) -> SnapshotOut:
+    """An imported one has no source."""
+    instance = wire.uuid_of(snapshot.instance_id)
+    first = wire.uuid_of(snapshot.annotations.get(CLONE_OF))
+    return SnapshotOut(
+        id=wire.uuid_of(snapshot.id), name=snapshot.name, size=snapshot.disk_gib,
+        region=snapshot.region, status=wire.snapshot_status(snapshot), os_type=LINUX,
+        resource_id=first or instance,
+        source_instance_id=instance if instance and not first else UNSET,
+        source_snapshot_id=first or UNSET,
+        created_at=wire.time_of(snapshot.created_at_ms),
+        updated_at=wire.time_of(snapshot.updated_at_ms),
+    )  # fmt: skip
+
+
+def show_answer(accepted: Accepted[Snapshot]) -> SnapshotAnswer:
+    return SnapshotAnswer(snapshot=show(accepted.thing))
+
+
+def parse_import(body: CreateBody, region: str) -> ImportSnapshot:
+    source = ImageSource(kind=SourceKind.URL, location=body.url)
+    return ImportSnapshot(name=body.name, source=source, region=region)
+
+
+def clone(reference: str, command: CloneSnapshot) -> UseCase[Accepted[Snapshot]]:
+    """It remembers what it was cloned from."""
+
+    async def use_case(case: Case) -> Accepted[Snapshot]:
+        accepted = await snapshots.clone(reference, command)(case)
+        notes = {**accepted.thing.annotations, CLONE_OF: reference}
+        copy = case.tx.snapshots.change(accepted.thing, annotations=notes)
+        return Accepted(copy, accepted.operation)
+
+    return use_case
+
+
+async def page_of(request: Call, asked: Paging, wanted: Filter) -> Response[bytes]:
+    rows = services_of(request).store.read().snapshots
+    page, about = await wire.page_of(request, rows, asked, wanted)
+    return wire.answer(SnapshotList(snapshots=[show(one) for one in page], **about))
+
+
+class Snapshots(Controller):
+    path = "/snapshots"
+    tags = ("snapshots",)
+
+    @get("/", operation_id="listSnapshots", summary="List all snapshots",
+         responses=wire.ANY_ERROR | wire.shown(SnapshotList, "one page"))  # fmt: skip
+    async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
+        return await page_of(request, paging, Filter())
+
+    @post("/", operation_id="createSnapshot", status_code=201,
+          summary="Create a snapshot from a disk on the web",
+          responses=wire.ANY_ERROR | wire.shown(SnapshotAnswer, "accepted", 201))  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
+        require(caller_of(request), "write")
+        command = parse_import(data, await offers.ensure_region(request, data.region))
+        return await wire.mutate(request, snapshots.import_(command), show_answer, 201)
+
+    @get("/{snapshot_id:str}", operation_id="getSnapshot", summary="Get a snapshot",
+         responses=wire.ANY_ERROR | wire.shown(SnapshotAnswer, "the snapshot"))  # fmt: skip
+    async def read(self, request: Call, snapshot_id: FromPath[str]) -> Response[bytes]:
+        caller, reference = caller_of(request), wire.native_id(ids.SNAPSHOT, snapshot_id)
+        require(caller, "read")
+        rows = services_of(request).store.read().snapshots
+        found = await references.get(rows, caller.project_id, reference, snapshots.NOUN)
+        return wire.answer(SnapshotAnswer(snapshot=show(found)))
+
+    @patch("/{snapshot_id:str}", operation_id="updateSnapshot", summary="Update a snapshot",
+           responses=wire.ANY_ERROR | wire.shown(SnapshotAnswer, "as it now is"))  # fmt: skip
+    async def update(
+        self, request: Call, snapshot_id: FromPath[str], data: JSONBody[UpdateBody]
+    ) -> Response[bytes]:
+        reference = wire.native_id(ids.SNAPSHOT, snapshot_id)
+        use_case = snapshots.update(reference, Update(name=data.name))
+        return await wire.mutate(request, use_case, show_answer)
+
+    @post("/{snapshot_id:str}/clone", operation_id="cloneSnapshot", status_code=201,
+          summary="Clone a snapshot into another region",
+          responses=wire.ANY_ERROR | wire.shown(SnapshotAnswer, "accepted", 201))  # fmt: skip
+    async def clone(
+        self, request: Call, snapshot_id: FromPath[str], data: JSONBody[CloneBody]
+    ) -> Response[bytes]:
+        require(caller_of(request), "write")
+        reference = wire.native_id(ids.SNAPSHOT, snapshot_id)
+        region = await offers.ensure_region(request, data.region)
+        use_case = clone(reference, CloneSnapshot(region=region, name=data.name))
+        return await wire.mutate(request, use_case, show_answer, 201)
+
+    @delete("/{snapshot_id:str}", operation_id="deleteSnapshot", status_code=204,
+            summary="Delete a snapshot", responses=wire.ANY_ERROR)  # fmt: skip
+    async def remove(self, request: Call, snapshot_id: FromPath[str]) -> Response[None]:
+        reference = wire.native_id(ids.SNAPSHOT, snapshot_id)
+        return await wire.gone(request, snapshots.delete(reference))

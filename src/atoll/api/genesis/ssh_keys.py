@@ -1,0 +1,115 @@
+"""`/compute/v1/ssh-keys`. A single key is answered bare, with nothing around it."""
+
+import msgspec
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+
+from atoll.api.genesis import wire
+from atoll.api.genesis.wire import Page, Paging, Wire, services_of
+from atoll.api.http import Call, caller_of
+from atoll.domain import ids
+from atoll.domain.commands import CreateSshKey, Update
+from atoll.domain.ssh_keys import SshKey, bits_of, md5_fingerprint_of, type_of
+from atoll.ports import Filter
+from atoll.service import owned, references, ssh_keys
+from atoll.service.desk import Accepted, require
+
+# What only this dialect speaks of: the text as it was given, with the spaces around it.
+VALUE = "genesis.value"
+
+
+class CreateBody(Wire, kw_only=True):
+    name: str
+    value: str
+
+
+class UpdateBody(Wire, kw_only=True):
+    name: str | None = None
+
+
+class SshKeyOut(msgspec.Struct, kw_only=True):
+    """`public_key` is what older clients read, `value` what newer ones do."""
+
+    id: str
+    name: str
+    value: str
+    public_key: str
+    fingerprint: str
+    type: str
+    size: int
+    created_at: str
+    updated_at: str
+
+
+class SshKeyList(Page, kw_only=True):
+    ssh_keys: list[SshKeyOut]
+
+
+def parse_create(body: CreateBody) -> CreateSshKey:
+    notes = {VALUE: body.value} if body.value != body.value.strip() else {}
+    return CreateSshKey(name=body.name, public_key=body.value, annotations=notes)
+
+
+def show(key: SshKey) -> SshKeyOut:
+    given = key.annotations.get(VALUE, "")
+    value = given if given.strip() == key.public_key else key.public_key
+    made_at = wire.time_of(key.created_at_ms)
+    return SshKeyOut(
+        id=wire.uuid_of(key.id), name=key.name, value=value, public_key=value,
+        fingerprint=md5_fingerprint_of(key.public_key), type=word_of(type_of(key.public_key)),
+        size=bits_of(key.public_key),
+        created_at=made_at, updated_at=made_at,
+    )  # fmt: skip
+
+
+def show_bare(accepted: Accepted[SshKey]) -> SshKeyOut:
+    return show(accepted.thing)
+
+
+def word_of(kind: str) -> str:
+    """As `rsa` of ssh-rsa, `ecdsa` of ecdsa-sha2-nistp256."""
+    words = kind.partition("@")[0].removeprefix("sk-").removeprefix("ssh-")
+    return words.partition("-")[0]
+
+
+class SshKeys(Controller):
+    path = "/ssh-keys"
+    tags = ("ssh-keys",)
+
+    @get("/", operation_id="listSSHKeys", summary="List all ssh keys",
+         responses=wire.ANY_ERROR | wire.shown(SshKeyList, "one page"))  # fmt: skip
+    async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
+        rows = services_of(request).store.read().ssh_keys
+        page, about = await wire.page_of(request, rows, paging, Filter())
+        return wire.answer(SshKeyList(ssh_keys=[show(key) for key in page], **about))
+
+    @post("/", operation_id="createSSHKey", status_code=201, summary="Create an ssh key",
+          responses=wire.ANY_ERROR | wire.shown(SshKeyOut, "created", 201))  # fmt: skip
+    async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
+        return await wire.mutate(request, ssh_keys.create(parse_create(data)), show_bare, 201)
+
+    @get("/{ssh_key_id:str}", operation_id="getSSHKey", summary="Get an ssh key",
+         responses=wire.ANY_ERROR | wire.shown(SshKeyOut, "the key"))  # fmt: skip
+    async def read(self, request: Call, ssh_key_id: FromPath[str]) -> Response[bytes]:
+        caller, reference = caller_of(request), wire.native_id(ids.SSH_KEY, ssh_key_id)
+        require(caller, "read")
+        rows = services_of(request).store.read().ssh_keys
+        key = await references.get(rows, caller.project_id, reference, ssh_keys.NOUN)
+        return wire.answer(show(key))
+
+    @patch("/{ssh_key_id:str}", operation_id="updateSSHKey", summary="Update an ssh key",
+           responses=wire.ANY_ERROR | wire.shown(SshKeyOut, "as it now is"))  # fmt: skip
+    async def update(
+        self, request: Call, ssh_key_id: FromPath[str], data: JSONBody[UpdateBody]
+    ) -> Response[bytes]:
+        reference = wire.native_id(ids.SSH_KEY, ssh_key_id)
+        use_case = ssh_keys.update(reference, Update(name=data.name), None)
+        return await wire.mutate(request, use_case, show_bare)
+
+    @delete("/{ssh_key_id:str}", operation_id="deleteSSHKey", status_code=204,
+            summary="Delete an ssh key", responses=wire.ANY_ERROR)  # fmt: skip
+    async def remove(self, request: Call, ssh_key_id: FromPath[str]) -> Response[None]:
+        reference = wire.native_id(ids.SSH_KEY, ssh_key_id)
+        use_case = owned.delete(lambda tx: tx.ssh_keys, ssh_keys.NOUN, reference)
+        return await wire.gone(request, use_case)

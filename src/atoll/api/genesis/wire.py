@@ -1,0 +1,270 @@
+"""All that is peculiar to Genesis Cloud's compute v1: error bodies, pages, times, status words."""
+
+import datetime
+import functools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Response
+from litestar.params import FromQuery
+
+from atoll.api import foreign, serving
+from atoll.api.genesis.catalogue import Catalogue
+from atoll.api.http import Call, Headers, Refusal, bearer_or_key, caller_of, header, json_response
+from atoll.domain.errors import (
+    AtollError,
+    Busy,
+    Conflict,
+    DriverError,
+    Forbidden,
+    Invalid,
+    NoCapacity,
+    NotFound,
+    QuotaExceeded,
+    RateLimited,
+    Refused,
+    StoreUnavailable,
+    Unauthenticated,
+)
+from atoll.domain.instances import Goal, Instance, InstanceState
+from atoll.domain.snapshots import Snapshot, SnapshotState
+from atoll.domain.volumes import Volume, VolumeState
+from atoll.ports import Filter, Rows
+from atoll.service.desk import Accepted, UseCase, require
+
+PREFIX = "/compute/v1"
+PER_PAGE, PER_PAGE_MAX = 50, 100
+PAGE_MAX = 10_000_000
+# The two codes that the vendor's pages tell. All others are Atoll's words for what is wrong.
+NO_ROUTE, IMAGE_CANNOT_RUN = "02001", "02035"
+encode, gone, mutate = serving.encode, serving.gone, serving.mutate
+services_of, shown = serving.services_of, serving.shown
+uuid_of, native_id, native_id_in = foreign.uuid_of, foreign.native_id, foreign.native_id_in
+K = TypeVar("K", bound=foreign.Known)
+T = TypeVar("T")
+
+# The provider of Terraform asks again after a 429, and after nothing else.
+STATUSES: tuple[tuple[type[AtollError], int], ...] = (
+    (Unauthenticated, 401),
+    (Forbidden, 403),
+    (NotFound, 404),
+    (Busy, 429),
+    (RateLimited, 429),
+    (Conflict, 409),
+    (QuotaExceeded, 409),
+    (NoCapacity, 409),
+    (StoreUnavailable, 503),
+    (DriverError, 503),
+)
+# Fields by the family whose requests have them, from the names that the services speak of.
+FIELDS: Mapping[str, Mapping[str, str]] = {
+    "instances": {
+        "metadata.name": "name", "metadata.protected": "is_protected", "spec.type": "type",
+        "spec.image": "image", "spec.region": "region", "spec.ssh_key_ids": "ssh_keys",
+        "spec.security_groups": "security_groups", "spec.user_data": "metadata",
+        "spec.disk_gb": "disk_size",
+    },
+    "ssh-keys": {"metadata.name": "name", "spec.public_key": "value"},
+    "security-groups": {
+        "metadata.name": "name", "spec.rules": "rules", "spec.region": "region",
+    },
+    "volumes": {
+        "metadata.name": "name", "spec.size_gb": "size", "size_gb": "size",
+        "spec.region": "region",
+    },
+    "snapshots": {
+        "metadata.name": "name", "spec.source.location": "url", "spec.source": "url",
+        "spec.region": "region", "spec.instance_id": "instance_id",
+    },
+    "floating-ips": {"metadata.name": "name", "spec.region": "region"},
+}  # fmt: skip
+
+
+class ErrorBody(msgspec.Struct, kw_only=True):
+    code: str
+    message: str
+
+
+class Wire(msgspec.Struct, kw_only=True):
+    """Base of request bodies. Unknown fields are passed over, and null is as good as nothing:
+    clients send what they leave open as null."""
+
+
+class Named(msgspec.Struct, kw_only=True):
+    """How a thing is mentioned inside another one."""
+
+    id: str
+    name: str
+
+
+class Page(msgspec.Struct, kw_only=True):
+    """What every list has beside its things."""
+
+    total_count: int
+    page: int
+    per_page: int
+
+
+class Paging(msgspec.Struct, frozen=True, kw_only=True):
+    page: int = 1
+    per_page: int = PER_PAGE
+
+    @property
+    def before(self) -> int:
+        return (self.page - 1) * self.per_page
+
+
+async def paging(page: FromQuery[int] = 1, per_page: FromQuery[int] = PER_PAGE) -> Paging:
+    """Of the query. Raises Invalid."""
+    if not 1 <= page <= PAGE_MAX:
+        raise Invalid(f"page: 1 to {PAGE_MAX} are allowed", field="page")
+    if not 1 <= per_page <= PER_PAGE_MAX:
+        raise Invalid(f"per_page: 1 to {PER_PAGE_MAX} are allowed", field="per_page")
+    return Paging(page=page, per_page=per_page)
+
+
+async def page_of(
+    request: Call, rows: Rows[K], asked: Paging, wanted: Filter
+) -> tuple[Sequence[K], dict[str, int]]:
+    """One page of the caller's project, in the order in which things were made."""
+    caller = caller_of(request)
+    require(caller, "read")
+    whole = msgspec.structs.replace(wanted, project_id=caller.project_id)
+    page = msgspec.structs.replace(whole, offset=asked.before, limit=asked.per_page)
+    return await rows.page(page), told(asked, await rows.count(whole))
+
+
+def part_of(things: Sequence[T], asked: Paging) -> tuple[Sequence[T], dict[str, int]]:
+    """One page of what is no table's."""
+    part = things[asked.before : asked.before + asked.per_page]
+    return part, told(asked, len(things))
+
+
+def told(asked: Paging, total: int) -> dict[str, int]:
+    return {"total_count": total, "page": asked.page, "per_page": asked.per_page}
+
+
+def secret_of(headers: Headers) -> str | None:
+    """`X-Auth-Token: …`, `Authorization: Bearer …` or `X-API-Key: …`."""
+    given = header(headers, b"x-auth-token")
+    return given.strip() if given else bearer_or_key(headers)
+
+
+def status_of_error(error: AtollError) -> int:
+    return next((status for kind, status in STATUSES if isinstance(error, kind)), 400)
+
+
+def code_of(error: AtollError) -> str:
+    """An image that needs more memory than the type has is what the vendor has a code for."""
+    if isinstance(error, Refused) and error.field == "spec.memory_mb":
+        return IMAGE_CANNOT_RUN
+    return error.code
+
+
+def text_of(error: AtollError, path: str) -> str:
+    """In the words, and with the ids, of this dialect."""
+    words = [word for word in path.removeprefix(PREFIX).split("/") if word in FIELDS]
+    return foreign.text_of(error, FIELDS[words[-1]] if words else {})
+
+
+def refusal(status: int, code: str, text: str) -> Refusal:
+    return Refusal(status, encode(ErrorBody(code=code, message=text)))
+
+
+def refuse(error: AtollError) -> Refusal:
+    """Of the guard, which knows no path."""
+    text = error.message
+    if isinstance(error, Unauthenticated):
+        text = "send a key of Atoll as Authorization: Bearer KEY, or as X-Auth-Token: KEY"
+    return refusal(status_of_error(error), error.code, text)
+
+
+ERRORS = {
+    400: "a value is not allowed",
+    401: "no API key, or not a known one",
+    403: "the key's role may not do this",
+    404: "there is no such thing",
+    409: "the present situation forbids it",
+    413: "the body is larger than 1 MiB",
+    429: "too many requests, or something goes on about the thing: try again",
+    503: "a host or the database does not answer now",
+}
+ANY_ERROR = serving.errors(ErrorBody, ERRORS)
+
+
+@functools.lru_cache(maxsize=8192)
+def time_of(at_ms: int) -> str:
+    """As `2020-03-23T10:09:29.152Z`."""
+    moment = datetime.datetime.fromtimestamp(at_ms // 1000, datetime.UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+
+
+def catalogue_of(request: Call) -> Catalogue:
+    catalogue: Catalogue = request.app.state.catalogue
+    return catalogue
+
+
+def answer(body: Any, status: int = 200) -> Response[bytes]:
+    return json_response(encode(body), status)
+
+
+async def shown_after(
+    request: Call,
+    use_case: UseCase[Accepted[K]],
+    show: Callable[[str], Awaitable[Any]],
+    status: int = 200,
+) -> Response[bytes]:
+    """Carries it out, then shows the thing of that id as it is. A request that comes again with its
+    Idempotency-Key is shown the thing as it is by then."""
+    response = await mutate(request, use_case, lambda one: {"id": one.thing.id}, status)
+    thing_id: str = msgspec.json.decode(response.content)["id"]
+    response.content = encode(await show(thing_id))
+    return response
+
+
+def instance_status(instance: Instance) -> str:
+    """What is changed of one that runs leaves it `active`: clients take any other word in the
+    answer to a change for a failure."""
+    state, goal = instance.state, instance.goal
+    if goal is Goal.DELETED and (state is not InstanceState.ERROR or instance.doing is not None):
+        return "deleting"
+    if state is InstanceState.ERROR:
+        return "error"
+    if state is InstanceState.CREATING:
+        return "creating"
+    if state is InstanceState.STOPPED:
+        return "starting" if goal is Goal.RUNNING else "stopped"
+    if goal is Goal.STOPPED:
+        return "stopping"
+    return "resetting" if instance.doing in {"instance.reset", "instance.reboot"} else "active"
+
+
+ACTIONS = {
+    "active": ("reset", "stop"),
+    "stopped": ("start",),
+    "starting": ("stop",),
+    "error": ("stop",),
+}
+
+
+def actions_of(instance: Instance) -> list[str]:
+    return list(ACTIONS.get(instance_status(instance), ()))
+
+
+SNAPSHOT_STATUSES = {
+    SnapshotState.PENDING: "creating",
+    SnapshotState.COMPLETE: "created",
+    SnapshotState.ERROR: "error",
+}
+
+
+def snapshot_status(snapshot: Snapshot) -> str:
+    return "deleting" if snapshot.doing == "snapshot.delete" else SNAPSHOT_STATUSES[snapshot.state]
+
+
+def volume_status(volume: Volume) -> str:
+    """Attached, detached or growing, it is `created`: nothing else ends a client's waiting."""
+    if volume.doing == "volume.delete":
+        return "deleting"
+    return "error" if volume.state is VolumeState.ERROR else "created"
