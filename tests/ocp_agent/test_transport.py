@@ -121,6 +121,18 @@ def test_an_answer_is_read_up_to_its_limit(
         agent.call_tool("it")
 
 
+def test_a_proxy_of_the_environment_is_used(
+    httpserver: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = shop_with("get", httpserver, tmp_path)
+    shop.answers(OK)
+    monkeypatch.setenv("http_proxy", httpserver.url_for("/"))
+    monkeypatch.delenv("no_proxy", raising=False)
+    shop.agent.register_api("far", str(tmp_path / "shop.json"), "http://far.example.com")
+    assert shop.agent.call_tool("it", api_name="far").json() == {"ok": True}
+    assert shop.last.headers["Host"] == "far.example.com"
+
+
 def test_no_session_of_one_call_is_carried_to_the_next(
     httpserver: HTTPServer, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ from ocp_agent.http_client import OCPHTTPClient
 from ocp_agent.limits import Limits
 from ocp_agent.names import OperationKey
 from ocp_agent.pending import Worker
+from ocp_agent.raw import list_at
 from ocp_agent.redaction import redacted_text
 from ocp_agent.registry import OCPRegistry
 from ocp_agent.requests import combined
@@ -190,9 +191,8 @@ class OCPAgent:
     def _remember(self, spec: OCPAPISpec, tool: OCPTool, response: Response) -> None:
         """That the tool was called, and what came of it: no arguments, no answers."""
         with self._lock:
-            self.context.update_from_headers(
-                response.headers, tool.shape.context.get("updates_context") or ()
-            )
+            if said := list_at(tool.shape.context, "updates_context"):
+                self.context.update_from_headers(response.headers, said)
             self.context.add_interaction(
                 f"api_call_{tool.method.lower()}",
                 f"{tool.method} {tool.path}",

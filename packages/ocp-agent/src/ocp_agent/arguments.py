@@ -14,7 +14,7 @@ from ocp_agent.errors import ArgumentError, InvalidArguments
 from ocp_agent.lazily import Lazily
 from ocp_agent.redaction import is_secret
 from ocp_agent.schemas import Schema
-from ocp_agent.shapes import ALONE
+from ocp_agent.shapes import ALONE, is_json
 from ocp_agent.tools import OCPTool
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Checker:
         # What models make of `instance-id`: instance_id.
         self.by_letters = {OTHER_LETTERS.sub("_", key): key for key in self.by_key}
         self.key_of = {(one.location, one.name): one.key for one in self.shape.parameters}
+        body = self.shape.body
+        self.may_hold_files = body is not None and not is_json(body.media_type)
         self.places = {one.location for one in self.shape.parameters} - {"body"}
         self.validator = compiled(schema_of(tool))
 
@@ -102,7 +104,7 @@ class Checker:
             for name, value in arguments.get("path").items()
             if str(value) in NO_SEGMENT
         ]
-        plain = without_bytes(instance)
+        plain = without_bytes(instance) if self.may_hold_files else instance
         if not self.validator.is_valid(plain):
             found += [self.error_of(one) for one in self.validator.iter_errors(plain)]
         return found

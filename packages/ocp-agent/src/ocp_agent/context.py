@@ -118,7 +118,9 @@ class AgentContext(msgspec.Struct):
         self, headers: Mapping[str, str], only: Collection[str] = OPEN_TO_SERVERS
     ) -> bool:
         """Takes over what a server changed, and says whether it did."""
-        found = (context_in(headers) if only else None) or {}
+        if not only:
+            return False
+        found = context_in(headers) or {}
         changed = False
         for name in OPEN_TO_SERVERS:
             value, ours = found.get(name), getattr(self, name)

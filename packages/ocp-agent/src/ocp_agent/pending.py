@@ -24,6 +24,8 @@ else:
 T = TypeVar("T")
 Work = Callable[[Event], T]  # the event says that nobody waits any more
 
+NEVER = Event()  # who does not await cannot stop waiting
+
 log = logging.getLogger("ocp_agent")
 
 
@@ -91,9 +93,9 @@ class Worker:
 
     def do(self, kind: type[T], work: Work[T], *, comes_first: bool = False) -> T:
         """What `comes_first` is waited for by all work that is begun after it."""
-        stop = Event()
         if not is_in_event_loop():
-            return work(stop)
+            return work(NEVER)
+        stop = Event()
         if self._pool is None:
             self._pool = futures.ThreadPoolExecutor(self._threads, "ocp-agent")
         self._begun = [one for one in self._begun if not one.done()]

@@ -67,11 +67,9 @@ class Request(msgspec.Struct, frozen=True):
 
 
 def written(tool: OCPTool, arguments: Arguments, base_url: str) -> Request:
-    parameters = {(one.location, one.name): one for one in tool.shape.parameters}
-
     def given(location: str) -> Iterator[tuple[Parameter, Any]]:
         for name, value in arguments.get(location).items():
-            yield parameters[location, name], value
+            yield tool.by_place[location, name], value
 
     path_values = {one.name: path_value(one, value) for one, value in given("path")}
     path = SLOT.sub(lambda found: path_values[found[1]], tool.path)

@@ -39,6 +39,8 @@ COMPRESSION = 1  # a few KB once a call: the speed of it matters more than the l
 DECODED_LARGEST = 1024 * 1024
 HISTORY_SENT = 4  # so that what is sent is seldom long enough to be compressed
 TEXT_LONGEST = 1_000
+TEXTS = ("context_id", "agent_type", "user", "workspace", "current_file", "current_goal",
+         "context_summary", "error_context", "created_at")  # fmt: skip
 OF_THE_API = "api"  # whose call it was, in an interaction's metadata
 # What may go, in this order, when a context does not fit.
 DISPENSABLE = ("history", "api_specs", "recent_changes", "error_context", "context_summary")
@@ -79,11 +81,11 @@ def context_in(headers: Mapping[str, str]) -> dict[str, Any] | None:
 
 def session_of(context: Mapping[str, Any], api_name: str | None, *, compress: bool) -> str:
     """Encoded in at most 8 KB: what is needed least goes first."""
-    shown = {
-        name: shown_text(value) if isinstance(value, str) else redacted(value)
-        for name, value in context.items()
-        if value and name not in {"history", "api_specs"}
-    }
+    texts = told_texts(*(context.get(name) for name in TEXTS))
+    shown = {**texts, "last_updated": context["last_updated"]}
+    shown["session"] = redacted(context["session"])
+    if changes := context["recent_changes"]:
+        shown["recent_changes"] = redacted(changes)
     shown["history"] = last_told(context["history"], api_name)
     if url := context["api_specs"].get(api_name):
         shown["api_specs"] = {api_name: url}
@@ -99,9 +101,9 @@ def last_told(history: Sequence[Mapping[str, Any]], api_name: str | None) -> lis
     """The last calls, which were redacted when they came in."""
     told: list[Any] = []
     for one in reversed(history):
-        metadata = one.get("metadata") or {}
-        if metadata.get(OF_THE_API) in {None, api_name}:
-            told.append({**one, "metadata": {k: v for k, v in metadata.items() if k != OF_THE_API}})
+        of_api = (one.get("metadata") or {}).get(OF_THE_API)
+        if of_api is None or of_api == api_name:
+            told.append(one)
             if len(told) == HISTORY_SENT:
                 break
     return told[::-1]
@@ -126,9 +128,11 @@ def inflated(data: bytes) -> bytes:
     return text
 
 
-@lru_cache(maxsize=256)
-def shown_text(text: str) -> str:
-    return redacted_text(text[:TEXT_LONGEST])
+@lru_cache(maxsize=64)
+def told_texts(*texts: Any) -> dict[str, str]:
+    """Those of `TEXTS` that there are. They rarely change from call to call."""
+    named = zip(TEXTS, texts, strict=True)
+    return {name: redacted_text(str(text)[:TEXT_LONGEST]) for name, text in named if text}
 
 
 @lru_cache(maxsize=256)

@@ -59,6 +59,11 @@ class OCPTool:
         return self._find_shape()
 
     @cached_property
+    def by_place(self) -> dict[tuple[str, str], Parameter]:
+        """Each parameter by where it goes and its name there."""
+        return {(one.location, one.name): one for one in self.shape.parameters}
+
+    @cached_property
     def _shown(self) -> dict[str, Schema]:
         """The parameters' schemas, which share what may be shown of a tool."""
         each = SCHEMA_NODES // max(len(self.shape.parameters), 1)
