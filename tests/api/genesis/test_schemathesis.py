@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from atoll.api.genesis import app, catalogue, openapi
+from atoll.api.genesis import app, catalogue, openapi, wire
 from tests.api.genesis.client import Genesis
 from tests.api.genesis.things import body_of, instance_of, key_of, until
 from tests.api.server import RunningCloud
@@ -75,7 +75,7 @@ def test_an_operation_keeps_its_word(
     cloud: RunningCloud, things: dict[str, str], operation_id: str, mode: GenerationMode
 ) -> None:
     headers = {"X-Auth-Token": cloud.admin_key}
-    sending = {"base_url": cloud.url, "headers": headers, "timeout": 70}
+    sending = {"base_url": f"{cloud.url}{wire.PREFIX}", "headers": headers, "timeout": 70}
 
     @settings(
         max_examples=EXAMPLES_MAX, derandomize=True, deadline=None, database=None,

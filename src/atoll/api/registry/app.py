@@ -5,13 +5,12 @@ The answers are those that clients of the Open Context Protocol's registry read.
 
 from collections.abc import Mapping, Sequence
 from pkgutil import resolve_name
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Controller, Litestar, Response, get
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath, FromQuery
-from msgspec import Meta
 
 from atoll.api import serving
 from atoll.api.http import Call, Face, Refusal, json_response, origin_of
@@ -19,13 +18,12 @@ from atoll.api.problems import Problem
 from atoll.api.registry import pages
 from atoll.api.registry.shelf import Entry, Own, Shelf
 from atoll.api.serving import encode, services_of
-from atoll.domain.errors import AtollError, NotFound, StoreUnavailable
+from atoll.domain.errors import AtollError, Invalid, NotFound, StoreUnavailable
 from atoll.service.bundle import Services
 
 PREFIXES = ("/registry", "/search")
 PER_PAGE_MAX, TOOLS_SHOWN = 100, 10
 MARKDOWN, HTML = "text/markdown; charset=utf-8", "text/html; charset=utf-8"
-PerPage = Annotated[int, Meta(ge=1, le=PER_PAGE_MAX)]
 
 
 class ErrorBody(msgspec.Struct, kw_only=True):
@@ -126,8 +124,10 @@ class Registry(Controller):
 
 @get("/search")
 async def search(
-    request: Call, q: FromQuery[str] = "", per_page: FromQuery[PerPage] = 10
+    request: Call, q: FromQuery[str] = "", per_page: FromQuery[int] = 10
 ) -> Response[bytes]:
+    if not 1 <= per_page <= PER_PAGE_MAX:
+        raise Invalid(f"per_page: 1 to {PER_PAGE_MAX} are allowed", field="per_page")
     every = await found(request, q.strip())
     return json_response(encode(Results(results=every[:per_page])))
 
