@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("atoll.store", "atoll.bus", "atoll.drivers", "atoll.networks", "atoll.scheduler"),
     ("atoll.operations", "atoll.agent"),
     ("atoll.service",),
-    ("atoll.api.limits",),
+    ("atoll.api.limits", "atoll.api.ocp"),
     ("atoll.api.http",),
     ("atoll.api.problems",),
     ("atoll.api.documents", "atoll.api.serving", "atoll.api.foreign"),

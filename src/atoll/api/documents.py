@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 from litestar import Litestar
 
+from atoll.api.ocp import IN_INFO, IN_MUTATION
+
 Complete = Callable[[str, str, dict[str, Any]], None]
 
 
@@ -24,7 +26,7 @@ def document_of(
     caller in. The paths are below `server`, as in the documents of vendors."""
     assert isinstance(app, Litestar), "a dialect is an application of its own"
     document: dict[str, Any] = json.loads(json.dumps(app.openapi_schema.to_schema()))
-    document["info"] = info
+    document["info"] = info | IN_INFO
     components = document.setdefault("components", {})
     components.setdefault("securitySchemes", {}).update(schemes)
     document["security"] = [{name: []} for name in schemes]
@@ -37,6 +39,8 @@ def document_of(
             choices = body_schema_of(operation).get("oneOf", ())
             if {"type": "null"} in choices:
                 operation["requestBody"]["required"] = False
+            if method != "get":
+                operation["x-ocp-context"] = IN_MUTATION
             complete(path, method, operation)
     return document
 

@@ -14,6 +14,7 @@ from litestar.datastructures import State
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Send
 
 from atoll.api.limits import Limiter, Standing
+from atoll.api.ocp import agent_in
 from atoll.domain.errors import AtollError, Invalid, RateLimited, Unauthenticated
 from atoll.domain.projects import Caller
 from atoll.ports import Clock, Ids
@@ -119,6 +120,7 @@ class Guard:
             role=key.role,
             dialect=self._face.name,
             request_id=request_id,
+            agent=agent_in(headers),
         )
         return caller, standing
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from atoll.domain.agents import Agent
+
 # Every kind that is ever written, by noun.
 VERBS: dict[str, tuple[str, ...]] = {
     "backup": ("skipped",),
@@ -49,6 +51,7 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     key_id: str
     dialect: str
     request_id: str
+    agent: Agent | None = None
     action: str
     resource_id: str
     operation_id: str | None = None

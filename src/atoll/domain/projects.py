@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from atoll.domain.agents import Agent
+
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):
     id: str
@@ -38,13 +40,14 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, and through what."""
+    """Who asks, and through what; `agent` is what a software agent says of itself."""
 
     key_id: str
     project_id: str
     role: Role
     dialect: str
     request_id: str = ""
+    agent: Agent | None = None
 
 
 READ = frozenset({"read"})

@@ -107,6 +107,7 @@ class Case:
                 key_id=self.caller.key_id,
                 dialect=self.caller.dialect,
                 request_id=self.caller.request_id,
+                agent=self.caller.agent,
                 action=action,
                 resource_id=resource_id,
                 operation_id=operation.id if operation else None,

@@ -14,6 +14,7 @@ from atoll.api.http import Call, caller_of
 from atoll.api.native import wire
 from atoll.api.native.paging import PLAIN, Paging
 from atoll.api.native.wire import services_of
+from atoll.domain.agents import Agent
 from atoll.domain.events import AuditRecord, Event
 from atoll.service.bundle import Services
 from atoll.service.desk import require
@@ -40,10 +41,13 @@ class StreamedEvent(msgspec.Struct, kw_only=True):
 
 
 class AuditOut(msgspec.Struct, kw_only=True):
+    """`agent` is what a software agent said of itself."""
+
     id: str
     key_id: str
     dialect: str
     request_id: str
+    agent: Agent | None
     action: str
     resource_id: str
     operation_id: str | None
@@ -70,8 +74,9 @@ def show_event(event: Event) -> bytes:
 def show_audit(record: AuditRecord) -> AuditOut:
     return AuditOut(
         id=record.id, key_id=record.key_id, dialect=record.dialect, request_id=record.request_id,
-        action=record.action, resource_id=record.resource_id, operation_id=record.operation_id,
-        before=record.before, after=record.after, at=wire.time_text(record.at_ms),
+        agent=record.agent, action=record.action, resource_id=record.resource_id,
+        operation_id=record.operation_id, before=record.before, after=record.after,
+        at=wire.time_text(record.at_ms),
     )  # fmt: skip
 
 
