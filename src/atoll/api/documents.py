@@ -4,7 +4,9 @@ Each dialect completes its own with what neither of them knows.
 """
 
 import json
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +14,7 @@ from litestar import Litestar
 
 from atoll.api.ocp import IN_INFO, IN_MUTATION
 
+Words = Mapping[str, str]
 Complete = Callable[[str, str, dict[str, Any]], None]
 
 
@@ -43,6 +46,20 @@ def document_of(
                 operation["x-ocp-context"] = IN_MUTATION
             complete(path, method, operation)
     return document
+
+
+def words_in(path: Path) -> Words:
+    """A file of sentences by name."""
+    return tomllib.loads(path.read_text())
+
+
+def explain(document: dict[str, Any], words: Words) -> None:
+    """Gives fields that say nothing of themselves the sentence of `Schema.field` or `field`."""
+    for schema, body in document["components"]["schemas"].items():
+        for field, rules in body.get("properties", {}).items():
+            said = words.get(f"{schema}.{field}", words.get(field))
+            if said is not None:
+                rules.setdefault("description", said)
 
 
 def body_schema_of(operation: dict[str, Any]) -> dict[str, Any]:

@@ -119,3 +119,26 @@ def test_parameters_out_of_bounds_are_refused_by_name(anybody: httpx2.Client) ->
         answer = anybody.get(f"/search?q=a&{query}")
         assert answer.status_code == 400
         assert answer.json()["error"].startswith("per_page: ")
+
+
+INSTANCE = {
+    "id", "os", "ram", "disk", "main_ip", "vcpu_count", "region", "default_password",
+    "date_created", "status", "power_status", "server_status", "allowed_bandwidth", "netmask_v4",
+    "gateway_v4", "v6_networks", "hostname", "label", "tag", "internal_ip", "kvm", "os_id",
+    "app_id", "image_id", "firewall_group_id", "features", "plan", "tags",
+}  # fmt: skip
+SNAPSHOT = {"id", "date_created", "description", "size", "status", "os_id", "app_id"}
+
+
+@pytest.mark.parametrize(
+    ("tool", "thing", "fields"),
+    [("reinstallInstance", "instance", INSTANCE), ("createSnapshot", "snapshot", SNAPSHOT)],
+)
+def test_what_vultrs_pages_show_of_an_answer_is_shown_here(
+    anybody: httpx2.Client, tool: str, thing: str, fields: set[str]
+) -> None:
+    found = tools_of(anybody, "vultr")[tool]
+    shown = found["response_schema"]["properties"][thing]["properties"]
+    assert fields <= shown.keys()
+    assert all(shown[field].get("description") for field in fields)
+    assert all(one["description"] for one in found["parameters"].values())

@@ -1,10 +1,11 @@
 """The OpenAPI document of this dialect, in YAML as Genesis Cloud serves its own."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from atoll.api.documents import document_of, not_null
+from atoll.api.documents import document_of, explain, not_null, words_in
 from atoll.api.genesis.wire import PREFIX
 
 MEDIA_TYPE = "application/yaml"
@@ -17,19 +18,16 @@ SCHEMES = {
     "AuthToken": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},
     "Bearer": {"type": "http", "scheme": "bearer"},
 }
-WORDS = {
-    "page": "Which page, from 1.",
-    "per_page": "How many things a page has, 100 at most.",
-    "type": "Only images of this type: cloud-image, base-os, preconfigured or snapshot.",
-    "placement": "A placement option. All are the same here.",
-}
+WORDS = words_in(Path(__file__).parent / "words.toml")
 
 
 def genesis_document(app: Any) -> dict[str, Any]:
     def complete(path: str, method: str, operation: dict[str, Any]) -> None:
         operation["parameters"] = [describe(one) for one in operation.get("parameters", ())]
 
-    return document_of(app, INFO, SCHEMES, complete, PREFIX)
+    document = document_of(app, INFO, SCHEMES, complete, PREFIX)
+    explain(document, WORDS)
+    return document
 
 
 def describe(parameter: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The OpenAPI document of this dialect, with Vultr's operationIds and names of parameters."""
 
+from pathlib import Path
 from typing import Any
 
-from atoll.api.documents import document_of, not_null
+from atoll.api.documents import document_of, explain, not_null, words_in
 from atoll.api.vultr.wire import PREFIX
 
 INFO = {
@@ -16,10 +17,7 @@ PUBLIC = frozenset({
     "list-available-plans-region", "list-plans", "list-metal-plans",
 })  # fmt: skip
 SCHEMES = {"API-Key": {"type": "http", "scheme": "bearer"}}
-WORDS = {
-    "per_page": "Number of items requested per page. Default is 100 and Max is 500.",
-    "cursor": "Cursor for paging, from `meta.links` of another page.",
-}
+WORDS = words_in(Path(__file__).parent / "words.toml")
 
 
 def vultr_document(app: Any) -> dict[str, Any]:
@@ -29,14 +27,17 @@ def vultr_document(app: Any) -> dict[str, Any]:
             operation["security"] = []
 
     document = document_of(app, INFO, SCHEMES, complete, PREFIX)
+    explain(document, WORDS)
     document["paths"] = {in_path(path): item for path, item in document["paths"].items()}
     return document
 
 
 def describe(parameter: dict[str, Any]) -> dict[str, Any]:
     name = parameter["name"]
+    if parameter["in"] == "path":
+        name = hyphened(name)
     return {
-        "name": hyphened(name) if parameter["in"] == "path" else name,
+        "name": name,
         "in": parameter["in"],
         "required": parameter["required"],
         "description": WORDS.get(name, ""),
