@@ -356,7 +356,8 @@ def begin(
 async def coming_to(case: Case, instance: Instance, workflow: Workflow) -> list[Operation]:
     """What was accepted of this kind for the instance, and has not ended."""
     live = await case.tx.operations.live_on(instance.id)
-    return [operation for operation in live if operation.kind == workflow.kind]
+    now = [operation for operation in case.accepted if operation.resource_id == instance.id]
+    return [operation for operation in (*live, *now) if operation.kind == workflow.kind]
 
 
 def configure(case: Case, instance: Instance, **changes: Any) -> tuple[Instance, Operation | None]:

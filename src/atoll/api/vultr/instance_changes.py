@@ -8,7 +8,6 @@ from atoll.api.vultr.instance_creation import (
     BACKUPS,
     Wishes,
     backups_wanted,
-    default_vpc,
     group_of,
     labels_of,
     plain_base64,
@@ -49,7 +48,7 @@ async def use_case_of(
     # Another size or system is for an instance that nothing goes on about: so it comes first.
     changes = await large_changes(request, instance, body)
     changes += plain_changes(instance, body)
-    changes += await network_changes(request, instance, body)
+    changes += network_changes(instance, body, services_of(request).ranges.private_cidr)
     if body.backups:
         changes.append(backup_change(instance, backups_wanted(body.backups)))
     jobs: list[str] = []
@@ -93,14 +92,15 @@ def annotations_of(instance: Instance, body: UpdateBody) -> dict[str, str] | Non
     return None if notes == instance.annotations else notes
 
 
-async def network_changes(request: Call, instance: Instance, body: UpdateBody) -> list[Change]:
+def network_changes(instance: Instance, body: UpdateBody, inside: str) -> list[Change]:
     """A VPC that it has already is no change."""
     there = {place.vpc_id for place in instance.attachments}
     wanted = body.vpcs()
     unwanted = vpcs_of(body.detach_vpc, body.detach_vpc2, body.detach_private_network)
+    changes = [networks.attach_vpc(instance.id, vpc, inside) for vpc in wanted if vpc not in there]
     if body.wants_default_vpc():
-        wanted = [await default_vpc(request, instance.spec.region)]
-    changes = [networks.attach_vpc(instance.id, vpc) for vpc in wanted if vpc not in there]
+        region = instance.spec.region
+        changes.append(networks.attach_default_vpc(instance.id, region, inside))
     return [*changes, *(networks.detach_vpc(instance.id, vpc) for vpc in unwanted)]
 
 

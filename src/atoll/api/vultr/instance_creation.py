@@ -10,7 +10,6 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta as Bounds
 
-from atoll.api import serving
 from atoll.api.http import Call, caller_of
 from atoll.api.vultr import blocks, offers, reserved_ips, wire
 from atoll.api.vultr.catalogue import Catalogue
@@ -127,14 +126,15 @@ async def use_case_of(request: Call, body: CreateBody) -> UseCase:
     )
     with_backups = backups_wanted(body.backups)
     await catalogue.adopt(services.store, plan, region)
-    if body.wants_default_vpc():
-        vpcs.append(await default_vpc(request, body.region))
+    inside = services.ranges.private_cidr
 
     async def use_case(case: Case) -> Accepted[Instance]:
         accepted = await instances.create(command)(case)
         instance_id = accepted.thing.id
         for vpc in vpcs:
-            await networks.attach_vpc(instance_id, vpc)(case)
+            await networks.attach_vpc(instance_id, vpc, inside)(case)
+        if body.wants_default_vpc():
+            await networks.attach_default_vpc(instance_id, body.region, inside)(case)
         for block in block_ids:
             await blocks.attach(block, instance_id)(case)
         if address:
@@ -144,11 +144,6 @@ async def use_case_of(request: Call, body: CreateBody) -> UseCase:
         return Accepted(await case.tx.instances.get(instance_id), accepted.operation)
 
     return use_case
-
-
-async def default_vpc(request: Call, region: str) -> str:
-    """Made by itself where there is none yet, and kept whatever becomes of the request."""
-    return (await serving.done(request, networks.ensure_default_vpc(region))).thing.id
 
 
 def refuse_not_served(body: msgspec.Struct) -> None:
