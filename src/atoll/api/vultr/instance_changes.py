@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from atoll.api.http import Call
 from atoll.api.vultr import offers, wire
 from atoll.api.vultr.instance_creation import (
@@ -20,12 +22,15 @@ from atoll.api.vultr.wire import catalogue_of, services_of
 from atoll.domain.commands import Reinstall, Resize, UpdateInstance
 from atoll.domain.errors import Invalid
 from atoll.domain.instances import Instance
+from atoll.domain.plans import Plan
+from atoll.operations.instance_resize import Size
 from atoll.service import (
     catalogue,
     instance_rebuild,
     instance_resize,
     instances,
     networks,
+    room,
     timers,
 )
 from atoll.service.desk import Accepted, Case
@@ -115,6 +120,26 @@ def backup_change(instance: Instance, wanted: bool) -> Change:
     return change
 
 
+def plan_change(instance: Instance, plan: str) -> Change:
+    async def change(case: Case) -> Accepted[Instance]:
+        accepted = await instance_resize.resize(instance.id, Resize(plan=plan))(case)
+        assert accepted.operation is not None, "another size is an operation"
+        size = msgspec.convert(accepted.operation.arguments["new"], Size)
+        await room.require_for_resize(case, accepted.thing, size)
+        return accepted
+
+    return change
+
+
+def require_no_smaller_disk(instance: Instance, plan: Plan) -> None:
+    if plan.disk_gib < instance.spec.disk_gib:
+        raise Invalid(
+            f"plan: {plan.id} has a disk of {plan.disk_gib} GB, the instance's has "
+            f"{instance.spec.disk_gib} GB and never shrinks: see its /upgrades",
+            field="plan",
+        )
+
+
 async def large_changes(request: Call, instance: Instance, body: UpdateBody) -> list[Change]:
     """Another size or another system. The plan that it has already is no change."""
     changes: list[Change] = []
@@ -124,9 +149,11 @@ async def large_changes(request: Call, instance: Instance, body: UpdateBody) -> 
             raise Invalid(
                 "os_id: change the plan and the system one after the other", field="os_id"
             )
-        plan = await offers.plan_meant(services.store.read(), names, body.plan)
-        await catalogue.adopt(services.store, plan)
-        changes.append(instance_resize.resize(instance.id, Resize(plan=body.plan)))
+        read = services.store.read()
+        new = await offers.plan_meant(read, names, body.plan)
+        require_no_smaller_disk(instance, new or await read.plans.get(body.plan))
+        await catalogue.adopt(services.store, new)
+        changes.append(plan_change(instance, body.plan))
     if body.os_id not in {None, "", 0}:
         image, notes = await source_of(services.store.read(), names, body.os_id, None)
         given = annotations_of(instance, body)

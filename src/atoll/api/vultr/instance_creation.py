@@ -23,7 +23,7 @@ from atoll.domain.instances import Instance
 from atoll.domain.security_groups import STANDARD_GROUP
 from atoll.domain.timers import Backups
 from atoll.ports import Transaction
-from atoll.service import catalogue, instances, networks, references, timers
+from atoll.service import catalogue, instances, networks, references, room, timers
 from atoll.service.desk import Accepted, Case, require
 
 UseCase = Callable[[Case], Awaitable[Accepted[Instance]]]
@@ -131,6 +131,7 @@ async def use_case_of(request: Call, body: CreateBody) -> UseCase:
     async def use_case(case: Case) -> Accepted[Instance]:
         accepted = await instances.create(command)(case)
         instance_id = accepted.thing.id
+        await room.require_for_new(case, accepted.thing)
         for vpc in vpcs:
             await networks.attach_vpc(instance_id, vpc, inside)(case)
         if body.wants_default_vpc():

@@ -74,15 +74,16 @@ MISSING = {
 # What follows a family's name in paths beside ids.
 VERBS = frozenset({"", "attach", "detach", "convert", "create-from-url", "start", "halt", "reboot"})
 # Fields by the family whose requests have them, from the names that the services speak of.
+INSTANCE_FIELDS = {
+    "metadata.name": "label", "metadata.labels": "tags", "spec.type": "plan",
+    "spec.image": "os_id", "spec.region": "region", "spec.ssh_key_ids": "sshkey_id",
+    "spec.security_groups": "firewall_group_id", "spec.startup_script_id": "script_id",
+    "spec.user_data": "user_data", "spec.disk_gb": "plan", "spec.memory_mb": "plan",
+    "spec.vcpus": "plan", "subnet_id": "vpc_id", "snapshot_id": "snapshot_id",
+}  # fmt: skip
 FIELDS: Mapping[str, Mapping[str, str]] = {
-    "instances": {
-        "metadata.name": "label", "metadata.labels": "tags", "spec.type": "plan",
-        "spec.image": "os_id", "spec.region": "region", "spec.ssh_key_ids": "sshkey_id",
-        "spec.security_groups": "firewall_group_id", "spec.startup_script_id": "script_id",
-        "spec.user_data": "user_data", "spec.disk_gb": "plan", "spec.memory_mb": "plan",
-        "spec.vcpus": "plan", "subnet_id": "vpc_id", "snapshot_id": "snapshot_id",
-    },
-    "bare-metals": {"metadata.name": "label", "spec.ssh_key_ids": "sshkey_id"},
+    "instances": INSTANCE_FIELDS,
+    "bare-metals": INSTANCE_FIELDS,
     "ssh-keys": {"metadata.name": "name", "spec.public_key": "ssh_key"},
     "startup-scripts": {"metadata.name": "name", "spec.script": "script"},
     "firewalls": {
