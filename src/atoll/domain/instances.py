@@ -183,17 +183,20 @@ def require_password(text: str, field: str) -> None:
 def require_labels(labels: dict[str, str]) -> None:
     if len(labels) > LABELS_MAX:
         raise Invalid(
-            f"{len(labels)} labels, at most {LABELS_MAX} are allowed", field="metadata.labels"
+            f"metadata.labels: {len(labels)} given, at most {LABELS_MAX} are allowed",
+            field="metadata.labels",
         )
     for key, value in labels.items():
         if not 1 <= len(key) <= LABEL_KEY_MAX:
             raise Invalid(
-                f"label key {key[:80]!r}: 1 to {LABEL_KEY_MAX} characters are allowed",
+                f"metadata.labels: {key[:80]!r} has {len(key)} characters, "
+                f"1 to {LABEL_KEY_MAX} are allowed",
                 field="metadata.labels",
             )
         if len(value) > LABEL_VALUE_MAX:
             raise Invalid(
-                f"label {key!r}: its value may have at most {LABEL_VALUE_MAX} characters",
+                f"metadata.labels.{key}: its value has {len(value)} characters, "
+                f"at most {LABEL_VALUE_MAX} are allowed",
                 field=f"metadata.labels.{key}",
             )
 

@@ -11,6 +11,7 @@ from atoll.api.vultr.instance_creation import (
     Wishes,
     backups_wanted,
     group_of,
+    in_group,
     labels_of,
     plain_base64,
     scheme_of,
@@ -82,7 +83,9 @@ def plain_changes(instance: Instance, body: UpdateBody) -> list[Change]:
         else (group_of(body.firewall_group_id),),
         user_data=None if body.user_data is None else plain_base64(body.user_data),
     )  # fmt: skip
-    return [] if command == UpdateInstance() else [instances.update(instance.id, command)]
+    if command == UpdateInstance():
+        return []
+    return [in_group(instances.update(instance.id, command))]
 
 
 def annotations_of(instance: Instance, body: UpdateBody) -> dict[str, str] | None:
@@ -101,12 +104,23 @@ def network_changes(instance: Instance, body: UpdateBody, inside: str) -> list[C
     """A VPC that it has already is no change."""
     there = {place.vpc_id for place in instance.attachments}
     wanted = body.vpcs()
-    unwanted = vpcs_of(body.detach_vpc, body.detach_vpc2, body.detach_private_network)
-    changes = [networks.attach_vpc(instance.id, vpc, inside) for vpc in wanted if vpc not in there]
+    unwanted = vpcs_of(
+        detach_vpc=body.detach_vpc, detach_vpc2=body.detach_vpc2,
+        detach_private_network=body.detach_private_network,
+    )  # fmt: skip
+    changes = [
+        wire.about(field, networks.attach_vpc(instance.id, vpc, inside), "vpc_id")
+        for vpc, field in wanted.items()
+        if vpc not in there
+    ]
     if body.wants_default_vpc():
         region = instance.spec.region
         changes.append(networks.attach_default_vpc(instance.id, region, inside))
-    return [*changes, *(networks.detach_vpc(instance.id, vpc) for vpc in unwanted)]
+    changes += [
+        wire.about(field, networks.detach_vpc(instance.id, vpc), "vpc_id")
+        for vpc, field in unwanted.items()
+    ]
+    return changes
 
 
 def backup_change(instance: Instance, wanted: bool) -> Change:

@@ -73,7 +73,8 @@ async def attach(
     if vpc in {place.vpc_id for place in instance.attachments}:
         return Response(None, status_code=status)
     inside = services_of(request).ranges.private_cidr
-    response = await wire.gone(request, networks.attach_vpc(instance.id, vpc, inside))
+    join = networks.attach_vpc(instance.id, vpc, inside)
+    response = await wire.gone(request, wire.about(field, join, "vpc_id"))
     response.status_code = status
     return response
 
@@ -83,7 +84,8 @@ async def detach(
 ) -> Response[None]:
     instance = await instance_of(request, instance_id)
     vpc = wire.native_id_in(ids.VPC, network, field)
-    response = await wire.gone(request, networks.detach_vpc(instance.id, vpc))
+    leave = networks.detach_vpc(instance.id, vpc)
+    response = await wire.gone(request, wire.about(field, leave, "vpc_id"))
     response.status_code = status
     return response
 

@@ -37,7 +37,7 @@ DIGITS_MAX = 18
 encode, gone, mutate = serving.encode, serving.gone, serving.mutate
 services_of = serving.services_of
 uuid_of, native_id, native_id_in = foreign.uuid_of, foreign.native_id, foreign.native_id_in
-every = foreign.every
+every, about = foreign.every, foreign.about
 T = TypeVar("T")
 
 # What is not here is a 400. A thing that something goes on about is to be asked for again soon:
@@ -148,7 +148,7 @@ def missing_family(path: str) -> str:
 def text_of(error: AtollError, path: str) -> str:
     """In the words, and with the ids, of this dialect."""
     family = family_of(path)
-    if isinstance(error, NotFound):
+    if isinstance(error, NotFound) and error.field is None:
         return MISSING.get(missing_family(path), error.message)
     return foreign.text_of(error, FIELDS.get(family, {}))
 
