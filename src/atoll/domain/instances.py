@@ -85,7 +85,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     `iso_id` is the disc in its CD drive, `devices` are those of its host that it alone has.
     `leftovers` are root volumes that a failure left behind: deletion removes them as well.
     `annotations` are what a dialect remembers of the wish in its own words, under its own name:
-    nothing else reads them. An empty `hostname` means that the guest is called by its `name`.
+    nothing else reads them. `hostname` is what the guest calls itself, whatever becomes of the
+    `name`; an empty one, of what was made long ago, means the name.
     A deleted one with a `purge_at_ms` can be recovered until then. `crashes` are those in a row:
     see `crashes_by`."""
 
