@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 DEMO = Path(__file__).resolve().parent.parent / ".demo"
 ATOLL = Path(sys.executable).parent / "atoll"
@@ -81,7 +81,7 @@ class Demo:
             "--driver",
             "qemu",
         ]
-        with LOG_FILE.open("ab") as log:
+        with open_log() as log:
             server = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
@@ -308,6 +308,13 @@ def private_part(path: Path) -> Path | None:
     """The first directory of the path that other users may not pass."""
     parts = [*reversed(path.parents), path]
     return next((part for part in parts if not part.stat().st_mode & 0o001), None)
+
+
+def open_log() -> BinaryIO:
+    """Readable by its owner alone, also where an earlier demo made it for everybody."""
+    log = os.fdopen(os.open(LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    os.fchmod(log.fileno(), 0o600)
+    return log
 
 
 def last_lines(file: Path, count: int = 10) -> str:

@@ -288,13 +288,16 @@ class Server(uvicorn.Server):
 
 
 def announce(cloud: Cloud) -> None:
+    """The key's text is for a terminal alone: what is written elsewhere others may read."""
     settings = cloud.settings
     url = f"http://{settings.host}:{settings.port}"
     key = cloud.state.admin_key() or ""
     remember_for_cli(settings.cli_config, url, key)
     lines = [f"Atoll serves at {url} (docs at {url}/docs), state in {settings.state}"]
     if cloud.first_key is not None:
-        lines.append(f"admin key: {key} (kept in {settings.state / 'admin.key'})")
+        kept = settings.state / "admin.key"
+        shown = f"{key} (kept in {kept})" if sys.stdout.isatty() else f"in {kept}"
+        lines.append(f"admin key: {shown}")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from atoll.domain.errors import DriverRefused
 from atoll.messages import NicSpec
 from atoll.networks.bridge import BridgeNetwork
 from atoll.networks.public_ports import PORTS_MAX
@@ -123,9 +122,10 @@ async def test_a_guests_nics_are_wired_and_removed_one_by_one(network: Network) 
     assert {one.mac for one in counted} in (set(), {NIC.mac, SECOND.mac})
 
 
-async def test_more_ports_than_can_be_forwarded_are_refused(network: Network) -> None:
-    with pytest.raises(DriverRefused, match=f"at most {PORTS_MAX}"):
-        await wire(network, replace(NIC, rules=(tcp(1000, 1000 + PORTS_MAX),)))
+async def test_of_more_ports_than_can_be_forwarded_as_many_as_can_are(network: Network) -> None:
+    wiring = await wire(network, replace(NIC, rules=(tcp(20_000, 21_000), tcp(30_000))))
+    first = {f"tcp/{port}" for port in range(20_000, 20_000 + PORTS_MAX - 1)}
+    assert set(wiring.ports) == first | {"tcp/30000"}
 
 
 async def test_removing_twice_or_what_never_was_is_fine(network: Network) -> None:

@@ -108,18 +108,31 @@ async def test_a_public_address_beyond_the_loopback_is_refused() -> None:
         await wire(nic(public_ip="192.0.2.1"))
 
 
-@pytest.mark.parametrize(
-    "rules",
-    [
-        (Rule(protocol=Protocol.ALL),),
-        (Rule(protocol=Protocol.TCP),),
-        (tcp(1000, 1000 + PORTS_MAX),),
-        (tcp(1000, 1050), tcp(2000, 2050)),
-    ],
-)
-async def test_more_ports_than_can_be_forwarded_are_refused(rules: tuple[Rule, ...]) -> None:
-    with pytest.raises(DriverRefused, match=f"at most {PORTS_MAX}"):
-        await wire(nic(*rules))
+@pytest.mark.parametrize("protocol", [Protocol.TCP, Protocol.UDP, Protocol.ALL])
+async def test_a_guest_that_opens_everything_has_the_ports_that_are_most_likely_meant(
+    protocol: Protocol,
+) -> None:
+    wiring = await wire(nic(Rule(protocol=protocol)))
+    names = ("tcp", "udp") if protocol is Protocol.ALL else (str(protocol),)
+    assert len(wiring.ports) == len(wiring.forwards) == PORTS_MAX
+    for name in names:
+        likely = {f"{name}/{port}" for port in (22, 80, 443, 3389, 8080, 1, 2, 3)}
+        assert likely <= set(wiring.ports)
+
+
+async def test_ports_that_rules_name_come_before_the_rest_of_ranges() -> None:
+    wide, narrow, single = tcp(1, 65_535), tcp(40_000, 40_009), tcp(50_000)
+    wiring = await wire(nic(wide, narrow, single))
+    assert {"tcp/22", "tcp/40000", "tcp/40009", "tcp/50000"} <= set(wiring.ports)
+    assert len(wiring.ports) == PORTS_MAX
+    assert (await wire(nic(single, narrow, wide))).ports == wiring.ports
+
+
+async def test_of_too_many_ports_always_the_same_are_forwarded() -> None:
+    every = [tcp(port) for port in range(20_000, 20_150)]
+    wiring = await wire(nic(*every))
+    assert set(wiring.ports) == {f"tcp/{port}" for port in range(20_000, 20_000 + PORTS_MAX)}
+    assert (await wire(nic(*reversed(every)))).ports == wiring.ports
 
 
 async def test_the_default_group_opens_ssh_and_says_that_ping_is_not_the_guests() -> None:

@@ -338,7 +338,8 @@ SCENARIOS = {
         asking(lambda: instance_delete.delete("web")), there_is_no_instance, undone=False,
     ),
     "attach a network": Scenario(
-        "network.attach", a_subnet, asking(lambda: networks.attach("web", "sub")),
+        "network.attach", a_subnet,
+        asking(lambda: networks.attach("web", "sub", RANGES.private_cidr)),
         is_in_the_subnet,
     ),
     "detach a network": Scenario(

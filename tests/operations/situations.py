@@ -118,7 +118,7 @@ async def a_subnet(world: World) -> None:
 
 async def a_place_in_a_subnet(world: World) -> None:
     await a_subnet(world)
-    await world.do(networks.attach("web", "sub"))
+    await world.do(networks.attach("web", "sub", RANGES.private_cidr))
     await settled(world)
 
 
@@ -129,7 +129,7 @@ async def everything(world: World) -> None:
     await settled(world)
     await world.do(networks.create_vpc(CreateVpc(name="net", cidr="10.9.0.0/16")))
     await world.do(networks.create_subnet(CreateSubnet(name="sub", vpc="net", cidr="10.9.1.0/24")))
-    await world.do(networks.attach("web", "sub"))
+    await world.do(networks.attach("web", "sub", RANGES.private_cidr))
     await settled(world)
 
 

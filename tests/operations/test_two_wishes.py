@@ -53,9 +53,9 @@ async def test_what_a_retired_instance_lets_go_costs_it_nothing_else(world: Worl
 
 async def test_a_subnet_is_joined_once_however_often_it_is_asked_for(world: World) -> None:
     await a_subnet(world)
-    await world.do(networks.attach("web", "sub"))
+    await world.do(networks.attach("web", "sub", RANGES.private_cidr))
     with pytest.raises(Conflict, match="goes on"):
-        await world.do(networks.attach("web", "sub"))
+        await world.do(networks.attach("web", "sub", RANGES.private_cidr))
     await settled(world)
     await assert_consistent(world)
 

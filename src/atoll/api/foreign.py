@@ -17,7 +17,7 @@ from atoll.domain import ids
 from atoll.domain.errors import AtollError, Invalid, NotFound, Refused
 from atoll.domain.regions import Region
 from atoll.ports import Filter, Rows, Transaction
-from atoll.service.desk import require
+from atoll.service.desk import Case, UseCase, require
 
 ROWS_MAX = 1000
 EVERY_MAX = 10_000
@@ -78,6 +78,28 @@ def text_of(error: AtollError, fields: Mapping[str, str]) -> str:
         if field == ours or (field or "").startswith(f"{ours}."):
             return text.replace(ours, theirs, 1)
     return text
+
+
+def about(field: str, use_case: UseCase[T], ours: str = "") -> UseCase[T]:
+    """The use case as a part of a request, in which `field` says what the service calls `ours`:
+    what is wrong with that is wrong with the field. Without `ours`, the field names the thing that
+    the whole use case is about, which may not be there."""
+
+    async def named(case: Case) -> T:
+        try:
+            return await use_case(case)
+        except NotFound as error:
+            if ours:
+                raise
+            raise Invalid(f"{field}: {error.message}", field=field) from error
+        except Invalid as error:
+            given = error.field or ""
+            if ours and given != ours and not given.startswith(f"{ours}."):
+                raise
+            text = error.message.removeprefix(f"{given}: ")
+            raise Invalid(f"{field}: {text}", field=field) from error
+
+    return named
 
 
 async def every(request: Call, rows: Rows[K], wanted: Filter) -> list[K]:

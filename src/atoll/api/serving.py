@@ -115,18 +115,6 @@ async def mutate(
     return json_response(answer.body, answer.status, REPLAYED if answer.replayed else None)
 
 
-async def done(request: Call, use_case: UseCase[T]) -> T:
-    """A use case by itself, before the one that the request is about."""
-    results: list[T] = []
-
-    def render(result: T) -> Answer:
-        results.append(result)
-        return Answer(status=200, body=b"")
-
-    await services_of(request).desk.carry_out(caller_of(request), use_case, render)
-    return results[-1]
-
-
 async def gone(request: Call, use_case: UseCase[Any]) -> Response[None]:
     """204: nothing is left to say."""
     render = lambda _: Answer(status=204, body=b"")  # noqa: E731

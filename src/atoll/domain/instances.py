@@ -85,7 +85,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     `iso_id` is the disc in its CD drive, `devices` are those of its host that it alone has.
     `leftovers` are root volumes that a failure left behind: deletion removes them as well.
     `annotations` are what a dialect remembers of the wish in its own words, under its own name:
-    nothing else reads them. An empty `hostname` means that the guest is called by its `name`.
+    nothing else reads them. `hostname` is what the guest calls itself, whatever becomes of the
+    `name`; an empty one, of what was made long ago, means the name.
     A deleted one with a `purge_at_ms` can be recovered until then. `crashes` are those in a row:
     see `crashes_by`."""
 
@@ -183,17 +184,20 @@ def require_password(text: str, field: str) -> None:
 def require_labels(labels: dict[str, str]) -> None:
     if len(labels) > LABELS_MAX:
         raise Invalid(
-            f"{len(labels)} labels, at most {LABELS_MAX} are allowed", field="metadata.labels"
+            f"metadata.labels: {len(labels)} given, at most {LABELS_MAX} are allowed",
+            field="metadata.labels",
         )
     for key, value in labels.items():
         if not 1 <= len(key) <= LABEL_KEY_MAX:
             raise Invalid(
-                f"label key {key[:80]!r}: 1 to {LABEL_KEY_MAX} characters are allowed",
+                f"metadata.labels: {key[:80]!r} has {len(key)} characters, "
+                f"1 to {LABEL_KEY_MAX} are allowed",
                 field="metadata.labels",
             )
         if len(value) > LABEL_VALUE_MAX:
             raise Invalid(
-                f"label {key!r}: its value may have at most {LABEL_VALUE_MAX} characters",
+                f"metadata.labels.{key}: its value has {len(value)} characters, "
+                f"at most {LABEL_VALUE_MAX} are allowed",
                 field=f"metadata.labels.{key}",
             )
 

@@ -179,7 +179,7 @@ class BridgeNetwork:
             for door, port in before.items()
             if (place := Door(door.address, door.protocol, port)) in held or can_bind(place)
         }
-        return outer_ports_of(wish.guest.id, wish.nic, kept, adopted=False)
+        return outer_ports_of(wish.nic, kept, adopted=False)
 
     async def remove_port(self, guest_id: str, mac: str | None = None) -> None:
         async with self._changing:

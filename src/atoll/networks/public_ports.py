@@ -19,11 +19,14 @@ from atoll.messages import NicSpec
 
 LOOPBACK = IPv4Network("127.0.0.0/8")
 PORTS_MAX = 100
+# What somebody who opens everything most likely means, the first of them first.
+WELL_KNOWN_PORTS = (22, 80, 443, 3389, 8080, 8443, 53, 21, 25, 3306, 5432, 6379, 8000, 51_820)
 FALLBACK_OFFSET = 10_000
 FALLBACKS_MAX = 5
 
 SOCKET_KINDS = {Protocol.TCP: socket.SOCK_STREAM, Protocol.UDP: socket.SOCK_DGRAM}
 Opening = tuple[Protocol, int]
+Rank = tuple[bool, int, int, int, Protocol]
 
 
 class Door(msgspec.Struct, frozen=True, order=True):
@@ -37,15 +40,13 @@ class Door(msgspec.Struct, frozen=True, order=True):
 OuterPorts = Mapping[Door, int]
 
 
-def outer_ports_of(
-    guest_id: str, nic: NicSpec, known: OuterPorts, *, adopted: bool
-) -> dict[Door, int]:
+def outer_ports_of(nic: NicSpec, known: OuterPorts, *, adopted: bool) -> dict[Door, int]:
     """Where each of the guest's open ports is reached. What `known` says stays so.
 
     `adopted`: a process of this guest has been running since before us and may hold ports already.
     Nobody else listens on exactly the guest's own addresses, so what is held there is the guest's.
     """
-    openings = openings_of(guest_id, nic.rules)
+    openings = openings_of(nic.rules)
     addresses = [checked(address) for address in addresses_of(nic)]
     doors = [Door(address, *opening) for address in addresses for opening in openings]
     outer_ports = {door: known[door] for door in doors if door in known}
@@ -82,14 +83,25 @@ def checked(address: str) -> str:
     return address
 
 
-def openings_of(guest_id: str, rules: Iterable[Rule]) -> tuple[Opening, ...]:
-    """The guest's ports that somebody on this host may reach, each once, in rising order."""
-    found = {
-        opening for rule in rules if opens_to_host(rule) for opening in ports_of(guest_id, rule)
-    }
-    if len(found) > PORTS_MAX:
-        raise too_many(guest_id, len(found))
-    return tuple(sorted(found))
+def openings_of(rules: Iterable[Rule]) -> tuple[Opening, ...]:
+    """The guest's ports that somebody on this host may reach, each once, in rising order. Where
+    they are more than can be forwarded, always the same ones: those of the lowest ranks."""
+    ranks: dict[Opening, Rank] = {}
+    for rule in filter(opens_to_host, rules):
+        for opening in ports_of(rule):
+            rank = rank_of(rule, opening)
+            ranks[opening] = min(rank, ranks.get(opening, rank))
+    return tuple(sorted(sorted(ranks, key=ranks.__getitem__)[:PORTS_MAX]))
+
+
+def rank_of(rule: Rule, opening: Opening) -> Rank:
+    """Ports that were named by themselves and well-known ones come before the rest of ranges, and
+    narrow ranges before wide ones."""
+    protocol, port = opening
+    known = port in WELL_KNOWN_PORTS
+    place = WELL_KNOWN_PORTS.index(port) if known else len(WELL_KNOWN_PORTS)
+    width = len(range_of(rule))
+    return not known and width > 1, width, place, port, protocol
 
 
 def opens_to_host(rule: Rule) -> bool:
@@ -103,20 +115,19 @@ def opens_to_host(rule: Rule) -> bool:
     )
 
 
-def ports_of(guest_id: str, rule: Rule) -> Iterator[Opening]:
+def ports_of(rule: Rule) -> Iterator[Opening]:
+    """As many as can be among the lowest ranks."""
     protocols = SOCKET_KINDS if rule.protocol is Protocol.ALL else [rule.protocol]
+    ports = range_of(rule)
+    known = [port for port in WELL_KNOWN_PORTS if port in ports]
+    return ((protocol, port) for port in (*known, *ports[:PORTS_MAX]) for protocol in protocols)
+
+
+def range_of(rule: Rule) -> range:
+    """A rule without a port is for all of them."""
     first = rule.port or 1
     last = (rule.port_max or rule.port) if rule.port else 65_535
-    if last - first >= PORTS_MAX:
-        raise too_many(guest_id, last - first + 1)
-    return ((protocol, port) for protocol in protocols for port in range(first, last + 1))
-
-
-def too_many(guest_id: str, count: int) -> DriverRefused:
-    return DriverRefused(
-        f"the security groups of {guest_id} open {count} ports, and at most {PORTS_MAX} are "
-        "forwarded to a guest: name the ports that are needed in the rules"
-    )
+    return range(first, last + 1)
 
 
 def port_for(door: Door, openings: Set[Opening], used: Set[Door], held: Set[Door]) -> int:

@@ -58,9 +58,7 @@ class UserNetwork:
         if known is None or known.nic != nic:
             before = known.outer_ports if known else {}
             adopted = known is None and not plug
-            outer_ports = await asyncio.to_thread(
-                outer_ports_of, guest.id, nic, before, adopted=adopted
-            )
+            outer_ports = await asyncio.to_thread(outer_ports_of, nic, before, adopted=adopted)
             known = self._ports[key] = Port(nic, outer_ports)
         return wiring_of(known)
 

@@ -57,6 +57,17 @@ async def instance_of(context: StepContext) -> Instance:
     return await context.tx.instances.get(context.operation.resource_id)
 
 
+def another_boot(instance: Instance) -> dict[str, Any]:
+    """What becomes of it where its guest is to start once more: what it said of itself, it said
+    of the start before."""
+    return {
+        "boots": instance.boots + 1,
+        "running_since_ms": None,
+        "booted_at_ms": None,
+        "ready_at_ms": None,
+    }
+
+
 def host_of(instance: Instance) -> str:
     """Raises Conflict where its creation, which came before, has failed."""
     if instance.host_id is None:

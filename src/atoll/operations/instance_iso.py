@@ -7,7 +7,13 @@ from typing import Any
 
 from atoll.domain.instances import Goal, Instance, InstanceState
 from atoll.domain.operations import OperationState
-from atoll.operations.guests import goal_after_failure, host_of, instance_of, settle_instance
+from atoll.operations.guests import (
+    another_boot,
+    goal_after_failure,
+    host_of,
+    instance_of,
+    settle_instance,
+)
 from atoll.operations.image_import import prepare_image
 from atoll.operations.instance_create import wait_until_running
 from atoll.operations.instance_power import ask_to_stop, ensure_stopped, see_what_is
@@ -37,16 +43,9 @@ async def change_back(context: StepContext) -> None:
 
 
 async def put_in(context: StepContext, iso_id: str | None) -> None:
-    """What its guest said of itself, it said of the start before."""
     instance = await instance_of(context)
     if instance.iso_id != iso_id:
-        context.tx.instances.change(
-            instance,
-            iso_id=iso_id,
-            boots=instance.boots + 1,
-            booted_at_ms=None,
-            ready_at_ms=None,
-        )
+        context.tx.instances.change(instance, iso_id=iso_id, **another_boot(instance))
 
 
 async def start_again(context: StepContext) -> None:

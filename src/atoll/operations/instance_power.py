@@ -4,6 +4,7 @@ from atoll.domain.instances import InstanceState
 from atoll.domain.operations import OperationState
 from atoll.messages import EnsureRunning, EnsureStopped, GuestFacts, InspectGuest, Power
 from atoll.operations.guests import (
+    another_boot,
     goal_after_failure,
     guest_spec,
     host_of,
@@ -47,9 +48,7 @@ async def ensure_stopped(context: StepContext) -> None:
 async def count_boot(context: StepContext) -> None:
     """One more boot is wanted. Its own step, so that a repeated start resets nothing twice."""
     instance = await instance_of(context)
-    context.tx.instances.change(
-        instance, boots=instance.boots + 1, booted_at_ms=None, ready_at_ms=None
-    )
+    context.tx.instances.change(instance, **another_boot(instance))
 
 
 async def see_what_is(context: StepContext) -> None:

@@ -20,6 +20,7 @@ from atoll.messages import (
     RemoveVolume,
 )
 from atoll.operations.guests import (
+    another_boot,
     goal_after_failure,
     guest_spec,
     host_of,
@@ -175,13 +176,7 @@ async def swap_back(context: StepContext) -> None:
 async def swap(context: StepContext, wanted: Body) -> None:
     instance = await instance_of(context)
     if instance.resolved.root_volume_id != wanted.root_volume_id:
-        context.tx.instances.change(
-            instance,
-            **wanted.of(instance),
-            boots=instance.boots + 1,
-            booted_at_ms=None,
-            ready_at_ms=None,
-        )
+        context.tx.instances.change(instance, **wanted.of(instance), **another_boot(instance))
 
 
 async def wait_until_ready(context: StepContext) -> Retry | None:

@@ -15,6 +15,7 @@ from atoll.domain.operations import OperationState
 from atoll.domain.quotas import Amounts
 from atoll.messages import EnsureVolume
 from atoll.operations.guests import (
+    another_boot,
     goal_after_failure,
     host_of,
     instance_of,
@@ -145,8 +146,8 @@ async def write_size(context: StepContext, wanted: Size) -> None:
     if instance.spec != spec:
         held = await context.tx.hosts.reservation(instance.id)
         devices = chosen(held.devices, wanted.accelerators) if held else ()
-        boots = instance.boots + 1 if restarts(context) else instance.boots
-        context.tx.instances.change(instance, spec=spec, devices=devices, boots=boots)
+        boots = another_boot(instance) if restarts(context) else {}
+        context.tx.instances.change(instance, spec=spec, devices=devices, **boots)
 
 
 async def grow_root(context: StepContext) -> None:

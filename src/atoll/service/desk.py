@@ -5,7 +5,7 @@ them together with the audit record and the answer to an Idempotency-Key, then w
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -47,12 +47,14 @@ class Accepted(Generic[T]):
 
 @dataclass(frozen=True)
 class Case:
-    """One mutation: who asks, when, and the transaction that it happens in."""
+    """One mutation: who asks, when, and the transaction that it happens in. What it has accepted so
+    far is not to be read in that before it ends."""
 
     caller: Caller
     tx: Transaction
     now_ms: int
     ids: Ids
+    accepted: list[Operation] = field(default_factory=list)
 
     def require(self, right: str) -> None:
         require(self.caller, right)
@@ -70,6 +72,7 @@ class Case:
             requested_by=self.caller.key_id,
         )
         self.tx.operations.enqueue(operation, self.now_ms)
+        self.accepted.append(operation)
         self.note("operation.accepted", resource_id, operation.id, {"kind": workflow.kind})
         return operation
 

@@ -140,13 +140,14 @@ async def target(case: Case, floating_ip: FloatingIp, reference: str, field: str
     require_alive(instance)
     if instance.spec.region != floating_ip.region:
         raise Invalid(
-            f"{field}: instance {instance.name} is in region {instance.spec.region}, "
+            f"{field}: instance {references.called(instance)} is in region {instance.spec.region}, "
             f"the address in {floating_ip.region}",
             field=field,
         )
     if len(instance.floating_ips) >= ADDRESSES_MAX:
         raise Conflict(
-            f"instance {instance.name} has {ADDRESSES_MAX} floating IPs, which is the most"
+            f"instance {references.called(instance)} has {ADDRESSES_MAX} floating IPs, "
+            "which is the most"
         )
     return instance
 

@@ -18,6 +18,7 @@ from atoll.domain.instances import (
     InstanceSpec,
     InstanceState,
     Resolved,
+    hostname_of,
     require_alive,
     require_labels,
     require_size,
@@ -74,7 +75,7 @@ def create(command: CreateInstance) -> Callable[[Case], Awaitable[Accepted[Insta
             id=instance_id,
             project_id=case.caller.project_id,
             name=command.name,
-            hostname=command.hostname,
+            hostname=hostname_of(command.hostname or command.name),
             labels=command.labels,
             annotations=command.annotations,
             spec=spec,
@@ -356,7 +357,8 @@ def begin(
 async def coming_to(case: Case, instance: Instance, workflow: Workflow) -> list[Operation]:
     """What was accepted of this kind for the instance, and has not ended."""
     live = await case.tx.operations.live_on(instance.id)
-    return [operation for operation in live if operation.kind == workflow.kind]
+    now = [operation for operation in case.accepted if operation.resource_id == instance.id]
+    return [operation for operation in (*live, *now) if operation.kind == workflow.kind]
 
 
 def configure(case: Case, instance: Instance, **changes: Any) -> tuple[Instance, Operation | None]:

@@ -1,6 +1,7 @@
 """Use cases of VPCs and subnets."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import IPv4Network
 
 from atoll.domain import ids
 from atoll.domain.commands import CreateSubnet, CreateVpc
@@ -12,6 +13,7 @@ from atoll.ports import Filter
 from atoll.service import instances, owned, references
 from atoll.service.desk import Accepted, Case
 from atoll.service.instances import coming_to, require_version
+from atoll.service.references import called
 
 VPCS_MAX = 10_000
 SUBNETS_MAX = 200
@@ -92,8 +94,9 @@ def delete_vpc(
     return use_case
 
 
-def attach(instance_reference: str, subnet: str) -> UseCase:
-    """A further network interface, while the guest runs."""
+def attach(instance_reference: str, subnet: str, private_cidr: str) -> UseCase:
+    """A further network interface, while the guest runs. `private_cidr` is where instances are
+    that name no subnet."""
 
     async def use_case(case: Case) -> Accepted[Instance]:
         case.require("write")
@@ -115,6 +118,9 @@ def attach(instance_reference: str, subnet: str) -> UseCase:
                 f"instance {instance.name} has {ATTACHMENTS_MAX} further networks, "
                 "which is the most"
             )
+        there = [a.subnet_id for a in instance.attachments]
+        there += [operation.arguments["subnet_id"] for operation in coming]
+        await require_apart(case, instance, wanted, there, private_cidr)
         operation = case.accept(network_attach.ATTACH, instance.id, {"subnet_id": wanted.id})
         changed = instances.go_on(case, instance, operation)
         after = {"subnet": wanted.id}
@@ -124,14 +130,30 @@ def attach(instance_reference: str, subnet: str) -> UseCase:
     return use_case
 
 
-def attach_vpc(instance_reference: str, vpc: str) -> UseCase:
+async def require_apart(
+    case: Case, instance: Instance, wanted: Subnet, there: Sequence[str], private_cidr: str
+) -> None:
+    """A guest that is in two networks of the same addresses reaches one of them only."""
+    ours = instance.resolved.subnet_id
+    subnets = [await case.tx.subnets.find(one) for one in (*([ours] if ours else ()), *there)]
+    taken = [*([] if ours else [private_cidr]), *(subnet.cidr for subnet in subnets if subnet)]
+    network = IPv4Network(wanted.cidr)
+    for cidr in taken:
+        if network.overlaps(IPv4Network(cidr)):
+            raise Conflict(
+                f"subnet {wanted.name}, {wanted.cidr}, overlaps {cidr}, which instance "
+                f"{called(instance)} is in already: attach a network of another range"
+            )
+
+
+def attach_vpc(instance_reference: str, vpc: str, private_cidr: str) -> UseCase:
     """The same, by a VPC that has one subnet."""
 
     async def use_case(case: Case) -> Accepted[Instance]:
         rows, project_id = case.tx.vpcs, case.caller.project_id
         wanted = await references.meant(rows, project_id, vpc, "vpc", "vpc_id")
         subnet = await instances.only_subnet(case, wanted)
-        return await attach(instance_reference, subnet.id)(case)
+        return await attach(instance_reference, subnet.id, private_cidr)(case)
 
     return use_case
 
@@ -157,12 +179,16 @@ def create_vpc_with_subnet(command: CreateVpc) -> Callable[[Case], Awaitable[Acc
     """For dialects in which a VPC is one network: a subnet of the same range and name."""
 
     async def use_case(case: Case) -> Accepted[Vpc]:
-        vpc = (await create_vpc(command)(case)).thing
-        subnet = CreateSubnet(name=vpc.name, vpc=vpc.id, cidr=vpc.cidr)
-        await create_subnet(subnet)(case)
-        return Accepted(await case.tx.vpcs.get(vpc.id))
+        subnet = await only_subnet_of_new(case, command)
+        return Accepted(await case.tx.vpcs.get(subnet.vpc_id))
 
     return use_case
+
+
+async def only_subnet_of_new(case: Case, command: CreateVpc) -> Subnet:
+    vpc = (await create_vpc(command)(case)).thing
+    subnet = CreateSubnet(name=vpc.name, vpc=vpc.id, cidr=vpc.cidr)
+    return (await create_subnet(subnet)(case)).thing
 
 
 async def free_cidr(case: Case, *taken: str) -> str:
@@ -176,20 +202,37 @@ async def free_cidr(case: Case, *taken: str) -> str:
     return free[ids.bits_of(case.ids.new(ids.VPC)) % len(free)]
 
 
-def ensure_default_vpc(region: str) -> Callable[[Case], Awaitable[Accepted[Vpc]]]:
-    """The one of that name and region, made where there is none."""
+def attach_default_vpc(instance_reference: str, region: str, private_cidr: str) -> UseCase:
+    """The one of that name and region, made where there is none. One that the instance is in
+    already is no change."""
 
-    async def use_case(case: Case) -> Accepted[Vpc]:
-        name = f"{DEFAULT_VPC}-{region}"
-        found = await case.tx.vpcs.named(case.caller.project_id, name)
-        if found:
-            return Accepted(found[0])
-        command = CreateVpc(
-            name=name, description="Default private network", cidr=DEFAULT_CIDR, region=region
-        )
-        return await create_vpc_with_subnet(command)(case)
+    async def use_case(case: Case) -> Accepted[Instance]:
+        case.require("write")
+        subnet = await default_subnet(case, region, private_cidr)
+        instance = await instances.instance_meant(case, instance_reference)
+        if subnet.vpc_id in {place.vpc_id for place in instance.attachments}:
+            return Accepted(instance)
+        return await attach(instance.id, subnet.id, private_cidr)(case)
 
     return use_case
+
+
+async def default_subnet(case: Case, region: str, private_cidr: str) -> Subnet:
+    name = f"{DEFAULT_VPC}-{region}"
+    if found := await case.tx.vpcs.named(case.caller.project_id, name):
+        return await instances.only_subnet(case, found[0])
+    cidr = await default_cidr(case, private_cidr)
+    command = CreateVpc(name=name, description="Default private network", cidr=cidr, region=region)
+    return await only_subnet_of_new(case, command)
+
+
+async def default_cidr(case: Case, private_cidr: str) -> str:
+    """Always the same where nothing has it yet."""
+    wanted = Filter(project_id=case.caller.project_id, limit=VPCS_MAX)
+    there = [private_cidr, *(vpc.cidr for vpc in await case.tx.vpcs.page(wanted))]
+    if any(IPv4Network(DEFAULT_CIDR).overlaps(IPv4Network(cidr)) for cidr in there):
+        return await free_cidr(case, private_cidr)
+    return DEFAULT_CIDR
 
 
 def delete_vpc_with_subnets(reference: str) -> Callable[[Case], Awaitable[Accepted[Vpc]]]:

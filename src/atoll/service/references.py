@@ -89,6 +89,8 @@ async def source(
         named = await image_called(tx, project_id, reference)
     if named is None:
         snapshot = await find(tx.snapshots, project_id, reference, "snapshot")
+    if snapshot is None and reference.startswith(f"{ids.SNAPSHOT}-"):
+        raise Invalid(f"{field}: no snapshot has the id {reference!r}", field=field)
     if snapshot is None:
         found = await behind_aliases(tx, project_id, reference, named, field)
         return require_usable_image(found, field), None

@@ -2,7 +2,7 @@
 
 from tests.api.client import Api, Json, fresh
 from tests.api.vultr.client import Vultr
-from tests.api.vultr.things import instance_of, settled
+from tests.api.vultr.things import instance_of, native, settled
 
 
 def vpc_of(vultr: Vultr) -> str:
@@ -66,3 +66,16 @@ def test_backups_are_in_the_answer_to_who_asks_for_them(vultr: Vultr) -> None:
     assert vultr.patch(path, {"backups": "disabled"}, 202)["instance"]["features"] == []
     changed = vultr.patch(path, {"backups": "enabled"}, 202)["instance"]
     assert changed["features"] == ["auto_backups"]
+
+
+def test_another_label_is_not_another_host_name(vultr: Vultr, api: Api) -> None:
+    for given, named in (({"label": "web 1"}, "web-1"), ({"label": None}, "instance")):
+        made = instance_of(vultr, api, **given)
+        assert made["hostname"] == named
+        path = f"/instances/{made['id']}"
+        changed = vultr.patch(path, {"label": "another"}, 202)["instance"]
+        assert (changed["label"], changed["hostname"]) == ("another", named)
+        vultr.post(f"{path}/reinstall", None, 202)
+        settled(api, "instances", made["id"])
+        assert vultr.get(path)["instance"]["hostname"] == named
+        assert native(api, "instances", made["id"])["status"]["hostname"] == named

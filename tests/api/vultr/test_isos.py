@@ -98,6 +98,19 @@ def test_an_iso_is_attached_and_detached(vultr: Vultr, api: Api) -> None:
     assert state_of(vultr, instance) == {"iso_id": "", "state": "ready"}
 
 
+def test_a_disc_that_is_being_taken_out_is_out(vultr: Vultr, api: Api) -> None:
+    iso = imported(vultr, api)
+    made = instance_of(vultr, api, os_id=None, iso_id=iso["id"])
+    api.fault(verb="ensure_stopped", error="busy", times=1000)
+    answered = vultr.post(f"/instances/{made['id']}/iso/detach", None, 202)["iso_status"]
+    shown = vultr.get(f"/instances/{made['id']}")["instance"]
+    assert shown["server_status"] == "locked"
+    assert state_of(vultr, made) == answered == {"iso_id": "", "state": "ready"}
+    api.delete("/v1/simulator/faults")
+    settled(api, "instances", made["id"])
+    assert state_of(vultr, made) == answered
+
+
 def test_the_same_again_and_nothing_to_detach_are_no_errors(vultr: Vultr, api: Api) -> None:
     iso, instance = imported(vultr, api), instance_of(vultr, api)
     path = f"/instances/{instance['id']}/iso"

@@ -174,7 +174,8 @@ class InstanceActions(Controller):
         data: JSONBody[AttachNetworkBody],
         dry_run: DryRun = False,
     ) -> Response[bytes]:
-        return await begun(request, networks.attach(instance_id, data.subnet_id), dry_run)
+        inside = services_of(request).ranges.private_cidr
+        return await begun(request, networks.attach(instance_id, data.subnet_id, inside), dry_run)
 
     @delete(f"{PATH}/networks/{{subnet_id:str}}", operation_id="detachNetwork", status_code=202,
             summary="Leave a subnet that was attached later", responses=RESPONSES)  # fmt: skip

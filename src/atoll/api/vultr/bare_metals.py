@@ -112,6 +112,11 @@ async def metal_instance(request: Call, baremetal_id: str) -> Instance:
     return instance
 
 
+def require_metal(plan: str) -> None:
+    if not plan.startswith(METAL):
+        raise Invalid("Invalid plan chosen. See /v2/plans-metal", field="plan")
+
+
 async def power(request: Call, verb: str, baremetal_ids: list[str]) -> Response[None]:
     found = [await metal_instance(request, one) for one in dict.fromkeys(baremetal_ids)]
     use_case = instance_actions.power(verb, [instance.id for instance in found])
@@ -137,8 +142,7 @@ class BareMetals(Controller):
           summary="Create Bare Metal Instance",
           responses=wire.ANY_ERROR | wire.shown(BareMetalAnswer, "accepted", 202))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
-        if not data.plan.startswith(METAL):
-            raise Invalid("Invalid plan chosen. See /v2/plans-metal", field="plan")
+        require_metal(data.plan)
         use_case = await instance_creation.use_case_of(request, data)
         return await begun_with(request, use_case, show_metal)
 
@@ -154,6 +158,8 @@ class BareMetals(Controller):
         self, request: Call, baremetal_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[bytes]:
         instance = await metal_instance(request, baremetal_id)
+        if data.plan:
+            require_metal(data.plan)
         use_case, _ = await instance_changes.use_case_of(request, instance, data)
         return await begun_with(request, use_case, show_metal)
 

@@ -196,7 +196,7 @@ class InstanceActions(Controller):
         def answer(accepted: Any) -> RestoreAnswer:
             return RestoreAnswer(status=status)
 
-        use_case = instance_rebuild.restore(reference, snapshot)
+        use_case = wire.about(field, instance_rebuild.restore(reference, snapshot), "snapshot_id")
         return await wire.mutate(request, use_case, answer, 202)
 
     @get("/jobs/{job_id:str}", operation_id="get-instance-job", summary="Get Instance Job",

@@ -148,7 +148,9 @@ async def floating_of(tx: Transaction, instance: Instance, address: str) -> Floa
     wanted = (("address", (address,)), ("instance_id", (instance.id,)))
     found = await tx.floating_ips.page(Filter(project_id=instance.project_id, any_of=(wanted,)))
     if not found:
-        raise NotFound(f"{address} is not a second address of {instance.id}")
+        raise NotFound(
+            f"ipv4: {address} is not a second address of instance {instance.id}", field="ipv4"
+        )
     return found[0]
 
 
@@ -215,7 +217,8 @@ class InstanceAddresses(Controller):
     ) -> Response[None]:
         address = require_own(await instance_of(request, instance_id), data.ip)
         ranges = services_of(request).ranges
-        return await wire.gone(request, reverse_dns.put(address, data.reverse, ranges))
+        use_case = reverse_dns.put(address, data.reverse, ranges)
+        return await wire.gone(request, wire.about("reverse", use_case, "name"))
 
     @post(f"{PATH}/ipv4/reverse/default", status_code=204,
           operation_id="post-instances-instance-id-ipv4-reverse-default",

@@ -2,14 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from atoll.api.http import Call
 from atoll.api.vultr import offers, wire
 from atoll.api.vultr.instance_creation import (
     BACKUPS,
     Wishes,
     backups_wanted,
-    default_vpc,
     group_of,
+    in_group,
     labels_of,
     plain_base64,
     scheme_of,
@@ -21,12 +23,15 @@ from atoll.api.vultr.wire import catalogue_of, services_of
 from atoll.domain.commands import Reinstall, Resize, UpdateInstance
 from atoll.domain.errors import Invalid
 from atoll.domain.instances import Instance
+from atoll.domain.plans import Plan
+from atoll.operations.instance_resize import Size
 from atoll.service import (
     catalogue,
     instance_rebuild,
     instance_resize,
     instances,
     networks,
+    room,
     timers,
 )
 from atoll.service.desk import Accepted, Case
@@ -49,7 +54,7 @@ async def use_case_of(
     # Another size or system is for an instance that nothing goes on about: so it comes first.
     changes = await large_changes(request, instance, body)
     changes += plain_changes(instance, body)
-    changes += await network_changes(request, instance, body)
+    changes += network_changes(instance, body, services_of(request).ranges.private_cidr)
     if body.backups:
         changes.append(backup_change(instance, backups_wanted(body.backups)))
     jobs: list[str] = []
@@ -78,7 +83,9 @@ def plain_changes(instance: Instance, body: UpdateBody) -> list[Change]:
         else (group_of(body.firewall_group_id),),
         user_data=None if body.user_data is None else plain_base64(body.user_data),
     )  # fmt: skip
-    return [] if command == UpdateInstance() else [instances.update(instance.id, command)]
+    if command == UpdateInstance():
+        return []
+    return [in_group(instances.update(instance.id, command))]
 
 
 def annotations_of(instance: Instance, body: UpdateBody) -> dict[str, str] | None:
@@ -93,15 +100,27 @@ def annotations_of(instance: Instance, body: UpdateBody) -> dict[str, str] | Non
     return None if notes == instance.annotations else notes
 
 
-async def network_changes(request: Call, instance: Instance, body: UpdateBody) -> list[Change]:
+def network_changes(instance: Instance, body: UpdateBody, inside: str) -> list[Change]:
     """A VPC that it has already is no change."""
     there = {place.vpc_id for place in instance.attachments}
     wanted = body.vpcs()
-    unwanted = vpcs_of(body.detach_vpc, body.detach_vpc2, body.detach_private_network)
+    unwanted = vpcs_of(
+        detach_vpc=body.detach_vpc, detach_vpc2=body.detach_vpc2,
+        detach_private_network=body.detach_private_network,
+    )  # fmt: skip
+    changes = [
+        wire.about(field, networks.attach_vpc(instance.id, vpc, inside), "vpc_id")
+        for vpc, field in wanted.items()
+        if vpc not in there
+    ]
     if body.wants_default_vpc():
-        wanted = [await default_vpc(request, instance.spec.region)]
-    changes = [networks.attach_vpc(instance.id, vpc) for vpc in wanted if vpc not in there]
-    return [*changes, *(networks.detach_vpc(instance.id, vpc) for vpc in unwanted)]
+        region = instance.spec.region
+        changes.append(networks.attach_default_vpc(instance.id, region, inside))
+    changes += [
+        wire.about(field, networks.detach_vpc(instance.id, vpc), "vpc_id")
+        for vpc, field in unwanted.items()
+    ]
+    return changes
 
 
 def backup_change(instance: Instance, wanted: bool) -> Change:
@@ -115,6 +134,26 @@ def backup_change(instance: Instance, wanted: bool) -> Change:
     return change
 
 
+def plan_change(instance: Instance, plan: str) -> Change:
+    async def change(case: Case) -> Accepted[Instance]:
+        accepted = await instance_resize.resize(instance.id, Resize(plan=plan))(case)
+        assert accepted.operation is not None, "another size is an operation"
+        size = msgspec.convert(accepted.operation.arguments["new"], Size)
+        await room.require_for_resize(case, accepted.thing, size)
+        return accepted
+
+    return change
+
+
+def require_no_smaller_disk(instance: Instance, plan: Plan) -> None:
+    if plan.disk_gib < instance.spec.disk_gib:
+        raise Invalid(
+            f"plan: {plan.id} has a disk of {plan.disk_gib} GB, the instance's has "
+            f"{instance.spec.disk_gib} GB and never shrinks: see its /upgrades",
+            field="plan",
+        )
+
+
 async def large_changes(request: Call, instance: Instance, body: UpdateBody) -> list[Change]:
     """Another size or another system. The plan that it has already is no change."""
     changes: list[Change] = []
@@ -124,9 +163,11 @@ async def large_changes(request: Call, instance: Instance, body: UpdateBody) -> 
             raise Invalid(
                 "os_id: change the plan and the system one after the other", field="os_id"
             )
-        plan = await offers.plan_meant(services.store.read(), names, body.plan)
-        await catalogue.adopt(services.store, plan)
-        changes.append(instance_resize.resize(instance.id, Resize(plan=body.plan)))
+        read = services.store.read()
+        new = await offers.plan_meant(read, names, body.plan)
+        require_no_smaller_disk(instance, new or await read.plans.get(body.plan))
+        await catalogue.adopt(services.store, new)
+        changes.append(plan_change(instance, body.plan))
     if body.os_id not in {None, "", 0}:
         image, notes = await source_of(services.store.read(), names, body.os_id, None)
         given = annotations_of(instance, body)

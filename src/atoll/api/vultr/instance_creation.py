@@ -10,7 +10,6 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta as Bounds
 
-from atoll.api import serving
 from atoll.api.http import Call, caller_of
 from atoll.api.vultr import blocks, offers, reserved_ips, wire
 from atoll.api.vultr.catalogue import Catalogue
@@ -24,7 +23,7 @@ from atoll.domain.instances import Instance
 from atoll.domain.security_groups import STANDARD_GROUP
 from atoll.domain.timers import Backups
 from atoll.ports import Transaction
-from atoll.service import catalogue, instances, networks, references, timers
+from atoll.service import catalogue, instances, networks, references, room, timers
 from atoll.service.desk import Accepted, Case, require
 
 UseCase = Callable[[Case], Awaitable[Accepted[Instance]]]
@@ -78,8 +77,11 @@ class Wishes(Wire, kw_only=True):
             return self.tags
         return None if self.tag is None else [self.tag]
 
-    def vpcs(self) -> list[str]:
-        return vpcs_of(self.attach_vpc, self.attach_vpc2, self.attach_private_network)
+    def vpcs(self) -> dict[str, str]:
+        return vpcs_of(
+            attach_vpc=self.attach_vpc, attach_vpc2=self.attach_vpc2,
+            attach_private_network=self.attach_private_network,
+        )  # fmt: skip
 
     def wants_default_vpc(self) -> bool:
         """One that the request names goes before it."""
@@ -104,6 +106,11 @@ class CreateBody(Wishes, kw_only=True):
     activation_email: bool | None = None
     block_devices: list[BlockDevice] | None = None
 
+    def source(self) -> str:
+        """The field that says what its disk is made of."""
+        given = {"iso_id": self.iso_id, "snapshot_id": self.snapshot_id}
+        return next((field for field, value in given.items() if value), "os_id")
+
 
 async def use_case_of(request: Call, body: CreateBody) -> UseCase:
     """Raises Invalid in this dialect's own words. Plans and regions that are used for the first
@@ -127,28 +134,28 @@ async def use_case_of(request: Call, body: CreateBody) -> UseCase:
     )
     with_backups = backups_wanted(body.backups)
     await catalogue.adopt(services.store, plan, region)
-    if body.wants_default_vpc():
-        vpcs.append(await default_vpc(request, body.region))
+    inside = services.ranges.private_cidr
 
     async def use_case(case: Case) -> Accepted[Instance]:
-        accepted = await instances.create(command)(case)
+        create = wire.about(body.source(), instances.create(command), "spec.image")
+        accepted = await in_group(create)(case)
         instance_id = accepted.thing.id
-        for vpc in vpcs:
-            await networks.attach_vpc(instance_id, vpc)(case)
+        await room.require_for_new(case, accepted.thing)
+        for vpc, field in vpcs.items():
+            join = networks.attach_vpc(instance_id, vpc, inside)
+            await wire.about(field, join, "vpc_id")(case)
+        if body.wants_default_vpc():
+            await networks.attach_default_vpc(instance_id, body.region, inside)(case)
         for block in block_ids:
-            await blocks.attach(block, instance_id)(case)
+            await wire.about("block_devices", blocks.attach(block, instance_id))(case)
         if address:
-            await reserved_ips.attach(address, instance_id)(case)
+            lead = reserved_ips.attach(address, instance_id)
+            await wire.about("reserved_ipv4", lead)(case)
         if with_backups:
             await timers.back_up(instance_id, BACKUPS)(case)
         return Accepted(await case.tx.instances.get(instance_id), accepted.operation)
 
     return use_case
-
-
-async def default_vpc(request: Call, region: str) -> str:
-    """Made by itself where there is none yet, and kept whatever becomes of the request."""
-    return (await serving.done(request, networks.ensure_default_vpc(region))).thing.id
 
 
 def refuse_not_served(body: msgspec.Struct) -> None:
@@ -178,6 +185,11 @@ async def parse_create(
         security_groups=(group_of(body.firewall_group_id),), ssh_keys=keys_of(body.sshkey_id),
         startup_script=script or None, user_data=plain_base64(body.user_data),
     )  # fmt: skip
+
+
+def in_group(use_case: UseCase) -> UseCase:
+    """Vultr's instances have one firewall group, and not a list of them."""
+    return wire.about("firewall_group_id", use_case, "spec.security_groups")
 
 
 def group_of(firewall_group_id: str | None) -> str:
@@ -229,10 +241,14 @@ def plain_base64(text: str | None) -> str:
     return re.sub(r"\s", "", text or "")
 
 
-def vpcs_of(*lists: Sequence[str] | None) -> list[str]:
-    given = [vpc for one in lists for vpc in one or () if vpc]
-    named = [wire.native_id_in(ids.VPC, vpc, "attach_vpc") for vpc in given]
-    return list(dict.fromkeys(named))
+def vpcs_of(**lists: Sequence[str] | None) -> dict[str, str]:
+    """Each once, with the field that named it."""
+    return {
+        wire.native_id_in(ids.VPC, vpc, field): field
+        for field, given in lists.items()
+        for vpc in given or ()
+        if vpc
+    }
 
 
 def backups_wanted(word: str | None) -> bool:

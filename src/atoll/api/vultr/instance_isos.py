@@ -10,7 +10,7 @@ from atoll.api.vultr.instances import instance_of
 from atoll.api.vultr.wire import Wire, services_of
 from atoll.domain import ids
 from atoll.domain.instances import Instance
-from atoll.operations.instance_iso import ATTACH
+from atoll.operations.instance_iso import ATTACH, DETACH
 from atoll.ports import Transaction
 from atoll.service import instance_iso
 from atoll.service.desk import Accepted, Case
@@ -40,6 +40,9 @@ def status_of(iso_id: str | None, state: str = MOUNTED) -> IsoAnswer:
 
 
 async def status_now(tx: Transaction, instance: Instance) -> IsoAnswer:
+    """While its guest still starts without a disc, that is said to be out already."""
+    if instance.doing == DETACH.kind:
+        return status_of(None)
     if instance.doing == ATTACH.kind and instance.operation_id is not None:
         operation = await tx.operations.get(instance.operation_id)
         return status_of(operation.arguments.get("new"), MOUNTING)

@@ -10,7 +10,7 @@ from litestar.params import FromPath, JSONBody
 from atoll.api.http import Call
 from atoll.api.vultr import wire
 from atoll.api.vultr.instances import instance_of
-from atoll.api.vultr.wire import Meta, Paging, Wire
+from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
 from atoll.domain import ids
 from atoll.domain.errors import Invalid
 from atoll.domain.instances import Attachment
@@ -72,7 +72,9 @@ async def attach(
     vpc = wire.native_id_in(ids.VPC, network, field)
     if vpc in {place.vpc_id for place in instance.attachments}:
         return Response(None, status_code=status)
-    response = await wire.gone(request, networks.attach_vpc(instance.id, vpc))
+    inside = services_of(request).ranges.private_cidr
+    join = networks.attach_vpc(instance.id, vpc, inside)
+    response = await wire.gone(request, wire.about(field, join, "vpc_id"))
     response.status_code = status
     return response
 
@@ -82,7 +84,8 @@ async def detach(
 ) -> Response[None]:
     instance = await instance_of(request, instance_id)
     vpc = wire.native_id_in(ids.VPC, network, field)
-    response = await wire.gone(request, networks.detach_vpc(instance.id, vpc))
+    leave = networks.detach_vpc(instance.id, vpc)
+    response = await wire.gone(request, wire.about(field, leave, "vpc_id"))
     response.status_code = status
     return response
 

@@ -22,7 +22,7 @@ from atoll.api.vultr.instance_views import (
 )
 from atoll.api.vultr.wire import Meta, Paging, services_of
 from atoll.domain import ids
-from atoll.domain.errors import NotFound
+from atoll.domain.errors import Invalid, NotFound
 from atoll.domain.instances import Instance, InstanceState
 from atoll.ports import Filter
 from atoll.service import instance_delete, instances
@@ -84,6 +84,7 @@ class Instances(Controller):
     @post("/", operation_id="create-instance", status_code=202, summary="Create Instance",
           responses=wire.ANY_ERROR | wire.shown(InstanceAnswer, "accepted", 202))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
+        require_no_metal(data.plan)
         use_case = await instance_creation.use_case_of(request, data)
         return await begun(request, use_case)
 
@@ -101,6 +102,8 @@ class Instances(Controller):
         self, request: Call, instance_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[bytes]:
         instance = await instance_of(request, instance_id)
+        if data.plan != instance.spec.plan:
+            require_no_metal(data.plan)
         use_case, jobs = await instance_changes.use_case_of(request, instance, data)
 
         def answer(changed: Instance, near: Surroundings, kept: Kept) -> UpdateAnswer:
@@ -116,6 +119,11 @@ class Instances(Controller):
             wire.native_id(ids.INSTANCE, instance_id), recoverable_s=recoverable_s
         )
         return await wire.gone(request, use_case)
+
+
+def require_no_metal(plan: str | None) -> None:
+    if plan and plan.startswith(METAL):
+        raise Invalid("Invalid plan chosen. See /v2/plans", field="plan")
 
 
 def used(firewall_group_id: str | None) -> str | None:

@@ -23,7 +23,8 @@ from atoll.domain.images import CATALOGUE, ImageKind, ImageState
 from atoll.domain.plans import Plan
 from atoll.domain.regions import Region
 from atoll.ports import Filter, Transaction
-from atoll.service import accelerators
+from atoll.service import accelerators, room
+from atoll.service.room import Shape
 
 ROWS_MAX = 1000
 ALL, METAL_TYPE, WINDOWS = "all", "vbm", "windows"
@@ -54,20 +55,23 @@ def of_type(plans: Sequence[VultrPlan], wanted: str | None) -> list[VultrPlan]:
     return [p for p in plans if p.type == wanted or p.id.startswith(f"{wanted}-")]
 
 
-Kinds = Mapping[str, frozenset[str]]
+Shapes = Mapping[str, frozenset[Shape]]
 
 
-def locations(plan: VultrPlan, regions: Sequence[VultrRegion], kinds: Kinds) -> list[str]:
-    """A plan with a GPU is where a host has such devices."""
-    if not plan.gpu_type:
-        return [region.id for region in regions]
-    kind = kind_of(plan.gpu_type)
-    return [region.id for region in regions if kind in kinds[region.id]]
+def locations(plan: VultrPlan, regions: Sequence[VultrRegion], shapes: Shapes) -> list[str]:
+    """Where a host would hold it if it were empty; with a GPU, one that has such devices. Most
+    regions have the same hosts: each set of them is looked at once."""
+    kind = kind_of(plan.gpu_type) if plan.gpu_type else None
+    fits = {
+        hosts: any(room.holds(host, plan.vcpus, plan.ram, plan.disk, kind) for host in hosts)
+        for hosts in set(shapes.values())
+    }
+    return [region.id for region in regions if fits[shapes[region.id]]]
 
 
-async def kinds(tx: Transaction, regions: Sequence[VultrRegion]) -> Kinds:
-    """Which accelerators there are in each of these regions."""
-    there = await accelerators.kinds_by_region(tx)
+async def shapes(tx: Transaction, regions: Sequence[VultrRegion]) -> Shapes:
+    """What hosts there are in each of these regions."""
+    there = await room.shapes_by_region(tx)
     own, known = await foreign.own_region(tx), await tx.regions.page(Filter(limit=ROWS_MAX))
     served = {region.id: region.served_by or region.id for region in known}
     places = {one.id: served.get(one.id) or one.served_by or own for one in regions}

@@ -82,8 +82,8 @@ class Plans(Controller):
         regions = await offers.regions(tx, names)
         every = offers.of_type(await offers.plans(tx, names), type)
         page, meta = wire.part_of([] if os == offers.WINDOWS else every, paging)
-        kinds = await offers.kinds(tx, regions)
-        out = [show(plan, offers.locations(plan, regions, kinds)) for plan in page]
+        shapes = await offers.shapes(tx, regions)
+        out = [show(plan, offers.locations(plan, regions, shapes)) for plan in page]
         return wire.answer(PlanList(plans=out, meta=meta))
 
 
@@ -97,6 +97,6 @@ class MetalPlans(Controller):
         tx, names = services_of(request).store.read(), catalogue_of(request)
         regions = await offers.regions(tx, names)
         page, meta = wire.part_of(await offers.metal_plans(tx, names), paging)
-        kinds = await offers.kinds(tx, regions)
-        out = [show_metal(plan, offers.locations(plan, regions, kinds)) for plan in page]
+        shapes = await offers.shapes(tx, regions)
+        out = [show_metal(plan, offers.locations(plan, regions, shapes)) for plan in page]
         return wire.answer(MetalPlanList(plans_metal=out, meta=meta))

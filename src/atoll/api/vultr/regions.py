@@ -66,6 +66,6 @@ class Regions(Controller):
         every = await offers.plans(tx, names)
         if type in {offers.ALL, offers.METAL_TYPE}:
             every += await offers.metal_plans(tx, names)
-        kinds = await offers.kinds(tx, here)
-        found = [p.id for p in offers.of_type(every, type) if offers.locations(p, here, kinds)]
+        shapes = await offers.shapes(tx, here)
+        found = [p.id for p in offers.of_type(every, type) if offers.locations(p, here, shapes)]
         return wire.answer(AvailabilityAnswer(available_plans=found))

@@ -1,5 +1,6 @@
 """`/v2/vpc2`: the same VPCs in other words, and the instances in them."""
 
+import functools
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -187,7 +188,9 @@ class Vpc2s(Controller):
     async def attach(
         self, request: Call, vpc_id: FromPath[str], data: JSONBody[NodesBody]
     ) -> Response[None]:
-        return await changed_nodes(request, vpc_id, data, networks.attach_vpc, there=True)
+        inside = services_of(request).ranges.private_cidr
+        attach = functools.partial(networks.attach_vpc, private_cidr=inside)
+        return await changed_nodes(request, vpc_id, data, attach, there=True)
 
     @post("/{vpc_id:str}/nodes/detach", operation_id="detach-vpc2-nodes", status_code=202,
           summary="Remove nodes from a VPC 2.0 network", responses=wire.ANY_ERROR)  # fmt: skip

@@ -1,6 +1,7 @@
 """`/v2/vpcs`, and what its other names `/v2/vpc2` and `/v2/private-networks` share with it: a VPC
 of one subnet, of the same range."""
 
+import ipaddress
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
@@ -22,6 +23,7 @@ from atoll.service import catalogue, instances, networks, owned, references
 from atoll.service.desk import Accepted, Case, require
 
 NOUN = "vpc"
+BITS_MAX = 32
 UseCase = Callable[[Case], Awaitable[Accepted[Vpc]]]
 Show = Callable[[Vpc], msgspec.Struct]
 
@@ -105,6 +107,20 @@ def range_of(block: str | None, bits: int | None, fields: tuple[str, str]) -> st
     if not block or not bits:
         missing = fields[1] if block else fields[0]
         raise Invalid(f"{missing}: it is needed beside the other half of the range", field=missing)
+    try:
+        ipaddress.IPv4Address(block)
+    except ValueError as error:
+        raise Invalid(
+            f"{fields[0]}: {block!r} is not an address such as 10.0.0.0", field=fields[0]
+        ) from error
+    if not 1 <= bits <= BITS_MAX:
+        raise Invalid(f"{fields[1]}: 1 to {BITS_MAX} are allowed", field=fields[1])
+    network = ipaddress.IPv4Interface(f"{block}/{bits}").network
+    if str(network.network_address) != block:
+        raise Invalid(
+            f"{fields[0]}: {block} is inside {network}: write {network.network_address}",
+            field=fields[0],
+        )
     return f"{block}/{bits}"
 
 

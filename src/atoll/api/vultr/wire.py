@@ -36,7 +36,7 @@ DIGITS_MAX = 18
 encode, gone, mutate = serving.encode, serving.gone, serving.mutate
 services_of, shown = serving.services_of, serving.shown
 uuid_of, native_id, native_id_in = foreign.uuid_of, foreign.native_id, foreign.native_id_in
-every = foreign.every
+every, about = foreign.every, foreign.about
 T = TypeVar("T")
 
 # What is not here is a 400. A thing that something goes on about is to be asked for again soon:
@@ -73,15 +73,16 @@ MISSING = {
 # What follows a family's name in paths beside ids.
 VERBS = frozenset({"", "attach", "detach", "convert", "create-from-url", "start", "halt", "reboot"})
 # Fields by the family whose requests have them, from the names that the services speak of.
+INSTANCE_FIELDS = {
+    "metadata.name": "label", "metadata.labels": "tags", "spec.type": "plan",
+    "spec.image": "os_id", "spec.region": "region", "spec.ssh_key_ids": "sshkey_id",
+    "spec.security_groups": "firewall_group_id", "spec.startup_script_id": "script_id",
+    "spec.user_data": "user_data", "spec.disk_gb": "plan", "spec.memory_mb": "plan",
+    "spec.vcpus": "plan", "subnet_id": "vpc_id", "snapshot_id": "snapshot_id",
+}  # fmt: skip
 FIELDS: Mapping[str, Mapping[str, str]] = {
-    "instances": {
-        "metadata.name": "label", "metadata.labels": "tags", "spec.type": "plan",
-        "spec.image": "os_id", "spec.region": "region", "spec.ssh_key_ids": "sshkey_id",
-        "spec.security_groups": "firewall_group_id", "spec.startup_script_id": "script_id",
-        "spec.user_data": "user_data", "spec.disk_gb": "plan", "spec.memory_mb": "plan",
-        "spec.vcpus": "plan", "subnet_id": "vpc_id", "snapshot_id": "snapshot_id",
-    },
-    "bare-metals": {"metadata.name": "label", "spec.ssh_key_ids": "sshkey_id"},
+    "instances": INSTANCE_FIELDS,
+    "bare-metals": INSTANCE_FIELDS,
     "ssh-keys": {"metadata.name": "name", "spec.public_key": "ssh_key"},
     "startup-scripts": {"metadata.name": "name", "spec.script": "script"},
     "firewalls": {
@@ -146,7 +147,7 @@ def missing_family(path: str) -> str:
 def text_of(error: AtollError, path: str) -> str:
     """In the words, and with the ids, of this dialect."""
     family = family_of(path)
-    if isinstance(error, NotFound):
+    if isinstance(error, NotFound) and error.field is None:
         return MISSING.get(missing_family(path), error.message)
     return foreign.text_of(error, FIELDS.get(family, {}))
 

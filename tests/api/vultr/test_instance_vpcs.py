@@ -1,0 +1,91 @@
+"""Which networks an instance is given: none that overlaps another, and none for a refused one."""
+
+import ipaddress
+
+import pytest
+
+from tests.api.client import Api, Json, fresh
+from tests.api.vultr.client import Vultr
+from tests.api.vultr.things import instance_of
+
+NEW: Json = {"region": "ewr", "plan": "vc2-1c-1gb", "os_id": 2284, "label": "web"}
+NOBODY = "0b0c7a52-64a2-4f63-9c0c-1b1f9b2d5a11"
+
+
+def vpc_of(vultr: Vultr, block: str, bits: int, region: str = "ewr") -> str:
+    body = {"region": region, "v4_subnet": block, "v4_subnet_mask": bits}
+    return str(vultr.post("/vpcs", body)["vpc"]["id"])
+
+
+def ranges_of(vultr: Vultr) -> list[ipaddress.IPv4Network]:
+    return [
+        ipaddress.IPv4Network(f"{vpc['v4_subnet']}/{vpc['v4_subnet_mask']}")
+        for vpc in vultr.get("/vpcs")["vpcs"]
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"label": "x" * 300}, {"reserved_ipv4": NOBODY}, {"sshkey_id": [NOBODY]}]
+)
+def test_a_refused_instance_leaves_no_default_vpc(vultr: Vultr, wrong: Json) -> None:
+    vultr.call("POST", "/instances", NEW | {"enable_vpc": True} | wrong)
+    assert vultr.get("/vpcs")["vpcs"] == []
+    assert vultr.get("/instances")["instances"] == []
+
+
+def test_a_refused_change_leaves_no_default_vpc(vultr: Vultr, api: Api) -> None:
+    made = instance_of(vultr, api)
+    vultr.refused("PATCH", f"/instances/{made['id']}", {"enable_vpc": True, "label": "x" * 300})
+    vultr.refused("PATCH", f"/instances/{made['id']}", {"enable_vpc": True, "backups": "often"})
+    assert vultr.get("/vpcs")["vpcs"] == []
+
+
+def test_default_vpcs_overlap_no_other(vultr: Vultr, api: Api) -> None:
+    vpc_of(vultr, "10.99.0.0", 16)
+    for region in ("ewr", "syd", "ewr"):
+        made = instance_of(vultr, api, region=region, enable_vpc=True)
+        assert made["internal_ip"]
+    ranges = ranges_of(vultr)
+    assert len(ranges) == 3
+    assert not any(a.overlaps(b) for at, a in enumerate(ranges) for b in ranges[:at])
+
+
+def test_a_network_that_overlaps_one_of_the_instance_is_refused(vultr: Vultr, api: Api) -> None:
+    wide, narrow = vpc_of(vultr, "10.77.0.0", 16), vpc_of(vultr, "10.77.3.0", 24, "syd")
+    made = instance_of(vultr, api, attach_vpc=[wide])
+    path = f"/instances/{made['id']}"
+    for method, at, body in (
+        ("POST", f"{path}/vpcs/attach", {"vpc_id": narrow}),
+        ("PATCH", path, {"attach_vpc": [narrow]}),
+        ("POST", f"/vpc2/{narrow}/nodes/attach", {"nodes": [made["id"]]}),
+        ("POST", "/instances", NEW | {"attach_vpc": [wide, narrow]}),
+    ):
+        text = vultr.refused(method, at, body)
+        assert "10.77.3.0/24, overlaps 10.77.0.0/16" in text
+    assert len(vultr.get(f"{path}/vpcs")["vpcs"]) == 1
+    assert len(vultr.get("/instances")["instances"]) == 1
+
+
+def test_a_network_that_overlaps_where_instances_live_is_refused(vultr: Vultr, api: Api) -> None:
+    made = instance_of(vultr, api)
+    vpc = vpc_of(vultr, "10.200.0.0", 24)
+    body = {"vpc_id": vpc}
+    text = vultr.refused("POST", f"/instances/{made['id']}/vpcs/attach", body)
+    assert "10.200.0.0/24, overlaps 10.128.0.0/9" in text
+
+
+def test_no_more_networks_than_an_instance_may_have_at_once(vultr: Vultr) -> None:
+    several = [vpc_of(vultr, f"10.{n}.0.0", 24) for n in range(60, 65)]
+    text = vultr.refused("POST", "/instances", NEW | {"attach_vpc": several})
+    assert "4 further networks" in text
+
+
+def test_a_native_instance_is_in_no_two_networks_of_the_same_range(api: Api) -> None:
+    vpc = api.named("vpcs", fresh("net"), cidr="10.66.0.0/16")
+    other = api.named("vpcs", fresh("net"), cidr="10.66.0.0/16")
+    first = api.named("subnets", fresh("sub"), vpc_id=vpc["id"], cidr="10.66.1.0/24")
+    second = api.named("subnets", fresh("sub"), vpc_id=other["id"], cidr="10.66.1.128/25")
+    made = api.running(fresh("web"), subnet_id=first["id"])
+    answer = api.http.post(f"/v1/instances/{made['id']}/networks", json={"subnet_id": second["id"]})
+    assert answer.status_code == 409
+    assert "10.66.1.128/25, overlaps 10.66.1.0/24" in answer.text

@@ -1,0 +1,66 @@
+"""Who gets to see the admin key of a new cloud: whoever sits at the terminal, and no log."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from atoll.app import Cloud, announce
+from atoll.settings import Settings
+from atoll.state_dir import StateDir
+
+KEY = "ak_of_the_first_start"
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Cloud:
+    settings = Settings(
+        state=tmp_path / "state", cli_config=tmp_path / "cli.json", driver="simulator",
+        recipes=tmp_path / "recipes", image_cache=tmp_path / "cache",
+    )  # fmt: skip
+    state = StateDir(settings.state)
+    state.open()
+    state.keep_admin_key(KEY)
+    cloud = Cloud(settings, state)
+    cloud.first_key = KEY
+    return cloud
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    path = Path(__file__).parent.parent / "scripts/demo.py"
+    spec = importlib.util.spec_from_file_location("demo", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "LOG_FILE", tmp_path / "server.log")
+    return module
+
+
+def test_a_log_names_the_file_of_the_key_and_not_the_key(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    announce(cloud)
+    said = capsys.readouterr().out
+    assert KEY not in said
+    assert f"admin key: in {cloud.settings.state / 'admin.key'}" in said
+
+
+def test_a_terminal_shows_the_key_once(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    announce(cloud)
+    assert f"admin key: {KEY} (kept in" in capsys.readouterr().out
+
+
+def test_the_log_of_the_demo_is_its_owners_alone(demo: ModuleType) -> None:
+    demo.LOG_FILE.write_text("of an earlier demo\n")
+    demo.LOG_FILE.chmod(0o644)
+    with demo.open_log() as log:
+        log.write(b"and more\n")
+    assert demo.LOG_FILE.stat().st_mode & 0o777 == 0o600
+    assert demo.LOG_FILE.read_text() == "of an earlier demo\nand more\n"
