@@ -49,7 +49,8 @@ def test_a_standard_key_has_twenty_requests_a_second(
     charge: Callable[..., Standing], clock: Clock
 ) -> None:
     assert [charge().retry_after_s for _ in range(20)] == [0] * 20
-    assert charge().retry_after_s == 1
+    refused = charge()
+    assert (refused.retry_after_s, refused.exceeded) == (1, "20 requests a second")
     clock.now_s += 1
     assert charge().retry_after_s == 0
 
@@ -136,3 +137,9 @@ def test_the_list_of_operations_is_charged(key_for: KeyFor) -> None:
     left = [headers_of(api.call("GET", path))["remaining"]
             for path in ("/v1/operations", "/v1/operations/")]  # fmt: skip
     assert left == [99, 98]
+
+
+def test_a_dialects_own_limit_is_told_in_its_own_unit(clock: Clock) -> None:
+    limiter, now_ms = Limiter(), int(clock.now_s * 1000)
+    told = [limiter.charge(key(), now_ms, per_second=3).exceeded for _ in range(4)]
+    assert told == ["", "", "", "3 requests a second"]

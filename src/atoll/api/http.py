@@ -89,7 +89,7 @@ class Guard:
         if standing is not None and standing.retry_after_s:
             added += [(b"retry-after", str(standing.retry_after_s).encode())]
             limited = RateLimited(
-                f"rate limit of {standing.limit} requests a minute exceeded: "
+                f"rate limit of {standing.exceeded} exceeded: "
                 f"try again in {standing.retry_after_s} s",
                 retry_after_s=standing.retry_after_s,
             )

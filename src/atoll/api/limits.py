@@ -26,12 +26,14 @@ OWN = "of the dialect"
 
 @dataclass(frozen=True)
 class Standing:
-    """What a caller is told: `reset_s` is the time, in epoch seconds, of a full allowance."""
+    """What a caller is told: `reset_s` is the time, in epoch seconds, of a full allowance, and
+    `exceeded` the limit that is in the way, where one is."""
 
     limit: int
     remaining: int
     reset_s: int
     retry_after_s: int = 0
+    exceeded: str = ""
 
 
 class Limiter:
@@ -49,7 +51,10 @@ class Limiter:
         is a limit besides those of the key's class, 0 for none."""
         now_s = now_ms // 1000
         if per_second and not self._windows.hit(RateLimitItemPerSecond(per_second), OWN, key.id):
-            return Standing(limit=per_second * 60, remaining=0, reset_s=now_s + 1, retry_after_s=1)
+            return Standing(
+                limit=per_second * 60, remaining=0, reset_s=now_s + 1, retry_after_s=1,
+                exceeded=f"{per_second} requests a second",
+            )  # fmt: skip
         name = class_of(key)
         if CLASSES[name] is UNLIMITED:
             most = UNLIMITED.per_minute
@@ -66,8 +71,11 @@ class Limiter:
         )
         if passed:
             return standing
-        wait_s = max(1, standing.reset_s - now_s) if stats.remaining <= 0 else 1
-        return Standing(standing.limit, standing.remaining, standing.reset_s, wait_s)
+        spent = stats.remaining <= 0
+        wait_s = max(1, standing.reset_s - now_s) if spent else 1
+        amount, unit = (minute.amount, "minute") if spent else (second.amount, "second")
+        exceeded = f"{amount} requests a {unit}"
+        return Standing(standing.limit, standing.remaining, standing.reset_s, wait_s, exceeded)
 
 
 def class_of(key: ApiKey) -> str:

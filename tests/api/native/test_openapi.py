@@ -152,3 +152,13 @@ def test_every_example_is_a_body_that_its_schema_allows(document: dict[str, Any]
                 jsonschema_rs.validate(schema, example["value"])
                 shown += 1
     assert shown >= 15
+
+
+def test_only_what_is_in_paths_is_described_as_an_id(document: dict[str, Any]) -> None:
+    wrong = [
+        (name, parameter["name"])
+        for name, operation in operations(document).items()
+        for parameter in operation["parameters"]
+        if parameter["in"] == "query" and parameter["description"].startswith("Its id")
+    ]
+    assert wrong == []

@@ -16,9 +16,10 @@ ORDER: Json = {"region": "ewr", "plan": "vc2-1c-1gb", "os_id": 2284}
 @pytest.mark.parametrize("at", [LONG_NUMBER, "-1", "", "'", "z" * 2000])
 @pytest.mark.parametrize("way", ["next", "prev"])
 @pytest.mark.parametrize("path", ["/instances?", "/instances?region=ewr&"])
-def test_a_cursor_that_no_list_gave_is_a_page(vultr: Vultr, at: str, way: str, path: str) -> None:
+def test_a_cursor_that_no_list_gave_is_refused(vultr: Vultr, at: str, way: str, path: str) -> None:
     cursor = base64.urlsafe_b64encode(f"{way}:{at}".encode()).decode().rstrip("=")
-    assert vultr.get(f"{path}cursor={cursor}")["instances"] == []
+    told = vultr.refused("GET", f"{path}cursor={cursor}")
+    assert told == "cursor: it is not one that a list answered"
 
 
 @pytest.mark.parametrize("number", [LONG_NUMBER, "²", "1.0", " ", 10**30, -1])

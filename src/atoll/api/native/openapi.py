@@ -58,6 +58,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     },
     "until": {"description": "What `wait` waits for."},
     "dry_run": {"description": "Answers with the plan, and does nothing."},
+    "purge": {"description": "At once and for good, also where it could be recovered."},
+    "instance_id": {"description": "Only what this instance has, or was made of it."},
+    "kind": {"description": "Only operations of this kind.", "schema": NO_NUL},
     "bytes": {"description": "How much of the end."},
     "after": {
         "description": "The id of the last event that is known already, or `now`.",
@@ -103,12 +106,14 @@ def complete(path: str, method: str, operation: dict[str, Any]) -> None:
 def describe(parameter: dict[str, Any]) -> dict[str, Any]:
     """With what is known of its name."""
     schema = not_null(parameter["schema"])
-    known = PARAMETERS.get(parameter["name"], {}) if parameter["in"] == "query" else {}
+    known: dict[str, Any] = {"description": IN_PATH}
+    if parameter["in"] == "query":
+        known = PARAMETERS[parameter["name"]]
     described = {
         "name": parameter["name"],
         "in": parameter["in"],
         "required": parameter["required"],
-        "description": known.get("description", IN_PATH),
+        "description": known["description"],
         "schema": schema | known.get("schema", {}),
     }
     if schema.get("type") == "array":

@@ -29,6 +29,7 @@ from atoll.domain.errors import (
 )
 from atoll.ports import Filter, Rows
 from atoll.service.desk import require
+from atoll.service.references import is_id
 
 PREFIX = "/v2"
 PER_PAGE, PER_PAGE_MAX = 100, 500
@@ -225,9 +226,13 @@ async def paging(
         )
     except (binascii.Error, ValueError):
         way = at = ""
-    if way not in {"next", "prev"} or not at.isascii() or not at.isprintable():
-        raise Invalid("cursor: it is not one that a list answered", field="cursor")
+    if way not in {"next", "prev"} or not at or not at.isascii() or not at.isprintable():
+        raise foreign_cursor()
     return Paging(per_page=per_page, at=at, back=way == "prev")
+
+
+def foreign_cursor() -> Invalid:
+    return Invalid("cursor: it is not one that a list answered", field="cursor")
 
 
 def cursor_of(way: str, at: str) -> str:
@@ -240,6 +245,8 @@ async def page_of(
     """One page of the caller's project, in the order in which things were made."""
     caller = caller_of(request)
     require(caller, "read")
+    if asked.at is not None and not is_id(asked.at):
+        raise foreign_cursor()
     whole = msgspec.structs.replace(wanted, project_id=caller.project_id)
     found = await rows.page(
         msgspec.structs.replace(
@@ -261,7 +268,9 @@ async def page_of(
 
 def part_of(things: Sequence[T], asked: Paging) -> tuple[Sequence[T], Meta]:
     """One page of what is no table's: the cursor is a place in the list."""
-    at = number_in(asked.at or "") or 0
+    at = number_in(asked.at or "0")
+    if at is None:
+        raise foreign_cursor()
     first = max(0, at - asked.per_page) if asked.back else at
     last = first + asked.per_page
     links = Links(
