@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.guests import Login, kill_guests
-from tests.e2e.servers import ServerProcess
+from tests.e2e.servers import ServerProcess, own_addresses
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,7 @@ def qemu_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProc
     if shutil.which("qemu-system-x86_64") is None:
         pytest.skip("QEMU is not installed: apt-get install qemu-system-x86 qemu-utils")
     state = tmp_path_factory.mktemp("cloud") / "state"
-    server = ServerProcess(state, "--driver", "qemu")
+    server = ServerProcess(state, "--driver", "qemu", *own_addresses())
     server.start()
     yield server
     server.kill()

@@ -37,6 +37,10 @@ ACCEPTING = {"getOperation", "explainInstance", "getInstanceLog", "streamEvents"
 DOCUMENT = schemathesis.openapi.from_dict(openapi.native_document(app.build(None)))  # type: ignore[arg-type]
 LOADED: list[Any] = [found.ok() for found in DOCUMENT.get_all_operations()]
 OPERATIONS = {operation.definition.raw["operationId"]: operation for operation in LOADED}
+PETS = {
+    "document": '{"openapi": "3.1.0", "paths": {"/pets": {"get": {}}}}',
+    "base_url": "https://pets.example",
+}
 
 
 def rejection_of_negative_data(context: Any, response: Any, case: Any) -> bool | None:
@@ -77,6 +81,7 @@ def things(cloud: RunningCloud) -> Iterator[dict[str, str]]:
         "snapshot_id": api.post("/v1/snapshots", snapshot)["id"],
         "floating_ip_id": api.named("floating-ips", region="local")["id"],
         "webhook_id": api.named("webhooks", url="https://example.com/")["id"],
+        "api_id": api.post("/v1/apis", {"metadata": {"name": "pets"}, "spec": PETS})["id"],
         "address": instance["status"]["public_ip"],
         "script_id": api.named("startup-scripts", script="IyEvYmluL3NoCg==")["id"],
         "project_id": api.items("/v1/projects")[0]["id"],
