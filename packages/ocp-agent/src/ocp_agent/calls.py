@@ -1,6 +1,7 @@
 """One call of a tool: checked, written, signed, sent, followed, waited for.
 
-What `OCPAgent.call_tool` does once it knows the tool. Holds nothing between calls.
+What `OCPAgent.call_tool` does once it knows the tool. Holds nothing between calls but what it
+made of credentials, beside them.
 """
 
 import hashlib
