@@ -158,6 +158,26 @@ def test_an_answer_has_the_interface_that_people_know(
         response.raise_for_status()
 
 
+def test_a_request_says_how_long_it_is_and_a_callers_headers_go_before_its_own(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = shop_with("post", httpserver, tmp_path)
+    shop.answers(OK)
+    shop.agent.call_tool("it", headers={"user-agent": "mine", "host": "shop.example"})
+    said = {name: shop.last.headers[name] for name in ("Content-Length", "User-Agent", "Host")}
+    assert said == {"Content-Length": "0", "User-Agent": "mine", "Host": "shop.example"}
+
+
+def test_the_length_is_not_said_where_the_caller_says_another_way(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = shop_with("post", httpserver, tmp_path, requestBody=body(fields(name=TEXT)))
+    shop.answers(OK)
+    assert shop.agent.call_tool("it", {"name": "a"}, headers={"transfer-encoding": "chunked"}).ok
+    assert "Content-Length" not in shop.last.headers
+    assert shop.last.get_data() == b'{"name":"a"}'
+
+
 def test_a_brief_fits_hides_secrets_and_says_what_is_left_out(
     httpserver: HTTPServer, tmp_path: Path
 ) -> None:

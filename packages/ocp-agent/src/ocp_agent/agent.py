@@ -177,10 +177,11 @@ class OCPAgent:
         def work(stop: Event) -> Response:
             spec, tool = self._tool(tool_name, api_name)
             access = self._access.get(spec.name or "", Access())
-            access = Access(
-                combined(access.headers, headers or {}),
-                access.credentials if auth is None else auth,
-            )
+            if headers or auth is not None:
+                access = Access(
+                    combined(access.headers, headers or {}),
+                    access.credentials if auth is None else auth,
+                )
             call = Call(spec, tool, access, self.context, next(self._numbers))
             response = call.carried_out(given, wish, self._transport, stop)
             self._remember(spec, tool, response)

@@ -38,11 +38,8 @@ def from_environment(api_name: str) -> str | None:
     return os.environ.get("OCP_AUTH_" + re.sub(r"\W", "_", api_name).upper())
 
 
-def sign(
-    request: Request, spec: OCPAPISpec, tool: OCPTool, credentials: Credentials | None
-) -> tuple[Request, frozenset[str]]:
+def sign(request: Request, found: Signature) -> tuple[Request, frozenset[str]]:
     """The request with its credentials, and which of its headers hold them."""
-    found = signature(spec, tool, credentials)
     headers = dict(found.headers)
     if found.cookies:
         ours = "; ".join(f"{name}={value}" for name, value in found.cookies)

@@ -1,6 +1,7 @@
 """One call of a tool: checked, written, signed, sent, followed, waited for.
 
-What `OCPAgent.call_tool` does once it knows the tool. Holds nothing between calls.
+What `OCPAgent.call_tool` does once it knows the tool. Holds nothing between calls but what it
+made of credentials, beside them.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from ocp_agent.arguments import Arguments, checked_arguments
-from ocp_agent.auth import sign
+from ocp_agent.auth import Signature, sign, signature
 from ocp_agent.context import AgentContext
 from ocp_agent.errors import OCPError
 from ocp_agent.paging import followed
@@ -31,6 +32,7 @@ class Access(msgspec.Struct, frozen=True):
 
     headers: dict[str, str] = {}
     credentials: Any = None  # of the type Credentials, which msgspec need not know
+    signatures: dict[Any, Any] = {}  # by tool: what was made of the credentials
 
     def __repr__(self) -> str:
         return "Access(***)"
@@ -90,11 +92,21 @@ class Call(msgspec.Struct, frozen=True):
 
     def _entered(self, request: Request) -> tuple[Request, frozenset[str]]:
         """With credentials, given headers and context; and which headers nobody may see."""
-        signed, secret = sign(request, self.spec, self.tool, self.access.credentials)
+        signed, secret = sign(request, self._signature())
         whole = signed.with_headers(self.access.headers)
         if self.spec.wants_context:
             whole = whole.with_headers(headers_of(asdict(self.context), self.spec.name))
         return whole, secret | {name.lower() for name in self.access.headers}
+
+    def _signature(self) -> Signature:
+        """Kept as long as the credentials, but not where their owner may change them: a mapping."""
+        access = self.access
+        found: Signature | None = access.signatures.get(self.tool)
+        if found is None:
+            found = signature(self.spec, self.tool, access.credentials)
+            if not isinstance(access.credentials, Mapping):
+                access.signatures[self.tool] = found
+        return found
 
     def _idempotency_key(self, arguments: Arguments) -> dict[str, str] | None:
         """For tools that take one, where the caller gave none: of this call, and no other."""

@@ -71,7 +71,9 @@ class AgentContext(msgspec.Struct):
             "result": result and redacted_text(result),
             "metadata": redacted(dict(metadata or {})),
         }
-        self.history = [*self.history[1 - HISTORY_ITEMS :], entry]
+        kept = self.history[1 - HISTORY_ITEMS :]
+        kept.append(entry)
+        self.history = kept  # a new list: another thread may be reading the one before
         self.session["interaction_count"] += 1
 
     def set_error_context(self, error: str, file_path: str | None = None) -> None:

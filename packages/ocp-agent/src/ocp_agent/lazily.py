@@ -14,7 +14,8 @@ HTTPX = "httpx2" if sys.version_info >= (3, 11) else "httpx"
 
 
 class Lazily(ModuleType):
-    """Stands for a module, and asks the real one for everything."""
+    """Stands for a module, and asks the real one for everything, once."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(import_module(self.__name__), name)
+        found = self.__dict__[name] = getattr(import_module(self.__name__), name)
+        return found

@@ -6,8 +6,9 @@ The only module that opens connections for calls. It knows nothing of tools and 
 import time
 from collections.abc import Iterable
 from datetime import datetime, timezone
+from functools import lru_cache
 from threading import Event, Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urljoin, urlsplit
 
 from msgspec.structs import replace
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from ocp_agent.errors import ResponseTooLarge
 from ocp_agent.lazily import HTTPX, Lazily
 from ocp_agent.limits import Limits
-from ocp_agent.requests import Request
+from ocp_agent.requests import Request, combined
 from ocp_agent.response import CaseInsensitive, Response
 
 if TYPE_CHECKING:
@@ -36,12 +37,12 @@ REFUSED = 429  # the server says itself that it did nothing
 UNWELL = frozenset({502, 503, 504})
 MOVED = frozenset({301, 302, 303, 307, 308})
 MOVED_WITH_ITS_METHOD = frozenset({307, 308})
+WITH_CONTENT = frozenset({"POST", "PUT", "PATCH", "QUERY"})  # or they say that there is none
 # The client's own building of a request costs as much again as all that this library does.
 USUAL_HEADERS = {
     "Accept": "*/*",
     "Accept-Encoding": "gzip, deflate",
     "User-Agent": "ocp-agent",
-    "Connection": "keep-alive",
 }
 TO_ANY_HOST = frozenset({"accept", "user-agent"})
 
@@ -49,19 +50,20 @@ TO_ANY_HOST = frozenset({"accept", "user-agent"})
 class Transport:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self._routes: dict[tuple[str, str | None, int | None], httpx2.HTTPTransport] = {}
+        self._routes: dict[tuple[str, bytes], httpx2.HTTPTransport] = {}
         self._lock = Lock()
         one = limits.timeout_s
         self._extensions = {"timeout": {"connect": one, "read": one, "write": one, "pool": one}}
 
-    def _route(self, url: str) -> "httpx2.HTTPTransport":
+    def _route(self, url: "httpx2.URL") -> "httpx2.HTTPTransport":
         """The connections to a host, or to the proxy before it. Without httpx2's client above:
         its redirects, sessions and credentials are not wanted, and cost a tenth of a call."""
-        origin = origin_of(url)
+        origin = url.scheme, url.netloc
         found = self._routes.get(origin)
         if found is None:
             with self._lock:
-                found = self._routes.setdefault(origin, httpx2.HTTPTransport(proxy=proxy_for(url)))
+                route = httpx2.HTTPTransport(proxy=proxy_for(str(url)))
+                found = self._routes.setdefault(origin, route)
         return found
 
     def close(self) -> None:
@@ -119,22 +121,18 @@ class Transport:
 
     def _once(self, request: Request) -> Response:
         began = time.perf_counter()
-        headers = {**USUAL_HEADERS, **request.headers}
-        built = httpx2.Request(
-            request.method, request.url, headers=headers, content=request.content,
-            files=request.files, extensions=self._extensions,
-        )  # fmt: skip
-        answer = self._route(request.url).handle_request(built)
-        answer.request = built
+        built = ready(request, self._extensions)
+        answer = self._route(built.url).handle_request(built)
+        headers = headers_in(answer.headers.raw)
         try:
-            content = bounded(answer, self.limits.response_bytes)
+            content = bounded(answer, headers, self.limits.response_bytes)
         finally:
             answer.close()
         return Response(
             status_code=answer.status_code,
-            headers=headers_in(answer.headers.raw),
+            headers=headers,
             content=content,
-            url=str(answer.url),
+            url=str(built.url),
             reason=answer.reason_phrase,
             method=request.method,
             elapsed_s=time.perf_counter() - began,
@@ -145,13 +143,41 @@ class Abandoned(Exception):
     """Nobody waits for the answer any more."""
 
 
-def bounded(answer: "httpx2.Response", largest: int) -> bytes:
-    """Its content, uncompressed; read in pieces where it may turn out to be more than is said."""
-    said = answer.headers.get("content-length", "")
-    if said.isdecimal() and int(said) <= largest and "content-encoding" not in answer.headers:
-        return answer.read()
+def ready(request: Request, extensions: dict[str, Any]) -> "httpx2.Request":
+    """For content as a stream httpx2 takes the headers as they are. To have it find those that go
+    with content costs a tenth of a call, so that is asked of it for files only."""
+    url, method = parsed(request.url), request.method
+    if request.files is not None:
+        headers = combined(USUAL_HEADERS, request.headers)
+        return httpx2.Request(
+            method, url, headers=headers, files=request.files, extensions=extensions
+        )
+    headers = combined(headers_for(request, url), request.headers)
+    stream = httpx2.ByteStream(request.content or b"")
+    return httpx2.Request(method, url, headers=headers, stream=stream, extensions=extensions)
+
+
+def headers_for(request: Request, url: "httpx2.URL") -> dict[str, str]:
+    """Those that the request need not have itself."""
+    found = {"Host": url.netloc.decode("ascii"), **USUAL_HEADERS}
+    has_length = request.content or request.method in WITH_CONTENT
+    if has_length and "transfer-encoding" not in map(str.lower, request.headers):
+        found["Content-Length"] = str(len(request.content or b""))
+    return found
+
+
+@lru_cache(maxsize=64)
+def parsed(url: str) -> "httpx2.URL":
+    """Most calls go where one of the last ones went, and httpx2 reads addresses thoroughly."""
+    return httpx2.URL(url)
+
+
+def bounded(answer: "httpx2.Response", headers: CaseInsensitive, largest: int) -> bytes:
+    """Its content, uncompressed; no more of it is read than may be."""
+    is_encoded = "content-encoding" in headers
+    pieces = answer.iter_bytes() if is_encoded else cast("Iterable[bytes]", answer.stream)
     total, chunks = 0, []
-    for chunk in answer.iter_bytes():
+    for chunk in pieces:
         total += len(chunk)
         if total > largest:
             raise ResponseTooLarge(largest)
