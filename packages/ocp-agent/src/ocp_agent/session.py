@@ -34,12 +34,11 @@ EVERY = (CONTEXT_ID, SESSION, AGENT_TYPE, OCP_VERSION, GOAL, USER, WORKSPACE)
 LONGEST = {GOAL: 256, USER: 64, WORKSPACE: 128}
 NO_IDENTIFIER = re.compile(r"[^a-zA-Z0-9_.-]")
 COMPRESSED = "gzip:"
-# The protocol lets whoever sends it choose, from 1 KB on, and wants to stay below 4 KB. To compress
-# costs a tenth of a call.
-COMPRESSED_FROM = 2_000
+# "MUST compress contexts >1KB before Base64 encoding", says the protocol; it costs a tenth of a call.
+COMPRESSED_FROM = 1_000
 COMPRESSION = 1  # a few KB once a call: the speed of it matters more than the last percent
 DECODED_LARGEST = 1024 * 1024
-HISTORY_SENT = 4  # so that what is sent is seldom long enough to be compressed
+HISTORY_SENT = 3  # so that what is sent is seldom long enough to be compressed
 TEXT_LONGEST = 1_000
 TEXTS = ("context_id", "agent_type", "user", "workspace", "current_file", "current_goal",
          "context_summary", "error_context", "created_at")  # fmt: skip
