@@ -14,7 +14,7 @@ import msgspec
 
 from atoll.api.http import Call, caller_of
 from atoll.domain import ids
-from atoll.domain.errors import AtollError, Invalid, NotFound, Refused
+from atoll.domain.errors import AtollError, Busy, Invalid, NotFound, Refused
 from atoll.domain.regions import Region
 from atoll.ports import Filter, Rows, Transaction
 from atoll.service.desk import Case, UseCase, require
@@ -72,7 +72,10 @@ def native_id_in(prefix: str, text: str, field: str) -> str:
 
 def text_of(error: AtollError, fields: Mapping[str, str]) -> str:
     """An error's text with ids as UUIDs, and the field that it names as the dialect calls it."""
-    text = NATIVE_ID.sub(lambda found: uuid_of(found.group()), error.message)
+    message = error.message
+    if isinstance(error, Busy):  # other dialects have no operations to wait for
+        message = message.partition(": wait for ")[0] + ": try again"
+    text = NATIVE_ID.sub(lambda found: uuid_of(found.group()), message)
     field = error.field if isinstance(error, Refused) else None
     for ours, theirs in fields.items():
         if field == ours or (field or "").startswith(f"{ours}."):

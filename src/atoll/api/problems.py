@@ -27,6 +27,8 @@ RANGES = {
     "minProperties": ("minProperties", "maxProperties"),
     "maxProperties": ("minProperties", "maxProperties"),
 }
+# What is never repeated, not even where it is of the wrong type.
+SECRETS = {"password", "user_data", "startup_script"}
 UNITS = {"Length": " characters", "Items": " entries", "Properties": " entries"}
 
 
@@ -93,7 +95,9 @@ def types_of(choice: list[Any]) -> list[str]:
 
 def sentence(error: Any, word: str, schema: Any) -> str:
     if word == "type":
-        return f"{shown(error.instance)} is not of the type {' or '.join(error.kind.types)}"
+        is_secret = not SECRETS.isdisjoint(error.instance_path)
+        said = "this" if is_secret else shown(error.instance)
+        return f"{said} is not of the type {' or '.join(error.kind.types)}"
     rules = rules_at(schema, list(error.schema_path)[:-1])
     if word == "enum" and "enum" in rules:
         return f"{shown(error.instance)} is not one of {', '.join(map(str, rules['enum']))}"

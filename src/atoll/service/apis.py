@@ -17,6 +17,7 @@ from atoll.service.tools import Spec
 
 NOUN = "API"
 APIS_MAX = 1000
+WEB = ("http://", "https://")
 
 
 def add(command: AddApi, spec: Spec) -> Callable[[Case], Awaitable[Accepted[Api]]]:
@@ -28,7 +29,8 @@ def add(command: AddApi, spec: Spec) -> Callable[[Case], Awaitable[Accepted[Api]
         require_name(command.name, "metadata.name")
         known = await find(case.tx, command.name)
         number = known.newest.number + 1 if known else 1
-        new = version_of(case, command, spec, number)
+        url = base_url_of(command, spec, known)
+        new = version_of(case, command, spec, number, url)
         if known is None:
             return Accepted(await added(case, command, new))
         if known.newest.digest == new.digest and known.newest.base_url == new.base_url:
@@ -38,13 +40,23 @@ def add(command: AddApi, spec: Spec) -> Callable[[Case], Awaitable[Accepted[Api]
     return use_case
 
 
-def version_of(case: Case, command: AddApi, spec: Spec, number: int) -> ApiVersion:
-    base_url = command.base_url or spec.base_url
-    if not base_url.startswith(("http://", "https://")):
-        field = "spec.base_url"
-        raise Invalid(
-            f"{field}: the document names no server with a host: say where the API is", field=field
-        )
+def base_url_of(command: AddApi, spec: Spec, known: Api | None) -> str:
+    """As it is said, else as the document says it, else as it was before. Raises Invalid."""
+    field, said = "spec.base_url", command.base_url
+    if said:
+        if not said.startswith(WEB):
+            raise Invalid(f"{field}: {said} is not an address: http://… or https://…", field=field)
+        return said
+    if spec.base_url.startswith(WEB):
+        return spec.base_url
+    if known is not None:
+        return known.newest.base_url
+    raise Invalid(
+        f"{field}: the document names no server with a host: say where the API is", field=field
+    )
+
+
+def version_of(case: Case, command: AddApi, spec: Spec, number: int, base_url: str) -> ApiVersion:
     return ApiVersion(
         number=number,
         document_id=case.ids.new(ids.API_DOCUMENT),

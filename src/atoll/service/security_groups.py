@@ -122,8 +122,8 @@ def require_own(group: SecurityGroup) -> None:
     """Not one that every project has."""
     if group.name in BUILT_IN:
         raise Conflict(
-            f"every project has a security group {group.name}, which keeps its name: "
-            "change its rules"
+            f"every project has a security group {group.name}, which is neither renamed nor "
+            "deleted: change its rules"
         )
 
 

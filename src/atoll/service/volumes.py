@@ -80,7 +80,7 @@ async def attachable(case: Case, volume: Volume, reference: str, field: str) -> 
         raise Conflict(attached_to(volume, holder) + away)
     if volume.region != instance.spec.region:
         raise Invalid(
-            f"{field}: instance {instance.name} is in region {instance.spec.region}, "
+            f"{field}: instance {references.called(instance)} is in region {instance.spec.region}, "
             f"volume {references.called(volume)} in {volume.region}",
             field=field,
         )

@@ -35,7 +35,7 @@ def metadata(**given: Any) -> dict[str, Any]:
     [
         ({"password": "fifteen letters"}, "password: at least 16"),
         ({"password": "a" * 73}, "to 72 characters are allowed"),
-        ({"disk_size": 79}, "disk_size is 79, at least 80"),
+        ({"disk_size": 79}, "disk_size is 79, allowed are 80 to 65536"),
         ({"type": "vcpu-3_memory-5g"}, "type: there is no instance type 'vcpu-3_memory-5g'"),
         ({"region": "MARS-1"}, "region: there is no region 'MARS-1'"),
         ({"image": "windows-3.11"}, "image: no image has the id or slug 'windows-3.11'"),
@@ -59,6 +59,7 @@ def metadata(**given: Any) -> dict[str, Any]:
         (metadata(user_data=[{"type": "a/b", "content": "", "filename": "../x\n"}]), "filename"),
         (metadata(user_data=[{"type": "a/b", "content": ""}] * 33), "at most 32"),
         (metadata(user_data="#!/bin/sh"), "metadata.user_data"),
+        ({"password": ["hunter2"]}, "password: this is not of the type string"),
     ],
 )
 def test_a_request_is_refused_by_name(genesis: Genesis, more: dict[str, Any], said: str) -> None:
@@ -136,6 +137,8 @@ def test_a_disk_only_grows(genesis: Genesis, api: Api) -> None:
     made = instance_of(genesis, disk_size=100)
     path = f"/instances/{made['id']}"
     assert "it can only be increased" in genesis.refused("PATCH", path, {"disk_size": 90})
+    said = genesis.refused("PATCH", path, {"disk_size": 65_537})
+    assert said == "disk_size is 65537, allowed are 80 to 65536"
     assert genesis.patch(path, {"disk_size": 100})["instance"]["disk_size"] == 100
     genesis.patch(path, {"disk_size": 120})
     idle(api, made["id"])
@@ -214,6 +217,16 @@ def test_a_volume_of_another_instance_is_not_taken(genesis: Genesis, api: Api) -
     assert idle_volume["instances"] == [{"id": holder["id"], "name": holder["name"]}]
 
 
+def test_a_volume_of_another_region_is_refused_as_the_volume(genesis: Genesis) -> None:
+    body = {"name": "v", "size": 1, "region": "NORD-NO-KRS-1"}
+    volume = genesis.post("/volumes", body)["volume"]
+    given = {"volumes": [volume["id"]]}
+    region = f"volumes: instance web is in region {REGION}, volume v in NORD-NO-KRS-1"
+    assert genesis.refused("POST", "/instances", body_of(region=REGION, **given)) == region
+    made = instance_of(genesis, region=REGION)
+    assert genesis.refused("PATCH", f"/instances/{made['id']}", given) == region
+
+
 def test_an_address_that_leads_elsewhere_is_not_taken(genesis: Genesis) -> None:
     body = {"name": "a", "region": REGION}
     address = genesis.post("/floating-ips", body)["floating_ip"]
@@ -274,6 +287,7 @@ def test_a_page_is_within_bounds(genesis: Genesis, query: str, said: str) -> Non
 
 def test_a_route_that_is_not_there_has_the_code_of_the_vendor(genesis: Genesis) -> None:
     assert genesis.refusal("GET", "/nothing", status=404)[0] == "02001"
+    assert genesis.refusal("PUT", "/instances", status=405)[0] == "02001"
 
 
 def test_a_viewer_changes_nothing(genesis: Genesis, api: Api, key_for: Any) -> None:

@@ -1,6 +1,8 @@
 """What the Terraform provider waits for and takes for a failure, each by itself: see the table
 "What is waited for" in `docs/dialects/genesis.md`."""
 
+import re
+
 import pytest
 
 from tests.api.client import Api, fresh
@@ -79,7 +81,9 @@ def test_a_volume_and_a_snapshot_end_in_created(genesis: Genesis) -> None:
     assert genesis.get(f"/instances/{made['id']}")["instance"]["status"] == "active"
 
 
-@pytest.mark.parametrize("hostname", ["Test Instance", "UPPER", "ümlaut"])
+@pytest.mark.parametrize(
+    "hostname", ["Test Instance", "UPPER", "ümlaut", "M_m!", "a.b.c", "!!!", "h" * 80]
+)
 def test_a_host_name_comes_back_as_it_was_given(genesis: Genesis, hostname: str) -> None:
     made = genesis.post("/instances", body_of(hostname=hostname))["instance"]
     assert made["hostname"] == hostname
@@ -165,6 +169,9 @@ def test_what_is_busy_is_asked_for_again(genesis: Genesis, api: Api) -> None:
     api.delete("/v1/simulator/faults")
     assert (response.status_code, response.headers["retry-after"]) == (429, "1")
     assert response.json()["code"] == "BUSY"
+    assert re.fullmatch(
+        r"volume.attach goes on about volume \S+: try again", response.json()["message"]
+    )
     idle(api, made["id"])
 
 

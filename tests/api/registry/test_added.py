@@ -82,6 +82,21 @@ def test_what_was_removed_is_gone(admin: Api, anybody: httpx2.Client) -> None:
     assert admin.call("DELETE", "/v1/apis/pets").status_code == 404
 
 
+def test_an_address_that_is_none_is_named(admin: Api) -> None:
+    body = body_of("pets", document_of("feed"), base_url="pets.example")
+    response = admin.call("POST", "/v1/apis", body)
+    refused(response, 422, "INVALID", "spec.base_url")
+    assert "pets.example is not an address" in response.text
+
+
+def test_an_api_stays_where_it_was(admin: Api, anybody: httpx2.Client) -> None:
+    """A later document that names no server is of the same API."""
+    where = "https://pets.example/api"
+    admin.post("/v1/apis", body_of("pets", document_of("feed", server=None), base_url=where))
+    admin.post("/v1/apis", body_of("pets", document_of("feed", "wash", server=None)))
+    assert anybody.get("/registry/pets").json()["base_url"] == where
+
+
 @pytest.mark.parametrize(
     ("name", "document", "field"),
     [

@@ -34,7 +34,7 @@ EVERY = (CONTEXT_ID, SESSION, AGENT_TYPE, OCP_VERSION, GOAL, USER, WORKSPACE)
 LONGEST = {GOAL: 256, USER: 64, WORKSPACE: 128}
 NO_IDENTIFIER = re.compile(r"[^a-zA-Z0-9_.-]")
 COMPRESSED = "gzip:"
-# "MUST compress contexts >1KB before Base64 encoding", says the protocol; it costs a tenth of a call.
+# "MUST compress contexts >1KB before Base64 encoding", says the protocol. A tenth of a call.
 COMPRESSED_FROM = 1_000
 COMPRESSION = 1  # a few KB once a call: the speed of it matters more than the last percent
 DECODED_LARGEST = 1024 * 1024

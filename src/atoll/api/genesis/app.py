@@ -30,6 +30,8 @@ CONTROLLERS = (
     FloatingIps, SshKeys, Availability, Account,
 )  # fmt: skip
 DOCUMENT = "/openapi.yaml"
+# Of what no use case refused.
+HTTP_CODES = {400: "INVALID", 404: wire.NO_ROUTE, 405: wire.NO_ROUTE}
 
 
 @get(DOCUMENT, include_in_schema=False)
@@ -79,7 +81,7 @@ def on_error(request: Call, error: AtollError) -> Response[bytes]:
 
 def on_http(request: Call, error: HTTPException, sentence: str) -> Response[bytes]:
     headers = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
-    code = wire.NO_ROUTE if error.status_code in {404, 405} else "HTTP"
+    code = HTTP_CODES.get(error.status_code, "HTTP")
     return refused(error.status_code, code, sentence, headers)
 
 

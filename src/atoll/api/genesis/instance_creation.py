@@ -16,7 +16,7 @@ from atoll.api.http import Call, caller_of
 from atoll.domain import ids
 from atoll.domain.commands import CreateInstance
 from atoll.domain.errors import Invalid
-from atoll.domain.instances import Instance
+from atoll.domain.instances import DISK_GIB_MAX, Instance, require_bounds
 from atoll.domain.plans import Plan
 from atoll.domain.security_groups import STANDARD_GROUP
 from atoll.domain.snapshots import Snapshot
@@ -139,11 +139,7 @@ def disk_wanted(body: CreateBody, names: Catalogue, plan: Plan, source: Any) -> 
 
 
 def require_disk(disk_gib: int, names: Catalogue) -> None:
-    if disk_gib < names.disk_gib_min:
-        field = "disk_size"
-        raise Invalid(
-            f"{field} is {disk_gib}, at least {names.disk_gib_min} are needed", field=field
-        )
+    require_bounds("disk_size", disk_gib, names.disk_gib_min, DISK_GIB_MAX)
 
 
 def protected(body: CreateBody) -> bool:

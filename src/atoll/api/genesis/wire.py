@@ -63,7 +63,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "metadata.name": "name", "metadata.protected": "is_protected", "spec.type": "type",
         "spec.image": "image", "spec.region": "region", "spec.ssh_key_ids": "ssh_keys",
         "spec.security_groups": "security_groups", "spec.user_data": "metadata",
-        "spec.disk_gb": "disk_size",
+        "spec.disk_gb": "disk_size", "disk_gb": "disk_size", "instance_id": "volumes",
     },
     "ssh-keys": {"metadata.name": "name", "spec.public_key": "value"},
     "security-groups": {

@@ -23,7 +23,7 @@ from atoll.service.bundle import Services
 
 PREFIXES = ("/registry", "/search")
 PER_PAGE_MAX, TOOLS_SHOWN = 100, 10
-MARKDOWN, HTML = "text/markdown; charset=utf-8", "text/html; charset=utf-8"
+MARKDOWN, HTML = "text/markdown", "text/html"
 
 
 class ErrorBody(msgspec.Struct, kw_only=True):
