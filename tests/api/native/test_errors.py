@@ -64,7 +64,7 @@ def test_all_that_is_wrong_is_listed_with_its_path_and_what_is_allowed(api: Api)
         "spec.vcpus": '"2" is not of the type integer',
         "spec.security_groups.1": "1 is not of the type string",
         "spec.tpye": "there is no such field",
-        "spec.user_data": "5 is not of the type string",
+        "spec.user_data": "this is not of the type string",
     }
 
 
