@@ -64,6 +64,11 @@ def test_tools_are_found_by_words_and_by_parts_of_their_names(
     assert tool in [found.name for found in vultr.search_tools(query)[:3]]
 
 
+def test_words_that_say_nothing_find_nothing_of_their_own(vultr: OCPAgent) -> None:
+    with_them = vultr.search_tools("create the snapshot of an instance")
+    assert with_them == vultr.search_tools("create snapshot instance")
+
+
 def test_a_name_that_is_not_there_is_answered_with_those_like_it(vultr: OCPAgent) -> None:
     with pytest.raises(ValueError, match=r"Tool 'createSnapshots' not found.*createSnapshot"):
         vultr.call_tool("createSnapshots")

@@ -43,7 +43,7 @@ def tool_page(tool: OCPTool, api_name: str) -> str:
 
 def details_of(tool: OCPTool) -> str:
     said = {"Method": tool.method, "Path": tool.path, "Operation ID": tool.operation_id or ""}
-    return "\n".join(f"- **{name}**: {value}" for name, value in said.items())
+    return "\n".join(f"- **{name}**: {value}" for name, value in said.items() if value)
 
 
 def usage(tool_name: str, api_name: str) -> str:

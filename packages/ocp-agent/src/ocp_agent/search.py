@@ -16,6 +16,22 @@ if TYPE_CHECKING:
 SATURATION, LENGTH_WEIGHT = 1.2, 0.75
 NAME_WEIGHT = 3  # a word of the name counts as often as that
 DESCRIPTION_CHARACTERS = 400
+STOP_WORDS = {
+    "a",
+    "an",
+    "and",
+    "for",
+    "from",
+    "in",
+    "into",
+    "it",
+    "of",
+    "on",
+    "or",
+    "the",
+    "to",
+    "with",
+}
 WORD = re.compile(r"[a-z]+|\d+")
 HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 ENDINGS = re.compile(r"(ies|es|s|ing|ed)$")
@@ -49,6 +65,8 @@ class Index:
     def ranked(self, query: str) -> list["OCPTool"]:
         scores: Counter[int] = Counter()
         for word in dict.fromkeys(words_of(query)):
+            if word in STOP_WORDS:
+                continue
             where = self.found_in.get(word, [])
             rarity = math.log(1 + (len(self.tools) - len(where) + 0.5) / (len(where) + 0.5))
             for number in where:
