@@ -150,3 +150,118 @@ def test_a_refusal_is_not_waited_for(httpserver: HTTPServer, tmp_path: Path) -> 
     shop.answers((422, {"error": "no", "operation_id": "op-1"}))
     assert shop.agent.call_tool("createInstance", wait=True).status_code == 422
     assert len(shop.seen) == 1
+
+
+# -- What has another id --
+
+NAMED = ("/snapshots/{id}", "/instances/{id}")
+MAKING = ("/instances/{id}/snapshots", "/snapshots/{id}/clone", "/instances/{id}/backup")
+
+
+def keeper(server: HTTPServer, folder: Path, *readable: str) -> Shop:
+    """Of a cloud whose answers name no operations."""
+    paths: Json = {path: {"post": {"operationId": path.rpartition("/")[2]}} for path in MAKING}
+    for path in readable:
+        paths.setdefault(path, {})["get"] = {"operationId": f"get {path}"}
+    paths["/instances/{id}/halt"] = {"post": {"operationId": "halt"}}
+    paths.setdefault("/instances/{id}", {})["delete"] = {"operationId": "remove"}
+    return Shop(document(paths), server, folder)
+
+
+def snapshot(status: str, code: int = 200) -> tuple[int, Json]:
+    return code, {"snapshot": {"id": "new", "status": status}}
+
+
+@pytest.mark.parametrize("tool", ["snapshots", "clone", "backup"])
+def test_what_was_made_is_waited_for_and_not_what_it_was_made_of(
+    tool: str, httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = keeper(httpserver, tmp_path, *NAMED, "/instances/{id}/snapshots")
+    shop.answers(snapshot("creating", 201), snapshot("creating"), snapshot("active"))
+    response = shop.agent.call_tool(tool, {"id": "old"}, wait=True)
+    assert [one.path for one in shop.seen[1:]] == ["/snapshots/new", "/snapshots/new"]
+    assert response.json() == snapshot("active")[1]
+    assert response.waited is not None and response.waited.succeeded
+
+
+def test_a_plain_answer_is_known_by_the_paths_last_collection(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = keeper(httpserver, tmp_path, *NAMED)
+    shop.answers((201, {"id": "new", "status": "creating"}), (200, {"id": "new", "status": "ok"}))
+    shop.agent.call_tool("snapshots", {"id": "old"}, wait=True)
+    assert shop.last.path == "/snapshots/new"
+
+
+@pytest.mark.parametrize("readable", [("/instances/{id}",), NAMED])
+def test_what_cannot_be_read_is_not_waited_for(
+    readable: tuple[str, ...], httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = keeper(httpserver, tmp_path, *readable)
+    shop.answers(snapshot("creating", 201), (404, {}))
+    response = shop.agent.call_tool("snapshots", {"id": "old"}, wait=True)
+    assert response.waited is None and response.json() == snapshot("creating")[1]
+    assert "/instances/old" not in [one.path for one in shop.seen]
+
+
+def test_an_entry_of_a_list_without_an_id_is_not_taken_for_what_holds_the_list(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = keeper(httpserver, tmp_path, *NAMED, "/instances/{id}/snapshots")
+    shop.answers((201, {"status": "creating"}))
+    response = shop.agent.call_tool("snapshots", {"id": "old"}, wait=True)
+    assert response.waited is None and len(shop.seen) == 1
+
+
+# -- Empty answers --
+
+EMPTY = Response(status=204)
+
+
+def test_after_an_empty_answer_what_was_acted_on_is_asked(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = keeper(httpserver, tmp_path, *NAMED)
+    shop.answers(EMPTY, *[(200, {"id": "i", "status": one}) for one in ("stopping", "stopped")])
+    response = shop.agent.call_tool("halt", {"id": "i"}, wait=True)
+    assert [one.path for one in shop.seen[1:]] == ["/instances/i", "/instances/i"]
+    assert response.json()["status"] == "stopped" and response.first is not None
+    assert response.waited is not None and response.waited.succeeded
+
+
+def test_an_empty_answer_stands_where_nothing_tells_a_state(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = keeper(httpserver, tmp_path, *NAMED)
+    shop.answers(EMPTY, (200, {"id": "i"}))
+    response = shop.agent.call_tool("halt", {"id": "i"}, wait=True)
+    assert (response.status_code, response.waited) == (204, None)
+
+
+@pytest.mark.parametrize("began", [EMPTY, (202, {"id": "i", "status": "deleting"})])
+def test_what_is_deleted_is_waited_for_until_it_is_gone(
+    began: Response | tuple[int, Json], httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = keeper(httpserver, tmp_path, *NAMED)
+    shop.answers(began, (200, {"id": "i", "status": "active"}), (404, {"error": "none"}))
+    response = shop.agent.call_tool("remove", {"id": "i"}, wait=True)
+    assert response.ok and len(shop.seen) == 3
+    assert response.waited is not None and response.waited.succeeded
+    assert response.waited.state == "deleted"
+
+
+def test_a_deletion_that_fails_is_told(httpserver: HTTPServer, tmp_path: Path) -> None:
+    shop = keeper(httpserver, tmp_path, *NAMED)
+    shop.answers(EMPTY, (200, {"id": "i", "status": "error"}))
+    response = shop.agent.call_tool("remove", {"id": "i"}, wait=True)
+    assert response.waited is not None and response.waited.is_done
+    assert not response.waited.succeeded
+
+
+def test_a_deletion_is_not_waited_for_where_only_something_above_can_be_read(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = keeper(httpserver, tmp_path, "/snapshots/{id}")
+    shop.answers(EMPTY)
+    response = shop.agent.call_tool("remove", {"id": "i"}, wait=True)
+    assert response.waited is None and len(shop.seen) == 1

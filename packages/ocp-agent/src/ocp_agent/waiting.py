@@ -1,24 +1,25 @@
 """Waits until what a call began is done: one call, one result.
 
-Three patterns: the answer names an operation (`operation_id`); a header says where to ask; the
-answer is a resource whose status says that it is not ready. Asks with Retry-After, else rarer and
-rarer. A state in no table counts as done: never waits for a word that it does not know.
+Four patterns: the answer names an operation (`operation_id`); a header says where to ask; the
+answer is a resource whose status says that it is not ready; the answer is empty, so that what the
+path names is asked. Asks with Retry-After, else rarer and rarer. A state in no table counts as
+done: never waits for a word that it does not know.
 """
 
 import time
 from collections.abc import Callable
 from threading import Event
 from typing import Any
-from urllib.parse import quote, urljoin
+from urllib.parse import urljoin
 
 import msgspec
 from msgspec.structs import replace
 
+from ocp_agent.addresses import Addresses
 from ocp_agent.limits import Limits
 from ocp_agent.raw import dict_at
 from ocp_agent.requests import Request
 from ocp_agent.response import Response, Waited
-from ocp_agent.shapes import SLOT
 from ocp_agent.tools import OCPAPISpec, OCPTool
 from ocp_agent.transport import Abandoned, origin_of, retry_after_s
 
@@ -35,6 +36,9 @@ FAILED = frozenset({
     "aborted", "canceled", "cancelled", "error", "errored", "expired", "failed", "failure",
     "rejected", "timed_out", "timedout",
 })  # fmt: skip
+GONE = frozenset({"deleted", "destroyed", "removed", "terminated"})
+READING = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
+GONE_STATUS = frozenset({404, 410})
 STATES = ("status", "state", "provisioningState", "provisioning_state")
 HEALTH = "server_status"  # Vultr's second word: `ok` once the guest can be used
 HEALTH_NOT_YET = frozenset({"none", "locked", "installingbooting"})
@@ -44,7 +48,19 @@ HELD_BACK_S = 30  # how long a server that can is asked to hold an answer back
 
 class Watched(msgspec.Struct, frozen=True):
     url: str
-    is_operation: bool
+    is_operation: bool = False
+    is_deletion: bool = False
+    is_guess: bool = False  # the answer did not say it: what tells nothing at first is not watched
+
+    def progress(self, response: Response) -> tuple[bool, str]:
+        if self.is_deletion:
+            return progress_of_deletion(response)
+        return progress(response, is_operation=self.is_operation)
+
+    def tells(self, response: Response) -> bool:
+        if self.is_deletion and response.status_code in GONE_STATUS:
+            return True
+        return response.ok and (self.is_deletion or bool(state_of(unwrapped(response.data))))
 
 
 class Waiter:
@@ -54,10 +70,9 @@ class Waiter:
         self, spec: OCPAPISpec, tool: OCPTool, request: Request, ask: Callable[[str], Response],
         limits: Limits, stop: Event,
     ) -> None:  # fmt: skip
-        self.spec, self.tool, self.request = spec, tool, request
+        self.tool, self.request = tool, request
         self.ask, self.limits, self.stop = ask, limits, stop
-        address = request.url.partition("?")[0].rstrip("/")
-        self.base_url = address.removesuffix(filled_path(tool, request))
+        self.addresses = Addresses(spec, tool, request)
 
     def wait(self, first: Response) -> Response:
         """The last answer: of the resource where it can be asked, else of the operation."""
@@ -73,17 +88,20 @@ class Waiter:
                 self._pause(min(pause_s if said_s is None else said_s, left_s))
                 pause_s = min(pause_s * 1.5, self.limits.poll_longest_s)
             response, polls = self.ask(watched.url), polls + 1
-            going_on, state = progress(response, is_operation=watched.is_operation)
+            if polls == 1 and watched.is_guess and not watched.tells(response):
+                return first
+            going_on, state = watched.progress(response)
+        is_gone = watched.is_deletion and state in GONE
         report = Waited(
             is_done=not going_on,
-            succeeded=not going_on and response.ok and state.lower() not in FAILED,
+            succeeded=is_gone or (not going_on and response.ok and state.lower() not in FAILED),
             state=state,
             polls=polls,
             seconds=time.monotonic() - began,
         )
         if report.succeeded and watched.is_operation:
             response = self.resource_after(first, response)
-        return replace(response, waited=report, first=first)
+        return replace(first if is_gone else response, waited=report, first=first)
 
     def _pause(self, seconds: float) -> None:
         self.stop.wait(seconds)
@@ -92,54 +110,49 @@ class Waiter:
 
     def watched(self, first: Response) -> Watched | None:
         operation_id = dict_at({"d": first.data}, "d").get("operation_id")
-        if isinstance(operation_id, str) and (url := self.operation_url(operation_id)):
+        if isinstance(operation_id, str) and (
+            url := self.addresses.operation(operation_id, HELD_BACK_S)
+        ):
             return Watched(url, is_operation=True)
         where = next((one for name in WHERE_TO_ASK if (one := first.headers.get(name))), None)
         if first.status_code == 202 and where:
             url = urljoin(self.request.url, where)
             if origin_of(url) == origin_of(self.request.url):
                 return Watched(url, is_operation=True)
+        if not first.content:
+            return self.watched_unsaid()
         going_on, _ = progress(first, is_operation=False)
-        url_or_none = self.resource_url(id_in(first.data)) if going_on else None
-        return None if url_or_none is None else Watched(url_or_none, is_operation=False)
+        found = self.addresses.of(id_in(first.data), first.data) if going_on else None
+        if found is None:
+            return None
+        is_deletion = self.tool.method == "DELETE" and found == self.addresses.own()
+        is_guess = not self.addresses.is_sure(found)
+        return Watched(found, is_deletion=is_deletion, is_guess=is_guess)
 
-    def operation_url(self, operation_id: str) -> str | None:
-        for tool in self.spec.tools:
-            before, _, slot = tool.path.rpartition("/")
-            if tool.method == "GET" and SLOT.fullmatch(slot) and before.endswith("/operations"):
-                url = f"{self.base_url}{before}/{quote(operation_id, safe='')}"
-                can_hold = any(one.name == "wait" for one in tool.shape.parameters)
-                return f"{url}?wait={HELD_BACK_S}" if can_hold else url
-        return None
-
-    def resource_url(self, resource_id: str | None) -> str | None:
-        """Of what was created below this path, or of what this path acts on."""
-        readable = {tool.path for tool in self.spec.tools if tool.method == "GET"}
-        path, template = filled_path(self.tool, self.request), self.tool.path
-        below = [one for one in readable if SLOT.sub("{}", one) == SLOT.sub("{}", template) + "/{}"]
-        if below and resource_id:
-            return f"{self.base_url}{path}/{quote(resource_id, safe='')}"
-        while template:
-            if template in readable and SLOT.fullmatch(template.rpartition("/")[2]):
-                return self.base_url + path
-            path, template = path.rpartition("/")[0], template.rpartition("/")[0]
-        return None
+    def watched_unsaid(self) -> Watched | None:
+        """After an empty answer, which tells neither an operation nor a state."""
+        if self.tool.method in READING:
+            return None
+        is_deletion = self.tool.method == "DELETE"
+        found = self.addresses.own() if is_deletion else self.addresses.acted_on()
+        return None if found is None else Watched(found, is_deletion=is_deletion, is_guess=True)
 
     def resource_after(self, first: Response, operation: Response) -> Response:
         """What the operation was about, if it is still there."""
         if self.tool.method == "DELETE":
             return operation
         said = dict_at({"d": operation.data}, "d").get("resource_id") or id_in(first.data)
-        url = self.resource_url(said if isinstance(said, str) else None)
+        url = self.addresses.of(said if isinstance(said, str) else None, first.data)
         resource = None if url is None else self.ask(url)
         return resource if resource is not None and resource.ok else operation
 
 
-def filled_path(tool: OCPTool, request: Request) -> str:
-    """The tool's path as the request has it: as many segments from the end."""
-    path = request.url.partition("?")[0].rstrip("/")
-    segments = tool.path.strip("/").split("/")
-    return "/" + "/".join(path.split("/")[-len(segments) :])
+def progress_of_deletion(response: Response) -> tuple[bool, str]:
+    """It ends when the thing is gone, whatever its state was before, or when it failed."""
+    if response.status_code in GONE_STATUS:
+        return False, "deleted"
+    state = state_of(unwrapped(response.data)).lower()
+    return response.ok and state not in GONE | FAILED, state
 
 
 def progress(response: Response, *, is_operation: bool) -> tuple[bool, str]:

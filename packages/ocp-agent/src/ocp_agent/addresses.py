@@ -1,0 +1,87 @@
+"""Where the things can be read that a call made, acts on or deletes: by the document's own paths.
+
+An id decides: what has another id than the thing that a path names is never taken for it.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, unquote
+
+from ocp_agent.requests import Request
+from ocp_agent.shapes import SLOT
+from ocp_agent.tools import OCPAPISpec, OCPTool
+
+
+class Addresses:
+    """For one call."""
+
+    def __init__(self, spec: OCPAPISpec, tool: OCPTool, request: Request) -> None:
+        self.spec, self.template = spec, tool.path
+        self.path = filled_path(tool, request)
+        self.base_url = request.url.partition("?")[0].rstrip("/").removesuffix(self.path)
+        self.readable = {one.path for one in spec.tools if one.method == "GET"}
+
+    def operation(self, operation_id: str, held_back_s: int) -> str | None:
+        for tool in self.spec.tools:
+            before, _, slot = tool.path.rpartition("/")
+            if tool.method == "GET" and SLOT.fullmatch(slot) and before.endswith("/operations"):
+                url = f"{self.base_url}{before}/{quote(operation_id, safe='')}"
+                can_hold = any(one.name == "wait" for one in tool.shape.parameters)
+                return f"{url}?wait={held_back_s}" if can_hold else url
+        return None
+
+    def of(self, resource_id: str | None, data: Any) -> str | None:
+        """Of what has this id: made below this path, acted on by it, or of a kind that it names.
+        Without an id, of what the path acts on, if it is not a list that something was added to."""
+        if resource_id is None:
+            is_list = self.template in self.readable and self.own() is None
+            return None if is_list else self.acted_on()
+        slug = quote(resource_id, safe="")
+        below = SLOT.sub("{}", self.template) + "/{}"
+        if any(SLOT.sub("{}", one) == below for one in self.readable):
+            return f"{self.base_url}{self.path}/{slug}"
+        acted_on = self.acted_on()
+        if acted_on is not None and unquote(acted_on.rpartition("/")[2]) == resource_id:
+            return acted_on
+        for collection in self.collections(data):
+            for one in sorted(self.readable, key=len):
+                before, _, slot = one.rpartition("/")
+                is_plain = SLOT.fullmatch(slot) and not SLOT.search(before)
+                if is_plain and before.rpartition("/")[2] == collection:
+                    return f"{self.base_url}{before}/{slug}"
+        return None
+
+    def is_sure(self, url: str) -> bool:
+        """Whether the path itself leads there, and no word that could mean something else."""
+        return url == self.acted_on() or url.startswith(f"{self.base_url}{self.path}/")
+
+    def acted_on(self) -> str | None:
+        """Of the path's own thing, or of the nearest above it."""
+        path, template = self.path, self.template
+        while template:
+            if template in self.readable and SLOT.fullmatch(template.rpartition("/")[2]):
+                return self.base_url + path
+            path, template = path.rpartition("/")[0], template.rpartition("/")[0]
+        return None
+
+    def own(self) -> str | None:
+        """Of the thing that the path itself names, and none above it."""
+        names_one = SLOT.fullmatch(self.template.rpartition("/")[2])
+        is_readable = names_one and self.template in self.readable
+        return self.base_url + self.path if is_readable else None
+
+    def collections(self, data: Any) -> Iterator[str]:
+        """Words for what was made: that which the answer is wrapped in, then the path's last."""
+        if isinstance(data, dict) and len(data) == 1:
+            (word,) = data
+            yield from (word, f"{word}s", f"{word.removesuffix('y')}ies")
+        for segment in reversed(self.template.split("/")):
+            if segment and not SLOT.search(segment):
+                yield segment
+
+
+def filled_path(tool: OCPTool, request: Request) -> str:
+    """The tool's path as the request has it: as many segments from the end."""
+    path = request.url.partition("?")[0].rstrip("/")
+    segments = tool.path.strip("/").split("/")
+    return "/" + "/".join(path.split("/")[-len(segments) :])
