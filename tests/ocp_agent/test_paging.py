@@ -1,11 +1,13 @@
 """Lists are followed from page to page, within bounds."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 from pytest_httpserver import HTTPServer
-from werkzeug import Response
+from werkzeug import Request, Response
 
 from ocp_agent import OCPAgent
 from tests.ocp_agent.support import FAST, TEXT, Json, Shop, one_operation, target
@@ -52,7 +54,9 @@ def test_a_link_header_is_followed(httpserver: HTTPServer, tmp_path: Path) -> No
 def test_another_host_is_not_followed(httpserver: HTTPServer, tmp_path: Path) -> None:
     shop = lister(httpserver, tmp_path)
     shop.answers((200, {"items": [1], "next": "http://127.0.0.1:1/things?page=2"}))
-    assert shop.agent.call_tool("it", pages=5).json()["items"] == [1]
+    response = shop.agent.call_tool("it", pages=5)
+    assert response.json()["items"] == [1]
+    assert response.pages is not None and response.pages.has_more
 
 
 def test_at_the_limit_the_answer_says_where_to_go_on(
@@ -100,3 +104,78 @@ def test_one_page_is_one_request(httpserver: HTTPServer, tmp_path: Path) -> None
     shop = lister(httpserver, tmp_path, "cursor")
     shop.answers((200, {"items": [1], "next": "b"}))
     assert shop.agent.call_tool("it").pages is None and len(shop.seen) == 1
+
+
+# -- Numbers and totals --
+
+FOURTEEN = list(range(14))
+
+
+def numbered(request: Request) -> Response:
+    """Fourteen things as Genesis Cloud has them."""
+    page, size = int(request.args.get("page", 1)), int(request.args.get("per_page", 5))
+    told = {"total_count": 14, "page": page, "per_page": size}
+    part = FOURTEEN[(page - 1) * size : page * size]
+    return Response(json.dumps({"things": part, "pagination": told}))
+
+
+def offset(request: Request) -> Response:
+    before = int(request.args.get("offset", 0))
+    return Response(json.dumps({"things": FOURTEEN[before : before + 5], "total": 14}))
+
+
+def only_pages(request: Request) -> Response:
+    page = int(request.args.get("page", 1))
+    told = {"current_page": page, "total_pages": 3}
+    return Response(json.dumps({"data": FOURTEEN[(page - 1) * 5 : page * 5], "meta": told}))
+
+
+@pytest.mark.parametrize(
+    ("answer", "query"), [(numbered, "page"), (offset, "offset"), (only_pages, "page")]
+)
+def test_pages_with_numbers_are_followed_until_the_total_is_there(
+    answer: Callable[[Request], Response], query: str, httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = lister(httpserver, tmp_path, query)
+    shop.answers(answer)
+    response = shop.agent.call_tool("it", pages=10)
+    assert next(one for one in response.json().values() if isinstance(one, list)) == FOURTEEN
+    assert response.pages is not None and not response.pages.has_more
+    assert (response.pages.pages, len(shop.seen)) == (3, 3)
+
+
+def test_a_list_that_is_begun_in_its_middle_ends_with_its_total(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = lister(httpserver, tmp_path, "page", "per_page")
+    shop.answers(numbered)
+    response = shop.agent.call_tool("it", {"page": "3", "per_page": "4"}, pages=10)
+    assert response.json()["things"] == FOURTEEN[8:] and len(shop.seen) == 2
+
+
+@pytest.mark.parametrize(("queries", "pages", "why"), [((), 9, "no parameter"), (("page",), 2, "")])
+def test_what_a_total_says_is_left_is_told(
+    queries: tuple[str, ...], pages: int, why: str, httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = lister(httpserver, tmp_path, *queries)
+    shop.answers(numbered)
+    response = shop.agent.call_tool("it", pages=pages)
+    assert response.pages is not None and response.pages.has_more
+    assert why in response.pages.stopped_by
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"things": [1], "total": 250},  # of money
+        {"things": [1], "meta": {"total": 14, "links": {"next": "", "prev": "a"}}},
+        {"things": [], "pagination": {"total_count": 14, "page": 1, "per_page": 5}},
+    ],
+)
+def test_a_number_that_counts_no_further_things_is_not_followed(
+    answer: Json, httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = lister(httpserver, tmp_path, *(("page",) if "total" not in answer else ()))
+    shop.answers((200, answer))
+    response = shop.agent.call_tool("it", pages=9)
+    assert response.pages is not None and not response.pages.has_more and len(shop.seen) == 1

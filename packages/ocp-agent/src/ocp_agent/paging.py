@@ -1,17 +1,25 @@
 """Follows a list from page to page, within bounds, and says what it left.
 
-Knows a Link header, a next URL and a cursor in the body under the names that APIs use. Never goes
-to another host.
+Knows a Link header, a next URL and a cursor in the body under the names that APIs use, and, where
+there is none of them, numbers of pages with a total. Never goes to another host.
 """
 
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import urljoin
 
 from msgspec.structs import replace
 
 from ocp_agent.limits import Limits
+from ocp_agent.numbered import (
+    is_more_left,
+    items_before,
+    next_numbered,
+    queries_of,
+    with_query,
+)
+from ocp_agent.raw import value_at
 from ocp_agent.requests import Request
 from ocp_agent.response import Pages, Response
 from ocp_agent.tools import OCPTool
@@ -30,6 +38,7 @@ NEXT = (
 CURSORS = ("cursor", "page_token", "pageToken", "next_token", "nextToken", "after", "page[cursor]",
            "page[after]", "starting_after", "continuation", "continuation_token", "marker",
            "next", "offset", "page")  # fmt: skip
+NO_WAY_ON = "no parameter for it"
 
 
 def followed(
@@ -42,21 +51,24 @@ def followed(
     if where is None or not first.ok:
         return first
     items = list(items_at(first.data, where))
-    last, count, seen, stopped_by = first, 1, {request.url}, ""
-    while (request_or_none := next_request(request, last, tool)) is not None:
-        request = request_or_none
-        if request.url in seen:
+    before = items_before(request, first.data, len(items))
+    last, count, fresh, seen, stopped_by = first, 1, len(items), {request.url}, ""
+    while (onward := next_request(request, last, tool, before + len(items), fresh)) is not None:
+        if onward.url in seen:
             break
         stopped_by = limit_reached(count, len(items), pages, limits)
         if stopped_by:
             break
-        seen.add(request.url)
-        answer = send(request)
+        seen.add(onward.url)
+        answer = send(onward)
         if not answer.ok:
             stopped_by = f"status {answer.status_code}"
             break
-        last, count = answer, count + 1
-        items += items_at(last.data, where)
+        request, last, count = onward, answer, count + 1
+        found = items_at(last.data, where)
+        items, fresh = items + found, len(found)
+    if onward is None and is_left(request, last, tool, before + len(items), fresh):
+        stopped_by = NO_WAY_ON
     report = Pages(count, len(items), has_more=bool(stopped_by), stopped_by=stopped_by)
     return last.with_data(with_items(last.data, where, items), pages=report)
 
@@ -67,33 +79,50 @@ def limit_reached(pages: int, items: int, wanted: int, limits: Limits) -> str:
     return "items" if items >= limits.items else ""
 
 
-def next_request(request: Request, response: Response, tool: OCPTool) -> Request | None:
+def next_request(
+    request: Request, response: Response, tool: OCPTool, reached: int, fresh: int
+) -> Request | None:
+    """Of the page after this answer, which brought `fresh` items; `reached` are behind."""
     if found := LINK.search(response.headers.get("link", "")):
         return at_url(request, found[1])
-    cursor = next((one for path in NEXT if (one := value_at(response.data, path))), None)
-    if not isinstance(cursor, str | int) or isinstance(cursor, bool):
-        return None
+    cursor = cursor_in(response.data)
+    if cursor is None:
+        is_numbered = fresh and not tells_next(response)
+        return next_numbered(request, response.data, tool, reached) if is_numbered else None
     if isinstance(cursor, str) and (cursor.startswith("/") or "://" in cursor):
         return at_url(request, cursor)
-    queries = {one.name for one in tool.shape.parameters if one.location == "query"}
+    queries = queries_of(tool)
     name = next((one for one in CURSORS if one in queries), None)
-    if name is None:
-        return None
-    parts = urlsplit(request.url)
-    query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != name]
-    query.append((name, str(cursor)))
-    return replace(request, url=urlunsplit(parts._replace(query=urlencode(query))))
+    return None if name is None else with_query(request, name, cursor)
+
+
+def is_left(request: Request, response: Response, tool: OCPTool, reached: int, fresh: int) -> bool:
+    """Whether the answer tells of more; asked where no request leads on."""
+    if LINK.search(response.headers.get("link", "")) or cursor_in(response.data) is not None:
+        return True
+    is_counted = bool(fresh) and not tells_next(response)
+    return is_counted and is_more_left(request, response.data, tool, reached)
+
+
+def cursor_in(data: Any) -> str | int | None:
+    cursor = next((one for path in NEXT if (one := value_at(data, path))), None)
+    is_one = isinstance(cursor, str | int) and not isinstance(cursor, bool)
+    return cursor if is_one else None
+
+
+def tells_next(response: Response) -> bool:
+    """Has a place for what comes next, be it empty: then no total decides."""
+    if "link" in response.headers:
+        return True
+    return any(
+        isinstance(holder := value_at(response.data, path[:-1]), dict) and path[-1] in holder
+        for path in NEXT
+    )
 
 
 def at_url(request: Request, url: str) -> Request | None:
     whole = urljoin(request.url, url)
     return replace(request, url=whole) if origin_of(whole) == origin_of(request.url) else None
-
-
-def value_at(data: Any, path: tuple[str, ...]) -> Any:
-    for key in path:
-        data = data.get(key) if isinstance(data, dict) else None
-    return data
 
 
 def list_in(data: Any) -> str | None:

@@ -33,7 +33,7 @@ class Pages(msgspec.Struct, frozen=True):
     pages: int
     items: int
     has_more: bool
-    stopped_by: str = ""  # the limit that ended it
+    stopped_by: str = ""  # the limit that ended it, or that nothing leads on
 
 
 class Waited(msgspec.Struct, frozen=True):

@@ -1,0 +1,84 @@
+"""Lists whose pages have numbers, or begin after so many: told by a total, not by a cursor."""
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from msgspec.structs import replace
+
+from ocp_agent.raw import value_at
+from ocp_agent.requests import Request
+from ocp_agent.tools import OCPTool
+
+# Where an answer keeps its numbers; () is beside the list.
+PLACES = (("pagination",), ("meta", "pagination"), ("meta",), ("paging",), ())
+TOTALS = ("total_count", "totalCount", "total_entries", "total_items", "totalItems", "total")
+PAGES = ("total_pages", "totalPages", "page_count", "last_page")
+NUMBERS = ("page", "current_page", "currentPage", "page_number", "pageNumber")
+SIZES = ("per_page", "perPage", "page_size", "pageSize", "limit")
+AMBIGUOUS = ("total",)
+BY_NUMBER = ("page", "page_number", "pageNumber")
+BY_OFFSET = ("offset", "skip")
+
+
+def number_in(data: Any, names: tuple[str, ...]) -> int | None:
+    for place in PLACES:
+        for name in names:
+            if (*place, name) == AMBIGUOUS:
+                continue
+            found = value_at(data, (*place, name))
+            if isinstance(found, int) and not isinstance(found, bool) and found >= 0:
+                return found
+    return None
+
+
+def queries_of(tool: OCPTool) -> set[str]:
+    return {one.name for one in tool.shape.parameters if one.location == "query"}
+
+
+def asked(request: Request, names: tuple[str, ...]) -> int | None:
+    """The number that the request has under one of the names."""
+    for name, value in parse_qsl(urlsplit(request.url).query):
+        if name in names and value.isdecimal():
+            return int(value)
+    return None
+
+
+def page_of(request: Request, data: Any) -> int:
+    for found in (number_in(data, NUMBERS), asked(request, BY_NUMBER)):
+        if found is not None:
+            return found
+    return 1
+
+
+def items_before(request: Request, data: Any, count: int) -> int:
+    """How many stand before the page that this request asked for."""
+    size = number_in(data, SIZES) or asked(request, SIZES) or count
+    return asked(request, BY_OFFSET) or max(page_of(request, data) - 1, 0) * size
+
+
+def is_more_left(request: Request, data: Any, tool: OCPTool, reached: int) -> bool:
+    total, pages = number_in(data, TOTALS), number_in(data, PAGES)
+    if total is None and not queries_of(tool).isdisjoint((*BY_NUMBER, *BY_OFFSET, *SIZES)):
+        total = number_in({"meta": data}, ("total",))  # else it may be a sum of money
+    if total is not None:
+        return reached < total
+    return pages is not None and page_of(request, data) < pages
+
+
+def next_numbered(request: Request, data: Any, tool: OCPTool, reached: int) -> Request | None:
+    """None where nothing is left, or the tool takes no number."""
+    if not is_more_left(request, data, tool, reached):
+        return None
+    queries = queries_of(tool)
+    for name in BY_NUMBER:
+        if name in queries:
+            return with_query(request, name, page_of(request, data) + 1)
+    name_or_none = next((one for one in BY_OFFSET if one in queries), None)
+    return None if name_or_none is None else with_query(request, name_or_none, reached)
+
+
+def with_query(request: Request, name: str, value: str | int) -> Request:
+    parts = urlsplit(request.url)
+    query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != name]
+    query.append((name, str(value)))
+    return replace(request, url=urlunsplit(parts._replace(query=urlencode(query))))
