@@ -13,7 +13,15 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 import ocp_agent
-from ocp_agent import AgentContext, OCPAgent, OCPHeaders, OCPStorage, drift_report, validate_context
+from ocp_agent import (
+    AgentContext,
+    AmbiguousTool,
+    OCPAgent,
+    OCPHeaders,
+    OCPStorage,
+    drift_report,
+    validate_context,
+)
 from ocp_agent.discovery import OCPSchemaDiscovery
 from ocp_agent.validation import validate_and_fix_context, validate_context_dict
 from tests.ocp_agent.support import (
@@ -72,9 +80,24 @@ def test_words_that_say_nothing_find_nothing_of_their_own(vultr: OCPAgent) -> No
 def test_a_name_that_is_not_there_is_answered_with_those_like_it(vultr: OCPAgent) -> None:
     with pytest.raises(ValueError, match=r"Tool 'createSnapshots' not found.*createSnapshot"):
         vultr.call_tool("createSnapshots")
-    with pytest.raises(ValueError, match="Unknown API: other"):
+    with pytest.raises(ValueError, match=r"Did you mean 'createSnapshot'. Available tools"):
+        vultr.call_tool("create_snapshot")
+    with pytest.raises(ValueError, match=r"Unknown API: other. Registered: vultr"):
         vultr.list_tools("other")
+    with pytest.raises(ValueError, match=r"Unknown API: other. Registered: vultr"):
+        vultr.call_tool("createSnapshot", api_name="other")
     assert vultr.get_tool("none") is None and len(vultr.list_tools(" VULTR ")) == 242
+
+
+def test_a_name_that_several_apis_have_is_called_at_the_one_that_is_said(
+    vultr: OCPAgent,
+) -> None:
+    vultr.register_api("copy", VULTR, "https://copy.example.com")
+    with pytest.raises(AmbiguousTool, match=r"vultr, copy.*api_name='vultr'"):
+        vultr.call_tool("listInstances", dry_run=True)
+    planned = vultr.call_tool("listInstances", api_name=" Copy ", dry_run=True)
+    assert planned.json()["url"].startswith("https://copy.example.com")
+    assert vultr.get_tool("listInstances") is not None
 
 
 def test_a_tools_arguments_are_one_schema_for_a_model(vultr: OCPAgent) -> None:

@@ -5,6 +5,7 @@ from ocp_agent.context import AgentContext
 from ocp_agent.discovery import OCPSchemaDiscovery
 from ocp_agent.drift import Change, Drift, drift_report
 from ocp_agent.errors import (
+    AmbiguousTool,
     APINotFound,
     InvalidArguments,
     OCPError,
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 __all__ = [
     "APINotFound",
     "AgentContext",
+    "AmbiguousTool",
     "Change",
     "Drift",
     "InvalidArguments",

@@ -17,7 +17,7 @@ from ocp_agent.calls import Access, Call, Wish
 from ocp_agent.context import AgentContext
 from ocp_agent.discovery import OCPSchemaDiscovery, with_resources
 from ocp_agent.drift import Drift, drift_report
-from ocp_agent.errors import ToolNotFound, UnknownAPI
+from ocp_agent.errors import AmbiguousTool, ToolNotFound, UnknownAPI
 from ocp_agent.http_client import OCPHTTPClient
 from ocp_agent.limits import Limits
 from ocp_agent.names import OperationKey
@@ -27,7 +27,7 @@ from ocp_agent.redaction import redacted_text
 from ocp_agent.registry import OCPRegistry
 from ocp_agent.requests import combined
 from ocp_agent.response import Response
-from ocp_agent.search import search
+from ocp_agent.search import closest, search
 from ocp_agent.session import OF_THE_API
 from ocp_agent.storage import OCPStorage
 from ocp_agent.tools import OCPAPISpec, OCPTool
@@ -142,6 +142,7 @@ class OCPAgent:
         return [tool for spec in self._specs(api_name) for tool in spec.tools]
 
     def get_tool(self, tool_name: str, api_name: str | None = None) -> OCPTool | None:
+        """Of the API that was registered first, where several have it."""
         found = (spec.tool_of.get(tool_name) for spec in self._specs(api_name))
         return next((tool for tool in found if tool is not None), None)
 
@@ -152,7 +153,7 @@ class OCPAgent:
     def get_tool_documentation(self, tool_name: str, api_name: str | None = None) -> str:
         tool = self.get_tool(tool_name, api_name)
         if tool is None:
-            raise self._not_found(tool_name, api_name)
+            raise self._not_found(tool_name, None if api_name is None else api_name.strip().lower())
         return self.discovery.generate_tool_documentation(tool)
 
     def call_tool(
@@ -220,24 +221,32 @@ class OCPAgent:
         self._worker.settle()
         name = api_name.strip().lower()
         if name not in self.known_apis:
-            raise UnknownAPI(api_name)
+            raise UnknownAPI(api_name, list(self.known_apis))
         return self.known_apis[name]
 
     def _tool(self, tool_name: str, api_name: str | None) -> tuple[OCPAPISpec, OCPTool]:
+        """To call: what several APIs have is not done at one of them by chance."""
         wanted = None if api_name is None else api_name.strip().lower()
         if wanted is not None and wanted not in self.known_apis:
-            raise UnknownAPI(wanted)
-        for name, spec in list(self.known_apis.items()):
-            if wanted in {None, name} and (tool := spec.tool_of.get(tool_name)) is not None:
-                return spec, tool
-        raise self._not_found(tool_name, wanted)
+            raise UnknownAPI(wanted, list(self.known_apis))
+        found = {
+            name: (spec, tool)
+            for name, spec in list(self.known_apis.items())
+            if wanted in {None, name} and (tool := spec.tool_of.get(tool_name)) is not None
+        }
+        if not found:
+            raise self._not_found(tool_name, wanted)
+        if len(found) > 1:
+            raise AmbiguousTool(tool_name, list(found))
+        return next(iter(found.values()))
 
     def _not_found(self, tool_name: str, api_name: str | None) -> ToolNotFound:
         specs = [spec for name, spec in self.known_apis.items() if api_name in {None, name}]
         tools = [tool for spec in specs for tool in spec.tools]
         near = search(tools, tool_name)
         named = [tool.name for tool in list(dict.fromkeys([*near, *tools]))[:NAMED_WHEN_NOT_FOUND]]
-        return ToolNotFound(tool_name, named, len(tools) - len(named))
+        meant = closest(tool_name, [tool.name for tool in tools])
+        return ToolNotFound(tool_name, named, len(tools) - len(named), meant)
 
 
 def told_of(source: str) -> str:

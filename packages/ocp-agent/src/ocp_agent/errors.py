@@ -7,6 +7,7 @@ OCPError
 ├── ValidationError       a context that breaks its schema
 │   └── InvalidArguments  arguments that break the tool's schema (a ValueError, too)
 ├── ToolNotFound          no registered API has that tool (a ValueError, too)
+├── AmbiguousTool         several registered APIs have that tool (a ValueError, too)
 ├── UnknownAPI            an API that was not registered (a ValueError, too)
 └── ResponseTooLarge      an answer beyond `Limits.response_bytes`
 """
@@ -60,16 +61,31 @@ class InvalidArguments(ValidationError, ValueError):
 
 
 class ToolNotFound(OCPError, ValueError):
-    def __init__(self, tool_name: str, available: Sequence[str], more: int = 0) -> None:
+    def __init__(
+        self, tool_name: str, available: Sequence[str], more: int = 0, meant: str | None = None
+    ) -> None:
         self.tool_name = tool_name
+        hint = f" Did you mean '{meant}'?" if meant else ""
         rest = f" and {more} more" if more else ""
-        super().__init__(f"Tool '{tool_name}' not found. Available tools: {list(available)}{rest}")
+        super().__init__(
+            f"Tool '{tool_name}' not found.{hint} Available tools: {list(available)}{rest}"
+        )
+
+
+class AmbiguousTool(OCPError, ValueError):
+    def __init__(self, tool_name: str, api_names: Sequence[str]) -> None:
+        self.tool_name, self.api_names = tool_name, tuple(api_names)
+        super().__init__(
+            f"Several APIs have a tool '{tool_name}': {', '.join(self.api_names)}."
+            f" Say which one is meant: api_name='{self.api_names[0]}'."
+        )
 
 
 class UnknownAPI(OCPError, ValueError):
-    def __init__(self, api_name: str) -> None:
+    def __init__(self, api_name: str, known: Sequence[str] = ()) -> None:
         self.api_name = api_name
-        super().__init__(f"Unknown API: {api_name}")
+        names = ", ".join(known) or "none"
+        super().__init__(f"Unknown API: {api_name}. Registered: {names}")
 
 
 class ResponseTooLarge(OCPError):

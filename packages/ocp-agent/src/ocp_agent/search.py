@@ -10,8 +10,14 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from ocp_agent.lazily import Lazily
+
 if TYPE_CHECKING:
+    import difflib
+
     from ocp_agent.tools import OCPTool
+else:
+    difflib = Lazily("difflib")
 
 SATURATION, LENGTH_WEIGHT = 1.2, 0.75
 NAME_WEIGHT = 3  # a word of the name counts as often as that
@@ -34,6 +40,7 @@ STOP_WORDS = {
 }
 WORD = re.compile(r"[a-z]+|\d+")
 HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+NO_LETTER = re.compile(r"[^a-z0-9]+")
 ENDINGS = re.compile(r"(ies|es|s|ing|ed)$")
 
 
@@ -100,3 +107,10 @@ def search(tools: Sequence["OCPTool"], query: str) -> list["OCPTool"]:
     text = query.lower()
     literal = [t for t in tools if text in t.name.lower() or text in t.description.lower()]
     return list({id(tool): tool for tool in [*ranked, *literal]}.values())
+
+
+def closest(name: str, names: Iterable[str]) -> str | None:
+    """The one that was meant, if one is near enough: `create_instance` is createInstance."""
+    by_letters = {NO_LETTER.sub("", one.lower()): one for one in names}
+    near = difflib.get_close_matches(NO_LETTER.sub("", name.lower()), by_letters, n=1, cutoff=0.75)
+    return by_letters[near[0]] if near else None
