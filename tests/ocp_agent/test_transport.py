@@ -204,6 +204,16 @@ def test_a_dry_run_tells_all_but_secrets_and_sends_nothing(
     assert "secret-key" not in response.text and shop.seen == []
 
 
+def test_a_dry_run_tells_the_context_that_would_be_sent(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = shop_with("get", httpserver, tmp_path)
+    shop.agent.update_goal("tidy up")
+    shown: Json = shop.agent.call_tool("it", dry_run=True).json()["headers"]
+    assert shown["OCP-Context-ID"] == shop.agent.context.context_id
+    assert shown["OCP-Current-Goal"] == "tidy up" and "OCP-Session" in shown
+
+
 def test_credentials_are_in_no_log_and_no_context(
     httpserver: HTTPServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

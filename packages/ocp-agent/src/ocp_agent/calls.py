@@ -19,7 +19,7 @@ from ocp_agent.errors import OCPError
 from ocp_agent.paging import followed
 from ocp_agent.requests import Request, written
 from ocp_agent.response import CaseInsensitive, Response
-from ocp_agent.session import EVERY, headers_of
+from ocp_agent.session import headers_of
 from ocp_agent.tools import OCPAPISpec, OCPTool
 from ocp_agent.transport import Transport
 from ocp_agent.waiting import Waiter
@@ -121,11 +121,9 @@ class Call(msgspec.Struct, frozen=True):
 
 
 def dry_run_of(request: Request, secret: frozenset[str]) -> Response:
-    """An answer that tells what would have been sent."""
+    """An answer that tells what would have been sent, the context among it."""
     shown = request.shown(secret)
-    context = {name.lower() for name in EVERY}
-    headers = {name: one for name, one in shown["headers"].items() if name.lower() not in context}
-    content = msgspec.json.encode({"dry_run": True, **shown, "headers": headers})
+    content = msgspec.json.encode({"dry_run": True, **shown})
     return Response(
         0, CaseInsensitive(), content, shown["url"], "Dry run", request.method, is_dry_run=True
     )
