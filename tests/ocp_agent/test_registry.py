@@ -11,6 +11,7 @@ from ocp_agent import (
     APINotFound,
     OCPAgent,
     OCPRegistry,
+    OCPStorage,
     RegistryUnavailable,
     registry_answer,
     tool_page,
@@ -120,6 +121,35 @@ def test_an_answer_is_cached_with_all_that_it_said(vultr: HTTPServer) -> None:
     again = OCPAgent(limits=FAST).register_api("vultr")
     assert again.base_url == first.base_url
     assert [tool.to_dict() for tool in again.tools] == [tool.to_dict() for tool in first.tools]
+
+
+def aged(minutes: float) -> None:
+    """What is cached, as if it had been there for so long."""
+    (path,) = OCPStorage().apis.glob("*.json")
+    kept = json.loads(path.read_text())
+    kept["cached_at"] -= 60 * minutes
+    path.write_text(json.dumps(kept))
+
+
+def test_a_newer_document_of_the_registry_is_seen(vultr: HTTPServer) -> None:
+    OCPAgent(limits=FAST).register_api("vultr")
+    vultr.clear()
+    vultr.expect_request("/registry/vultr").respond_with_json(PUBLISHED | {"version": "3"})
+    aged(4)
+    assert len(OCPAgent(limits=FAST).register_api("vultr").tools) == 242
+    aged(2)
+    newer = OCPAgent(limits=FAST).register_api("vultr")
+    assert (newer.version, len(newer.tools)) == ("3", 1)
+
+
+def test_what_is_cached_serves_while_the_registry_cannot_be_asked(vultr: HTTPServer) -> None:
+    OCPAgent(limits=FAST).register_api("vultr")
+    vultr.clear()
+    aged(60)
+    assert len(OCPAgent(limits=FAST).register_api("vultr").tools) == 242
+    for max_age_days in (0, 0.01):
+        with pytest.raises(RegistryUnavailable):
+            OCPAgent(limits=FAST).register_api("vultr", max_age_days=max_age_days)
 
 
 def test_an_api_that_is_not_there_is_named_with_what_is_like_it(httpserver: HTTPServer) -> None:

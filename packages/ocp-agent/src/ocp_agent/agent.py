@@ -17,7 +17,7 @@ from ocp_agent.calls import Access, Call, Wish
 from ocp_agent.context import AgentContext
 from ocp_agent.discovery import OCPSchemaDiscovery, with_resources
 from ocp_agent.drift import Drift, drift_report
-from ocp_agent.errors import AmbiguousTool, ToolNotFound, UnknownAPI
+from ocp_agent.errors import AmbiguousTool, RegistryUnavailable, ToolNotFound, UnknownAPI
 from ocp_agent.http_client import OCPHTTPClient
 from ocp_agent.limits import Limits
 from ocp_agent.names import OperationKey
@@ -34,6 +34,7 @@ from ocp_agent.tools import OCPAPISpec, OCPTool
 from ocp_agent.transport import Transport
 
 CACHE_DAYS = 7.0
+REGISTRY_CACHE_DAYS = 5 / (24 * 60)  # five minutes: its documents are replaced by newer ones
 NAMED_WHEN_NOT_FOUND = 10
 
 
@@ -81,7 +82,8 @@ class OCPAgent:
         """Makes the API's tools callable: from memory, the cache, `spec_url`, or the registry.
 
         `headers` and `auth` go with each call to it, and nowhere else. `max_age_days=0` reads the
-        document anew.
+        document anew. A registry is asked again after five minutes, and what is cached serves
+        where it cannot be asked.
         """
         name = name.strip().lower()
         source = str(spec_url) if spec_url else self.registry.registry_url
@@ -104,19 +106,30 @@ class OCPAgent:
         wants_new = max_age_days <= 0
         if wants_new or "://" not in source:  # a file may be another one today
             self.discovery.cached_specs.pop(source, None)
-        if self.storage is not None and not wants_new:
-            cached = self.storage.get_cached_api(name, max_age_days, source=source)
-            if cached is not None:
-                return cached
+        fresh_days = max_age_days if is_document else min(max_age_days, REGISTRY_CACHE_DAYS)
+        cached = None if wants_new else self._cached(name, source, fresh_days)
+        if cached is not None:
+            return cached
         if is_document:
             known = self.storage.known_names(name) if self.storage is not None else None
             spec = self.discovery.discover_api(source, known_names=known)
         else:
-            spec = self.registry.get_api_spec(name)
+            try:
+                spec = self.registry.get_api_spec(name)
+            except RegistryUnavailable:
+                older = None if wants_new else self._cached(name, source, max_age_days)
+                if older is None:
+                    raise
+                return older
         if self.storage is not None:
             kind = "openapi" if is_document else "registry"
             self.storage.cache_api(name, spec, source=source, kind=kind)
         return spec
+
+    def _cached(self, name: str, source: str, max_age_days: float) -> OCPAPISpec | None:
+        if self.storage is None:
+            return None
+        return self.storage.get_cached_api(name, max_age_days, source=source)
 
     @property
     def api_clients(self) -> dict[str, OCPHTTPClient]:
