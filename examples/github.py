@@ -6,10 +6,17 @@ python examples/github.py package/generated/api.github.com.json
 
 import sys
 
-from ocp_agent import OCPAgent
+from ocp_agent import OCPAgent, SchemaDiscoveryError
+
+if len(sys.argv) != 2:
+    print("Say where GitHub's document lies:", __doc__.partition("\n\n")[2], file=sys.stderr)
+    sys.exit(2)
 
 agent = OCPAgent()
-spec = agent.register_api("github", sys.argv[1])
+try:
+    spec = agent.register_api("github", sys.argv[1])
+except SchemaDiscoveryError as error:
+    sys.exit(str(error))
 print(f"{spec.title}: {len(spec.tools)} tools")
 
 for tool in agent.search_tools("list issues assigned to me")[:3]:

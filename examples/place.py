@@ -7,7 +7,14 @@ import os
 from pathlib import Path
 
 URL = os.environ.get("ATOLL_URL", "http://127.0.0.1:8080")
-KEY = Path(os.environ.get("ATOLL_KEY_FILE", ".demo/state/admin.key")).read_text()
+KEY_FILE = Path(os.environ.get("ATOLL_KEY_FILE", ".demo/state/admin.key"))
+try:
+    KEY = KEY_FILE.read_text().strip()
+except OSError as error:
+    raise SystemExit(
+        f"There is no key to read at {KEY_FILE} ({error.strerror}). Start an Atoll with `make demo`"
+        " and run this from the repository's folder, or say ATOLL_KEY_FILE and ATOLL_URL."
+    ) from None
 VULTR = f"{URL}/v2/openapi.json"
 NATIVE = f"{URL}/openapi.json"
 

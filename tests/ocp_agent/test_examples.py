@@ -26,14 +26,40 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     server.stop()
 
 
-def run(example: str, environment: dict[str, str], home: Path) -> list[str]:
-    done = subprocess.run(
-        [sys.executable, REPOSITORY / "examples" / f"{example}.py"],
-        env={**os.environ, **environment, "HOME": str(home)},
+def ended(
+    example: str, environment: dict[str, str], home: Path, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, REPOSITORY / "examples" / f"{example}.py", *arguments],
+        env={**os.environ, **environment, "HOME": str(home)}, cwd=home,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+def run(example: str, environment: dict[str, str], home: Path) -> list[str]:
+    done = ended(example, environment, home)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("example", ["native", "create_snapshot", "reinstall_instance"])
+def test_an_example_without_a_key_says_in_a_sentence_where_one_comes_from(
+    example: str, tmp_path: Path
+) -> None:
+    done = ended(example, {}, tmp_path)
+    assert done.returncode == 1 and "make demo" in done.stderr
+    assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"), [((), 2, "npm pack"), (("none.json",), 1, "none.json")]
+)
+def test_an_example_without_its_document_says_so(
+    arguments: tuple[str, ...], code: int, said: str, tmp_path: Path
+) -> None:
+    done = ended("github", {}, tmp_path, *arguments)
+    assert done.returncode == code and said in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.fixture
