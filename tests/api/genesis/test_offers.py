@@ -11,7 +11,7 @@ from atoll.domain.accelerators import Device
 from atoll.settings import Offered
 from tests.api.client import Api, Json
 from tests.api.genesis.client import Genesis
-from tests.api.genesis.things import body_of, instance_of, native
+from tests.api.genesis.things import body_of, instance_of, native, until
 from tests.api.server import RunningCloud
 
 REGIONS = {
@@ -105,6 +105,7 @@ def test_images_are_listed_by_type(genesis: Genesis) -> None:
 def test_a_snapshot_is_an_image_of_its_account(genesis: Genesis, api: Api) -> None:
     made = instance_of(genesis)
     snapshot = genesis.post(f"/instances/{made['id']}/snapshots", {"name": "s"})["snapshot"]
+    until(genesis, f"/snapshots/{snapshot['id']}", "snapshot", "created")
     (listed,) = genesis.get("/images?type=snapshot")["images"]
     assert (listed["id"], listed["type"], listed["name"]) == (snapshot["id"], "snapshot", "s")
     assert genesis.get(f"/images/{snapshot['id']}")["image"] == listed
