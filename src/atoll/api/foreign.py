@@ -72,9 +72,7 @@ def native_id_in(prefix: str, text: str, field: str) -> str:
 
 def text_of(error: AtollError, fields: Mapping[str, str]) -> str:
     """An error's text with ids as UUIDs, and the field that it names as the dialect calls it."""
-    message = error.message
-    if isinstance(error, Busy):  # other dialects have no operations to wait for
-        message = message.partition(": wait for ")[0] + ": try again"
+    message = f"{error.what}: try again" if isinstance(error, Busy) else error.message
     text = NATIVE_ID.sub(lambda found: uuid_of(found.group()), message)
     field = error.field if isinstance(error, Refused) else None
     for ours, theirs in fields.items():

@@ -87,7 +87,13 @@ class Protected(Conflict):
 
 
 class Busy(Conflict):
+    """`what` goes on, in a sentence for those who know nothing of operations."""
+
     code = "BUSY"
+
+    def __init__(self, what: str, operation_id: str | None) -> None:
+        super().__init__(f"{what}: wait for {operation_id}")
+        self.what = what
 
 
 class KeyReused(Conflict):

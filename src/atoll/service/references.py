@@ -138,9 +138,7 @@ class Worked(Named, Protocol):
 
 def require_idle(thing: Worked, noun: str) -> None:
     if thing.doing is not None:
-        raise Busy(
-            f"{thing.doing} goes on about {noun} {called(thing)}: wait for {thing.operation_id}"
-        )
+        raise Busy(f"{thing.doing} goes on about {noun} {called(thing)}", thing.operation_id)
 
 
 def called(thing: Named) -> str:

@@ -22,22 +22,8 @@ else:
 SATURATION, LENGTH_WEIGHT = 1.2, 0.75
 NAME_WEIGHT = 3  # a word of the name counts as often as that
 DESCRIPTION_CHARACTERS = 400
-STOP_WORDS = {
-    "a",
-    "an",
-    "and",
-    "for",
-    "from",
-    "in",
-    "into",
-    "it",
-    "of",
-    "on",
-    "or",
-    "the",
-    "to",
-    "with",
-}
+STOP_WORDS = {"a", "an", "and", "for", "from", "in", "into", "it", "of", "on", "or", "the", "to",
+              "with"}  # fmt: skip
 WORD = re.compile(r"[a-z]+|\d+")
 HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 NO_LETTER = re.compile(r"[^a-z0-9]+")

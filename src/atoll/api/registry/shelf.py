@@ -69,9 +69,8 @@ class Shelf:
                 raise NotFound(f"{name} has the version {entry.number} only")
             return entry
         api = await apis.get(tx, name)
-        version = next((v for v in api.versions if number in {None, v.number}), None)
-        if number is None:
-            version = api.newest
+        wanted = api.newest.number if number is None else number
+        version = next((one for one in api.versions if one.number == wanted), None)
         if version is None:
             raise NotFound(f"{name} has no version {number}")
         return entry_of(api, version)
