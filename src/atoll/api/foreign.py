@@ -17,6 +17,7 @@ from atoll.domain import ids
 from atoll.domain.errors import AtollError, Busy, Invalid, NotFound, Refused
 from atoll.domain.regions import Region
 from atoll.ports import Filter, Rows, Transaction
+from atoll.service import references
 from atoll.service.desk import Case, UseCase, require
 
 ROWS_MAX = 1000
@@ -39,6 +40,7 @@ class Called(Known, Protocol):
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Known)
+Owned = TypeVar("Owned", bound=references.Owned)
 
 
 def read(path: Path, form: type[T], whose: str) -> T:
@@ -101,6 +103,13 @@ def about(field: str, use_case: UseCase[T], ours: str = "") -> UseCase[T]:
             raise Invalid(f"{field}: {text}", field=field) from error
 
     return named
+
+
+async def one(request: Call, rows: Rows[Owned], prefix: str, given: str, noun: str) -> Owned:
+    """What the id in a path means, of the caller's project. Raises NotFound."""
+    caller = caller_of(request)
+    require(caller, "read")
+    return await references.get(rows, caller.project_id, native_id(prefix, given), noun)
 
 
 async def every(request: Call, rows: Rows[K], wanted: Filter) -> list[K]:

@@ -16,7 +16,7 @@ from atoll.domain.errors import Invalid
 from atoll.domain.floating_ips import FloatingIp
 from atoll.domain.instances import Instance
 from atoll.ports import Filter
-from atoll.service import floating_ips, owned, references
+from atoll.service import floating_ips, owned
 from atoll.service.desk import Accepted, Case, UseCase, require
 
 V4 = "ipv4"
@@ -84,10 +84,8 @@ async def shown(request: Call, found: list[FloatingIp]) -> list[FloatingIpOut]:
 
 
 async def of_path(request: Call, floating_ip_id: str) -> FloatingIp:
-    caller, reference = caller_of(request), wire.native_id(ids.FLOATING_IP, floating_ip_id)
-    require(caller, "read")
     rows = services_of(request).store.read().floating_ips
-    return await references.get(rows, caller.project_id, reference, floating_ips.NOUN)
+    return await foreign.one(request, rows, ids.FLOATING_IP, floating_ip_id, floating_ips.NOUN)
 
 
 def update(reference: str, body: UpdateBody) -> UseCase[Accepted[FloatingIp]]:

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta as Bounds
 
+from atoll.api import foreign
 from atoll.api.genesis import offers, wire
 from atoll.api.genesis.catalogue import Catalogue
 from atoll.api.genesis.volumes import require_description
@@ -19,7 +20,7 @@ from atoll.domain.commands import CreateSecurityGroup, Update
 from atoll.domain.errors import Invalid
 from atoll.domain.security_groups import BUILT_IN, Direction, Protocol, Rule, SecurityGroup
 from atoll.ports import Filter
-from atoll.service import references, security_groups
+from atoll.service import security_groups
 from atoll.service.desk import Accepted, require
 
 # What only this dialect speaks of, in a group's annotations.
@@ -155,10 +156,10 @@ class SecurityGroups(Controller):
          summary="Get a security group",
          responses=wire.ANY_ERROR | wire.shown(SecurityGroupAnswer, "the group"))  # fmt: skip
     async def read(self, request: Call, security_group_id: FromPath[str]) -> Response[bytes]:
-        caller, reference = caller_of(request), reference_of(security_group_id)
-        require(caller, "read")
         rows = services_of(request).store.read().security_groups
-        group = await references.get(rows, caller.project_id, reference, security_groups.NOUN)
+        group = await foreign.one(
+            request, rows, ids.SECURITY_GROUP, security_group_id, security_groups.NOUN
+        )
         return wire.answer(SecurityGroupAnswer(security_group=show(group, catalogue_of(request))))
 
     @patch("/{security_group_id:str}", operation_id="updateSecurityGroup",

@@ -6,6 +6,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, UnsetType
 
+from atoll.api import foreign
 from atoll.api.genesis import offers, wire
 from atoll.api.genesis.instance_views import LINUX
 from atoll.api.genesis.wire import Page, Paging, Wire, services_of
@@ -15,7 +16,7 @@ from atoll.domain.commands import CloneSnapshot, ImportSnapshot, Update
 from atoll.domain.images import ImageSource, SourceKind
 from atoll.domain.snapshots import Snapshot
 from atoll.ports import Filter
-from atoll.service import references, snapshots
+from atoll.service import snapshots
 from atoll.service.desk import Accepted, Case, UseCase, require
 
 # What only this dialect speaks of, in a snapshot's annotations: what it was cloned from.
@@ -127,10 +128,8 @@ class Snapshots(Controller):
     @get("/{snapshot_id:str}", operation_id="getSnapshot", summary="Get a snapshot",
          responses=wire.ANY_ERROR | wire.shown(SnapshotAnswer, "the snapshot"))  # fmt: skip
     async def read(self, request: Call, snapshot_id: FromPath[str]) -> Response[bytes]:
-        caller, reference = caller_of(request), wire.native_id(ids.SNAPSHOT, snapshot_id)
-        require(caller, "read")
         rows = services_of(request).store.read().snapshots
-        found = await references.get(rows, caller.project_id, reference, snapshots.NOUN)
+        found = await foreign.one(request, rows, ids.SNAPSHOT, snapshot_id, snapshots.NOUN)
         return wire.answer(SnapshotAnswer(snapshot=show(found)))
 
     @patch("/{snapshot_id:str}", operation_id="updateSnapshot", summary="Update a snapshot",

@@ -5,15 +5,16 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
+from atoll.api import foreign
 from atoll.api.genesis import wire
 from atoll.api.genesis.wire import Page, Paging, Wire, services_of
-from atoll.api.http import Call, caller_of
+from atoll.api.http import Call
 from atoll.domain import ids
 from atoll.domain.commands import CreateSshKey, Update
 from atoll.domain.ssh_keys import SshKey, bits_of, md5_fingerprint_of, type_of
 from atoll.ports import Filter
-from atoll.service import owned, references, ssh_keys
-from atoll.service.desk import Accepted, require
+from atoll.service import owned, ssh_keys
+from atoll.service.desk import Accepted
 
 # What only this dialect speaks of: the text as it was given, with the spaces around it.
 VALUE = "genesis.value"
@@ -92,10 +93,8 @@ class SshKeys(Controller):
     @get("/{ssh_key_id:str}", operation_id="getSSHKey", summary="Get an ssh key",
          responses=wire.ANY_ERROR | wire.shown(SshKeyOut, "the key"))  # fmt: skip
     async def read(self, request: Call, ssh_key_id: FromPath[str]) -> Response[bytes]:
-        caller, reference = caller_of(request), wire.native_id(ids.SSH_KEY, ssh_key_id)
-        require(caller, "read")
         rows = services_of(request).store.read().ssh_keys
-        key = await references.get(rows, caller.project_id, reference, ssh_keys.NOUN)
+        key = await foreign.one(request, rows, ids.SSH_KEY, ssh_key_id, ssh_keys.NOUN)
         return wire.answer(show(key))
 
     @patch("/{ssh_key_id:str}", operation_id="updateSSHKey", summary="Update an ssh key",

@@ -154,10 +154,8 @@ class Volumes(Controller):
     @get("/{volume_id:str}", operation_id="getVolume", summary="Get a volume",
          responses=wire.ANY_ERROR | wire.shown(VolumeAnswer, "the volume"))  # fmt: skip
     async def read(self, request: Call, volume_id: FromPath[str]) -> Response[bytes]:
-        caller, reference = caller_of(request), wire.native_id(ids.VOLUME, volume_id)
-        require(caller, "read")
         rows = services_of(request).store.read().volumes
-        found = await references.get(rows, caller.project_id, reference, volumes.NOUN)
+        found = await foreign.one(request, rows, ids.VOLUME, volume_id, volumes.NOUN)
         return wire.answer(await answer_of(request, found.id))
 
     @patch("/{volume_id:str}", operation_id="updateVolume", summary="Update a volume",

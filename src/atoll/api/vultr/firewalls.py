@@ -7,7 +7,8 @@ from litestar import Controller, Response, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from atoll.api.http import Call, caller_of
+from atoll.api import foreign
+from atoll.api.http import Call
 from atoll.api.vultr import described, wire
 from atoll.api.vultr.described import Description
 from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
@@ -17,8 +18,8 @@ from atoll.domain.errors import NotFound
 from atoll.domain.instances import InstanceState
 from atoll.domain.security_groups import BUILT_IN, RULES_MAX, Direction, Rule, SecurityGroup
 from atoll.ports import Filter
-from atoll.service import references, security_groups
-from atoll.service.desk import Accepted, Case, require
+from atoll.service import security_groups
+from atoll.service.desk import Accepted, Case
 
 LIVE = tuple(state.value for state in InstanceState if state is not InstanceState.DELETED)
 UseCase = Callable[[Case], Awaitable[Accepted[SecurityGroup]]]
@@ -77,11 +78,10 @@ async def instance_count(request: Call, group: SecurityGroup) -> int:
 
 async def group_of(request: Call, firewall_group_id: str) -> SecurityGroup:
     """What a path means. Raises NotFound."""
-    caller = caller_of(request)
-    require(caller, "read")
     rows = services_of(request).store.read().security_groups
-    reference = wire.native_id(ids.SECURITY_GROUP, firewall_group_id)
-    group = await references.get(rows, caller.project_id, reference, security_groups.NOUN)
+    group = await foreign.one(
+        request, rows, ids.SECURITY_GROUP, firewall_group_id, security_groups.NOUN
+    )
     if group.name in BUILT_IN:
         raise NotFound(f"{security_groups.NOUN} {group.name} is no firewall group")
     return group

@@ -5,7 +5,8 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from atoll.api.http import Call, caller_of
+from atoll.api import foreign
+from atoll.api.http import Call
 from atoll.api.vultr import wire
 from atoll.api.vultr.offers import region_meant
 from atoll.api.vultr.wire import Meta, Paging, Wire, catalogue_of, services_of
@@ -14,8 +15,8 @@ from atoll.domain.commands import CreateFloatingIp, Update
 from atoll.domain.errors import InUse, Invalid
 from atoll.domain.floating_ips import FloatingIp
 from atoll.ports import Filter
-from atoll.service import catalogue, floating_ips, owned, references
-from atoll.service.desk import Accepted, Case, UseCase, require
+from atoll.service import catalogue, floating_ips, owned
+from atoll.service.desk import Accepted, Case, UseCase
 
 V4, V4_BITS = "v4", 32
 ELSEWHERE = "Floating IPv4 address is already attached to another server"
@@ -166,11 +167,8 @@ class ReservedIps(Controller):
     @get("/{reserved_ip:str}", operation_id="get-reserved-ip", summary="Get Reserved IP",
          responses=wire.ANY_ERROR | wire.shown(ReservedIpAnswer, "the address"))  # fmt: skip
     async def read(self, request: Call, reserved_ip: FromPath[str]) -> Response[bytes]:
-        caller = caller_of(request)
-        require(caller, "read")
         rows = services_of(request).store.read().floating_ips
-        reference = wire.native_id(ids.FLOATING_IP, reserved_ip)
-        found = await references.get(rows, caller.project_id, reference, floating_ips.NOUN)
+        found = await foreign.one(request, rows, ids.FLOATING_IP, reserved_ip, floating_ips.NOUN)
         return wire.answer(ReservedIpAnswer(reserved_ip=show(found)))
 
     @patch("/{reserved_ip:str}", operation_id="patch-reserved-ips-reserved-ip",

@@ -5,15 +5,16 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from atoll.api.http import Call, caller_of
+from atoll.api import foreign
+from atoll.api.http import Call
 from atoll.api.vultr import wire
 from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
 from atoll.domain import ids
 from atoll.domain.commands import CreateSshKey, Update
 from atoll.domain.ssh_keys import SshKey
 from atoll.ports import Filter
-from atoll.service import owned, references, ssh_keys
-from atoll.service.desk import Accepted, require
+from atoll.service import owned, ssh_keys
+from atoll.service.desk import Accepted
 
 
 class CreateBody(Wire, kw_only=True):
@@ -73,11 +74,8 @@ class SshKeys(Controller):
     @get("/{ssh_key_id:str}", operation_id="get-ssh-key", summary="Get SSH Key",
          responses=wire.ANY_ERROR | wire.shown(SshKeyAnswer, "the key"))  # fmt: skip
     async def read(self, request: Call, ssh_key_id: FromPath[str]) -> Response[bytes]:
-        caller = caller_of(request)
-        require(caller, "read")
         rows = services_of(request).store.read().ssh_keys
-        reference = wire.native_id(ids.SSH_KEY, ssh_key_id)
-        key = await references.get(rows, caller.project_id, reference, ssh_keys.NOUN)
+        key = await foreign.one(request, rows, ids.SSH_KEY, ssh_key_id, ssh_keys.NOUN)
         return wire.answer(SshKeyAnswer(ssh_key=show(key)))
 
     @patch("/{ssh_key_id:str}", operation_id="update-ssh-key", status_code=204,

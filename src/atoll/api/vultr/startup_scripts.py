@@ -8,7 +8,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta as Bounds
 
-from atoll.api.http import Call, caller_of
+from atoll.api import foreign
+from atoll.api.http import Call
 from atoll.api.vultr import wire
 from atoll.api.vultr.instance_creation import plain_base64
 from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
@@ -17,8 +18,8 @@ from atoll.domain.commands import CreateStartupScript, Update
 from atoll.domain.errors import Invalid
 from atoll.domain.startup_scripts import StartupScript
 from atoll.ports import Filter
-from atoll.service import owned, references, startup_scripts
-from atoll.service.desk import Accepted, require
+from atoll.service import owned, startup_scripts
+from atoll.service.desk import Accepted
 
 BOOT, PXE = "boot", "pxe"
 Name = Annotated[str, Bounds(max_length=255)]
@@ -102,11 +103,10 @@ class StartupScripts(Controller):
     @get("/{startup_id:str}", operation_id="get-startup-script", summary="Get Startup Script",
          responses=wire.ANY_ERROR | wire.shown(StartupScriptAnswer, "the script"))  # fmt: skip
     async def read(self, request: Call, startup_id: FromPath[str]) -> Response[bytes]:
-        caller = caller_of(request)
-        require(caller, "read")
         rows = services_of(request).store.read().startup_scripts
-        reference = wire.native_id(ids.STARTUP_SCRIPT, startup_id)
-        script = await references.get(rows, caller.project_id, reference, startup_scripts.NOUN)
+        script = await foreign.one(
+            request, rows, ids.STARTUP_SCRIPT, startup_id, startup_scripts.NOUN
+        )
         return wire.answer(StartupScriptAnswer(startup_script=show(script)))
 
     @patch("/{startup_id:str}", operation_id="update-startup-script", status_code=204,

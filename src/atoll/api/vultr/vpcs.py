@@ -9,6 +9,7 @@ from litestar import Controller, Response, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
+from atoll.api import foreign
 from atoll.api.http import Call, caller_of
 from atoll.api.vultr import described, wire
 from atoll.api.vultr.described import Description
@@ -19,7 +20,7 @@ from atoll.domain.commands import CreateVpc, Update
 from atoll.domain.errors import InUse, Invalid
 from atoll.domain.networks import Vpc, cidr_of
 from atoll.ports import Filter
-from atoll.service import catalogue, instances, networks, owned, references
+from atoll.service import catalogue, instances, networks, owned
 from atoll.service.desk import Accepted, Case, require
 
 NOUN = "vpc"
@@ -92,11 +93,8 @@ async def page_of(request: Call, paging: Paging) -> tuple[list[Vpc], Meta]:
 
 async def vpc_of(request: Call, vpc_id: str) -> Vpc:
     """What a path means. Raises NotFound."""
-    caller = caller_of(request)
-    require(caller, "read")
     rows = services_of(request).store.read().vpcs
-    reference = wire.native_id(ids.VPC, vpc_id)
-    found = await references.get(rows, caller.project_id, reference, NOUN)
+    found = await foreign.one(request, rows, ids.VPC, vpc_id, NOUN)
     return (await placed(request, [found]))[0]
 
 
