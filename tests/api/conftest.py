@@ -13,19 +13,15 @@ KeyFor = Callable[..., Api]
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    running = RunningCloud(Path(tmp_path_factory.mktemp("cloud")))
-    running.start()
-    yield running
-    running.stop()
+    with RunningCloud(Path(tmp_path_factory.mktemp("cloud"))) as running:
+        yield running
 
 
 @pytest.fixture
 def own_cloud(tmp_path: Path) -> Iterator[RunningCloud]:
     """For tests that stop it, or that change what belongs to everybody."""
-    running = RunningCloud(tmp_path)
-    running.start()
-    yield running
-    running.stop()
+    with RunningCloud(tmp_path) as running:
+        yield running
 
 
 @pytest.fixture

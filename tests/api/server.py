@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import uvicorn
 
@@ -35,7 +35,8 @@ class Server(uvicorn.Server):
 
 
 class RunningCloud:
-    """Can be stopped and started again on the same state directory, as after a reboot."""
+    """Runs in its context. Can be stopped and started again on the same state directory, as after a
+    reboot."""
 
     def __init__(self, directory: Path, **settings: Any) -> None:
         self.directory = directory
@@ -74,6 +75,13 @@ class RunningCloud:
         self._thread.join(STOP_S)
         assert not self._thread.is_alive(), "the server does not end"
         self._state.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def restart(self) -> None:
         self.stop()

@@ -32,10 +32,8 @@ def dns_port() -> int:
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory, dns_port: int) -> Iterator[RunningCloud]:
-    running = RunningCloud(Path(tmp_path_factory.mktemp("cloud")), dns_port=dns_port)
-    running.start()
-    yield running
-    running.stop()
+    with RunningCloud(Path(tmp_path_factory.mktemp("cloud")), dns_port=dns_port) as running:
+        yield running
 
 
 def asked(dns_port: int, name: object, kind: str = "PTR") -> dns.message.Message:

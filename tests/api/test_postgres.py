@@ -22,10 +22,8 @@ def cloud(
     postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningCloud]:
     directory = Path(tmp_path_factory.mktemp("cloud"))
-    running = RunningCloud(directory, database=postgres_server.migrated_database())
-    running.start()
-    yield running
-    running.stop()
+    with RunningCloud(directory, database=postgres_server.migrated_database()) as running:
+        yield running
 
 
 def test_an_instance_lives_and_ends(api: Api) -> None:

@@ -11,10 +11,8 @@ from tests.clients.stages import CLIENTS
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    running = RunningCloud(Path(tmp_path_factory.mktemp("cloud")), vultr_per_second=0)
-    running.start()
-    yield running
-    running.stop()
+    with RunningCloud(Path(tmp_path_factory.mktemp("cloud")), vultr_per_second=0) as running:
+        yield running
 
 
 @pytest.fixture

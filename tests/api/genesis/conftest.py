@@ -12,10 +12,8 @@ from tests.api.server import RunningCloud
 
 @pytest.fixture(scope="package")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    running = RunningCloud(Path(tmp_path_factory.mktemp("genesis")))
-    running.start()
-    yield running
-    running.stop()
+    with RunningCloud(Path(tmp_path_factory.mktemp("genesis"))) as running:
+        yield running
 
 
 @pytest.fixture

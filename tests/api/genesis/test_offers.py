@@ -138,15 +138,14 @@ def test_without_a_card_its_types_are_not_available_and_refused(genesis: Genesis
 @pytest.fixture(scope="module")
 def equipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Genesis]:
     card = Device(kind="nvidia-rtx-3090", address="0000:17:00.0")
-    running = RunningCloud(
-        Path(tmp_path_factory.mktemp("cards")), simulator_hosts=2,
+    with RunningCloud(
+        Path(tmp_path_factory.mktemp("cards")),
+        simulator_hosts=2,
         accelerators=(Offered(device=card, host="sim-2"),),
-    )  # fmt: skip
-    running.start()
-    client = Genesis(running.url, running.admin_key)
-    yield client
-    client.close()
-    running.stop()
+    ) as running:
+        client = Genesis(running.url, running.admin_key)
+        yield client
+        client.close()
 
 
 def test_a_card_goes_to_one_instance(equipped: Genesis) -> None:
@@ -166,14 +165,12 @@ def test_another_file_takes_the_place_of_ours(tmp_path: Path) -> None:
         '[[families]]\nname = "tiny"\nids = ["tiny-{vcpus}"]\n'
         "sizes = [{ vcpus = 1, memory_gib = 1, disk_gib = 2 }]\n"
     )
-    running = RunningCloud(tmp_path, genesis_catalogue=file)
-    running.start()
-    client = Genesis(running.url, running.admin_key)
-    made = instance_of(client, type="tiny-1")
-    assert (made["region"], made["disk_size"]) == ("HERE-1", 2)
-    assert "there is no instance type" in client.refused("POST", "/instances", body_of())
-    client.close()
-    running.stop()
+    with RunningCloud(tmp_path, genesis_catalogue=file) as running:
+        client = Genesis(running.url, running.admin_key)
+        made = instance_of(client, type="tiny-1")
+        assert (made["region"], made["disk_size"]) == ("HERE-1", 2)
+        assert "there is no instance type" in client.refused("POST", "/instances", body_of())
+        client.close()
 
 
 def test_a_file_of_another_form_is_named(tmp_path: Path) -> None:

@@ -202,17 +202,15 @@ def test_what_was_attached_is_free_when_the_instance_is_gone(genesis: Genesis) -
 
 def test_a_recoverable_deletion_frees_them_too(own_cloud: RunningCloud) -> None:
     own_cloud.stop()
-    forgiving = RunningCloud(own_cloud.directory, recoverable_s=600)
-    forgiving.start()
-    genesis = Genesis(forgiving.url, forgiving.admin_key)
-    volume_id = volume_of(genesis)
-    made = instance_of(genesis, region=REGION, volumes=[volume_id])
-    genesis.delete(f"/instances/{made['id']}")
-    gone(genesis, f"/instances/{made['id']}")
-    genesis.delete(f"/volumes/{volume_id}")
-    gone(genesis, f"/volumes/{volume_id}")
-    genesis.close()
-    forgiving.stop()
+    with RunningCloud(own_cloud.directory, recoverable_s=600) as forgiving:
+        genesis = Genesis(forgiving.url, forgiving.admin_key)
+        volume_id = volume_of(genesis)
+        made = instance_of(genesis, region=REGION, volumes=[volume_id])
+        genesis.delete(f"/instances/{made['id']}")
+        gone(genesis, f"/instances/{made['id']}")
+        genesis.delete(f"/volumes/{volume_id}")
+        gone(genesis, f"/volumes/{volume_id}")
+        genesis.close()
     own_cloud.start()
 
 

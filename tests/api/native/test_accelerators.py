@@ -17,19 +17,10 @@ ON_ONE = Offered(device=Device(kind="nvidia-a16", address="0000:17:00.0"), host=
 
 
 @pytest.fixture(scope="module")
-def equipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
     directory = Path(tmp_path_factory.mktemp("equipped"))
-    running = RunningCloud(directory, accelerators=(ON_ALL, ON_ONE), simulator_hosts=2)
-    running.start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def api(equipped: RunningCloud) -> Iterator[Api]:
-    client = equipped.api()
-    yield client
-    client.close()
+    with RunningCloud(directory, accelerators=(ON_ALL, ON_ONE), simulator_hosts=2) as running:
+        yield running
 
 
 def type_of(api: Api, accelerators: Json | None) -> str:

@@ -233,25 +233,25 @@ def test_without_a_window_a_deleted_instance_is_gone_for_good(api: Api) -> None:
 
 
 def test_within_its_window_a_deleted_instance_comes_back(tmp_path: Path) -> None:
-    cloud = RunningCloud(tmp_path, recoverable_s=3600)
-    cloud.start()
-    api = cloud.api()
-    group = api.named("security-groups", "web")
-    path = f"/v1/instances/{api.running(security_groups=['web'])['id']}"
-    told = refused(api.call("POST", f"{path}/recover"), 409, "CONFLICT")
-    assert told["error"].endswith("is not deleted")
-    api.ended(api.delete(path, 202)["operation_id"], "completed")
-    told = refused(api.call("DELETE", f"/v1/security-groups/{group['id']}"), 409, "IN_USE")
-    assert "in use by a deleted instance that can be recovered, " in told["error"]
-    assert told["error"].endswith("): purge that one first")
-    shown = api.get(path)["status"]
-    assert (shown["state"], bool(shown["recoverable_until"])) == ("terminated", True)
-    done(api, f"{path}/recover")
-    assert api.get(path)["status"]["state"] == "running"
-    api.ended(api.delete(f"{path}?purge=true", 202)["operation_id"], "completed")
-    assert api.get(path)["status"]["recoverable_until"] is None
-    told = refused(api.call("POST", f"{path}/recover"), 409, "CONFLICT")
-    assert re.search(r"cannot be recovered: the time for that is over since 20\S+Z$", told["error"])
-    api.delete(f"/v1/security-groups/{group['id']}")
-    api.close()
-    cloud.stop()
+    with RunningCloud(tmp_path, recoverable_s=3600) as cloud:
+        api = cloud.api()
+        group = api.named("security-groups", "web")
+        path = f"/v1/instances/{api.running(security_groups=['web'])['id']}"
+        told = refused(api.call("POST", f"{path}/recover"), 409, "CONFLICT")
+        assert told["error"].endswith("is not deleted")
+        api.ended(api.delete(path, 202)["operation_id"], "completed")
+        told = refused(api.call("DELETE", f"/v1/security-groups/{group['id']}"), 409, "IN_USE")
+        assert "in use by a deleted instance that can be recovered, " in told["error"]
+        assert told["error"].endswith("): purge that one first")
+        shown = api.get(path)["status"]
+        assert (shown["state"], bool(shown["recoverable_until"])) == ("terminated", True)
+        done(api, f"{path}/recover")
+        assert api.get(path)["status"]["state"] == "running"
+        api.ended(api.delete(f"{path}?purge=true", 202)["operation_id"], "completed")
+        assert api.get(path)["status"]["recoverable_until"] is None
+        told = refused(api.call("POST", f"{path}/recover"), 409, "CONFLICT")
+        assert re.search(
+            r"cannot be recovered: the time for that is over since 20\S+Z$", told["error"]
+        )
+        api.delete(f"/v1/security-groups/{group['id']}")
+        api.close()

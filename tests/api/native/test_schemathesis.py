@@ -53,10 +53,8 @@ def rejection_of_negative_data(context: Any, response: Any, case: Any) -> bool |
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
     """One of its own: whatever can be deleted is."""
-    running = RunningCloud(tmp_path_factory.mktemp("cloud"))
-    running.start()
-    yield running
-    running.stop()
+    with RunningCloud(tmp_path_factory.mktemp("cloud")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

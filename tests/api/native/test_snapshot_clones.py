@@ -15,10 +15,8 @@ from tests.api.server import RunningCloud
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
     """Three hosts in two regions: the middle one is far away."""
     directory = Path(tmp_path_factory.mktemp("wide"))
-    cloud = RunningCloud(directory, simulator_regions=("near", "far"))
-    cloud.start()
-    yield cloud
-    cloud.stop()
+    with RunningCloud(directory, simulator_regions=("near", "far")) as cloud:
+        yield cloud
 
 
 @pytest.fixture

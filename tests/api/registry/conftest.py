@@ -10,10 +10,8 @@ from tests.api.server import RunningCloud
 
 @pytest.fixture(scope="package")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    running = RunningCloud(tmp_path_factory.mktemp("registry"))
-    running.start()
-    yield running
-    running.stop()
+    with RunningCloud(tmp_path_factory.mktemp("registry")) as running:
+        yield running
 
 
 @pytest.fixture

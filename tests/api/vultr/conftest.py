@@ -12,10 +12,8 @@ from tests.api.vultr.client import Vultr
 
 @pytest.fixture(scope="package")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
-    running = RunningCloud(Path(tmp_path_factory.mktemp("vultr")), vultr_per_second=0)
-    running.start()
-    yield running
-    running.stop()
+    with RunningCloud(Path(tmp_path_factory.mktemp("vultr")), vultr_per_second=0) as running:
+        yield running
 
 
 @pytest.fixture

@@ -125,20 +125,18 @@ def test_instances_are_counted_and_keep_their_group(vultr: Vultr, api: Api) -> N
 
 
 def test_a_deleted_instance_is_not_counted_while_it_can_be_recovered(tmp_path: Path) -> None:
-    running = RunningCloud(tmp_path, recoverable_s=3600, vultr_per_second=0)
-    running.start()
-    api, vultr = running.api(), Vultr(running.url, running.admin_key)
-    group = group_of(vultr)
-    [native] = [g for g in api.items("/v1/security-groups") if g["metadata"]["name"] == "web"]
-    created = api.running(security_groups=[native["id"]])
-    assert vultr.get("/firewalls")["firewall_groups"][0]["instance_count"] == 1
-    gone = api.delete(f"/v1/instances/{created['id']}", 202)
-    api.ended(gone["operation_id"], "completed")
-    assert vultr.get("/firewalls")["firewall_groups"][0]["instance_count"] == 0
-    assert "recovered" in vultr.refused("DELETE", f"/firewalls/{group['id']}")
-    api.close()
-    vultr.close()
-    running.stop()
+    with RunningCloud(tmp_path, recoverable_s=3600, vultr_per_second=0) as running:
+        api, vultr = running.api(), Vultr(running.url, running.admin_key)
+        group = group_of(vultr)
+        [native] = [g for g in api.items("/v1/security-groups") if g["metadata"]["name"] == "web"]
+        created = api.running(security_groups=[native["id"]])
+        assert vultr.get("/firewalls")["firewall_groups"][0]["instance_count"] == 1
+        gone = api.delete(f"/v1/instances/{created['id']}", 202)
+        api.ended(gone["operation_id"], "completed")
+        assert vultr.get("/firewalls")["firewall_groups"][0]["instance_count"] == 0
+        assert "recovered" in vultr.refused("DELETE", f"/firewalls/{group['id']}")
+        api.close()
+        vultr.close()
 
 
 @pytest.mark.parametrize("path", [f"/firewalls/{NOBODY}", "/firewalls/nothing"])

@@ -19,29 +19,16 @@ CARD = Device(kind="nvidia-a16", address="0000:17:00.0")
 
 
 @pytest.fixture(scope="module")
-def equipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
     directory = Path(tmp_path_factory.mktemp("gpus"))
-    running = RunningCloud(
-        directory, accelerators=(Offered(device=CARD, host="sim-1"),), simulator_hosts=2,
-        simulator_regions=("local", "far"), vultr_per_second=0,
-    )  # fmt: skip
-    running.start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def api(equipped: RunningCloud) -> Iterator[Api]:
-    client = equipped.api()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def vultr(equipped: RunningCloud) -> Iterator[Vultr]:
-    client = Vultr(equipped.url, equipped.admin_key)
-    yield client
-    client.close()
+    with RunningCloud(
+        directory,
+        accelerators=(Offered(device=CARD, host="sim-1"),),
+        simulator_hosts=2,
+        simulator_regions=("local", "far"),
+        vultr_per_second=0,
+    ) as running:
+        yield running
 
 
 def test_a_plan_with_a_gpu_is_where_a_host_has_one(vultr: Vultr) -> None:

@@ -18,7 +18,7 @@ NEW: Json = {"region": "ewr", "os_id": 2284, "label": "web"}
 
 
 @pytest.fixture(scope="module")
-def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
     """A cloud of one host that holds two small instances, or one larger."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simulated, "CAPACITY", Capacity(vcpus=4, memory_mib=4608, disk_gib=200))
@@ -31,17 +31,9 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
 
 
 @pytest.fixture
-def api(narrow: RunningCloud) -> Iterator[Api]:
-    client = narrow.api()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def vultr(narrow: RunningCloud) -> Iterator[Vultr]:
-    client = Vultr(narrow.url, narrow.admin_key)
-    yield client
-    client.close()
+def api(admin: Api) -> Api:
+    """Of one project for all tests here: some go on with what the one before made."""
+    return admin
 
 
 def test_only_plans_that_a_host_could_hold_are_offered(vultr: Vultr) -> None:

@@ -50,12 +50,12 @@ def seen_in(answers: list[Any]) -> set[str]:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="atoll-clients-") as directory:
-        cloud = RunningCloud(Path(directory))
-        cloud.start()
+    with (
+        tempfile.TemporaryDirectory(prefix="atoll-clients-") as directory,
+        RunningCloud(Path(directory)) as cloud,
+    ):
         walk = Walk(cloud.url, cloud.admin_key)
         walk.go()
-        cloud.stop()
     text = text_of(walk)
     FILE.write_text(text)
     sys.stdout.write(next(line for line in text.splitlines() if line.startswith("| **all")) + "\n")

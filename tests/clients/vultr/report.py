@@ -57,14 +57,12 @@ def stable(lines: list[str]) -> list[str]:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="atoll-clients-") as directory:
-        cloud = RunningCloud(Path(directory), vultr_per_second=0)
-        cloud.start()
-        api = cloud.api()
-        walk = Walk(cloud.url, api.key)
+    with (
+        tempfile.TemporaryDirectory(prefix="atoll-clients-") as directory,
+        RunningCloud(Path(directory), vultr_per_second=0) as cloud,
+    ):
+        walk = Walk(cloud.url, cloud.admin_key)
         walk.go()
-        api.close()
-        cloud.stop()
     text = text_of(walk)
     FILE.write_text(text)
     sys.stdout.write(next(line for line in text.splitlines() if line.startswith("| **all")) + "\n")
