@@ -11,6 +11,7 @@ from atoll.domain.hosts import Reservation
 from atoll.domain.images import ImageKind
 from atoll.domain.instances import Attachment, Goal, Instance, InstanceState, hostname_of
 from atoll.domain.networks import RESERVED_AT_START, ipv6_of
+from atoll.domain.reasons import Reason
 from atoll.domain.security_groups import ALL_MAY_GO_OUT, Direction, Rule, SecurityGroup
 from atoll.domain.startup_scripts import with_scripts
 from atoll.messages import (
@@ -71,7 +72,7 @@ def another_boot(instance: Instance) -> dict[str, Any]:
 def host_of(instance: Instance) -> str:
     """Raises Conflict where its creation, which came before, has failed."""
     if instance.host_id is None:
-        raise Conflict(f"instance {instance.id} has no host: it was never made")
+        raise Conflict(Reason.NEVER_MADE, instance=instance.id)
     return instance.host_id
 
 

@@ -23,8 +23,8 @@ from atoll.domain.timers import TimerKind
 from atoll.messages import GuestFacts, GuestReport, HostReport, Power, Report
 from atoll.operations import instance_configure, instance_power
 from atoll.operations.steps import Workflow
+from atoll.operations.system_change import SystemChange
 from atoll.operations.timekeeper import set_timer
-from atoll.operations.unasked import Unasked
 from atoll.ports import Clock, Filter, Ids, Store, Transaction
 
 log = structlog.get_logger()
@@ -130,7 +130,7 @@ class Reconciler:
     async def _write(self, tx: Transaction, instance: Instance, verdict: "Verdict | None") -> None:
         if verdict is None:
             return
-        change = Unasked(tx, self._clock.now_ms(), self._ids)
+        change = SystemChange(tx, self._clock.now_ms(), self._ids)
         if verdict.follow_up is not None:
             change.begin(instance, verdict.follow_up, **verdict.changes)
         else:

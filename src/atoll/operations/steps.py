@@ -7,7 +7,9 @@ the database must be repeatable: it may have happened before.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
+
+import msgspec
 
 from atoll.domain import ids
 from atoll.domain.errors import DriverElsewhere, DriverUnavailable, HostRemoved
@@ -25,6 +27,7 @@ from atoll.messages import (
 )
 from atoll.ports import Bus, Ids, Transaction
 
+A = TypeVar("A", bound=msgspec.Struct)
 SYSTEM = "system"
 REMOVALS = (RemoveExport, RemoveGuest, RemoveImage, RemoveImport, RemoveSnapshot, RemoveVolume)
 
@@ -73,6 +76,14 @@ class StepContext:
             raise HostRemoved(f"host {host_id} was removed")
         return None
 
+    def arguments(self, kind: type[A]) -> A:
+        """The operation's arguments, as its workflow's module declares them."""
+        return arguments_of(self.operation, kind)
+
+
+def arguments_of(operation: Operation, kind: type[A]) -> A:
+    return msgspec.convert(operation.arguments, kind)
+
 
 Do = Callable[[StepContext], Awaitable[Retry | None]]
 Settle = Callable[[StepContext, OperationState], Awaitable[None]]
@@ -112,7 +123,7 @@ class Workflow:
         project_id: str,
         resource_id: str,
         now_ms: int,
-        arguments: dict[str, Any] | None = None,
+        arguments: msgspec.Struct | None = None,
         requested_by: str = SYSTEM,
     ) -> Operation:
         """What carries this out about one resource, once it is enqueued."""
@@ -121,7 +132,7 @@ class Workflow:
             project_id=project_id,
             kind=self.kind,
             resource_id=resource_id,
-            arguments=arguments or {},
+            arguments=msgspec.to_builtins(arguments) if arguments is not None else {},
             steps=len(self.steps),
             requested_by=requested_by,
             deadline_ms=now_ms + int(self.deadline_s * 1000),
@@ -134,9 +145,9 @@ def enqueue(
     context: StepContext,
     workflow: Workflow,
     resource_id: str,
-    arguments: dict[str, Any] | None = None,
+    arguments: msgspec.Struct | None = None,
 ) -> Operation:
-    """What follows from an operation, as one of its own."""
+    """Accepts what follows from an operation, as an operation of its own."""
     operation = workflow.operation(
         context.ids.new(ids.OPERATION),
         project_id=context.operation.project_id,

@@ -1,4 +1,4 @@
-"""Use cases of consoles: tokens that open one, the connections that go on, screens and metrics.
+"""Consoles: tokens that open one, the connections that go on, screens and metrics.
 
 A token is signed, not stored: it says who may open which console until when. That it was used is
 written down as the answer to an Idempotency-Key of its own, so that it opens one console once,
@@ -10,13 +10,14 @@ import base64
 import binascii
 import hmac
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
 
 import msgspec
 import structlog
 
+from atoll.domain.commands import OpenConsole as OpenConsoleCommand
 from atoll.domain.errors import (
     AtollError,
     Conflict,
@@ -28,19 +29,22 @@ from atoll.domain.errors import (
 from atoll.domain.events import IdempotencyRecord
 from atoll.domain.instances import Goal, Instance, InstanceState
 from atoll.domain.projects import Caller
+from atoll.domain.reasons import Reason
 from atoll.messages import (
     Console,
     GuestMetrics,
     OpenConsole,
+    ReadGuestLog,
     ReadMetrics,
     ReadScreen,
     Reply,
     Request,
 )
-from atoll.ports import Bus, Clock, Store, Stream, Transaction
-from atoll.service import instances
-from atoll.service.desk import Accepted, Case
-from atoll.service.projects import Keys
+from atoll.ports import Bus, Clock, Store, Stream
+from atoll.service import instances, queries
+from atoll.service.desk import Case, Done, View
+from atoll.service.keys import Keys
+from atoll.service.nouns import INSTANCES
 
 log = structlog.get_logger()
 TOKEN_MS = 60_000
@@ -79,41 +83,42 @@ class End(Enum):
     UNREACHABLE = auto()
 
 
-def open_console(
-    reference: str, console: Console
-) -> Callable[[Case], Awaitable[Accepted[Instance]]]:
-    """Whether the caller may, and what the audit keeps of it."""
-
-    async def use_case(case: Case) -> Accepted[Instance]:
-        case.require("write")
-        instance = require_running(await instances.get(case.tx, case.caller, reference))
-        case.audit("instance.console", instance.id, after={"type": console})
-        return Accepted(instance)
-
-    return use_case
+async def open_console(case: Case, command: OpenConsoleCommand) -> Done[Instance]:
+    """Checks whether the caller may, and leaves an audit record."""
+    instance = require_running(await instances.get(case, command.instance))
+    return Done(instance, after={"type": command.console})
 
 
 def require_running(instance: Instance) -> Instance:
     if instance.state is not InstanceState.RUNNING or instance.host_id is None:
-        raise Conflict(f"instance {instance.id} does not run: start it first")
+        raise Conflict(Reason.NOT_RUNNING, instance=instance.id)
     return instance
 
 
-async def screen(tx: Transaction, bus: Bus, caller: Caller, reference: str) -> bytes:
-    """PNG."""
-    instance = require_running(await instances.get(tx, caller, reference))
+async def screen(view: View, bus: Bus, reference: str) -> bytes:
+    """A PNG of the screen. Raises Conflict where the guest does not run."""
+    instance = require_running(await queries.get(view, INSTANCES, reference))
     picture = await ask(bus, instance, ReadScreen(guest_id=instance.id))
     assert isinstance(picture, bytes), "a screen is answered with a picture"
     return picture
 
 
-async def metrics(
-    tx: Transaction, bus: Bus, caller: Caller, reference: str
-) -> tuple[Instance, GuestMetrics]:
-    instance = require_running(await instances.get(tx, caller, reference))
+async def log_end(view: View, bus: Bus, reference: str, bytes_max: int) -> bytes:
+    """The last bytes of the serial console; none before the instance has a host."""
+    instance = await queries.get(view, INSTANCES, reference)
+    if instance.host_id is None:
+        return b""
+    text = await ask(bus, instance, ReadGuestLog(guest_id=instance.id, bytes_max=bytes_max))
+    assert isinstance(text, bytes), "a log is answered with its bytes"
+    return text
+
+
+async def metrics(view: View, bus: Bus, reference: str) -> tuple[Instance, GuestMetrics]:
+    """Raises Conflict where the guest does not run."""
+    instance = require_running(await queries.get(view, INSTANCES, reference))
     measured = await ask(bus, instance, ReadMetrics(guest_id=instance.id))
     if measured is None:
-        raise Conflict(f"instance {instance.id} does not run: start it first")
+        raise Conflict(Reason.NOT_RUNNING, instance=instance.id)
     assert isinstance(measured, GuestMetrics), "metrics are answered with metrics"
     return instance, measured
 
@@ -124,7 +129,7 @@ async def ask(bus: Bus, instance: Instance, request: Request) -> Reply:
     try:
         return await bus.request(instance.host_id, request, timeout_s=LOOK_S)
     except DriverRefused as refused:
-        raise Conflict(refused.message) from refused
+        raise Conflict(Reason.HOST_REFUSED, why=refused.message) from refused
 
 
 class Tickets:
@@ -156,13 +161,13 @@ class Tickets:
         """Raises Unauthenticated, also the second time."""
         words, _, signature = text.rpartition(".")
         if len(text) > TOKEN_LENGTH_MAX or not self._is_ours(words, signature):
-            raise Unauthenticated("this console token is not known")
+            raise Unauthenticated(Reason.TOKEN_UNKNOWN)
         try:
             ticket = msgspec.json.decode(base64.urlsafe_b64decode(words), type=Ticket)
         except (binascii.Error, msgspec.DecodeError) as error:
-            raise Unauthenticated("this console token is not known") from error
+            raise Unauthenticated(Reason.TOKEN_UNKNOWN) from error
         if ticket.expires_at_ms <= self._clock.now_ms():
-            raise Unauthenticated("this console token has expired: ask for another one")
+            raise Unauthenticated(Reason.TOKEN_EXPIRED)
         await self._use_up(ticket)
         return ticket
 
@@ -186,9 +191,7 @@ class Tickets:
             async with self._store.transaction() as tx:
                 tx.idempotency.add(used)
         except Lost as error:
-            raise Unauthenticated(
-                "this console token was used already: ask for another one"
-            ) from error
+            raise Unauthenticated(Reason.TOKEN_USED) from error
 
 
 class Activity:

@@ -13,8 +13,8 @@ import msgspec
 
 from atoll.domain.apis import Api, ApiVersion
 from atoll.domain.errors import NotFound
-from atoll.ports import Transaction
 from atoll.service import apis, tools
+from atoll.service.desk import View
 from atoll.service.tools import Spec
 
 KEPT_MAX = 64
@@ -49,7 +49,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return self.name, self.added.document_id if self.added else ""
 
 
-class Shelf:
+class ApiIndex:
     """`own` by their names."""
 
     def __init__(self, own: Mapping[str, Own]) -> None:
@@ -57,44 +57,44 @@ class Shelf:
         self._specs: dict[tuple[str, str], Spec] = {}
         self._answers: dict[tuple[str, str, str], bytes] = {}
 
-    async def entries(self, tx: Transaction) -> list[Entry]:
-        added = [entry_of(api, api.newest) for api in await apis.every(tx)]
+    async def entries(self, view: View) -> list[Entry]:
+        added = [entry_of(api, api.newest) for api in await apis.list_all(view)]
         return [*(own_entry(own) for own in self._own.values()), *added]
 
-    async def entry(self, tx: Transaction, name: str, number: int | None = None) -> Entry:
+    async def entry(self, view: View, name: str, number: int | None = None) -> Entry:
         """Raises NotFound, of a version too."""
         if name in self._own:
             entry = own_entry(self._own[name])
             if number not in {None, entry.number}:
                 raise NotFound(f"{name} has the version {entry.number} only")
             return entry
-        api = await apis.get(tx, name)
+        api = await apis.get(view, name)
         wanted = api.newest.number if number is None else number
         version = next((one for one in api.versions if one.number == wanted), None)
         if version is None:
             raise NotFound(f"{name} has no version {number}")
         return entry_of(api, version)
 
-    async def document(self, tx: Transaction, entry: Entry) -> bytes:
+    async def document(self, view: View, entry: Entry) -> bytes:
         if entry.added is not None:
-            return await apis.text_of(tx, entry.added)
+            return await apis.read_document(view, entry.added)
         return self._own[entry.name].document()
 
-    async def spec(self, tx: Transaction, entry: Entry) -> Spec:
+    async def spec(self, view: View, entry: Entry) -> Spec:
         known = self._specs.get(entry.key)
         if known is None:
-            text = await self.document(tx, entry)
+            text = await self.document(view, entry)
             known = await asyncio.to_thread(tools.spec_of, text)
             keep(self._specs, entry.key, known)
         return known
 
-    async def answer(self, tx: Transaction, entry: Entry, origin: str) -> bytes:
+    async def answer(self, view: View, entry: Entry, origin: str) -> bytes:
         """To who asks for the whole API, as the registry's clients read it."""
         base_url = entry.base_url if entry.added else f"{origin}{entry.base_url}"
         key = (*entry.key, base_url)
         known = self._answers.get(key)
         if known is None:
-            spec = await self.spec(tx, entry)
+            spec = await self.spec(view, entry)
             known = await asyncio.to_thread(answer_of, entry, spec, base_url)
             keep(self._answers, key, known)
         return known

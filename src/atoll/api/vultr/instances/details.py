@@ -7,18 +7,20 @@ import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from atoll.api.http import Call, caller_of
+from atoll.api.http import Call
 from atoll.api.vultr import wire
 from atoll.api.vultr.catalogue import Catalogue, kind_of
-from atoll.api.vultr.instances import instance_of
+from atoll.api.vultr.instances.collection import instance_of
 from atoll.api.vultr.systems import SystemOut, show_system
-from atoll.api.vultr.wire import Wire, catalogue_of, services_of
+from atoll.api.vultr.wire import Wire, catalogue_of, services_of, view_of
 from atoll.domain import ids
-from atoll.domain.errors import Conflict, Invalid, NotFound
+from atoll.domain.commands import SetBackups
+from atoll.domain.errors import Conflict, Invalid
 from atoll.domain.instances import Instance, InstanceState
 from atoll.domain.timers import Backups, Timer
-from atoll.ports import Filter
-from atoll.service import consoles, timers
+from atoll.service import consoles, queries, timers
+from atoll.service.nouns import INSTANCES
+from atoll.service.queries import Query, equal
 
 PATH = "/{instance_id:str}"
 NEIGHBOURS_MAX = 500
@@ -126,9 +128,7 @@ async def measured(request: Call, instance: Instance) -> dict[str, BandwidthDay]
         return {}
     services = services_of(request)
     try:
-        _, metrics = await consoles.metrics(
-            services.store.read(), services.bus, caller_of(request), instance.id
-        )
+        _, metrics = await consoles.metrics(view_of(request), services.bus, instance.id)
     except Conflict:
         return {}
     now_s = services.clock.now_ms() / 1000
@@ -160,7 +160,7 @@ def upgrades_of(instance: Instance, names: Catalogue, which: str) -> UpgradesAns
     return UpgradesAnswer(upgrades=Upgrades(**{which: getattr(everything, which)}))
 
 
-class InstanceFacts(Controller):
+class InstanceDetails(Controller):
     path = "/instances"
     tags = ("instances",)
 
@@ -178,9 +178,8 @@ class InstanceFacts(Controller):
         instance = await instance_of(request, instance_id)
         found: list[Instance] = []
         if instance.host_id is not None:
-            here = (("host_id", (instance.host_id,)),)
-            wanted = Filter(project_id=instance.project_id, any_of=(here,), limit=NEIGHBOURS_MAX)
-            found = await services_of(request).store.read().instances.page(wanted)
+            wanted = Query(any_of=equal(host_id=instance.host_id), limit=NEIGHBOURS_MAX)
+            found = await queries.find_page(view_of(request), INSTANCES, wanted)
         others = [wire.uuid_of(one.id) for one in found if one.id != instance.id]
         return wire.answer(NeighborsAnswer(neighbors=others))
 
@@ -205,23 +204,19 @@ class InstanceFacts(Controller):
          responses=wire.ANY_ERROR | wire.shown(ScheduleAnswer, "the schedule"))  # fmt: skip
     async def schedule(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
         instance = await instance_of(request, instance_id)
-        read = services_of(request).store.read()
-        try:
-            timer = await timers.backups_of(read, caller_of(request), instance.id)
-        except NotFound:
-            return wire.answer(ScheduleAnswer(backup_schedule=Schedule(enabled=False)))
-        return wire.answer(ScheduleAnswer(backup_schedule=show_schedule(timer)))
+        found = await timers.find_backups(view_of(request), [instance.id])
+        timer = found.get(instance.id)
+        schedule = Schedule(enabled=False) if timer is None else show_schedule(timer)
+        return wire.answer(ScheduleAnswer(backup_schedule=schedule))
 
     @post(f"{PATH}/backup-schedule", operation_id="create-instance-backup-schedule",
-          status_code=200, summary="Set Instance Backup Schedule",
+          commands=(SetBackups,), status_code=200, summary="Set Instance Backup Schedule",
           responses=wire.ANY_ERROR | wire.shown(ScheduleAnswer, "the schedule"))  # fmt: skip
     async def set_schedule(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[ScheduleBody]
     ) -> Response[bytes]:
         reference = wire.native_id(ids.INSTANCE, instance_id)
-        use_case = timers.back_up(reference, parse_schedule(data))
-
-        def answer(accepted: Any) -> ScheduleAnswer:
-            return ScheduleAnswer(backup_schedule=show_schedule(accepted.thing))
-
-        return await wire.mutate(request, use_case, answer)
+        command = SetBackups(instance=reference, backups=parse_schedule(data))
+        return await wire.mutate(
+            request, lambda timer: ScheduleAnswer(backup_schedule=show_schedule(timer)), command
+        )

@@ -5,15 +5,15 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath, JSONBody
 
 from atoll.api.http import Call
+from atoll.api.serving import Asked
 from atoll.api.vultr import wire
-from atoll.api.vultr.instances import instance_of
-from atoll.api.vultr.wire import Wire, services_of
+from atoll.api.vultr.instances.collection import instance_of
+from atoll.api.vultr.wire import Wire, view_of
 from atoll.domain import ids
+from atoll.domain.commands import AttachDisc, DetachDisc
 from atoll.domain.instances import Instance
-from atoll.operations.instance_iso import ATTACH, DETACH
-from atoll.ports import Transaction
 from atoll.service import instance_iso
-from atoll.service.desk import Accepted, Case
+from atoll.service.desk import View
 
 PATH = "/{instance_id:str}/iso"
 READY, MOUNTING, MOUNTED = "ready", "ismounting", "isomounted"
@@ -39,14 +39,12 @@ def status_of(iso_id: str | None, state: str = MOUNTED) -> IsoAnswer:
     return IsoAnswer(iso_status=shown)
 
 
-async def status_now(tx: Transaction, instance: Instance) -> IsoAnswer:
+async def status_now(view: View, instance: Instance) -> IsoAnswer:
     """While its guest still starts without a disc, that is said to be out already."""
-    if instance.doing == DETACH.kind:
-        return status_of(None)
-    if instance.doing == ATTACH.kind and instance.operation_id is not None:
-        operation = await tx.operations.get(instance.operation_id)
-        return status_of(operation.arguments.get("new"), MOUNTING)
-    return status_of(instance.iso_id)
+    change = await instance_iso.find_change(view, instance)
+    if change is None:
+        return status_of(instance.iso_id)
+    return status_of(change.new, MOUNTING)
 
 
 class InstanceIsos(Controller):
@@ -57,10 +55,10 @@ class InstanceIsos(Controller):
          responses=wire.ANY_ERROR | wire.shown(IsoAnswer, "the state"))  # fmt: skip
     async def read(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
         instance = await instance_of(request, instance_id)
-        return wire.answer(await status_now(services_of(request).store.read(), instance))
+        return wire.answer(await status_now(view_of(request), instance))
 
-    @post(f"{PATH}/attach", operation_id="attach-instance-iso", status_code=202,
-          summary="Attach ISO to Instance",
+    @post(f"{PATH}/attach", operation_id="attach-instance-iso", commands=(AttachDisc,),
+          status_code=202, summary="Attach ISO to Instance",
           responses=wire.ANY_ERROR | wire.shown(IsoAnswer, "the state", 202))  # fmt: skip
     async def attach(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[IsoBody]
@@ -68,29 +66,17 @@ class InstanceIsos(Controller):
         instance = await instance_of(request, instance_id)
         iso_id = wire.native_id_in(ids.IMAGE, data.iso_id, "iso_id")
 
-        async def use_case(case: Case) -> Accepted[Instance]:
-            """The disc that is in it already is no change."""
-            case.require("write")
-            now = await case.tx.instances.get(instance.id)
-            if now.iso_id == iso_id:
-                return Accepted(now)
-            return await instance_iso.attach(now.id, iso_id)(case)
+        command = AttachDisc(instance=instance.id, image=iso_id, attached_ok=True)
+        outcome = await wire.execute(request, Asked(command, {"image": "iso_id"}))
+        state = MOUNTING if outcome.operations else MOUNTED
+        return wire.respond(outcome, status_of(iso_id, state), 202)
 
-        def answer(accepted: Accepted[Instance]) -> IsoAnswer:
-            return status_of(iso_id, MOUNTED if accepted.operation is None else MOUNTING)
-
-        return await wire.mutate(request, use_case, answer, 202)
-
-    @post(f"{PATH}/detach", operation_id="detach-instance-iso", status_code=202,
-          summary="Detach ISO from instance",
+    @post(f"{PATH}/detach", operation_id="detach-instance-iso", commands=(DetachDisc,),
+          status_code=202, summary="Detach ISO from instance",
           responses=wire.ANY_ERROR | wire.shown(IsoAnswer, "the state", 202))  # fmt: skip
     async def detach(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
         """Where there is none, that is done already."""
         instance = await instance_of(request, instance_id)
 
-        async def use_case(case: Case) -> Accepted[Instance]:
-            case.require("write")
-            now = await case.tx.instances.get(instance.id)
-            return Accepted(now) if now.iso_id is None else await instance_iso.detach(now.id)(case)
-
-        return await wire.mutate(request, use_case, lambda _: status_of(None), 202)
+        command = DetachDisc(instance=instance.id, missing_ok=True)
+        return await wire.mutate(request, lambda _: status_of(None), command, 202)

@@ -7,29 +7,40 @@ from litestar.params import FromPath, JSONBody
 from msgspec import UNSET, UnsetType
 
 from atoll.api.http import Call
-from atoll.api.vultr import (
-    instance_actions,
-    instance_changes,
-    instance_creation,
-    wire,
+from atoll.api.serving import Asked
+from atoll.api.vultr import wire
+from atoll.api.vultr.catalogue import Catalogue
+from atoll.api.vultr.instances import create, update
+from atoll.api.vultr.instances.collection import CREATE, UPDATE, instance_in, instance_of
+from atoll.api.vultr.instances.create import CreateBody
+from atoll.api.vultr.instances.power import (
+    Power,
+    ReinstallBody,
+    parse_reinstall,
+    reinstalled,
 )
-from atoll.api.vultr.catalogue import METAL, Catalogue
-from atoll.api.vultr.instance_actions import ReinstallBody
-from atoll.api.vultr.instance_changes import UpdateBody
-from atoll.api.vultr.instance_creation import CreateBody
-from atoll.api.vultr.instance_views import (
+from atoll.api.vultr.instances.power import power as power_of
+from atoll.api.vultr.instances.show import (
     InstanceOut,
-    Surroundings,
-    around,
+    Related,
+    load_related,
     show,
     show_with_password,
 )
-from atoll.api.vultr.instances import Kept, begun_with, instance_of
-from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
+from atoll.api.vultr.instances.update import UpdateBody
+from atoll.api.vultr.wire import Meta, Paging, Wire, catalogue_of, view_of
+from atoll.domain.commands import (
+    Command,
+    DeleteInstance,
+    RebootInstance,
+    ReinstallInstance,
+    StartInstance,
+    StopInstance,
+)
 from atoll.domain.errors import Invalid, NotFound
 from atoll.domain.instances import Instance
-from atoll.ports import Filter
-from atoll.service import instance_delete
+from atoll.service import queries
+from atoll.service.nouns import INSTANCES
 
 PATH = "/{baremetal_id:str}"
 
@@ -100,27 +111,33 @@ def metal_of(instance: Instance, out: InstanceOut, names: Catalogue) -> BareMeta
     )  # fmt: skip
 
 
-def show_metal(instance: Instance, near: Surroundings, _: Kept | None = None) -> BareMetalAnswer:
-    out = show_with_password(instance, near)
-    return BareMetalAnswer(bare_metal=metal_of(instance, out, near.catalogue))
+def show_metal(instance: Instance, related: Related) -> BareMetalAnswer:
+    out = show_with_password(instance, related)
+    return BareMetalAnswer(bare_metal=metal_of(instance, out, related.catalogue))
+
+
+async def accepted(request: Call, *wishes: Command | Asked) -> Response[bytes]:
+    """202 with the instance."""
+    outcome = await wire.execute(request, *wishes)
+    related = await load_related(request, [outcome.thing])
+    return wire.respond(outcome, show_metal(outcome.thing, related), 202)
 
 
 async def metal_instance(request: Call, baremetal_id: str) -> Instance:
     instance = await instance_of(request, baremetal_id)
-    if not instance.spec.plan.startswith(METAL):
+    if not catalogue_of(request).is_metal(instance.spec.plan):
         raise NotFound(f"instance {instance.id} has no plan of bare metal")
     return instance
 
 
-def require_metal(plan: str) -> None:
-    if not plan.startswith(METAL):
+def require_metal(request: Call, plan: str) -> None:
+    if not catalogue_of(request).is_metal(plan):
         raise Invalid("Invalid plan chosen. See /v2/plans-metal", field="plan")
 
 
-async def power(request: Call, verb: str, baremetal_ids: list[str]) -> Response[None]:
+async def power(request: Call, verb: type[Power], baremetal_ids: list[str]) -> Response[None]:
     found = [await metal_instance(request, one) for one in dict.fromkeys(baremetal_ids)]
-    use_case = instance_actions.power(verb, [instance.id for instance in found])
-    return await wire.gone(request, use_case)
+    return await wire.gone(request, *power_of(verb, [instance.id for instance in found]))
 
 
 class BareMetals(Controller):
@@ -130,79 +147,79 @@ class BareMetals(Controller):
     @get("/", operation_id="list-baremetals", summary="List Bare Metal Instances",
          responses=wire.ANY_ERROR | wire.shown(BareMetalList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        rows = services_of(request).store.read().instances
-        every = await wire.every(request, rows, Filter())
-        found = [one for one in every if one.spec.plan.startswith(METAL)]
+        names = catalogue_of(request)
+        every = await queries.find_every(view_of(request), INSTANCES)
+        found = [one for one in every if names.is_metal(one.spec.plan)]
         page, meta = wire.part_of(found, paging)
-        near = await around(request)
-        out = [metal_of(one, show(one, near), near.catalogue) for one in page]
+        related = await load_related(request, page)
+        out = [metal_of(one, show(one, related), names) for one in page]
         return wire.answer(BareMetalList(bare_metals=out, meta=meta))
 
-    @post("/", operation_id="create-baremetal", status_code=202,
+    @post("/", operation_id="create-baremetal", commands=CREATE, status_code=202,
           summary="Create Bare Metal Instance",
           responses=wire.ANY_ERROR | wire.shown(BareMetalAnswer, "accepted", 202))  # fmt: skip
-    async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
-        require_metal(data.plan)
-        use_case = await instance_creation.use_case_of(request, data)
-        return await begun_with(request, use_case, show_metal)
+    async def make(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
+        require_metal(request, data.plan)
+        return await accepted(request, *await create.wishes_of(request, data))
 
     @get(PATH, operation_id="get-baremetal", summary="Get Bare Metal",
          responses=wire.ANY_ERROR | wire.shown(BareMetalAnswer, "the instance"))  # fmt: skip
     async def read(self, request: Call, baremetal_id: FromPath[str]) -> Response[bytes]:
         instance = await metal_instance(request, baremetal_id)
-        return wire.answer(show_metal(instance, await around(request, instance)))
+        return wire.answer(show_metal(instance, await load_related(request, [instance])))
 
-    @patch(PATH, operation_id="update-baremetal", status_code=202, summary="Update Bare Metal",
+    @patch(PATH, operation_id="update-baremetal", commands=UPDATE, status_code=202,
+           summary="Update Bare Metal",
            responses=wire.ANY_ERROR | wire.shown(BareMetalAnswer, "accepted", 202))  # fmt: skip
-    async def update(
+    async def change(
         self, request: Call, baremetal_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[bytes]:
         instance = await metal_instance(request, baremetal_id)
         if data.plan:
-            require_metal(data.plan)
-        use_case, _ = await instance_changes.use_case_of(request, instance, data)
-        return await begun_with(request, use_case, show_metal)
+            require_metal(request, data.plan)
+        outcome = await wire.execute(request, *await update.wishes_of(request, instance, data))
+        changed = instance_in(outcome, instance)
+        related = await load_related(request, [changed])
+        return wire.respond(outcome, show_metal(changed, related), 202)
 
-    @delete(PATH, operation_id="delete-baremetal", status_code=204, summary="Delete Bare Metal",
-            responses=wire.ANY_ERROR)  # fmt: skip
+    @delete(PATH, operation_id="delete-baremetal", commands=(DeleteInstance,), status_code=204,
+            summary="Delete Bare Metal", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, baremetal_id: FromPath[str]) -> Response[None]:
         instance = await metal_instance(request, baremetal_id)
-        recoverable_s = services_of(request).recoverable_s
-        use_case = instance_delete.delete(instance.id, recoverable_s=recoverable_s)
-        return await wire.gone(request, use_case)
+        return await wire.gone(request, DeleteInstance(instance=instance.id))
 
-    @post("/halt", operation_id="halt-baremetals", status_code=204, summary="Halt Bare Metals",
-          responses=wire.ANY_ERROR)  # fmt: skip
+    @post("/halt", operation_id="halt-baremetals", commands=(StopInstance,), status_code=204,
+          summary="Halt Bare Metals", responses=wire.ANY_ERROR)  # fmt: skip
     async def halt_many(self, request: Call, data: JSONBody[BulkBody]) -> Response[None]:
-        return await power(request, "stop", data.baremetal_ids)
+        return await power(request, StopInstance, data.baremetal_ids)
 
-    @post("/start", operation_id="start-bare-metals", status_code=204,
+    @post("/start", operation_id="start-bare-metals", commands=(StartInstance,), status_code=204,
           summary="Start Bare Metals", responses=wire.ANY_ERROR)  # fmt: skip
     async def start_many(self, request: Call, data: JSONBody[BulkBody]) -> Response[None]:
-        return await power(request, "start", data.baremetal_ids)
+        return await power(request, StartInstance, data.baremetal_ids)
 
-    @post("/reboot", operation_id="reboot-bare-metals", status_code=204,
+    @post("/reboot", operation_id="reboot-bare-metals", commands=(RebootInstance,), status_code=204,
           summary="Reboot Bare Metals", responses=wire.ANY_ERROR)  # fmt: skip
     async def reboot_many(self, request: Call, data: JSONBody[BulkBody]) -> Response[None]:
-        return await power(request, "reboot", data.baremetal_ids)
+        return await power(request, RebootInstance, data.baremetal_ids)
 
-    @post(f"{PATH}/halt", operation_id="halt-baremetal", status_code=204,
+    @post(f"{PATH}/halt", operation_id="halt-baremetal", commands=(StopInstance,), status_code=204,
           summary="Halt Bare Metal", responses=wire.ANY_ERROR)  # fmt: skip
     async def halt(self, request: Call, baremetal_id: FromPath[str]) -> Response[None]:
-        return await power(request, "stop", [baremetal_id])
+        return await power(request, StopInstance, [baremetal_id])
 
-    @post(f"{PATH}/start", operation_id="start-baremetal", status_code=204,
-          summary="Start Bare Metal", responses=wire.ANY_ERROR)  # fmt: skip
+    @post(f"{PATH}/start", operation_id="start-baremetal", commands=(StartInstance,),
+          status_code=204, summary="Start Bare Metal", responses=wire.ANY_ERROR)  # fmt: skip
     async def start(self, request: Call, baremetal_id: FromPath[str]) -> Response[None]:
-        return await power(request, "start", [baremetal_id])
+        return await power(request, StartInstance, [baremetal_id])
 
-    @post(f"{PATH}/reboot", operation_id="reboot-baremetal", status_code=204,
-          summary="Reboot Bare Metal", responses=wire.ANY_ERROR)  # fmt: skip
+    @post(f"{PATH}/reboot", operation_id="reboot-baremetal", commands=(RebootInstance,),
+          status_code=204, summary="Reboot Bare Metal", responses=wire.ANY_ERROR)  # fmt: skip
     async def reboot(self, request: Call, baremetal_id: FromPath[str]) -> Response[None]:
-        return await power(request, "reboot", [baremetal_id])
+        return await power(request, RebootInstance, [baremetal_id])
 
-    @post(f"{PATH}/reinstall", operation_id="reinstall-baremetal", status_code=202,
-          summary="Reinstall Bare Metal",
+    @post(f"{PATH}/reinstall", operation_id="reinstall-baremetal", commands=(ReinstallInstance,),
+          status_code=202, summary="Reinstall Bare Metal",
           responses=wire.ANY_ERROR | wire.shown(BareMetalAnswer, "accepted", 202))  # fmt: skip
     async def reinstall(
         self,
@@ -211,12 +228,13 @@ class BareMetals(Controller):
         data: JSONBody[ReinstallBody | None] = None,
     ) -> Response[bytes]:
         instance = await metal_instance(request, baremetal_id)
-        use_case = instance_actions.reinstall(request, instance.id, data)
-        return await begun_with(request, use_case, show_metal)
+        outcome, new = await reinstalled(request, parse_reinstall(instance.id, data))
+        related = await load_related(request, [new])
+        return wire.respond(outcome, show_metal(new, related), 202)
 
     @get(f"{PATH}/vnc", operation_id="get-bare-metal-vnc", summary="Get VNC URL for a Bare Metal",
          responses=wire.ANY_ERROR | wire.shown(VncAnswer, "its page"))  # fmt: skip
     async def vnc(self, request: Call, baremetal_id: FromPath[str]) -> Response[bytes]:
         instance = await metal_instance(request, baremetal_id)
-        near = await around(request, instance)
-        return wire.answer(VncAnswer(vnc=VncUrl(url=show(instance, near).kvm)))
+        related = await load_related(request, [instance])
+        return wire.answer(VncAnswer(vnc=VncUrl(url=show(instance, related).kvm)))

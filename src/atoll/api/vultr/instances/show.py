@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from atoll.api.http import VNC_PAGE, Call, caller_of, origin_of
+from atoll.api.http import VNC_PAGE, Call, origin_of
 from atoll.api.vultr import states, wire
 from atoll.api.vultr.catalogue import (
     BANDWIDTH_GB,
@@ -17,20 +17,18 @@ from atoll.api.vultr.catalogue import (
     System,
     number_of,
 )
-from atoll.api.vultr.wire import catalogue_of, services_of
-from atoll.domain.images import CATALOGUE, Image, ImageKind
+from atoll.api.vultr.wire import catalogue_of, services_of, view_of
+from atoll.domain.images import Image, ImageKind
 from atoll.domain.instances import Instance, hostname_of
 from atoll.domain.networks import ipv6_of
 from atoll.domain.projects import RIGHTS, Caller
-from atoll.domain.security_groups import BUILT_IN
-from atoll.domain.timers import TimerKind, timer_id
 from atoll.messages import Console
-from atoll.ports import Filter, Transaction
+from atoll.service import images, queries, security_groups, timers
 from atoll.service.bundle import Services
 from atoll.service.consoles import Tickets
+from atoll.service.desk import View
+from atoll.service.nouns import IMAGES
 
-IMAGES_MAX = 1000
-TIMERS_MAX = 10_000
 KVM_MS = 10 * 60 * 1000
 V6_BITS = 64
 # What only this dialect speaks of, in an instance's annotations.
@@ -84,9 +82,10 @@ class InstanceOut(msgspec.Struct, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What of the project bears on how its instances look: images by id, which instances have a
-    backup schedule, the groups that stand for no firewall, and the network of their addresses."""
+class Related:
+    """What an instance's answer needs besides the instance: names of images by id, the instances
+    that have a backup schedule, the groups that stand for no firewall, and the network of their
+    addresses."""
 
     services: Services
     caller: Caller
@@ -99,69 +98,50 @@ class Surroundings:
     gateway: str
 
 
-async def around(request: Call, one: Instance | None = None) -> Surroundings:
-    """Of a page of instances, or of just this one."""
-    services, caller = services_of(request), caller_of(request)
-    tx = services.store.read()
-    network = ipaddress.IPv4Network(services.ranges.public_cidr)
-    return Surroundings(
-        services=services, caller=caller, catalogue=catalogue_of(request),
+async def load_related(request: Call, found: Sequence[Instance]) -> Related:
+    services, view = services_of(request), view_of(request)
+    network = ipaddress.IPv4Network(services.deployment.ranges.public_cidr)
+    image_ids = [one.resolved.image_id for one in found]
+    schedules = await timers.find_backups(view, [one.id for one in found])
+    return Related(
+        services=services, caller=view.caller, catalogue=catalogue_of(request),
         origin=origin_of(request),
-        images=await images_of(tx, caller) if one is None else await image_of(tx, one),
-        backed_up=await backed_up(tx, caller, one),
-        open_groups=await open_groups(tx, caller),
+        images=names_of(await images.find_by_ids(view, image_ids)),
+        backed_up=frozenset(schedules), open_groups=await open_groups(view),
         netmask=str(network.netmask), gateway=str(network[1]),
     )  # fmt: skip
 
 
-async def images_of(tx: Transaction, caller: Caller) -> dict[str, str]:
-    found = []
-    for project_id in (CATALOGUE, caller.project_id):
-        found += await tx.images.page(Filter(project_id=project_id, limit=IMAGES_MAX))
-    return names_of(found)
+async def image_names(view: View) -> dict[str, str]:
+    """Of all images of the catalogue and the project, by id."""
+    found = [*await images.find_catalogue(view), *await queries.find_every(view, IMAGES)]
+    return names_of({image.id: image for image in found})
 
 
-async def image_of(tx: Transaction, instance: Instance) -> dict[str, str]:
-    image = await tx.images.find(instance.resolved.image_id)
-    return names_of([] if image is None else [image])
-
-
-def names_of(images: Sequence[Image]) -> dict[str, str]:
+def names_of(found: Mapping[str, Image]) -> dict[str, str]:
     """A disc is no system."""
-    return {image.id: image.name for image in images if image.kind is ImageKind.DISK}
+    return {image.id: image.name for image in found.values() if image.kind is ImageKind.DISK}
 
 
-async def backed_up(tx: Transaction, caller: Caller, one: Instance | None) -> frozenset[str]:
-    if one is not None:
-        timer = await tx.timers.find(timer_id(TimerKind.BACKUP, one.id))
-        return frozenset() if timer is None else frozenset({one.id})
-    found = await tx.timers.page(Filter(project_id=caller.project_id, limit=TIMERS_MAX))
-    return frozenset(timer.instance_id for timer in found if timer.kind is TimerKind.BACKUP)
-
-
-async def open_groups(tx: Transaction, caller: Caller) -> frozenset[str]:
-    """Those that stand for no firewall group of Vultr's."""
-    found = [
-        group
-        for name in BUILT_IN
-        for group in await tx.security_groups.named(caller.project_id, name)
-    ]
+async def open_groups(view: View) -> frozenset[str]:
+    """The ids of those that stand for no firewall group of Vultr's."""
+    found = await security_groups.find_built_in(view)
     return frozenset(group.id for group in found)
 
 
-def show_with_password(instance: Instance, near: Surroundings) -> InstanceOut:
+def show_with_password(instance: Instance, related: Related) -> InstanceOut:
     """As long as it is shown: of one instance, never in a list, and in no answer that is kept."""
-    out = show(instance, near)
-    text = near.services.passwords.of(instance)
+    out = show(instance, related)
+    text = related.services.passwords.of(instance)
     if text is not None:
         out.default_password = text
     return out
 
 
-def show(instance: Instance, near: Surroundings) -> InstanceOut:
+def show(instance: Instance, related: Related) -> InstanceOut:
     spec, notes = instance.spec, instance.annotations
-    system = system_of(instance, near)
-    plan = near.catalogue.plan_by_id.get(spec.plan)
+    system = system_of(instance, related)
+    plan = related.catalogue.plan_by_id.get(spec.plan)
     tags = tags_of(instance)
     address = instance.public_ip
     v6 = ipv6_shown(instance)
@@ -170,31 +150,31 @@ def show(instance: Instance, near: Surroundings) -> InstanceOut:
         main_ip=address or "0.0.0.0", vcpu_count=spec.vcpus, region=spec.region, plan=spec.plan,  # noqa: S104
         date_created=wire.date_of(instance.created_at_ms), status=states.status(instance),
         allowed_bandwidth=plan.bandwidth if plan else BANDWIDTH_GB,
-        netmask_v4=near.netmask if address else "",
-        gateway_v4=near.gateway if address else "0.0.0.0",  # noqa: S104
+        netmask_v4=related.netmask if address else "",
+        gateway_v4=related.gateway if address else "0.0.0.0",  # noqa: S104
         power_status=states.power_status(instance),
-        server_status=states.server_status(instance, near.services.clock.now_ms()),
+        server_status=states.server_status(instance, related.services.clock.now_ms()),
         v6_network=network_of(v6), v6_main_ip=v6, v6_network_size=V6_BITS if v6 else 0,
         v6_networks=networks_of(v6),
         label=instance.name,
         internal_ip=instance.attachments[0].private_ip if instance.attachments else "",
-        kvm=kvm_of(instance, near), hostname=hostname_of(instance.hostname or instance.name),
+        kvm=kvm_of(instance, related), hostname=hostname_of(instance.hostname or instance.name),
         tag=tags[0] if tags else "", tags=tags, os_id=system.id, app_id=0, image_id="",
         snapshot_id=wire.uuid_of(instance.resolved.snapshot_id),
-        firewall_group_id=firewall_of(instance, near), features=features_of(instance, near),
+        firewall_group_id=firewall_of(instance, related), features=features_of(instance, related),
         user_scheme=notes.get(USER_SCHEME, "root"), vpc_only=False,
         vpcs=[wire.uuid_of(place.vpc_id) for place in instance.attachments],
     )  # fmt: skip
 
 
-def system_of(instance: Instance, near: Surroundings) -> System:
+def system_of(instance: Instance, related: Related) -> System:
     if instance.resolved.snapshot_id is not None and OS_ID not in instance.annotations:
         return System(id=SNAPSHOT, name="Snapshot", family="snapshot")
     image_id = instance.resolved.image_id
-    return system_meant(near.catalogue, instance.annotations, image_id, near.images)
+    return resolve_system(related.catalogue, instance.annotations, image_id, related.images)
 
 
-def system_meant(
+def resolve_system(
     names: Catalogue, annotations: Mapping[str, str], image_id: str, images: Mapping[str, str]
 ) -> System:
     """The one that was asked for by its number; otherwise by what the image is called, which
@@ -232,25 +212,27 @@ def network_of(v6: str) -> str:
     return str(ipaddress.IPv6Interface(f"{v6}/{V6_BITS}").network.network_address)
 
 
-def firewall_of(instance: Instance, near: Surroundings) -> str:
-    groups = [g for g in instance.resolved.security_group_ids if g not in near.open_groups]
+def firewall_of(instance: Instance, related: Related) -> str:
+    groups = [g for g in instance.resolved.security_group_ids if g not in related.open_groups]
     return wire.uuid_of(groups[0]) if groups else ""
 
 
-def features_of(instance: Instance, near: Surroundings) -> list[str]:
+def features_of(instance: Instance, related: Related) -> list[str]:
     wanted = {
-        "auto_backups": instance.id in near.backed_up,
+        "auto_backups": instance.id in related.backed_up,
         "ddos_protection": DDOS in instance.annotations,
         "ipv6": IPV6 in instance.annotations,
     }
     return [feature for feature, on in wanted.items() if on]
 
 
-def kvm_of(instance: Instance, near: Surroundings) -> str:
+def kvm_of(instance: Instance, related: Related) -> str:
     """A page that shows the screen once, within ten minutes, to whoever may open a console."""
-    if states.power_status(instance) != "running" or "write" not in RIGHTS[near.caller.role]:
+    if states.power_status(instance) != "running" or "write" not in RIGHTS[related.caller.role]:
         return ""
-    services = near.services
+    services = related.services
     tickets = Tickets(services.store, services.clock, services.keys)
-    token, _ = tickets.issue(near.caller, instance.id, Console.VNC, services.secret(), KVM_MS)
-    return f"{near.origin}{VNC_PAGE}#token={token}"
+    token, _ = tickets.issue(
+        related.caller, instance.id, Console.VNC, services.new_secret(), KVM_MS
+    )
+    return f"{related.origin}{VNC_PAGE}#token={token}"

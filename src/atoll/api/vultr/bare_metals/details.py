@@ -5,10 +5,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from atoll.api.http import Call
-from atoll.api.vultr import instance_facts, wire
-from atoll.api.vultr.bare_metals import PATH, metal_instance
-from atoll.api.vultr.instance_addresses import Ipv4List, Ipv6List, ipv4_list, ipv6_list
-from atoll.api.vultr.instance_facts import (
+from atoll.api.vultr import wire
+from atoll.api.vultr.bare_metals.collection import PATH, metal_instance
+from atoll.api.vultr.instances import details
+from atoll.api.vultr.instances.addresses import Ipv4List, Ipv6List, ipv4_list, ipv6_list
+from atoll.api.vultr.instances.details import (
     BandwidthAnswer,
     UpgradesAnswer,
     UserData,
@@ -17,7 +18,7 @@ from atoll.api.vultr.instance_facts import (
 from atoll.api.vultr.wire import Paging, catalogue_of
 
 
-class BareMetalFacts(Controller):
+class BareMetalDetails(Controller):
     path = "/bare-metals"
     tags = ("baremetal",)
 
@@ -40,7 +41,7 @@ class BareMetalFacts(Controller):
          responses=wire.ANY_ERROR | wire.shown(BandwidthAnswer, "by the day"))  # fmt: skip
     async def bandwidth(self, request: Call, baremetal_id: FromPath[str]) -> Response[bytes]:
         instance = await metal_instance(request, baremetal_id)
-        days = await instance_facts.measured(request, instance)
+        days = await details.measured(request, instance)
         return wire.answer(BandwidthAnswer(bandwidth=days))
 
     @get(f"{PATH}/user-data", operation_id="get-bare-metal-userdata",
@@ -57,5 +58,5 @@ class BareMetalFacts(Controller):
         self, request: Call, baremetal_id: FromPath[str], type: FromQuery[str | None] = None
     ) -> Response[bytes]:
         instance = await metal_instance(request, baremetal_id)
-        found = instance_facts.upgrades_of(instance, catalogue_of(request), type or "all")
+        found = details.upgrades_of(instance, catalogue_of(request), type or "all")
         return wire.answer(found)

@@ -1,32 +1,39 @@
-"""A request to create an instance, in Vultr's words, as the use cases that it means.
+"""A request to create an instance, in Vultr's words, as the commands that it means.
 
 They are one transaction: an instance with all that was asked for, or an error and nothing.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta as Bounds
 
-from atoll.api.http import Call, caller_of
-from atoll.api.vultr import blocks, offers, reserved_ips, wire
+from atoll.api.http import Call
+from atoll.api.serving import Asked
+from atoll.api.vultr import offers, wire
 from atoll.api.vultr.catalogue import Catalogue
-from atoll.api.vultr.instance_views import DDOS, IPV6, OS_ID, USER_SCHEME
-from atoll.api.vultr.wire import Wire, catalogue_of, services_of
+from atoll.api.vultr.instances.show import DDOS, IPV6, OS_ID, USER_SCHEME
+from atoll.api.vultr.wire import Wire, catalogue_of, services_of, view_of
 from atoll.domain import ids
-from atoll.domain.commands import CreateInstance
+from atoll.domain.commands import (
+    AttachDefaultVpc,
+    AttachFloatingIp,
+    AttachVolume,
+    AttachVpc,
+    CreateInstance,
+    Made,
+    SetBackups,
+)
 from atoll.domain.errors import Invalid
 from atoll.domain.images import ImageKind
-from atoll.domain.instances import Instance
 from atoll.domain.security_groups import STANDARD_GROUP
 from atoll.domain.timers import Backups
-from atoll.ports import Transaction
-from atoll.service import catalogue, instances, networks, references, room, timers
-from atoll.service.desk import Accepted, Case, require
+from atoll.service import catalogue, references
+from atoll.service.desk import View
 
-UseCase = Callable[[Case], Awaitable[Accepted[Instance]]]
+NEW = Made()
 # Vultr says nothing of when: at night, and as many as it keeps.
 BACKUPS = Backups(cron="0 3 * * *", keep=7)
 BACKUP_WORDS = ("enabled", "disabled")
@@ -112,50 +119,42 @@ class CreateBody(Wishes, kw_only=True):
         return next((field for field, value in given.items() if value), "os_id")
 
 
-async def use_case_of(request: Call, body: CreateBody) -> UseCase:
-    """Raises Invalid in this dialect's own words. Plans and regions that are used for the first
-    time become known here before."""
-    require(caller_of(request), "write")
+async def wishes_of(request: Call, body: CreateBody) -> list[Asked]:
+    """The commands of one transaction, the instance's first. Raises Invalid in this dialect's own
+    words. Plans and regions that are used for the first time become known here before."""
+    view, names = view_of(request), catalogue_of(request)
+    view.require("write")
     refuse_not_served(body)
-    services, names = services_of(request), catalogue_of(request)
-    tx = services.store.read()
-    plan = await offers.plan_meant(tx, names, body.plan)
-    region = await offers.region_meant(tx, names, body.region)
-    command = await parse_create(tx, names, body, caller_of(request).project_id)
-    command = msgspec.structs.replace(command, password=services.passwords.new(services.secret()))
-    vpcs = body.vpcs()
-    block_ids = [
-        wire.native_id_in(ids.VOLUME, device.block_id, "block_devices")
-        for device in body.block_devices or ()
-        if device.block_id
+    plan = await offers.resolve_plan(view, names, body.plan)
+    command = await parse_create(view, names, body)
+    wishes = [Asked(command, {"image": body.source()}), *attachments(body)]
+    if backups_wanted(body.backups):
+        wishes.append(Asked(SetBackups(instance=NEW, backups=BACKUPS)))
+    await offers.ensure_region(request, body.region)
+    await catalogue.adopt(services_of(request).store, plan)
+    return wishes
+
+
+def attachments(body: CreateBody) -> list[Asked]:
+    """What the new instance is to have besides its own."""
+    wishes = [
+        Asked(AttachVpc(instance=NEW, vpc=vpc), {"vpc": field, "subnet": field})
+        for vpc, field in body.vpcs().items()
     ]
-    address = body.reserved_ipv4 and wire.native_id_in(
-        ids.FLOATING_IP, body.reserved_ipv4, "reserved_ipv4"
-    )
-    with_backups = backups_wanted(body.backups)
-    await catalogue.adopt(services.store, plan, region)
-    inside = services.ranges.private_cidr
-
-    async def use_case(case: Case) -> Accepted[Instance]:
-        create = wire.about(body.source(), instances.create(command), "spec.image")
-        accepted = await in_group(create)(case)
-        instance_id = accepted.thing.id
-        await room.require_for_new(case, accepted.thing)
-        for vpc, field in vpcs.items():
-            join = networks.attach_vpc(instance_id, vpc, inside)
-            await wire.about(field, join, "vpc_id")(case)
-        if body.wants_default_vpc():
-            await networks.attach_default_vpc(instance_id, body.region, inside)(case)
-        for block in block_ids:
-            await wire.about("block_devices", blocks.attach(block, instance_id))(case)
-        if address:
-            lead = reserved_ips.attach(address, instance_id)
-            await wire.about("reserved_ipv4", lead)(case)
-        if with_backups:
-            await timers.back_up(instance_id, BACKUPS)(case)
-        return Accepted(await case.tx.instances.get(instance_id), accepted.operation)
-
-    return use_case
+    if body.wants_default_vpc():
+        wishes.append(Asked(AttachDefaultVpc(instance=NEW, region=body.region)))
+    for device in body.block_devices or ():
+        if device.block_id:
+            field = "block_devices"
+            block = wire.native_id_in(ids.VOLUME, device.block_id, field)
+            attach = AttachVolume(volume=block, instance=NEW)
+            wishes.append(Asked(attach, {"volume": field, "instance": field}))
+    if body.reserved_ipv4:
+        field = "reserved_ipv4"
+        address = wire.native_id_in(ids.FLOATING_IP, body.reserved_ipv4, field)
+        move = AttachFloatingIp(floating_ip=address, instance=NEW, move=False)
+        wishes.append(Asked(move, {"floating_ip": field, "instance": field}))
+    return wishes
 
 
 def refuse_not_served(body: msgspec.Struct) -> None:
@@ -164,14 +163,12 @@ def refuse_not_served(body: msgspec.Struct) -> None:
             raise Invalid(f"{field}: {why}", field=field)
 
 
-async def parse_create(
-    tx: Transaction, names: Catalogue, body: CreateBody, project_id: str
-) -> CreateInstance:
+async def parse_create(view: View, names: Catalogue, body: CreateBody) -> CreateInstance:
     tags = [tag for tag in body.all_tags() or () if tag]
     if body.iso_id:
-        image, annotations = await disc_of(tx, project_id, body.iso_id), dict[str, str]()
+        image, annotations = await disc_of(view, body.iso_id), dict[str, str]()
     else:
-        image, annotations = await source_of(tx, names, body.os_id, body.snapshot_id)
+        image, annotations = await source_of(view, names, body.os_id, body.snapshot_id)
     if body.enable_ipv6:
         annotations[IPV6] = "true"
     if body.ddos_protection:
@@ -184,12 +181,8 @@ async def parse_create(
         annotations=annotations, plan=body.plan, image=image, region=body.region,
         security_groups=(group_of(body.firewall_group_id),), ssh_keys=keys_of(body.sshkey_id),
         startup_script=script or None, user_data=plain_base64(body.user_data),
+        generate_password=True, room_needed=True,
     )  # fmt: skip
-
-
-def in_group(use_case: UseCase) -> UseCase:
-    """Vultr's instances have one firewall group, and not a list of them."""
-    return wire.about("firewall_group_id", use_case, "spec.security_groups")
 
 
 def group_of(firewall_group_id: str | None) -> str:
@@ -200,7 +193,7 @@ def group_of(firewall_group_id: str | None) -> str:
 
 
 async def source_of(
-    tx: Transaction, names: Catalogue, os_id: int | str | None, snapshot_id: str | None
+    view: View, names: Catalogue, os_id: int | str | None, snapshot_id: str | None
 ) -> tuple[str, dict[str, str]]:
     """The image or snapshot, and the annotation that remembers the system's number. Clients name
     the system 164, Snapshot, beside a snapshot."""
@@ -211,16 +204,16 @@ async def source_of(
     number = wire.number_in(str(os_id))
     if number is None:
         raise Invalid("os_id: the number of a system is needed, see /v2/os", field="os_id")
-    system = await offers.system(tx, names, number)
+    system = await offers.system(view, names, number)
     if system is None or system.image is None:
         raise Invalid(f"os_id: {os_id} cannot be installed here, see /v2/os", field="os_id")
     return system.image, {OS_ID: str(number)}
 
 
-async def disc_of(tx: Transaction, project_id: str, iso_id: str) -> str:
+async def disc_of(view: View, iso_id: str) -> str:
     """Its image. Raises Invalid."""
     image_id = wire.native_id_in(ids.IMAGE, iso_id, "iso_id")
-    image = await references.image(tx, project_id, image_id, "iso_id")
+    image = await references.resolve_image(view, image_id, "iso_id")
     if image.kind is not ImageKind.ISO:
         raise Invalid(f"iso_id: {image.name} is not a disc, see /v2/iso", field="iso_id")
     return image_id

@@ -8,13 +8,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from atoll.api.http import Call
+from atoll.api.serving import Asked
 from atoll.api.vultr import wire
-from atoll.api.vultr.instances import instance_of
-from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
+from atoll.api.vultr.instances.collection import instance_of
+from atoll.api.vultr.wire import Meta, Paging, Wire
 from atoll.domain import ids
+from atoll.domain.commands import AttachVpc, DetachVpc
 from atoll.domain.errors import Invalid
 from atoll.domain.instances import Attachment
-from atoll.service import networks
 
 PATH = "/{instance_id:str}"
 
@@ -70,11 +71,8 @@ async def attach(
     """One that it has already is no error: clients ask again when they are not sure."""
     instance = await instance_of(request, instance_id)
     vpc = wire.native_id_in(ids.VPC, network, field)
-    if vpc in {place.vpc_id for place in instance.attachments}:
-        return Response(None, status_code=status)
-    inside = services_of(request).ranges.private_cidr
-    join = networks.attach_vpc(instance.id, vpc, inside)
-    response = await wire.gone(request, wire.about(field, join, "vpc_id"))
+    command = AttachVpc(instance=instance.id, vpc=vpc, attached_ok=True)
+    response = await wire.gone(request, Asked(command, {"vpc": field, "subnet": field}))
     response.status_code = status
     return response
 
@@ -84,13 +82,13 @@ async def detach(
 ) -> Response[None]:
     instance = await instance_of(request, instance_id)
     vpc = wire.native_id_in(ids.VPC, network, field)
-    leave = networks.detach_vpc(instance.id, vpc)
-    response = await wire.gone(request, wire.about(field, leave, "vpc_id"))
+    command = DetachVpc(instance=instance.id, vpc=vpc)
+    response = await wire.gone(request, Asked(command, {"vpc": field}))
     response.status_code = status
     return response
 
 
-class InstanceNetworks(Controller):
+class InstanceVpcs(Controller):
     path = "/instances"
     tags = ("instances",)
 
@@ -101,15 +99,16 @@ class InstanceNetworks(Controller):
     ) -> Response[bytes]:
         return await vpc_list(request, instance_id, paging)
 
-    @post(f"{PATH}/vpcs/attach", operation_id="attach-instance-vpc", status_code=204,
-          summary="Attach VPC to Instance", responses=wire.ANY_ERROR)  # fmt: skip
+    @post(f"{PATH}/vpcs/attach", operation_id="attach-instance-vpc", commands=(AttachVpc,),
+          status_code=204, summary="Attach VPC to Instance", responses=wire.ANY_ERROR)  # fmt: skip
     async def attach_vpc(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[VpcBody]
     ) -> Response[None]:
         return await attach(request, instance_id, data.vpc_id, "vpc_id")
 
-    @post(f"{PATH}/vpcs/detach", operation_id="detach-instance-vpc", status_code=204,
-          summary="Detach VPC from instance", responses=wire.ANY_ERROR)  # fmt: skip
+    @post(f"{PATH}/vpcs/detach", operation_id="detach-instance-vpc", commands=(DetachVpc,),
+          status_code=204, summary="Detach VPC from instance",
+          responses=wire.ANY_ERROR)  # fmt: skip
     async def detach_vpc(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[VpcBody]
     ) -> Response[None]:
@@ -123,8 +122,9 @@ class InstanceNetworks(Controller):
     ) -> Response[bytes]:
         return await vpc_list(request, instance_id, paging)
 
-    @post(f"{PATH}/vpc2/attach", operation_id="attach-instance-vpc2", status_code=202,
-          summary="Attach VPC 2.0 Network to Instance", responses=wire.ANY_ERROR)  # fmt: skip
+    @post(f"{PATH}/vpc2/attach", operation_id="attach-instance-vpc2", commands=(AttachVpc,),
+          status_code=202, summary="Attach VPC 2.0 Network to Instance",
+          responses=wire.ANY_ERROR)  # fmt: skip
     async def attach_vpc2(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[VpcBody]
     ) -> Response[None]:
@@ -132,8 +132,9 @@ class InstanceNetworks(Controller):
             raise Invalid("ip_address: it cannot be chosen here: leave it out", field="ip_address")
         return await attach(request, instance_id, data.vpc_id, "vpc_id", 202)
 
-    @post(f"{PATH}/vpc2/detach", operation_id="detach-instance-vpc2", status_code=202,
-          summary="Detach VPC 2.0 Network from Instance", responses=wire.ANY_ERROR)  # fmt: skip
+    @post(f"{PATH}/vpc2/detach", operation_id="detach-instance-vpc2", commands=(DetachVpc,),
+          status_code=202, summary="Detach VPC 2.0 Network from Instance",
+          responses=wire.ANY_ERROR)  # fmt: skip
     async def detach_vpc2(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[VpcBody]
     ) -> Response[None]:
@@ -150,7 +151,7 @@ class InstanceNetworks(Controller):
         return wire.answer(PrivateNetworkList(private_networks=shown, meta=meta))
 
     @post(f"{PATH}/private-networks/attach", operation_id="attach-instance-network",
-          status_code=204, summary="Attach Private Network to Instance",
+          commands=(AttachVpc,), status_code=204, summary="Attach Private Network to Instance",
           responses=wire.ANY_ERROR)  # fmt: skip
     async def attach_network(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[NetworkBody]
@@ -158,7 +159,7 @@ class InstanceNetworks(Controller):
         return await attach(request, instance_id, data.network_id, "network_id")
 
     @post(f"{PATH}/private-networks/detach", operation_id="detach-instance-network",
-          status_code=204, summary="Detach Private Network from Instance",
+          commands=(DetachVpc,), status_code=204, summary="Detach Private Network from Instance",
           responses=wire.ANY_ERROR)  # fmt: skip
     async def detach_network(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[NetworkBody]

@@ -1,26 +1,34 @@
 """`/v2/instances/…`: power, reinstall, restore, and the jobs that such requests become."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath, JSONBody
 
-from atoll.api.http import Call, caller_of
+from atoll.api.http import Call
+from atoll.api.serving import Asked
 from atoll.api.vultr import wire
-from atoll.api.vultr.instances import InstanceAnswer, begun
-from atoll.api.vultr.wire import Wire, services_of
+from atoll.api.vultr.instances.collection import InstanceAnswer
+from atoll.api.vultr.instances.show import load_related, show_with_password
+from atoll.api.vultr.wire import Wire, view_of
 from atoll.domain import ids
-from atoll.domain.commands import Power, Reinstall
+from atoll.domain.commands import (
+    RebootInstance,
+    ReinstallInstance,
+    RestoreInstance,
+    StartInstance,
+    StopInstance,
+)
 from atoll.domain.errors import Invalid
 from atoll.domain.instances import Instance
 from atoll.domain.operations import Operation, OperationState
-from atoll.service import instance_rebuild, instances, operations
-from atoll.service.desk import Accepted, Case, UseCase
+from atoll.service import instance_rebuild, operations
+from atoll.service.outcomes import Outcome
 
 PATH = "/{instance_id:str}"
-GRACE_S = 60.0
+Power = StartInstance | StopInstance | RebootInstance
 BULK_MAX = 500
 JOB_WORDS = {
     OperationState.DONE: "success",
@@ -83,28 +91,22 @@ def show_job(operation: Operation) -> JobAnswer:
     return JobAnswer(job=job, state=state)
 
 
-def power(verb: str, instance_ids: list[str]) -> Callable[[Case], Awaitable[None]]:
+def power(verb: type[Power], instance_ids: Iterable[str]) -> list[Power]:
     """Of one or many: all of them, or none."""
-    command = Power(verb=verb, graceful_s=GRACE_S)
-
-    async def use_case(case: Case) -> None:
-        for instance_id in instance_ids:
-            await instances.power(instance_id, command)(case)
-
-    return use_case
+    return [verb(instance=instance_id) for instance_id in instance_ids]
 
 
-async def one(request: Call, verb: str, instance_id: str) -> Response[None]:
+async def one(request: Call, verb: type[Power], instance_id: str) -> Response[None]:
     reference = wire.native_id(ids.INSTANCE, instance_id)
-    return await wire.gone(request, power(verb, [reference]))
+    return await wire.gone(request, *power(verb, [reference]))
 
 
-async def many(request: Call, verb: str, body: BulkBody) -> Response[None]:
+async def many(request: Call, verb: type[Power], body: BulkBody) -> Response[None]:
     if not 1 <= len(body.instance_ids) <= BULK_MAX:
         raise Invalid(f"instance_ids: 1 to {BULK_MAX} are allowed", field="instance_ids")
     given = dict.fromkeys(body.instance_ids)
     references = [wire.native_id(ids.INSTANCE, instance_id) for instance_id in given]
-    return await wire.gone(request, power(verb, references))
+    return await wire.gone(request, *power(verb, references))
 
 
 def restored_from(body: RestoreBody) -> tuple[str, str]:
@@ -116,62 +118,53 @@ def restored_from(body: RestoreBody) -> tuple[str, str]:
     return named[0]
 
 
-def reinstall(
-    request: Call, instance_id: str, body: ReinstallBody | None
-) -> UseCase[Accepted[Instance]]:
-    """It answers the instance with the password and the host name that it is about to have."""
-    services = services_of(request)
-    command = Reinstall(
-        hostname=(body.hostname if body else None) or None,
-        password=services.passwords.new(services.secret()),
-    )
+def parse_reinstall(reference: str, body: ReinstallBody | None) -> ReinstallInstance:
+    hostname = (body.hostname if body else None) or None
+    return ReinstallInstance(instance=reference, hostname=hostname, generate_password=True)
 
-    async def use_case(case: Case) -> Accepted[Instance]:
-        accepted = await instance_rebuild.reinstall(instance_id, command)(case)
-        before = accepted.thing
-        hostname = command.hostname or before.hostname
-        shown = msgspec.structs.replace(before, password=command.password, hostname=hostname)
-        return Accepted(shown, accepted.operation)
 
-    return use_case
+async def reinstalled(request: Call, command: ReinstallInstance) -> tuple[Outcome[Any], Instance]:
+    """The instance with the password and the host name that it is about to have."""
+    outcome = await wire.execute(request, command)
+    return outcome, instance_rebuild.as_rebuilt(outcome.thing, outcome.operation)
 
 
 class InstanceActions(Controller):
     path = "/instances"
     tags = ("instances",)
 
-    @post("/halt", operation_id="halt-instances", status_code=204, summary="Halt Instances",
-          responses=wire.ANY_ERROR)  # fmt: skip
+    @post("/halt", operation_id="halt-instances", commands=(StopInstance,), status_code=204,
+          summary="Halt Instances", responses=wire.ANY_ERROR)  # fmt: skip
     async def halt_many(self, request: Call, data: JSONBody[BulkBody]) -> Response[None]:
-        return await many(request, "stop", data)
+        return await many(request, StopInstance, data)
 
-    @post("/start", operation_id="start-instances", status_code=204, summary="Start instances",
-          responses=wire.ANY_ERROR)  # fmt: skip
+    @post("/start", operation_id="start-instances", commands=(StartInstance,), status_code=204,
+          summary="Start instances", responses=wire.ANY_ERROR)  # fmt: skip
     async def start_many(self, request: Call, data: JSONBody[BulkBody]) -> Response[None]:
-        return await many(request, "start", data)
+        return await many(request, StartInstance, data)
 
-    @post("/reboot", operation_id="reboot-instances", status_code=204, summary="Reboot instances",
-          responses=wire.ANY_ERROR)  # fmt: skip
+    @post("/reboot", operation_id="reboot-instances", commands=(RebootInstance,), status_code=204,
+          summary="Reboot instances", responses=wire.ANY_ERROR)  # fmt: skip
     async def reboot_many(self, request: Call, data: JSONBody[BulkBody]) -> Response[None]:
-        return await many(request, "reboot", data)
+        return await many(request, RebootInstance, data)
 
-    @post(f"{PATH}/halt", operation_id="halt-instance", status_code=204, summary="Halt Instance",
-          responses=wire.ANY_ERROR)  # fmt: skip
+    @post(f"{PATH}/halt", operation_id="halt-instance", commands=(StopInstance,), status_code=204,
+          summary="Halt Instance", responses=wire.ANY_ERROR)  # fmt: skip
     async def halt(self, request: Call, instance_id: FromPath[str]) -> Response[None]:
-        return await one(request, "stop", instance_id)
+        return await one(request, StopInstance, instance_id)
 
-    @post(f"{PATH}/start", operation_id="start-instance", status_code=204,
-          summary="Start instance", responses=wire.ANY_ERROR)  # fmt: skip
+    @post(f"{PATH}/start", operation_id="start-instance", commands=(StartInstance,),
+          status_code=204, summary="Start instance", responses=wire.ANY_ERROR)  # fmt: skip
     async def start(self, request: Call, instance_id: FromPath[str]) -> Response[None]:
-        return await one(request, "start", instance_id)
+        return await one(request, StartInstance, instance_id)
 
-    @post(f"{PATH}/reboot", operation_id="reboot-instance", status_code=204,
-          summary="Reboot Instance", responses=wire.ANY_ERROR)  # fmt: skip
+    @post(f"{PATH}/reboot", operation_id="reboot-instance", commands=(RebootInstance,),
+          status_code=204, summary="Reboot Instance", responses=wire.ANY_ERROR)  # fmt: skip
     async def reboot(self, request: Call, instance_id: FromPath[str]) -> Response[None]:
-        return await one(request, "reboot", instance_id)
+        return await one(request, RebootInstance, instance_id)
 
-    @post(f"{PATH}/reinstall", operation_id="reinstall-instance", status_code=202,
-          summary="Reinstall Instance",
+    @post(f"{PATH}/reinstall", operation_id="reinstall-instance", commands=(ReinstallInstance,),
+          status_code=202, summary="Reinstall Instance",
           responses=wire.ANY_ERROR | wire.shown(InstanceAnswer, "accepted", 202))  # fmt: skip
     async def reinstall(
         self,
@@ -180,10 +173,13 @@ class InstanceActions(Controller):
         data: JSONBody[ReinstallBody | None] = None,
     ) -> Response[bytes]:
         reference = wire.native_id(ids.INSTANCE, instance_id)
-        return await begun(request, reinstall(request, reference, data))
+        outcome, instance = await reinstalled(request, parse_reinstall(reference, data))
+        related = await load_related(request, [instance])
+        answer = InstanceAnswer(instance=show_with_password(instance, related))
+        return wire.respond(outcome, answer, 202)
 
-    @post(f"{PATH}/restore", operation_id="restore-instance", status_code=202,
-          summary="Restore Instance",
+    @post(f"{PATH}/restore", operation_id="restore-instance", commands=(RestoreInstance,),
+          status_code=202, summary="Restore Instance",
           responses=wire.ANY_ERROR | wire.shown(RestoreAnswer, "accepted", 202))  # fmt: skip
     async def restore(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[RestoreBody]
@@ -193,16 +189,13 @@ class InstanceActions(Controller):
         snapshot = wire.native_id_in(ids.SNAPSHOT, source, field)
         status = RestoreStatus(restore_type=field, restore_id=source, status="inprogress")
 
-        def answer(accepted: Any) -> RestoreAnswer:
-            return RestoreAnswer(status=status)
-
-        use_case = wire.about(field, instance_rebuild.restore(reference, snapshot), "snapshot_id")
-        return await wire.mutate(request, use_case, answer, 202)
+        command = RestoreInstance(instance=reference, snapshot=snapshot)
+        outcome = await wire.execute(request, Asked(command, {"snapshot": field}))
+        return wire.respond(outcome, RestoreAnswer(status=status), 202)
 
     @get("/jobs/{job_id:str}", operation_id="get-instance-job", summary="Get Instance Job",
          responses=wire.ANY_ERROR | wire.shown(JobAnswer, "the job"))  # fmt: skip
     async def job(self, request: Call, job_id: FromPath[str]) -> Response[bytes]:
         reference = wire.native_id(ids.OPERATION, job_id)
-        read = services_of(request).store.read()
-        operation = await operations.get(read, caller_of(request), reference)
+        operation = await operations.get(view_of(request), reference)
         return wire.answer(show_job(operation))

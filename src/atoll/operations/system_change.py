@@ -1,7 +1,9 @@
-"""What happens to an instance unasked: by the clock, or because its host said so."""
+"""Changes of an instance that nobody asked for: by the clock, or because its host said so."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from atoll.domain import ids
 from atoll.domain.events import Event
@@ -19,8 +21,8 @@ class Owned(Protocol):
 
 
 @dataclass(frozen=True)
-class Unasked:
-    """One such change: when, and the transaction that it happens in."""
+class SystemChange:
+    """When the change happens, and in which transaction."""
 
     tx: Transaction
     now_ms: int
@@ -30,10 +32,10 @@ class Unasked:
         self,
         instance: Instance,
         workflow: Workflow,
-        arguments: dict[str, Any] | None = None,
+        arguments: msgspec.Struct | None = None,
         **changes: Any,
     ) -> Operation:
-        """An operation behind those that go on about the instance, and changes of it."""
+        """Accepts an operation behind those in progress on the instance, and changes it."""
         operation = workflow.operation(
             self.ids.new(ids.OPERATION),
             project_id=instance.project_id,
@@ -42,7 +44,7 @@ class Unasked:
             arguments=arguments,
         )
         self.tx.operations.enqueue(operation, self.now_ms)
-        go_on(self.tx, instance, operation, self.now_ms, **changes)
+        mark_busy(self.tx, instance, operation, self.now_ms, **changes)
         return operation
 
     def note(self, thing: Owned, kind: str, data: dict[str, Any] | None = None) -> None:
@@ -57,7 +59,7 @@ class Unasked:
         )
 
 
-def go_on(
+def mark_busy(
     tx: Transaction, instance: Instance, operation: Operation, now_ms: int, **changes: Any
 ) -> Instance:
     """Writes into an instance that an operation was accepted for it."""

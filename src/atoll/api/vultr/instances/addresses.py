@@ -12,17 +12,22 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from atoll.api.http import Call
 from atoll.api.vultr import wire
-from atoll.api.vultr.instance_views import V6_BITS, ipv6_shown, network_of
-from atoll.api.vultr.instances import instance_of
-from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
-from atoll.domain.commands import CreateFloatingIp
+from atoll.api.vultr.instances.collection import instance_of
+from atoll.api.vultr.instances.show import V6_BITS, ipv6_shown, network_of
+from atoll.api.vultr.wire import Meta, Paging, Wire, view_of
+from atoll.domain.commands import (
+    CreateFloatingIp,
+    DeleteFloatingIp,
+    DeleteReverseDns,
+    SetReverseDns,
+)
 from atoll.domain.errors import Conflict, Invalid, NotFound
 from atoll.domain.floating_ips import FloatingIp
 from atoll.domain.instances import Instance
-from atoll.operations.steps import Ranges
-from atoll.ports import Filter, Transaction
-from atoll.service import floating_ips, reverse_dns
-from atoll.service.desk import Accepted, Case
+from atoll.service import queries, reverse_dns
+from atoll.service.desk import View
+from atoll.service.nouns import FLOATING_IPS, SUBNETS
+from atoll.service.queries import Query, equal
 
 PATH = "/{instance_id:str}"
 ALONE = "255.255.255.255"
@@ -81,21 +86,21 @@ class Ipv6ReverseList(msgspec.Struct, kw_only=True):
     reverse_ipv6s: list[Ipv6Reverse]
 
 
-async def ipv4s_of(
-    tx: Transaction, ranges: Ranges, instance: Instance, public_only: bool
-) -> list[Ipv4Out]:
-    network = ipaddress.IPv4Network(ranges.public_cidr)
+async def ipv4s_of(view: View, instance: Instance, public_only: bool) -> list[Ipv4Out]:
+    network = ipaddress.IPv4Network(view.deployment.ranges.public_cidr)
     found = []
     if instance.public_ip:
-        reverse = await name_of(tx, ranges, instance.public_ip)
+        reverse = await name_of(view, instance.public_ip)
         found.append(
             Ipv4Out(ip=instance.public_ip, netmask=str(network.netmask), gateway=str(network[1]),
                     type="main_ip", reverse=reverse)
         )  # fmt: skip
-    found += [await second(tx, ranges, address) for address in instance.floating_ips]
+    found += [await second(view, address) for address in instance.floating_ips]
     if not public_only:
+        wanted = [place.subnet_id for place in instance.attachments]
+        subnets = await queries.find_by_ids(view, SUBNETS, wanted)
         for place in instance.attachments:
-            subnet = await tx.subnets.find(place.subnet_id)
+            subnet = subnets.get(place.subnet_id)
             netmask = str(ipaddress.IPv4Network(subnet.cidr).netmask) if subnet else ALONE
             found.append(
                 Ipv4Out(ip=place.private_ip, netmask=netmask, gateway="", type="private",
@@ -107,9 +112,7 @@ async def ipv4s_of(
 async def ipv4_list(
     request: Call, instance: Instance, paging: Paging, *, public_only: bool = False
 ) -> Response[bytes]:
-    services = services_of(request)
-    tx = services.store.read()
-    found = await ipv4s_of(tx, services.ranges, instance, public_only)
+    found = await ipv4s_of(view_of(request), instance, public_only)
     page, meta = wire.part_of(found, paging)
     return wire.answer(Ipv4List(ipv4s=list(page), meta=meta))
 
@@ -125,15 +128,15 @@ def ipv6_list(instance: Instance, paging: Paging) -> Response[bytes]:
     return wire.answer(Ipv6List(ipv6s=list(page), meta=meta))
 
 
-async def second(tx: Transaction, ranges: Ranges, address: str) -> Ipv4Out:
+async def second(view: View, address: str) -> Ipv4Out:
     return Ipv4Out(
         ip=address, netmask=ALONE, gateway="", type="secondary_ip",
-        reverse=await name_of(tx, ranges, address),
+        reverse=await name_of(view, address),
     )  # fmt: skip
 
 
-async def name_of(tx: Transaction, ranges: Ranges, address: str) -> str:
-    record = await reverse_dns.find(tx, address, ranges)
+async def name_of(view: View, address: str) -> str:
+    record = await reverse_dns.find(view.tx, address, view.deployment.ranges)
     return record.name if record else ""
 
 
@@ -144,14 +147,21 @@ def require_own(instance: Instance, address: str) -> str:
     return address
 
 
-async def floating_of(tx: Transaction, instance: Instance, address: str) -> FloatingIp:
-    wanted = (("address", (address,)), ("instance_id", (instance.id,)))
-    found = await tx.floating_ips.page(Filter(project_id=instance.project_id, any_of=(wanted,)))
+async def floating_of(view: View, instance: Instance, address: str) -> FloatingIp:
+    wanted = Query(any_of=equal(address=address, instance_id=instance.id))
+    found = await queries.find_page(view, FLOATING_IPS, wanted)
     if not found:
         raise NotFound(
             f"ipv4: {address} is not a second address of instance {instance.id}", field="ipv4"
         )
     return found[0]
+
+
+def show_new(floating_ip: FloatingIp) -> Ipv4Answer:
+    return Ipv4Answer(
+        ipv4=Ipv4Out(ip=floating_ip.address, netmask=ALONE, gateway="", type="secondary_ip",
+                     reverse="")
+    )  # fmt: skip
 
 
 class InstanceAddresses(Controller):
@@ -170,8 +180,8 @@ class InstanceAddresses(Controller):
         instance = await instance_of(request, instance_id)
         return await ipv4_list(request, instance, paging, public_only=public_network)
 
-    @post(f"{PATH}/ipv4", operation_id="create-instance-ipv4", status_code=202,
-          summary="Create IPv4",
+    @post(f"{PATH}/ipv4", operation_id="create-instance-ipv4", commands=(CreateFloatingIp,),
+          status_code=202, summary="Create IPv4",
           responses=wire.ANY_ERROR | wire.shown(Ipv4Answer, "accepted", 202))  # fmt: skip
     async def add(
         self,
@@ -179,57 +189,44 @@ class InstanceAddresses(Controller):
         instance_id: FromPath[str],
         data: JSONBody[AddressBody | None] = None,
     ) -> Response[bytes]:
-        services = services_of(request)
         instance = await instance_of(request, instance_id)
         command = CreateFloatingIp(
             name=f"{instance.name}"[:253], region=instance.spec.region, instance=instance.id
         )
 
-        def answer(accepted: Accepted[FloatingIp]) -> Ipv4Answer:
-            return Ipv4Answer(
-                ipv4=Ipv4Out(ip=accepted.thing.address, netmask=ALONE, gateway="",
-                             type="secondary_ip", reverse="")
-            )  # fmt: skip
+        return await wire.mutate(request, show_new, command, 202)
 
-        use_case = floating_ips.create(command, services.ranges)
-        return await wire.mutate(request, use_case, answer, 202)
-
-    @delete(f"{PATH}/ipv4/{{ipv4:str}}", operation_id="delete-instance-ipv4", status_code=204,
-            summary="Delete IPv4 Address", responses=wire.ANY_ERROR)  # fmt: skip
+    @delete(f"{PATH}/ipv4/{{ipv4:str}}", operation_id="delete-instance-ipv4",
+            commands=(DeleteFloatingIp,), status_code=204, summary="Delete IPv4 Address",
+            responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(
         self, request: Call, instance_id: FromPath[str], ipv4: FromPath[str]
     ) -> Response[None]:
         instance = await instance_of(request, instance_id)
         if ipv4 == instance.public_ip:
             raise Conflict(f"{ipv4} is the main address: it stays as long as the instance")
-        found = await floating_of(services_of(request).store.read(), instance, ipv4)
+        found = await floating_of(view_of(request), instance, ipv4)
+        return await wire.gone(request, DeleteFloatingIp(floating_ip=found.id, detach=True))
 
-        async def use_case(case: Case) -> None:
-            await floating_ips.detach(found.id)(case)
-            await floating_ips.delete(found.id)(case)
-
-        return await wire.gone(request, use_case)
-
-    @post(f"{PATH}/ipv4/reverse", operation_id="create-instance-reverse-ipv4", status_code=204,
-          summary="Create Instance Reverse IPv4", responses=wire.ANY_ERROR)  # fmt: skip
+    @post(f"{PATH}/ipv4/reverse", operation_id="create-instance-reverse-ipv4",
+          commands=(SetReverseDns,), status_code=204, summary="Create Instance Reverse IPv4",
+          responses=wire.ANY_ERROR)  # fmt: skip
     async def name(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[ReverseBody]
     ) -> Response[None]:
         address = require_own(await instance_of(request, instance_id), data.ip)
-        ranges = services_of(request).ranges
-        use_case = reverse_dns.put(address, data.reverse, ranges)
-        return await wire.gone(request, wire.about("reverse", use_case, "name"))
+        return await wire.gone(request, SetReverseDns(address=address, name=data.reverse))
 
     @post(f"{PATH}/ipv4/reverse/default", status_code=204,
           operation_id="post-instances-instance-id-ipv4-reverse-default",
-          summary="Set Default Reverse DNS Entry", responses=wire.ANY_ERROR)  # fmt: skip
+          commands=(DeleteReverseDns,), summary="Set Default Reverse DNS Entry",
+          responses=wire.ANY_ERROR)  # fmt: skip
     async def unname(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[DefaultReverseBody]
     ) -> Response[None]:
         """The default is none."""
         address = require_own(await instance_of(request, instance_id), data.ip)
-        ranges = services_of(request).ranges
-        return await wire.gone(request, reverse_dns.ensure_none(address, ranges))
+        return await wire.gone(request, DeleteReverseDns(address=address, missing_ok=True))
 
     @get(f"{PATH}/ipv6", operation_id="get-instance-ipv6", summary="Get Instance IPv6 Information",
          responses=wire.ANY_ERROR | wire.shown(Ipv6List, "the addresses"))  # fmt: skip
