@@ -21,6 +21,7 @@ import structlog
 import uvicorn
 
 from atoll.agent.agent import Agent
+from atoll.agent.fencing import Fence, TokenFile
 from atoll.api import docs
 from atoll.api.asgi import HTML, JSON, Front, Page, pages_in
 from atoll.api.documents import encode
@@ -47,7 +48,7 @@ from atoll.operations.registry import WORKFLOWS
 from atoll.operations.steps import Ranges
 from atoll.operations.timekeeper import Timekeeper
 from atoll.outbound.courier import HttpCourier
-from atoll.ports import Driver, Store
+from atoll.ports import Bus, Driver, Store
 from atoll.service import catalogue, housekeeping, projects
 from atoll.service.bundle import Services
 from atoll.service.desk import Desk
@@ -75,7 +76,7 @@ class Cloud:
         self.clock = SystemClock()
         self.ids = RandomIds(self.clock)
         self.store = store_of(settings)
-        self.bus = InProcessBus()
+        self.bus: Bus = InProcessBus()
         self.keys = projects.Keys(self.store, self.clock, state.secret())
         self.passwords = Passwords(state.secret(), self.clock)
         self.ranges = Ranges(settings.public_cidr, settings.private_cidr)
@@ -105,6 +106,7 @@ class Cloud:
     async def start(self) -> None:
         await self.store.open()
         await self._begin()
+        await self.bus.open()
         self._go(self.bus.run(), "bus")
         hosts = await self._hosts()
         for agent in self._agents(hosts):
@@ -130,6 +132,7 @@ class Cloud:
         for task in reversed(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.bus.close()
         await self.store.close()
 
     async def _begin(self) -> None:
@@ -166,7 +169,15 @@ class Cloud:
             known.setdefault(key, self.ids.new(ids.HOST))
         self.state.keep_host_ids(known)
         return [
-            Agent(known[key_of[name]], name, region, driver, self.bus, self.clock)
+            Agent(
+                known[key_of[name]],
+                name,
+                region,
+                driver,
+                self.bus,
+                self.clock,
+                Fence(TokenFile(self.state.tokens_of(known[key_of[name]]))),
+            )
             for (name, driver), region in zip(
                 hosts.items(), itertools.cycle(self.settings.regions), strict=False
             )

@@ -11,7 +11,7 @@ from atoll.drivers import qemu_transfer
 from atoll.drivers.qemu_transfer import Transfers
 from atoll.messages import Parcel, ParcelKind
 from tests.contract.drivers import new_id
-from tests.contract.test_driver_transfer import patient
+from tests.contract.test_driver_transfer import patient, piece_of
 from tests.drivers.crashes import Crash, CrashAt
 from tests.drivers.disk_files import info, write_pattern
 from tests.drivers.shelf import Shelf
@@ -28,8 +28,8 @@ async def send(here: Shelf, there: Shelf, parcel: Parcel, export_id: str) -> Non
         facts = await receiver.inspect_import(parcel)
         while not facts.complete:
             data = await sender.read_export(export_id, facts.size_bytes, PIECE_BYTES)
-            write = partial(receiver.write_import, parcel, export.size_bytes, export.checksum)
-            facts = await patient(partial(write, facts.size_bytes, data))
+            piece = piece_of(parcel, export, facts.size_bytes, data)
+            facts = await patient(partial(receiver.write_import, piece))
         await sender.remove_export(export_id)
     finally:
         await sender.close()

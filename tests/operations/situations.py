@@ -14,7 +14,7 @@ from atoll.domain.commands import (
 )
 from atoll.domain.images import ImageKind, ImageSource, SourceKind
 from atoll.domain.instances import Instance
-from atoll.messages import OpenConsole, Request
+from atoll.messages import Ask, Opening
 from atoll.operations.reconcile import LOST_AFTER_S
 from atoll.ports import Filter
 from atoll.service import (
@@ -142,13 +142,14 @@ async def a_lost_host(world: World) -> None:
 
 
 async def lose_host(world: World) -> None:
-    world.bus.serve("host-1", nobody, nobody)()
+    stop_serving = await world.bus.serve("host-1", nobody, nobody)
+    await stop_serving()
     await world.drivers.pop("host-1").close()
     world.clock.advance(LOST_AFTER_S + 1)
     await world.reconciler.mark_silent()
 
 
-async def nobody(request: Request | OpenConsole) -> Any:
+async def nobody(request: Ask | Opening) -> Any:
     raise AssertionError(f"nobody is there to be asked: {request}")
 
 

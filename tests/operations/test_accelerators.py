@@ -100,7 +100,7 @@ async def test_where_no_host_of_the_region_has_such_devices_the_creation_is_refu
 async def test_hosts_without_such_devices_say_so(world: World) -> None:
     second = await world.add_host(2)
     second._capacity = msgspec.structs.replace(CAPACITY, devices=())
-    await world.bus.report(await world.agents[-1]._report(census=False))
+    await world.agents[-1].report(census=False)
     await world.bus.settled()
     await world.do(hosts.set_enabled("h1", False, None))
     _, operation = await world.accept_create(plan="one-card")

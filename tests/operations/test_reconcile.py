@@ -1,6 +1,7 @@
 """What hosts report, against what instances want."""
 
 import pytest
+from msgspec.structs import replace
 
 from atoll.domain.commands import Power
 from atoll.domain.hosts import HostState
@@ -90,3 +91,16 @@ async def test_a_host_that_fell_silent_is_lost_and_comes_back(world: World) -> N
     assert (await read.hosts.get("host-1")).state is HostState.LOST
     await world.reconciler.take(host_report(world))
     assert (await read.hosts.get("host-1")).state is HostState.READY
+
+
+async def test_a_part_of_a_census_speaks_of_its_ids_and_no_others(world: World) -> None:
+    first, second = await world.created(), (await world.accept_create(name="two"))[0]
+    await world.run_until_idle(world.engine())
+    for one in (first, second):
+        await world.driver.remove(one.id)
+    await world.reconciler.take(replace(host_report(world), until=first.id))
+    await world.run_until_idle(world.engine())
+    assert [guest.id for guest in await world.driver.list()] == [first.id]
+    await world.reconciler.take(replace(host_report(world), after=first.id))
+    await world.run_until_idle(world.engine())
+    assert {guest.id for guest in await world.driver.list()} == {first.id, second.id}

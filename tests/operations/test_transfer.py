@@ -11,7 +11,7 @@ from atoll.domain.commands import CloneSnapshot, CreateSnapshot
 from atoll.domain.faults import Fault, FaultError
 from atoll.domain.operations import OperationState
 from atoll.domain.volumes import Volume
-from atoll.messages import Parcel, ParcelKind
+from atoll.messages import Parcel, ParcelKind, WriteImport
 from atoll.operations import transfer
 from atoll.service import hosts, instance_delete, snapshots, volumes
 from tests.operations.scenarios import SCENARIOS
@@ -254,7 +254,15 @@ async def test_bytes_of_an_earlier_stay_are_never_taken_for_the_volume(
     stale = Parcel(kind=ParcelKind.VOLUME, id=volume.id, size_gib=volume.size_gib)
     export = await world.driver.ensure_export(world.ids.new(ids.OPERATION), stale)
     data = await world.driver.read_export(export.id, 0, export.size_bytes)
-    await far.write_import(stale, export.size_bytes, export.checksum, 0, data)
+    await far.write_import(
+        WriteImport(
+            parcel=stale,
+            size_bytes=export.size_bytes,
+            checksum=export.checksum,
+            offset=0,
+            data=data,
+        )
+    )
     await world.driver.remove_export(export.id)
     fault(world, verb="ensure_export", error=FaultError.REFUSED)
     await world.do(volumes.attach("data", "web"))

@@ -23,7 +23,7 @@ from atoll.operations.engine import Engine, Limits
 from atoll.operations.reconcile import Reconciler
 from atoll.operations.registry import WORKFLOWS
 from atoll.operations.steps import Ranges, Workflow
-from atoll.ports import Store
+from atoll.ports import Bus, Store
 from atoll.service import instances, projects
 from atoll.service.desk import Accepted, Answer, Case, Desk
 from tests.support.clock import CountedIds, JumpingClock
@@ -68,7 +68,9 @@ class MortalEngine(Engine):
 class World:
     """Time passes as fast as the work allows: see `JumpingClock`."""
 
-    def __init__(self, store: Store, *, capacity: Capacity = CAPACITY) -> None:
+    def __init__(
+        self, store: Store, *, capacity: Capacity = CAPACITY, bus: Bus | None = None
+    ) -> None:
         self.store = store
         self.clock = JumpingClock(watched(store))
         self.ids = CountedIds()
@@ -76,7 +78,7 @@ class World:
         self.capacity = capacity
         self.driver = SimulatorDriver("h1", self.faults, capacity=capacity)
         self.drivers = {"host-1": self.driver}
-        self.bus = InProcessBus()
+        self.bus = bus or InProcessBus()
         self.reconciler = Reconciler(store, self.clock, self.ids, lambda: None)
         self.bus.on_report(self.reconciler.take)
         self.desk = Desk(store, self.clock, self.ids, lambda: None)
@@ -98,6 +100,7 @@ class World:
             tx.images.add(Image(id=self.ids.new("img"), project_id=CATALOGUE, name="mini",
                                 source=source, created_at_ms=NOW, updated_at_ms=NOW))  # fmt: skip
         self.caller = Caller(key_id="ak-1", project_id=project.id, role=Role.ADMIN, dialect="test")
+        await self.bus.open()
         self._tasks.append(asyncio.create_task(self.bus.run()))
         await self._serve(self.agent)
 
@@ -132,7 +135,7 @@ class World:
     async def give_room(self, capacity: Capacity) -> None:
         """The host has grown, and says so."""
         self.driver._capacity = capacity
-        await self.bus.report(await self.agent._report(census=False))
+        await self.agent.report(census=False)
         await self.bus.settled()
 
     async def close(self) -> None:
@@ -141,6 +144,7 @@ class World:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for driver in self.drivers.values():
             await driver.close()
+        await self.bus.close()
 
     def engine(
         self,

@@ -45,6 +45,7 @@ from atoll.messages import (
     Power,
     SnapshotFacts,
     VolumeSpec,
+    WriteImport,
 )
 from atoll.ports import Clock, Network, PortWiring, Stream
 
@@ -210,11 +211,9 @@ class QemuDriver:
         async with self._alone_with(parcel.id):
             return await self._transfers.inspect_import(parcel)
 
-    async def write_import(
-        self, parcel: Parcel, size_bytes: int, checksum: str, offset: int, data: bytes
-    ) -> ImportFacts:
-        async with self._alone_with(parcel.id):
-            return await self._transfers.write_import(parcel, size_bytes, checksum, offset, data)
+    async def write_import(self, piece: WriteImport) -> ImportFacts:
+        async with self._alone_with(piece.parcel.id):
+            return await self._transfers.write_import(piece)
 
     async def remove_import(self, parcel: Parcel) -> None:
         async with self._alone_with(parcel.id):

@@ -22,7 +22,7 @@ from atoll.drivers.qemu_disks import Disks
 from atoll.drivers.qemu_files import sync
 from atoll.drivers.qemu_layers import DISK_FILE, GIB, Arrival, Export, Layers, Snapshot, Volume
 from atoll.drivers.qemu_process import Privileges, find_program
-from atoll.messages import ExportFacts, ImportFacts, Parcel, ParcelKind
+from atoll.messages import ExportFacts, ImportFacts, Parcel, ParcelKind, WriteImport
 
 GRACE_S = 0.2  # what is small is through by then
 ASK_AGAIN_S = 0.5
@@ -154,17 +154,16 @@ class Transfers:
         size_bytes = layers.disk_of(arrival.layer).stat().st_size if arrival else 0
         return ImportFacts(id=parcel.id, size_bytes=size_bytes)
 
-    async def write_import(
-        self, parcel: Parcel, size_bytes: int, checksum: str, offset: int, data: bytes
-    ) -> ImportFacts:
+    async def write_import(self, piece: WriteImport) -> ImportFacts:
+        parcel, file = piece.parcel, (piece.size_bytes, piece.checksum)
         facts = await self.inspect_import(parcel)
         if facts.complete:
             return facts
         arrival = await asyncio.to_thread(self._layers.find_arrival, parcel.id)
-        if arrival is None or (arrival.size_bytes, arrival.checksum) != (size_bytes, checksum):
-            arrival = await self._begin(parcel, size_bytes, checksum)
-        have = await asyncio.to_thread(self._append, arrival, offset, data)
-        if have < size_bytes:
+        if arrival is None or (arrival.size_bytes, arrival.checksum) != file:
+            arrival = await self._begin(parcel, *file)
+        have = await asyncio.to_thread(self._append, arrival, piece.offset, piece.data)
+        if have < piece.size_bytes:
             return ImportFacts(id=parcel.id, size_bytes=have)
         disk = self._layers.disk_of(arrival.layer)
         words = f"{parcel.kind} {parcel.id} has arrived and is being checked"

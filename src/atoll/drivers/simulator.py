@@ -32,6 +32,7 @@ from atoll.messages import (
     Power,
     SnapshotFacts,
     VolumeSpec,
+    WriteImport,
 )
 
 GIB = 2**30
@@ -216,15 +217,13 @@ class SimulatorDriver:
             return ImportFacts(id=parcel.id, size_bytes=2**20, complete=True)
         return self._transfers.inspect_import(parcel)
 
-    async def write_import(
-        self, parcel: Parcel, size_bytes: int, checksum: str, offset: int, data: bytes
-    ) -> ImportFacts:
+    async def write_import(self, piece: WriteImport) -> ImportFacts:
         with self._faults.around("write_import", self._name):
-            if not self._import_facts(parcel).complete:
-                arrived = self._transfers.write_import(parcel, size_bytes, checksum, offset, data)
+            if not self._import_facts(piece.parcel).complete:
+                arrived = self._transfers.write_import(piece)
                 if arrived is not None:
-                    self._take_in(parcel, arrived)
-            return self._import_facts(parcel)
+                    self._take_in(piece.parcel, arrived)
+            return self._import_facts(piece.parcel)
 
     def _take_in(self, parcel: Parcel, content: Content) -> None:
         replace = msgspec.structs.replace

@@ -1,4 +1,4 @@
-"""What simulated hosts send one another: a record in a file's stead, long enough for two pieces.
+"""What simulated hosts send one another: a record in a file's stead, long enough for some pieces.
 
 Called by the simulator. Of what is on its way, nothing outlives the process: it begins anew.
 """
@@ -8,7 +8,14 @@ import hashlib
 import msgspec
 
 from atoll.domain.errors import DriverRefused, DriverUnavailable
-from atoll.messages import ExportFacts, ImportFacts, Parcel, SnapshotFacts, VolumeSpec
+from atoll.messages import (
+    ExportFacts,
+    ImportFacts,
+    Parcel,
+    SnapshotFacts,
+    VolumeSpec,
+    WriteImport,
+)
 
 GIB = 2**30
 FILE_BYTES = 2**20 + 2**19
@@ -66,20 +73,19 @@ class SimulatedTransfers:
         arrival = self.arrivals.get(parcel.id)
         return ImportFacts(id=parcel.id, size_bytes=len(arrival.data) if arrival else 0)
 
-    def write_import(
-        self, parcel: Parcel, size_bytes: int, checksum: str, offset: int, data: bytes
-    ) -> Content | None:
+    def write_import(self, piece: WriteImport) -> Content | None:
         """What has arrived, once it is whole."""
+        parcel, file = piece.parcel, (piece.size_bytes, piece.checksum)
         arrival = self.arrivals.get(parcel.id)
-        if arrival is None or (arrival.size_bytes, arrival.checksum) != (size_bytes, checksum):
-            arrival = Arrival(size_bytes=size_bytes, checksum=checksum)
+        if arrival is None or (arrival.size_bytes, arrival.checksum) != file:
+            arrival = Arrival(size_bytes=piece.size_bytes, checksum=piece.checksum)
             self.arrivals[parcel.id] = arrival
-        if offset == len(arrival.data):
-            arrival.data = (arrival.data + data)[:size_bytes]
-        if len(arrival.data) < size_bytes:
+        if piece.offset == len(arrival.data):
+            arrival.data = (arrival.data + piece.data)[: piece.size_bytes]
+        if len(arrival.data) < piece.size_bytes:
             return None
         del self.arrivals[parcel.id]
-        if checksum_of(arrival.data) != checksum:
+        if checksum_of(arrival.data) != piece.checksum:
             raise DriverUnavailable(
                 f"{parcel.kind} {parcel.id} did not arrive as it was sent: it is thrown away"
             )

@@ -32,10 +32,10 @@ from atoll.messages import (
     Console,
     GuestMetrics,
     OpenConsole,
+    Opening,
     ReadMetrics,
     ReadScreen,
-    Reply,
-    Request,
+    ask_for,
 )
 from atoll.ports import Bus, Clock, Store, Stream, Transaction
 from atoll.service import instances
@@ -51,6 +51,7 @@ CHECK_S = 15.0
 CONNECT_S = 10.0
 LOOK_S = 15.0
 LAST_WORDS_S = 2.0
+SCREEN_BYTES_MAX = 32 * 2**20
 PER_INSTANCE_MAX = 10
 OPEN_MAX = 100
 
@@ -102,29 +103,53 @@ def require_running(instance: Instance) -> Instance:
 async def screen(tx: Transaction, bus: Bus, caller: Caller, reference: str) -> bytes:
     """PNG."""
     instance = require_running(await instances.get(tx, caller, reference))
-    picture = await ask(bus, instance, ReadScreen(guest_id=instance.id))
-    assert isinstance(picture, bytes), "a screen is answered with a picture"
-    return picture
+    wanted = ReadScreen(guest_id=instance.id)
+    with refusals_as_conflicts():
+        return await read_whole(bus, host_of(instance), wanted, bytes_max=SCREEN_BYTES_MAX)
 
 
 async def metrics(
     tx: Transaction, bus: Bus, caller: Caller, reference: str
 ) -> tuple[Instance, GuestMetrics]:
     instance = require_running(await instances.get(tx, caller, reference))
-    measured = await ask(bus, instance, ReadMetrics(guest_id=instance.id))
-    if measured is None:
+    wanted = ask_for(ReadMetrics(guest_id=instance.id), timeout_s=LOOK_S)
+    with refusals_as_conflicts():
+        measured = await bus.request(host_of(instance), wanted)
+    if not isinstance(measured, GuestMetrics):
         raise Conflict(f"instance {instance.id} does not run: start it first")
-    assert isinstance(measured, GuestMetrics), "metrics are answered with metrics"
     return instance, measured
 
 
-async def ask(bus: Bus, instance: Instance, request: Request) -> Reply:
+@contextmanager
+def refusals_as_conflicts() -> Iterator[None]:
     """The host may know before us that its guest has ended."""
-    assert instance.host_id is not None, "what runs does so on a host"
     try:
-        return await bus.request(instance.host_id, request, timeout_s=LOOK_S)
+        yield
     except DriverRefused as refused:
         raise Conflict(refused.message) from refused
+
+
+def host_of(instance: Instance) -> str:
+    assert instance.host_id is not None, "what runs does so on a host"
+    return instance.host_id
+
+
+async def read_whole(bus: Bus, host_id: str, request: Opening, *, bytes_max: int) -> bytes:
+    """All that a stream holds which ends by itself. Raises DriverUnavailable where it takes
+    longer than `LOOK_S`, or holds more."""
+    stream = await bus.connect(host_id, request, timeout_s=LOOK_S)
+    data = bytearray()
+    try:
+        async with asyncio.timeout(LOOK_S):
+            while chunk := await stream.receive():
+                data += chunk
+                if len(data) > bytes_max:
+                    raise DriverUnavailable(f"host {host_id} sent more than {bytes_max} bytes")
+    except TimeoutError as error:
+        raise DriverUnavailable(f"host {host_id} sent too slowly") from error
+    finally:
+        await stream.close()
+    return bytes(data)
 
 
 class Tickets:

@@ -13,7 +13,7 @@ from atoll.api.native.instances import HostVerdict, show_verdicts
 from atoll.api.native.wire import services_of
 from atoll.domain.instances import Instance
 from atoll.messages import ReadGuestLog
-from atoll.service import instances, preview
+from atoll.service import consoles, instances, preview
 from atoll.service.operations import waiting_for
 
 LOG_BYTES_DEFAULT, LOG_BYTES_MAX = 65_536, 1_048_576
@@ -50,10 +50,12 @@ class InstanceViews(Controller):
     ) -> Response[bytes]:
         services = services_of(request)
         instance = await instances.get(services.store.read(), caller_of(request), instance_id)
-        text: Any = b""
+        text = b""
         if instance.host_id is not None:
             wanted = ReadGuestLog(guest_id=instance.id, bytes_max=bytes_)
-            text = await services.bus.request(instance.host_id, wanted, timeout_s=10)
+            text = await consoles.read_whole(
+                services.bus, instance.host_id, wanted, bytes_max=bytes_
+            )
         return Response(text, media_type="text/plain")
 
     @get(
