@@ -25,8 +25,8 @@ import msgspec
 
 from atoll import settings
 from atoll.domain import ids
-from atoll.drivers.qemu_args import CONSOLE_LOG, RESCUE_SOCKET
-from atoll.drivers.qemu_monitor import open_socket
+from atoll.drivers.qemu.command_line import CONSOLE_LOG, RESCUE_SOCKET
+from atoll.drivers.qemu.monitor import open_socket
 from atoll.hypervisors import qemu
 from atoll.system import RandomIds, SystemClock
 from bench import boot, servers

@@ -40,7 +40,7 @@ from atoll.api.vultr.openapi import vultr_document
 from atoll.bus.inprocess import InProcessBus
 from atoll.domain import ids
 from atoll.domain.errors import AtollError
-from atoll.drivers.faults import FaultPlan
+from atoll.drivers.simulator.faults import FaultPlan
 from atoll.operations.engine import Engine, Limits
 from atoll.operations.messenger import Messenger
 from atoll.operations.reconcile import Reconciler

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from atoll.domain import ids
 from atoll.domain.errors import DriverBusy, DriverRefused, DriverUnavailable
-from atoll.drivers.simulator_transfer import checksum_of
+from atoll.drivers.simulator.transfer import checksum_of
 from atoll.messages import (
     PIECE_BYTES,
     ExportFacts,

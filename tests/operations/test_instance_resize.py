@@ -4,7 +4,7 @@ import pytest
 
 from atoll.domain.commands import Power, Resize
 from atoll.domain.instances import Instance, InstanceState
-from atoll.drivers.simulator import Times
+from atoll.drivers.simulator.driver import Times
 from atoll.service import instance_resize, instances
 from tests.support.world import World
 

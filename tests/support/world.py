@@ -17,8 +17,8 @@ from atoll.domain.plans import Plan
 from atoll.domain.projects import Caller, Role
 from atoll.domain.quotas import Amounts
 from atoll.domain.regions import Region
-from atoll.drivers.faults import FaultPlan
-from atoll.drivers.simulator import SimulatorDriver
+from atoll.drivers.simulator.driver import SimulatorDriver
+from atoll.drivers.simulator.faults import FaultPlan
 from atoll.operations.engine import Engine, Limits
 from atoll.operations.reconcile import Reconciler
 from atoll.operations.registry import WORKFLOWS

@@ -6,11 +6,11 @@ import socket
 import sys
 from pkgutil import resolve_name
 
-from atoll.drivers import accelerator
 from atoll.drivers.images.assemble import ImageSettings, make_image_store
-from atoll.drivers.qemu import QemuDriver
-from atoll.drivers.qemu_accelerators import require_ready
-from atoll.drivers.qemu_offer import Offer
+from atoll.drivers.qemu import kvm_probe
+from atoll.drivers.qemu.capacity import CapacitySettings
+from atoll.drivers.qemu.driver import QemuDriver
+from atoll.drivers.qemu.pci_devices import require_ready
 from atoll.networks.user import UserNetwork
 from atoll.ports import Clock, Driver, Network
 from atoll.settings import Settings
@@ -19,7 +19,7 @@ from atoll.settings import Settings
 async def build(settings: Settings, clock: Clock, faults: None) -> dict[str, Driver]:
     """Guests run as another user than root where we are root."""
     guest_uid = settings.guest_uid if os.geteuid() == 0 else None
-    verdict = await accelerator.probe(settings.state, guest_uid)
+    verdict = await kvm_probe.probe(settings.state, guest_uid)
     devices = settings.devices_of(socket.gethostname())
     await asyncio.to_thread(require_ready, devices, guest_uid)
     imports = settings.state / "imports"
@@ -45,7 +45,7 @@ async def build(settings: Settings, clock: Clock, faults: None) -> dict[str, Dri
         guest_uid=guest_uid,
         starts_at_once=settings.starts_at_once,
         accelerator=verdict,
-        offer=Offer(devices=devices),
+        capacity_settings=CapacitySettings(devices=devices),
     )
     return {socket.gethostname(): driver}
 

@@ -5,8 +5,8 @@ import hashlib
 import msgspec
 
 from atoll.domain.hosts import Capacity
-from atoll.drivers.faults import FaultPlan
-from atoll.drivers.simulator import SimulatorDriver, Times
+from atoll.drivers.simulator.driver import SimulatorDriver, Times
+from atoll.drivers.simulator.faults import FaultPlan
 from atoll.ports import Clock, Driver
 from atoll.settings import Settings
 
