@@ -5,8 +5,7 @@ A dialect says in its own words what an error looks like; what is wrong it learn
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -121,7 +120,7 @@ class Asked:
     table names others."""
 
     command: Command
-    fields: Mapping[str, str] = MappingProxyType({})
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 async def execute(request: Call, *wishes: Command | Asked) -> Outcome[Any]:

@@ -26,7 +26,9 @@ AtollError
     ├── DriverBusy           not now: ask again in `after_s` seconds; not a failure
     │   └── DriverElsewhere  the host's agent is not to be reached from this process
     ├── DriverUnavailable    may work later: retry with backoff
+    ├── Stale                the host has served a later claim of this resource: change nothing
     └── DriverRefused        will never work as asked
+        ├── Unsupported      the host's agent does not know this request
         └── HostRemoved      the host is gone for good, or never was
 """
 
@@ -207,8 +209,22 @@ class DriverUnavailable(DriverError):
     code = "DRIVER_UNAVAILABLE"
 
 
+class Stale(DriverError):
+    """`queued_at_ms` is when the operation was queued that the host has served meanwhile."""
+
+    code = "STALE"
+
+    def __init__(self, message: str, *, queued_at_ms: int = 0) -> None:
+        super().__init__(message)
+        self.queued_at_ms = queued_at_ms
+
+
 class DriverRefused(DriverError):
     code = "DRIVER_REFUSED"
+
+
+class Unsupported(DriverRefused):
+    code = "UNSUPPORTED"
 
 
 class HostRemoved(DriverRefused):

@@ -84,19 +84,20 @@ class Reconciler:
             else:
                 tx.hosts.change(known, **facts)
         if report.guests is not None:
-            guests = {guest.id: guest for guest in report.guests}
-            seen_at_ms = report.seen_at_ms or now_ms
-            await self._compare(report.host_id, guests, seen_at_ms)
+            await self._compare(report, {guest.id: guest for guest in report.guests})
 
-    async def _compare(self, host_id: str, guests: dict[str, GuestFacts], seen_at_ms: int) -> None:
-        """All instances of a host against all that it has, when its agent starts and from time to
-        time. What was changed after the host was looked at is left to the next look."""
+    async def _compare(self, report: HostReport, guests: dict[str, GuestFacts]) -> None:
+        """The instances of a host that the report speaks of against what it has, when its agent
+        starts and from time to time. What was changed after the host was looked at is left to the
+        next look."""
+        host_id, seen_at_ms = report.host_id, report.seen_at_ms or self._clock.now_ms()
         here = ((("host_id", (host_id,)),),)
-        after: str | None = None
+        after: str | None = report.after or None
         while True:
-            page = await self._store.read().instances.page(
+            found = await self._store.read().instances.page(
                 Filter(any_of=here, after=after, limit=PAGE)
             )
+            page = [one for one in found if not report.until or one.id <= report.until]
             for instance in page:
                 facts = guests.pop(instance.id, None) or absent(instance)
                 if instance.updated_at_ms > seen_at_ms:

@@ -5,7 +5,7 @@ with the step's line in the journal, so both happen once or not at all. What a s
 the database must be repeatable: it may have happened before.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,6 +16,8 @@ from atoll.domain.errors import DriverElsewhere, DriverUnavailable, HostRemoved
 from atoll.domain.hosts import HostState
 from atoll.domain.operations import Operation, OperationState
 from atoll.messages import (
+    Ask,
+    Done,
     RemoveExport,
     RemoveGuest,
     RemoveImage,
@@ -24,6 +26,7 @@ from atoll.messages import (
     RemoveVolume,
     Reply,
     Request,
+    Token,
 )
 from atoll.ports import Bus, Ids, Transaction
 
@@ -54,7 +57,7 @@ class Ranges:
 
 @dataclass(frozen=True)
 class StepContext:
-    """One run of one step."""
+    """One run of one step. `asks` counts what its engine asks, and never the same number twice."""
 
     operation: Operation
     tx: Transaction
@@ -62,19 +65,34 @@ class StepContext:
     now_ms: int
     ranges: Ranges
     ids: Ids
+    asks: Iterator[int]
 
     async def ask(self, host_id: str, request: Request, *, timeout_s: float = 30) -> Reply:
         """Of a host that is being removed there is nothing left to remove. Raises HostRemoved
         where anything else is asked of it."""
         try:
-            return await self.bus.request(host_id, request, timeout_s=timeout_s)
+            return await self.bus.request(host_id, self._envelope(request, timeout_s))
         except (DriverElsewhere, DriverUnavailable):
             host = await self.tx.hosts.find(host_id)
             if host is not None and host.state is not HostState.REMOVING:
                 raise
         if not isinstance(request, REMOVALS):
             raise HostRemoved(f"host {host_id} was removed")
-        return None
+        return Done()
+
+    def _envelope(self, request: Request, timeout_s: float) -> Ask:
+        """Each ask has an id of its own, also where a step is repeated: what a host answered
+        before need not be true any more, and every request may be repeated."""
+        operation, number = self.operation, next(self.asks)
+        direction = "undo" if operation.state is OperationState.UNDOING else "do"
+        step = f"{operation.id}:{operation.run}:{operation.step}:{direction}"
+        return Ask(
+            id=f"{step}:{operation.epoch}.{number}",
+            within_ms=int(timeout_s * 1000),
+            resource_id=operation.resource_id,
+            token=Token(operation.queued_at_ms, operation.id, operation.epoch, number),
+            body=request,
+        )
 
     def arguments(self, kind: type[A]) -> A:
         """The operation's arguments, as its workflow's module declares them."""

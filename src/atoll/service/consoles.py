@@ -34,11 +34,11 @@ from atoll.messages import (
     Console,
     GuestMetrics,
     OpenConsole,
+    Opening,
     ReadGuestLog,
     ReadMetrics,
     ReadScreen,
-    Reply,
-    Request,
+    ask_for,
 )
 from atoll.ports import Bus, Clock, Store, Stream
 from atoll.service import instances, queries
@@ -55,6 +55,7 @@ CHECK_S = 15.0
 CONNECT_S = 10.0
 LOOK_S = 15.0
 LAST_WORDS_S = 2.0
+SCREEN_BYTES_MAX = 32 * 2**20
 PER_INSTANCE_MAX = 10
 OPEN_MAX = 100
 
@@ -98,9 +99,9 @@ def require_running(instance: Instance) -> Instance:
 async def screen(view: View, bus: Bus, reference: str) -> bytes:
     """A PNG of the screen. Raises Conflict where the guest does not run."""
     instance = require_running(await queries.get(view, INSTANCES, reference))
-    picture = await ask(bus, instance, ReadScreen(guest_id=instance.id))
-    assert isinstance(picture, bytes), "a screen is answered with a picture"
-    return picture
+    wanted = ReadScreen(guest_id=instance.id)
+    with refusals_as_conflicts():
+        return await read_whole(bus, host_of(instance), wanted, bytes_max=SCREEN_BYTES_MAX)
 
 
 async def log_end(view: View, bus: Bus, reference: str, bytes_max: int) -> bytes:
@@ -108,28 +109,52 @@ async def log_end(view: View, bus: Bus, reference: str, bytes_max: int) -> bytes
     instance = await queries.get(view, INSTANCES, reference)
     if instance.host_id is None:
         return b""
-    text = await ask(bus, instance, ReadGuestLog(guest_id=instance.id, bytes_max=bytes_max))
-    assert isinstance(text, bytes), "a log is answered with its bytes"
-    return text
+    wanted = ReadGuestLog(guest_id=instance.id, bytes_max=bytes_max)
+    with refusals_as_conflicts():
+        return await read_whole(bus, instance.host_id, wanted, bytes_max=bytes_max)
 
 
 async def metrics(view: View, bus: Bus, reference: str) -> tuple[Instance, GuestMetrics]:
     """Raises Conflict where the guest does not run."""
     instance = require_running(await queries.get(view, INSTANCES, reference))
-    measured = await ask(bus, instance, ReadMetrics(guest_id=instance.id))
-    if measured is None:
+    wanted = ask_for(ReadMetrics(guest_id=instance.id), timeout_s=LOOK_S)
+    with refusals_as_conflicts():
+        measured = await bus.request(host_of(instance), wanted)
+    if not isinstance(measured, GuestMetrics):
         raise Conflict(Reason.NOT_RUNNING, instance=instance.id)
-    assert isinstance(measured, GuestMetrics), "metrics are answered with metrics"
     return instance, measured
 
 
-async def ask(bus: Bus, instance: Instance, request: Request) -> Reply:
+@contextmanager
+def refusals_as_conflicts() -> Iterator[None]:
     """The host may know before us that its guest has ended."""
-    assert instance.host_id is not None, "what runs does so on a host"
     try:
-        return await bus.request(instance.host_id, request, timeout_s=LOOK_S)
+        yield
     except DriverRefused as refused:
         raise Conflict(Reason.HOST_REFUSED, why=refused.message) from refused
+
+
+def host_of(instance: Instance) -> str:
+    assert instance.host_id is not None, "what runs does so on a host"
+    return instance.host_id
+
+
+async def read_whole(bus: Bus, host_id: str, request: Opening, *, bytes_max: int) -> bytes:
+    """All that a stream holds which ends by itself. Raises DriverUnavailable where it takes
+    longer than `LOOK_S`, or holds more."""
+    stream = await bus.connect(host_id, request, timeout_s=LOOK_S)
+    data = bytearray()
+    try:
+        async with asyncio.timeout(LOOK_S):
+            while chunk := await stream.receive():
+                data += chunk
+                if len(data) > bytes_max:
+                    raise DriverUnavailable(f"host {host_id} sent more than {bytes_max} bytes")
+    except TimeoutError as error:
+        raise DriverUnavailable(f"host {host_id} sent too slowly") from error
+    finally:
+        await stream.close()
+    return bytes(data)
 
 
 class Tickets:

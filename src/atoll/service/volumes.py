@@ -80,8 +80,8 @@ async def attach(case: Case, command: AttachVolume) -> Done[Volume]:
     here = volume.instance_id == case.id_of(command.instance)
     if command.attached_ok and here and volume.doing != volume_attach.DETACH.kind:
         return Done(volume, changed=False)
-    references.require_idle(volume, VOLUMES)
     instance = await resolve_attachable(case, volume, command.instance)
+    references.require_idle(volume, VOLUMES)
     changes, operation = begin_attach(case, volume, instance)
     return Done(write(case, volume, **changes), operation, after={"instance": instance.id})
 
@@ -90,10 +90,8 @@ async def resolve_attachable(case: Case, volume: Volume, reference: Reference) -
     """The instance, where the volume may be attached to it. Raises Invalid and Conflict."""
     instance = await resolve_instance(case, reference)
     require_alive(instance)
-    if (holder := await holder_of(case, volume)) is not None:
-        here = holder.id == instance.id
-        reason = Reason.VOLUME_ATTACHED_HERE if here else Reason.VOLUME_ATTACHED_ELSEWHERE
-        raise Conflict(reason, **attachment(volume, holder))
+    if volume.doing != volume_attach.DETACH.kind:
+        await require_detached(case, volume, instance)
     if volume.region != instance.spec.region:
         raise Invalid(
             Reason.OTHER_REGION, field="instance", instance=called(instance),
@@ -106,6 +104,16 @@ async def resolve_attachable(case: Case, volume: Volume, reference: Reference) -
     if len(instance.volumes) + len(coming) >= VOLUMES_MAX:
         raise Conflict(Reason.VOLUMES_FULL, instance=instance.name, highest=VOLUMES_MAX)
     return instance
+
+
+async def require_detached(case: Case, volume: Volume, instance: Instance) -> None:
+    holder = await holder_of(case, volume)
+    if holder is None:
+        return
+    if holder.id != instance.id:
+        raise Conflict(Reason.VOLUME_ATTACHED_ELSEWHERE, **attachment(volume, holder))
+    references.require_idle(volume, VOLUMES)
+    raise Conflict(Reason.VOLUME_ATTACHED_HERE, **attachment(volume, holder))
 
 
 def begin_attach(

@@ -136,9 +136,7 @@ class NounRows(Generic[T]):
     async def get(self, thing_id: str) -> T:
         found = await self.find(thing_id)
         if found is None:
-            raise NotFound(
-                Reason.NOT_FOUND, noun=self.mapping.singular, reference=thing_id
-            )
+            raise NotFound(Reason.NOT_FOUND, noun=self.mapping.singular, reference=thing_id)
         return found
 
     async def find(self, thing_id: str) -> T | None:

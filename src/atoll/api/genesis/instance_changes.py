@@ -4,14 +4,13 @@ They are one transaction. What a list says already is no change.
 """
 
 from atoll.api.genesis.catalogue import Catalogue
-from atoll.api.genesis.instance_creation import ids_in, require_disk
+from atoll.api.genesis.instance_creation import attach, ids_in, require_disk
 from atoll.api.genesis.instance_views import RESERVATION, volumes_of
 from atoll.api.genesis.wire import Wire, catalogue_of, view_of
 from atoll.api.http import Call
 from atoll.api.serving import Asked
 from atoll.domain import ids
 from atoll.domain.commands import (
-    AttachVolume,
     DetachVolume,
     ResizeInstance,
     UpdateInstance,
@@ -89,11 +88,7 @@ async def volume_changes(
     held = await volumes_of(view, [instance])
     now = tuple(volume.id for volume in held.get(instance.id, ()))
     wanted = wanted_of(ids.VOLUME, now, given, "volumes")
-    wishes = [
-        Asked(AttachVolume(volume=volume_id, instance=instance.id), {"volume": "volumes"})
-        for volume_id in wanted
-        if volume_id not in now
-    ]
+    wishes = [attach(volume_id, instance.id) for volume_id in wanted if volume_id not in now]
     gone = [volume_id for volume_id in now if volume_id not in wanted]
     return [*wishes, *(Asked(DetachVolume(volume=volume_id)) for volume_id in gone)]
 

@@ -20,6 +20,7 @@ from atoll.domain.commands import (
     AttachVolume,
     CreateInstance,
     Made,
+    Reference,
     Secret,
 )
 from atoll.domain.errors import Invalid, NotFound
@@ -87,12 +88,15 @@ async def wishes_of(request: Call, body: CreateBody) -> list[Asked]:
     return [Asked(msgspec.structs.replace(command, region=region)), *wishes]
 
 
+def attach(volume_id: str, instance: Reference) -> Asked:
+    """The fault is always the volume's: the instance is the one that is asked about."""
+    fields = {"volume": "volumes", "instance": "volumes"}
+    return Asked(AttachVolume(volume=volume_id, instance=instance), fields)
+
+
 def attachments(body: CreateBody) -> list[Asked]:
     """What the new instance is to have besides its own."""
-    wishes = [
-        Asked(AttachVolume(volume=volume_id, instance=NEW), {"volume": "volumes"})
-        for volume_id in ids_in(ids.VOLUME, body.volumes, "volumes")
-    ]
+    wishes = [attach(volume_id, NEW) for volume_id in ids_in(ids.VOLUME, body.volumes, "volumes")]
     if body.floating_ip:
         field = "floating_ip"
         address = wire.native_id_in(ids.FLOATING_IP, body.floating_ip, field)

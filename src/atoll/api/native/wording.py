@@ -15,7 +15,7 @@ FIELDS = {
     "expires_at_ms": "expires_at", "graceful_s": "timeout_seconds", "backups.cron": "cron",
     "backups.keep": "keep", "limits.memory_mib": "limits.memory_mb",
     "limits.disk_gib": "limits.disk_gb", "version": "If-Match",
-    "idempotency_key": "Idempotency-Key",
+    "idempotency_key": "Idempotency-Key", "protected": "metadata.protected",
 }  # fmt: skip
 HEADERS = frozenset({"version", "idempotency_key"})
 METADATA = frozenset({"name", "labels", "protected", "expires_at_ms"})
@@ -44,7 +44,7 @@ def wording_of(kind: type[Command]) -> Wording:
     names = [*kind.__struct_fields__, "version", "idempotency_key"]
     fields = {}
     for name in names:
-        shown = FIELDS.get(name, name)
+        shown = FIELDS.get(name, name).removeprefix("metadata.")
         if name in HEADERS:
             fields[name] = shown
         elif name in METADATA and name not in spec_only:

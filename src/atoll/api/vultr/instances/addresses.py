@@ -10,6 +10,7 @@ from litestar import Controller, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from atoll.api.foreign import show_id
 from atoll.api.http import Call
 from atoll.api.vultr import wire
 from atoll.api.vultr.instances.collection import instance_of
@@ -152,7 +153,8 @@ async def floating_of(view: View, instance: Instance, address: str) -> FloatingI
     found = await queries.find_page(view, FLOATING_IPS, wanted)
     if not found:
         raise NotFound(
-            f"ipv4: {address} is not a second address of instance {instance.id}", field="ipv4"
+            f"ipv4: {address} is not a second address of instance {show_id(instance.id)}",
+            field="ipv4",
         )
     return found[0]
 
