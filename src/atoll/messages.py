@@ -265,14 +265,19 @@ class RemoveImport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class EnsureRunning(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """`rules` are those of each of the guest's NICs, which a message has room for once."""
+
     guest: GuestSpec
+    rules: tuple[Rule, ...] = ()
 
 
 class EnsureConfigured(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A running guest is given the volumes, networks, rules, floating IPs and keys that the spec
-    names, without a restart. One that does not run gets them when it starts."""
+    names, without a restart. One that does not run gets them when it starts. `rules` as in
+    `EnsureRunning`."""
 
     guest: GuestSpec
+    rules: tuple[Rule, ...] = ()
 
 
 class EnsureStopped(msgspec.Struct, frozen=True, kw_only=True, tag=True):

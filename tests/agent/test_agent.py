@@ -6,26 +6,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from atoll.agent import answers as remembered
 from atoll.agent import fencing
 from atoll.agent.answers import Answers
 from atoll.agent.census import PART_BYTES, parts_of
 from atoll.agent.fencing import Fence, TokenFile
-from atoll.agent.handlers import READS, VERBS, Handlers
+from atoll.agent.handlers import READS, VERBS, Handlers, guest_of
 from atoll.domain.errors import DriverBusy, DriverRefused, DriverUnavailable, Stale
+from atoll.domain.security_groups import DEFAULT_RULES
 from atoll.messages import (
     Absent,
     Ask,
     Done,
+    EnsureConfigured,
+    EnsureRunning,
     EnsureStopped,
     GuestFacts,
+    GuestSpec,
     InspectGuest,
+    NicSpec,
     Power,
     ReadMetrics,
     RemoveVolume,
     Reply,
     Request,
+    SeedSpec,
     Token,
 )
 from tests.support.clock import StillClock
@@ -286,3 +293,15 @@ def test_a_census_speaks_of_every_id_in_parts_that_fit(count: int) -> None:
         ids = [guest.id for guest in part.guests or ()]
         assert all(part.after < one and (not part.until or one <= part.until) for one in ids)
         assert sum(len(repr(guest)) for guest in part.guests or ()) < 3 * PART_BYTES
+
+
+@pytest.mark.parametrize("kind", [EnsureRunning, EnsureConfigured])
+def test_each_nic_of_a_guest_has_the_rules_that_travelled_once(kind: Any) -> None:
+    nic = NicSpec(mac="52:54:00:00:00:01", private_ip="10.0.0.2", subnet_cidr="10.0.0.0/24")
+    guest = GuestSpec(
+        id="inst-1", name="web", vcpus=1, memory_mib=512, root_volume_id="vol-1", image_id="img-1",
+        nic=nic, nics=(nic, nic), seed=SeedSpec(hostname="web"),
+    )  # fmt: skip
+    told = guest_of(kind(guest=guest, rules=DEFAULT_RULES))
+    assert [one.rules for one in (told.nic, *told.nics)] == [DEFAULT_RULES] * 3
+    assert replace(told, nic=nic, nics=(nic, nic)) == guest

@@ -1,5 +1,6 @@
 """Messages survive the way: whatever is encoded is decoded as the same."""
 
+import base64
 import inspect
 import string
 from enum import Enum
@@ -15,6 +16,10 @@ from atoll import messages
 from atoll.bus import codec
 from atoll.domain import errors
 from atoll.domain.errors import DriverError, DriverRefused, DriverUnavailable, Unsupported
+from atoll.domain.instances import USER_DATA_BYTES_MAX
+from atoll.domain.security_groups import RULES_MAX, Direction, Protocol, Rule
+from atoll.domain.startup_scripts import SCRIPT_BYTES_MAX
+from atoll.domain.volumes import VOLUMES_MAX
 from atoll.messages import (
     MESSAGE_BYTES_MAX,
     PIECE_BYTES,
@@ -22,19 +27,25 @@ from atoll.messages import (
     Ask,
     Bytes,
     Done,
+    EnsureRunning,
     Failure,
+    GuestSpec,
     HostReport,
     InspectGuest,
+    NicSpec,
     Opening,
     Parcel,
     ParcelKind,
     Reply,
     Report,
     Request,
+    SeedSpec,
     Token,
     WriteImport,
     ask_for,
 )
+from atoll.service.instances import GROUPS_MAX, KEYS_MAX
+from atoll.service.networks import ATTACHMENTS_MAX
 
 WORDS = st.text(string.printable, max_size=20)
 NUMBERS = st.integers(min_value=0, max_value=2**62)
@@ -188,6 +199,27 @@ def test_no_message_is_larger_than_a_megabyte_and_a_piece_of_a_file_fits() -> No
     with pytest.raises(DriverRefused, match="at most"):
         codec.decode_answer(too_large)
     assert codec.decode_answer(codec.encode_answer("op-1", Done())) == Done()
+
+
+def test_a_guest_with_as_much_as_it_may_have_fits() -> None:
+    rule = Rule(
+        direction=Direction.INGRESS, protocol=Protocol.ICMP, port=65_535, port_max=65_535,
+        cidr=":".join(["ffff"] * 8) + "/128",
+    )  # fmt: skip
+    nic = NicSpec(
+        mac="52:54:00:00:00:01", private_ip="10.128.255.255", subnet_cidr="10.128.0.0/16",
+        network="n" * 30, groups=("g" * 30,) * GROUPS_MAX,
+    )  # fmt: skip
+    user_data = base64.b64encode(bytes(USER_DATA_BYTES_MAX + SCRIPT_BYTES_MAX)).decode()
+    rsa_4096 = "ssh-rsa " + "A" * 724 + " somebody@somewhere"
+    guest = GuestSpec(
+        id="i" * 30, name="n" * 63, vcpus=1, memory_mib=1, root_volume_id="v" * 30,
+        image_id="i" * 30, volumes=("v" * 30,) * VOLUMES_MAX, nic=nic,
+        nics=(nic,) * ATTACHMENTS_MAX,
+        seed=SeedSpec(hostname="h", ssh_keys=(rsa_4096,) * KEYS_MAX, user_data=user_data),
+    )  # fmt: skip
+    request = EnsureRunning(guest=guest, rules=(rule,) * (GROUPS_MAX * RULES_MAX))
+    assert len(codec.encode(ask_for(request, timeout_s=30))) < MESSAGE_BYTES_MAX
 
 
 def test_an_answer_that_cannot_be_read_is_unavailable() -> None:

@@ -5,6 +5,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import msgspec
+
 from atoll.agent.answers import Answers, too_late
 from atoll.agent.fencing import Fence
 from atoll.agent.streams import ReadableStream
@@ -21,6 +23,7 @@ from atoll.messages import (
     EnsureSnapshot,
     EnsureStopped,
     EnsureVolume,
+    GuestSpec,
     InspectGuest,
     InspectImport,
     OpenConsole,
@@ -61,8 +64,8 @@ VERBS: dict[type, Verb] = {
     InspectImport: lambda driver, request: driver.inspect_import(request.parcel),
     WriteImport: lambda driver, request: driver.write_import(request),
     RemoveImport: lambda driver, request: driver.remove_import(request.parcel),
-    EnsureRunning: lambda driver, request: driver.ensure_running(request.guest),
-    EnsureConfigured: lambda driver, request: driver.ensure_configured(request.guest),
+    EnsureRunning: lambda driver, request: driver.ensure_running(guest_of(request)),
+    EnsureConfigured: lambda driver, request: driver.ensure_configured(guest_of(request)),
     EnsureStopped: lambda driver, request: driver.ensure_stopped(
         request.guest_id, force=request.force
     ),
@@ -70,6 +73,15 @@ VERBS: dict[type, Verb] = {
     InspectGuest: lambda driver, request: driver.inspect(request.guest_id),
     ReadMetrics: lambda driver, request: driver.measure(request.guest_id),
 }
+
+
+def guest_of(request: EnsureRunning | EnsureConfigured) -> GuestSpec:
+    """With the rules in each of its NICs, as a driver has them."""
+    if not request.rules:
+        return request.guest
+    guest, rules, replace = request.guest, request.rules, msgspec.structs.replace
+    nics = tuple(replace(nic, rules=rules) for nic in guest.nics)
+    return replace(guest, nic=replace(guest.nic, rules=rules), nics=nics)
 
 
 class Handlers:

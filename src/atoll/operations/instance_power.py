@@ -4,13 +4,13 @@ import msgspec
 
 from atoll.domain.instances import InstanceState
 from atoll.domain.operations import OperationState
-from atoll.messages import EnsureRunning, EnsureStopped, GuestFacts, InspectGuest, Power
+from atoll.messages import EnsureStopped, GuestFacts, InspectGuest, Power
 from atoll.operations.guests import (
     another_boot,
     goal_after_failure,
-    guest_spec,
     host_of,
     instance_of,
+    request_running,
     settle_instance,
 )
 from atoll.operations.instance_create import wait_until_running
@@ -30,7 +30,7 @@ class Grace(msgspec.Struct, frozen=True, kw_only=True):
 async def ensure_running(context: StepContext) -> None:
     """Starts the guest, or resets it where it booted fewer times than the instance wants."""
     instance = await instance_of(context)
-    request = EnsureRunning(guest=await guest_spec(context, instance))
+    request = await request_running(context, instance)
     await context.ask(host_of(instance), request, timeout_s=BOOT_S)
 
 

@@ -12,7 +12,6 @@ from atoll.domain.images import ImageKind
 from atoll.domain.instances import Goal, Instance, InstanceState, Password
 from atoll.domain.operations import OperationState
 from atoll.messages import (
-    EnsureRunning,
     EnsureStopped,
     EnsureVolume,
     GuestFacts,
@@ -22,10 +21,10 @@ from atoll.messages import (
 from atoll.operations.guests import (
     another_boot,
     goal_after_failure,
-    guest_spec,
     host_of,
     instance_of,
     note,
+    request_running,
     root_volume_spec,
     settle_instance,
 )
@@ -156,7 +155,7 @@ async def stop_guest(context: StepContext) -> None:
 
 async def start_guest(context: StepContext) -> None:
     instance = await instance_of(context)
-    request = EnsureRunning(guest=await guest_spec(context, instance))
+    request = await request_running(context, instance)
     await context.ask(host_of(instance), request, timeout_s=110)
 
 
