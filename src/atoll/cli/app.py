@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from atoll.cli.commands import COMMANDS
+from atoll.cli.command_list import COMMANDS
 from atoll.cli.errors import CommandError, Usage
 
 INTERRUPTED = 130

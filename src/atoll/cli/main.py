@@ -7,7 +7,7 @@ is imported here is paid for by every command and by every shell completion.
 import importlib
 import sys
 
-from atoll.cli.commands import COMMANDS
+from atoll.cli.command_list import COMMANDS
 
 OVERVIEW: tuple[list[str], ...] = ([], ["--help"], ["-h"])
 

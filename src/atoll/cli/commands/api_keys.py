@@ -1,0 +1,60 @@
+"""`atoll apikey …`: the keys that open the API. For admins."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from atoll.cli.client import Json
+from atoll.cli.nouns import Noun
+from atoll.cli.output import Column
+from atoll.cli.session import NEAREST, Connection
+
+PATH = "/v1/api-keys"
+COLUMNS = (
+    Column("name", "metadata.name"),
+    Column("role", "spec.role"),
+    Column("limits", "spec.limit_class"),
+    Column("expires", "spec.expires_at"),
+    Column("created", "metadata.created_at"),
+    Column("id", "id"),
+)
+Role = Literal["viewer", "member", "agent", "operator", "admin"]
+LimitClass = Literal["standard", "default", "unlimited"]
+
+app = App(name="apikey")
+API_KEYS = Noun(app=app, one="an API key", path=PATH, columns=COLUMNS)
+API_KEYS.add_list("List the keys, without their secrets.", labels=False)
+API_KEYS.add_delete("Revoke a key, at once.")
+
+
+@app.command
+def create(
+    name: Annotated[str, Parameter(help="What the key is for.")],
+    /,
+    *,
+    role: Annotated[Role, Parameter(help="What it may do.")] = "member",
+    limit_class: Annotated[LimitClass | None, Parameter(help="How many requests.")] = None,
+    project: Annotated[
+        str | None, Parameter(help="Whose key it is: a project's name or id. Default: yours.")
+    ] = None,
+    expires_in_days: Annotated[int | None, Parameter(help="Default: never.")] = None,
+    connection: Connection = NEAREST,
+) -> None:
+    """Make a key. It is printed once, alone on stdout, and cannot be read again."""
+    spec: Json = {"role": role}
+    if project is not None:
+        spec["project"] = project
+    if limit_class is not None:
+        spec["limit_class"] = limit_class
+    if expires_in_days is not None:
+        expires_at = datetime.now(UTC) + timedelta(days=expires_in_days)
+        spec["expires_at"] = expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    with connection.open() as session:
+        body: Json = {"metadata": {"name": name}, "spec": spec}
+        answer = session.client.change("POST", PATH, body)
+        if session.output.as_json:
+            session.output.json(answer)
+            return
+        session.output.note(f"{name} ({answer['id']}), {role}. Keep it: it is shown only now.")
+        session.output.line(answer["status"]["key"])

@@ -1,0 +1,85 @@
+"""`atoll snapshot …`: root disks as they were. `instance create --image` starts from one."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from atoll.cli.client import Json
+from atoll.cli.nouns import Noun
+from atoll.cli.output import Column
+from atoll.cli.proposals import follow, settle
+from atoll.cli.session import (
+    NEAREST,
+    PATIENT,
+    Connection,
+    Labels,
+    Pace,
+    Reference,
+    labels_from,
+)
+
+COLUMNS = (
+    Column("name", "metadata.name"),
+    Column("state", "status.state"),
+    Column("kind", "status.kind"),
+    Column("disk gb", "status.disk_gb"),
+    Column("bytes", "status.size_bytes"),
+    Column("instance", "spec.instance_id"),
+    Column("created", "metadata.created_at"),
+    Column("id", "id"),
+)
+
+app = App(name="snapshot")
+SNAPSHOTS = Noun(app=app, one="a snapshot", path="/v1/snapshots", columns=COLUMNS)
+SNAPSHOTS.add_list(
+    "List the snapshots. Those of the kind `backup` were made by a schedule.", by_instance=True
+)
+SNAPSHOTS.add_show("Show everything about a snapshot.")
+SNAPSHOTS.add_rename()
+SNAPSHOTS.add_label()
+SNAPSHOTS.add_delete("Destroy a snapshot. Instances made from it go on.", waits=True)
+
+
+@app.command
+def create(
+    name: Annotated[str, Parameter(help="The snapshot's name.")],
+    /,
+    *,
+    instance: Annotated[str, Parameter(help="Whose root disk is kept: its name or id.")],
+    description: Annotated[str, Parameter(help="What it is for.")] = "",
+    label: Labels = None,
+    pace: Pace = PATIENT,
+    connection: Connection = NEAREST,
+) -> None:
+    """Keep an instance's root disk as it is now. The instance may run."""
+    with connection.open() as session:
+        found = session.client.find("/v1/instances", instance)
+        metadata: Json = {"name": name, "labels": labels_from(label or ())}
+        spec: Json = {"instance_id": found["id"], "description": description}
+        snapshot = session.client.change(
+            "POST", SNAPSHOTS.path, {"metadata": metadata, "spec": spec}
+        )
+        settle(session, SNAPSHOTS.path, snapshot, pace=pace, sentence=created)
+
+
+def created(snapshot: Json) -> str:
+    return f"{snapshot['metadata']['name']} is complete: {snapshot['id']}"
+
+
+@app.command
+def clone(
+    snapshot: Reference,
+    /,
+    *,
+    region: Annotated[str, Parameter(help="Where to. See `atoll region list`.")],
+    name: Annotated[str | None, Parameter(help="The copy's name. Default: the same.")] = None,
+    pace: Pace = PATIENT,
+    connection: Connection = NEAREST,
+) -> None:
+    """Copy a snapshot to another region, as a snapshot of its own."""
+    with connection.open() as session:
+        found = SNAPSHOTS.find(session.client, snapshot)
+        body: Json = {"region": region} if name is None else {"region": region, "name": name}
+        answer = session.client.change("POST", f"{SNAPSHOTS.path}/{found['id']}/clone", body)
+        sentence = f"{name or found['metadata']['name']} is complete: {answer['resource_id']}"
+        follow(session, answer, pace=pace, sentence=sentence)
