@@ -57,7 +57,9 @@ class Session:
     def show_list(
         self, path: str, columns: Sequence[Column], query: Query, *, limit: int | None = None
     ) -> None:
-        page = self.client.items(path, query, limit=limit)
+        self.show_page(columns, self.client.items(path, query, limit=limit))
+
+    def show_page(self, columns: Sequence[Column], page: Json) -> None:
         if self.output.as_json:
             self.output.json(page)
         else:

@@ -19,3 +19,15 @@ def test_a_new_api_key_is_alone_on_stdout(atoll: Atoll, cloud: Cloud) -> None:
         "metadata": {"name": "ci"},
         "spec": {"role": "viewer", "limit_class": "standard", "project": "team"},
     }
+
+
+def test_a_key_is_deleted_by_its_id_although_the_api_shows_keys_in_lists_only(
+    atoll: Atoll, cloud: Cloud
+) -> None:
+    cloud.has("/v1/api-keys", named(API_KEY_ID, "ci"))
+    cloud.answers("DELETE", f"/v1/api-keys/{API_KEY_ID}", "", status=204)
+    assert atoll("apikey", "delete", API_KEY_ID, "--yes").code == 0
+    assert len(cloud.all_of("DELETE")) == 1
+    ended = atoll("apikey", "delete", API_KEY_ID[:-1] + "z", "--yes")
+    assert ended.code == 1
+    assert "`atoll apikey list`" in ended.err

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from atoll.cli.client import Json
+from atoll.cli.client import NATIVE_ID, Client, Json
+from atoll.cli.errors import ServerRefused
 from atoll.cli.nouns import Noun
 from atoll.cli.output import Column
 from atoll.cli.session import NEAREST, Connection
@@ -22,8 +23,19 @@ COLUMNS = (
 Role = Literal["viewer", "member", "agent", "operator", "admin"]
 LimitClass = Literal["standard", "default", "unlimited"]
 
+
+def find(client: Client, reference: str) -> Json:
+    """API keys are found in their list only."""
+    if not NATIVE_ID.match(reference):
+        return client.find(PATH, reference)
+    for key in client.items(PATH)["items"]:
+        if key["id"] == reference:
+            return dict(key)
+    raise ServerRefused(f"there is no API key {reference}: see `atoll apikey list`", status=404)
+
+
 app = App(name="apikey")
-API_KEYS = Noun(app=app, one="an API key", path=PATH, columns=COLUMNS)
+API_KEYS = Noun(app=app, one="an API key", path=PATH, columns=COLUMNS, find_by=find)
 API_KEYS.add_list("List the keys, without their secrets.", labels=False)
 API_KEYS.add_delete("Revoke a key, at once.")
 

@@ -54,7 +54,7 @@ def add(
 def list_apis(*, connection: Connection = NEAREST) -> None:
     """List the APIs that were added. Atoll's own are there anyway."""
     with connection.open() as session:
-        session.show_list(PATH, COLUMNS, {}, limit=None)
+        session.show_page(COLUMNS, session.client.get(PATH))
 
 
 @app.command
