@@ -96,7 +96,7 @@ def test_things_that_hosts_keep_are_deleted_with_yes_only_and_waited_for(
     assert atoll(group, "delete", "old").code == 2
     assert not cloud.all_of("DELETE")
     ended = atoll(group, "delete", "old", "--yes")
-    assert (ended.code, ended.out) == (0, "old is deleted\n")
+    assert (ended.code, ended.out) == (0, "old deleted\n")
     assert cloud.all_of("DELETE")[0].path == f"{path}/{thing_id}"
     assert cloud.asked[-1].path == OPERATION
 
@@ -121,7 +121,7 @@ def test_things_get_another_name_and_labels(
     thing["metadata"]["labels"] = {"tier": "web", "old": "yes"}
     cloud.has(path, thing)
     cloud.answers("PATCH", f"{path}/{thing_id}", thing)
-    assert atoll(group, "rename", "old", "new").out == "old is now new\n"
+    assert atoll(group, "rename", "old", "new").out == "old renamed to new\n"
     ended = atoll(group, "label", "old", "colour=red", "old-")
     assert ended.out == "labels of old: tier=web, colour=red\n"
     rename, label = cloud.all_of("PATCH")
@@ -137,5 +137,5 @@ def test_a_thing_that_is_not_there_is_said_with_the_noun_and_the_way_to_the_list
     cloud.has(path)
     ended = atoll(group, "show", "data")
     assert (ended.code, ended.out) == (1, "")
-    assert "called 'data'" in ended.err
+    assert "named 'data'" in ended.err
     assert f"`atoll {group} list`" in ended.err

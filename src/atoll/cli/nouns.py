@@ -1,7 +1,7 @@
-"""A noun of the command line, and the commands that all nouns have alike.
+"""A noun of the command line, and the commands that all nouns share.
 
-Each file in `commands/` describes its noun once, and takes from here what lists, shows, renames,
-labels and deletes its things. What is particular to a noun stays in its own file.
+Each file in `commands/` describes its noun once and adds list, show, rename, label and delete from
+here. Everything specific to a noun stays in its own file.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,14 +34,14 @@ from atoll.cli.session import (
 CHANGED_MEANWHILE = 412
 TRIES_MAX = 3
 LabelChanges = Annotated[
-    list[str], Parameter(help="key=value sets a label, key- removes it; several are possible.")
+    list[str], Parameter(help="key=value sets a label, key- removes it; repeatable.")
 ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Noun:
-    """`one` is how a sentence speaks of a thing: `a volume`. `find_by` is there for things that
-    have neither a name nor an id, or more than these."""
+    """`one` is the noun with its article: `a volume`. `find_by` replaces the lookup by name or id,
+    for example to accept an address as well."""
 
     app: App
     one: str
@@ -60,9 +60,10 @@ class Noun:
         return client.find(self.path, reference)
 
     def edit(self, client: Client, reference: str, change: Callable[[Json], Json | None]) -> Json:
-        """Patches a thing with what `change` makes of it as it is; None leaves it as it is.
+        """Patch a resource with the body that `change` returns for it; None means no change.
 
-        If somebody else changed it since it was read, it is read again: nothing of theirs is lost.
+        If another client changed the resource since it was read, read it again and retry, so that
+        no concurrent change is lost.
         """
         for tries_left in reversed(range(TRIES_MAX)):
             found = self.find(client, reference)
@@ -78,7 +79,7 @@ class Noun:
         raise AssertionError("the last try returns or raises")
 
     def add_list(self, help: str, *, labels: bool = True, by_instance: bool = False) -> None:
-        """`list`, with the filters that the server has for this noun."""
+        """Add `list`, with the filters that the API offers for this noun."""
 
         def by_name(
             *, name: Named = None, limit: Limit = None, connection: Connection = NEAREST
@@ -126,9 +127,9 @@ class Noun:
                 found = self.find(session.client, thing)
                 body: Json = {"metadata": {"name": new_name}}
                 answer = session.client.change("PATCH", f"{self.path}/{found['id']}", body)
-                session.done(answer, f"{thing} is now {new_name}")
+                session.done(answer, f"{thing} renamed to {new_name}")
 
-        self._add("rename", rename, help or f"Give {self.one} another name.")
+        self._add("rename", rename, help or f"Rename {self.one}.")
 
     def add_label(self) -> None:
         def label(
@@ -137,11 +138,11 @@ class Noun:
             with connection.open() as session:
                 self._change_labels(session, thing, changes)
 
-        help = f"Set labels of {self.one} with key=value, remove them with key-."
+        help = f"Set or remove labels of {self.one}."
         self._add("label", label, help)
 
     def add_delete(self, help: str, *, loss: str = "", waits: bool = False) -> None:
-        """`delete`. `loss` is what goes with the thing; `waits` if that is work for the server."""
+        """Add `delete`. `loss` names what is lost as well; `waits` if it takes an operation."""
 
         def at_once(
             thing: Reference, /, *, yes: Yes = False, connection: Connection = NEAREST
@@ -149,7 +150,7 @@ class Noun:
             with connection.open() as session:
                 found = self._confirmed(session, thing, loss, yes=yes)
                 answer = session.client.change("DELETE", f"{self.path}/{found['id']}")
-                session.done(answer, f"{found['metadata']['name']} is deleted")
+                session.done(answer, f"{found['metadata']['name']} deleted")
 
         def waited_for(
             thing: Reference,
@@ -162,14 +163,12 @@ class Noun:
             with connection.open() as session:
                 found = self._confirmed(session, thing, loss, yes=yes)
                 answer = session.client.change("DELETE", f"{self.path}/{found['id']}")
-                follow(
-                    session, answer, pace=pace, sentence=f"{found['metadata']['name']} is deleted"
-                )
+                follow(session, answer, pace=pace, sentence=f"{found['metadata']['name']} deleted")
 
         self._add("delete", waited_for if waits else at_once, help)
 
     def _add(self, verb: str, command: Callable[..., None], help: str) -> None:
-        """In help, the argument is called as the noun is: VOLUME."""
+        """Register a command. The help shows its argument under the noun's name, such as VOLUME."""
         if "thing" in command.__annotations__:
             shown = Parameter(name=self.app.name[0].upper(), help=f"Its {self.known_by}.")
             command.__annotations__["thing"] = Annotated[str, shown]
@@ -179,7 +178,7 @@ class Noun:
         session.show_list(self.path, self.columns, query, limit=limit)
 
     def _confirmed(self, session: Session, reference: str, loss: str, *, yes: bool) -> Json:
-        """The thing that the user does want to delete. Raises Usage where not."""
+        """Find the resource and ask for confirmation. Raises Usage if the answer is no."""
         found = self.find(session.client, reference)
         thing = f"{self.name} {found['metadata']['name']} ({found['id']})"
         session.confirm(f"Delete the {thing}{f' and {loss}' if loss else ''}?", yes=yes)

@@ -1,4 +1,4 @@
-"""Mutations that answer with an operation, and the plans that a dry run answers with."""
+"""Sends changes that start an operation, and prints the proposal of a dry run."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from atoll.cli.output import Column, words
 from atoll.cli.session import Pace, Session
 from atoll.cli.waiting import wait_for_operation
 
-# What to say at the end; made only then where it has to be asked for.
+# The final message; a function if it needs a request of its own.
 Sentence = str | Callable[[], str]
 HOST_VERDICTS = (Column("host", "host"), Column("fits", "fits"), Column("reason", "reason"))
 
@@ -23,7 +23,7 @@ def operate(
     pace: Pace,
     sentence: Sentence,
 ) -> None:
-    """Sends a mutation, waits for its operation where asked to, and prints the outcome."""
+    """Send a change, wait for its operation if requested, and print the outcome."""
     asked: Query = {**(query or {}), **({"dry_run": True} if dry_run else {})}
     answer = session.client.change(method, path, body, query=asked)
     if dry_run:
@@ -33,7 +33,7 @@ def operate(
 
 
 def follow(session: Session, answer: Json, *, pace: Pace, sentence: Sentence) -> None:
-    """Waits for the operation that an answer names, where asked to, and prints the outcome."""
+    """Wait for the operation of an answer if requested, and print the outcome."""
     if not pace.wait:
         session.done(answer, f"accepted: {answer['operation_id']}")
         return
@@ -47,8 +47,8 @@ def follow(session: Session, answer: Json, *, pace: Pace, sentence: Sentence) ->
 def settle(
     session: Session, path: str, thing: Json, *, pace: Pace, sentence: Callable[[Json], str]
 ) -> None:
-    """Of a new or changed thing: waits for its operation, where it has one, and prints the thing
-    as it then is, or a sentence about it."""
+    """Wait for the operation of a new or changed resource, if it has one, and print the resource
+    afterwards, or a sentence about it."""
     operation_id = thing.get("operation_id")
     if operation_id and not pace.wait:
         session.done(thing, f"{thing['id']} accepted: {operation_id}")
@@ -60,22 +60,24 @@ def settle(
 
 
 def show_proposal(session: Session, answer: Json) -> None:
-    """What would be done. Nothing has been done."""
+    """Print what the server would do. Nothing has been changed."""
     output = session.output
     if output.as_json:
         output.json(answer)
         return
-    plan = answer["plan"]
-    output.line(f"{plan.get('kind', 'plan')}: {words(plan.get('impact'))}")
-    if plan.get("host"):
-        output.line(f"on host {plan['host']}")
-    for number, step in enumerate(plan.get("steps") or (), 1):
+    proposal = answer["plan"]
+    output.line(f"{proposal.get('kind', 'proposal')}: {words(proposal.get('impact'))}")
+    if proposal.get("host"):
+        output.line(f"on host {proposal['host']}")
+    for number, step in enumerate(proposal.get("steps") or (), 1):
         output.line(f"  {number}. {step_words(step)}")
-    if plan.get("undo"):
-        output.line(f"undone by: {', '.join(step_words(step) for step in plan['undo'])}")
-    if plan.get("hosts"):
+    if proposal.get("undo"):
+        output.line(
+            f"on failure, undone by: {', '.join(step_words(step) for step in proposal['undo'])}"
+        )
+    if proposal.get("hosts"):
         output.line()
-        output.table(HOST_VERDICTS, plan["hosts"])
+        output.table(HOST_VERDICTS, proposal["hosts"])
 
 
 def step_words(step: object) -> str:

@@ -14,7 +14,7 @@ def test_a_new_api_key_is_alone_on_stdout(atoll: Atoll, cloud: Cloud) -> None:
     limits = ("--limit-class", "standard", "--project", "team")
     ended = atoll("apikey", "create", "ci", "--role", "viewer", *limits)
     assert ended.out == "ak_live_secret\n"
-    assert "shown only now" in ended.err
+    assert "shown only once" in ended.err
     assert cloud.all_of("POST")[0].body == {
         "metadata": {"name": "ci"},
         "spec": {"role": "viewer", "limit_class": "standard", "project": "team"},

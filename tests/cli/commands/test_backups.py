@@ -21,11 +21,11 @@ def test_a_backup_schedule_is_set_shown_and_stopped(
     running.answers("GET", f"{PATH}/backups", schedule)
     running.answers("DELETE", f"{PATH}/backups", "", status=204)
     words = ("instance", "backup", "set", "demo", "--cron", "30 3 * * *", "--keep", str(keep))
-    said = f"demo is backed up next at {UNTIL}; the newest {kept} kept\n"
+    said = f"next backup of demo at {UNTIL}; the newest {kept} kept\n"
     assert atoll(*words).out == said
     assert running.all_of("PUT")[0].body == {"cron": "30 3 * * *", "keep": keep}
     assert "30 3 * * *" in atoll("instance", "backup", "show", "demo").out
-    assert atoll("instance", "backup", "stop", "demo").out == "demo is backed up no more\n"
+    assert atoll("instance", "backup", "stop", "demo").out == "backups of demo disabled\n"
 
 
 def test_a_schedule_that_is_none_is_refused_with_an_example(atoll: Atoll, running: Cloud) -> None:

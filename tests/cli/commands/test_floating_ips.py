@@ -29,7 +29,7 @@ def floating_ip(instance_id: str = "", operation_id: str = "") -> dict[str, Any]
 def test_an_address_is_reserved(atoll: Atoll, cloud: Cloud) -> None:
     cloud.answers("POST", LIST, floating_ip(), status=201)
     ended = atoll("floating-ip", "create", "shop", "--region", "local", "--label", "a=b")
-    assert (ended.code, ended.out) == (0, "shop is 127.16.0.9\n")
+    assert (ended.code, ended.out) == (0, "shop created: 127.16.0.9\n")
     assert cloud.asked[0].body == {
         "metadata": {"name": "shop", "labels": {"a": "b"}},
         "spec": {"region": "local"},
@@ -42,7 +42,7 @@ def test_an_address_is_reserved_for_an_instance_and_waited_for(atoll: Atoll, clo
     cloud.answers("POST", LIST, floating_ip(INSTANCE_ID, OPERATION_ID), status=201)
     cloud.answers("GET", OPERATION, operation("running"), operation())
     ended = atoll("floating-ip", "create", "shop", "--attach-to", "demo")
-    assert (ended.code, ended.out) == (0, "shop is 127.16.0.9, and leads to demo\n")
+    assert (ended.code, ended.out) == (0, "shop created: 127.16.0.9, attached to demo\n")
     assert len([asked for asked in cloud.asked if asked.path == OPERATION]) == 2
 
 
@@ -63,7 +63,7 @@ def test_an_address_is_attached_by_its_name_its_id_or_itself(
     cloud.answers("POST", f"{PATH}/attach", floating_ip(INSTANCE_ID, OPERATION_ID))
     cloud.answers("GET", OPERATION, operation())
     ended = atoll("floating-ip", "attach", reference, "demo")
-    assert (ended.code, ended.out) == (0, "127.16.0.9 leads to demo\n")
+    assert (ended.code, ended.out) == (0, "127.16.0.9 attached to demo\n")
     assert cloud.all_of("POST")[0].body == {"instance_id": INSTANCE_ID}
     assert OPERATION in [asked.path for asked in cloud.asked]
 
@@ -74,13 +74,13 @@ def test_an_address_is_attached_to_a_stopped_instance_without_any_operation(
     cloud.has("/v1/instances", instance("stopped"))
     cloud.has(LIST, floating_ip())
     cloud.answers("POST", f"{PATH}/attach", floating_ip(INSTANCE_ID))
-    assert atoll("floating-ip", "attach", "shop", "demo").out == "127.16.0.9 leads to demo\n"
+    assert atoll("floating-ip", "attach", "shop", "demo").out == "127.16.0.9 attached to demo\n"
 
 
 def test_an_address_is_detached(atoll: Atoll, cloud: Cloud) -> None:
     cloud.has(LIST, floating_ip(INSTANCE_ID))
     cloud.answers("POST", f"{PATH}/detach", floating_ip())
-    assert atoll("floating-ip", "detach", "shop").out == "127.16.0.9 leads nowhere\n"
+    assert atoll("floating-ip", "detach", "shop").out == "127.16.0.9 detached\n"
 
 
 def test_an_address_that_is_in_use_is_not_given_back(atoll: Atoll, cloud: Cloud) -> None:

@@ -46,7 +46,7 @@ def test_a_lost_host_is_removed_with_yes_only_and_waited_for(atoll: Atoll, cloud
     cloud.answers("GET", OPERATION, operation("running"), operation())
     assert atoll("host", "remove", "sim-1").code == 2
     ended = atoll("host", "remove", "sim-1", "--yes")
-    assert (ended.code, ended.out) == (0, "sim-1 is removed\n")
+    assert (ended.code, ended.out) == (0, "sim-1 removed\n")
     assert [asked.query for asked in cloud.all_of("DELETE")] == [
         {"dry_run": ["true"]}, {"dry_run": ["true"]}, {},
     ]  # fmt: skip

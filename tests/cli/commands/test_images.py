@@ -80,8 +80,8 @@ def test_of_two_images_of_one_name_the_servers_choice_is_taken(atoll: Atoll, clo
 @pytest.mark.parametrize(
     ("words", "advice"),
     [
-        ((), "give either"),
-        (("--file", "a", "--from-url", "b"), "give either"),
+        ((), "use either"),
+        (("--file", "a", "--from-url", "b"), "use either"),
         (("--from-url", "https://example.org/a", "--checksum", "md5:1"), "sha512"),
     ],
 )

@@ -155,7 +155,7 @@ def test_keys_go_to_the_guest_as_typed_and_ctrl_bracket_ends_it(
         code, said = screen.ended()
     assert guest.heard.endswith(b"bye")
     assert (code, screen.is_as_before) == (0, True)
-    assert "left the console of demo" in said
+    assert "disconnected from the console of demo" in said
     assert cloud.all_of("POST")[0].body == {"type": "serial"}
 
 
@@ -165,7 +165,7 @@ def test_keys_go_to_the_guest_as_typed_and_ctrl_bracket_ends_it(
         (1000, "the guest closed its console", 0, "the guest closed its console"),
         (4404, "the guest does not run: start it first", 1, "atoll: the guest does not run"),
         (4429, "too many consoles are open: close one", 1, "atoll: too many consoles are open"),
-        (1011, "", 3, "atoll: the guest's host cannot be reached now: try again"),
+        (1011, "", 3, "atoll: the guest's host cannot be reached; try again later"),
         (1012, "", 3, "atoll: the server is stopping"),
         (4408, "gone\x1b[2J", 1, "atoll: gone\n"),
     ],
@@ -210,7 +210,7 @@ def test_a_terminal_that_goes_away_ends_its_console(
         screen.hang_up()
         code, said = screen.ended()
     assert code == 0
-    assert "left the console of demo" in said
+    assert "disconnected from the console of demo" in said
 
 
 def test_a_connection_that_breaks_leaves_the_terminal_as_it_was(
@@ -225,7 +225,7 @@ def test_a_connection_that_breaks_leaves_the_terminal_as_it_was(
         screen.until(PROMPT)
         code, said = screen.ended()
     assert (code, screen.is_as_before) == (3, True)
-    assert "the connection was lost: try again" in said
+    assert "the connection was lost; try again" in said
 
 
 def test_a_server_that_lets_no_websocket_through_is_unreachable(
@@ -235,7 +235,7 @@ def test_a_server_that_lets_no_websocket_through_is_unreachable(
     screen = terminal()
     code, said = screen.ended()
     assert (code, screen.is_as_before) == (3, True)
-    assert "a proxy in between must upgrade it" in said
+    assert "a proxy in between must support upgrades" in said
 
 
 def test_a_websocket_of_nobody_is_unreachable(

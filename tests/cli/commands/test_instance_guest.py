@@ -162,7 +162,7 @@ def test_the_address_of_the_screen_is_alone_on_stdout(atoll: Atoll, running: Clo
     running.answers("POST", f"{PATH}/console", ticket, status=201)
     ended = atoll("instance", "vnc", "demo")
     assert ended.out == url + "\n"
-    assert "one try" in ended.err
+    assert "works once" in ended.err
     assert running.all_of("POST")[0].body == {"type": "vnc"}
     assert atoll("instance", "vnc", "demo", "--json").json == ticket
 

@@ -237,7 +237,7 @@ def test_a_wrong_name_is_said_with_the_noun(atoll: Atoll, cloud: Cloud) -> None:
     cloud.has("/v1/instances", instance())
     ended = atoll("instance", "show", "dmeo")
     assert (ended.code, ended.out) == (1, "")
-    assert "there is no instance called 'dmeo'" in ended.err
+    assert "no instance named 'dmeo'" in ended.err
 
 
 def test_a_name_that_two_things_have_lists_their_ids(atoll: Atoll, cloud: Cloud) -> None:
@@ -294,7 +294,7 @@ def test_delete_with_yes_waits_until_it_is_gone(atoll: Atoll, cloud: Cloud) -> N
     cloud.answers("DELETE", PATH, accepted(), status=202)
     cloud.answers("GET", f"/v1/operations/{OPERATION_ID}", operation("running"), operation())
     ended = atoll("instance", "delete", "demo", "--yes")
-    assert (ended.code, ended.out) == (0, "demo is deleted\n")
+    assert (ended.code, ended.out) == (0, "demo deleted\n")
 
 
 def test_a_protected_instance_says_so(atoll: Atoll, cloud: Cloud) -> None:

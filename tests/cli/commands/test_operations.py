@@ -52,7 +52,7 @@ def test_a_cancelled_operation_is_a_success_of_cancel(atoll: Atoll, cloud: Cloud
     cloud.answers("POST", f"{OPERATION}/cancel", accepted(), status=202)
     cloud.answers("GET", OPERATION, failed_operation("CANCELLED"))
     ended = atoll("operation", "cancel", OPERATION_ID)
-    assert (ended.code, ended.out) == (0, f"{OPERATION_ID} is cancelled\n")
+    assert (ended.code, ended.out) == (0, f"{OPERATION_ID} cancelled\n")
 
 
 def test_an_operation_that_was_too_fast_to_cancel_says_so(atoll: Atoll, cloud: Cloud) -> None:

@@ -60,7 +60,7 @@ def test_a_project_that_is_not_there_gets_no_limits(atoll: Atoll, cloud: Cloud) 
     cloud.has("/v1/projects", named(PROJECT_ID, "team"))
     ended = atoll("quota", "set", "taem", "--instances", "5")
     assert ended.code == 1
-    assert "there is no project called 'taem': see `atoll project list`" in ended.err
+    assert "no project named 'taem'; list them with `atoll project list`" in ended.err
 
 
 def test_a_quota_that_is_full_is_said_by_the_command_that_wanted_more(

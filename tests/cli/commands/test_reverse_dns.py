@@ -19,7 +19,7 @@ RECORD: dict[str, Any] = {
 def test_an_address_is_given_a_name(atoll: Atoll, cloud: Cloud) -> None:
     cloud.answers("PUT", PATH, RECORD)
     ended = atoll("reverse-dns", "set", "127.16.0.4", "Web.Example.com.")
-    assert (ended.code, ended.out) == (0, "127.16.0.4 is web.example.com\n")
+    assert (ended.code, ended.out) == (0, "127.16.0.4 is now web.example.com\n")
     assert cloud.asked[0].body == {"name": "Web.Example.com."}
     assert atoll("reverse-dns", "set", "127.16.0.4", "a.example", "--json").json == RECORD
 
@@ -46,7 +46,7 @@ def test_a_name_is_taken_away_with_yes_only(atoll: Atoll, cloud: Cloud) -> None:
     assert "web.example.com" in ended.err
     assert not cloud.all_of("DELETE")
     ended = atoll("reverse-dns", "delete", "127.16.0.4", "--yes")
-    assert (ended.code, ended.out) == (0, "127.16.0.4 has no name\n")
+    assert (ended.code, ended.out) == (0, "name of 127.16.0.4 deleted\n")
     assert len(cloud.all_of("DELETE")) == 1
 
 

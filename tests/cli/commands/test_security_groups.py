@@ -93,7 +93,7 @@ def test_a_rule_is_added_to_those_that_there_are(
     has_groups(cloud, SSH)
     ended = atoll("group", "allow", "web", *words)
     assert ended.code == 0, ended.err
-    assert ended.out.startswith("web lets ")
+    assert ended.out.startswith("web allows ")
     assert said in ended.out
     (patch,) = cloud.all_of("PATCH")
     assert patch.body == {"spec": {"rules": [SSH, added]}}
@@ -135,7 +135,7 @@ def test_a_rule_is_taken_away_as_it_was_allowed(
     has_groups(cloud, SSH, RANGE, OUT)
     ended = atoll("group", "deny", "web", *words)
     assert ended.code == 0
-    assert ended.out.startswith("web no longer lets ")
+    assert ended.out.startswith("web no longer allows ")
     assert cloud.all_of("PATCH")[0].body == {"spec": {"rules": rest}}
 
 
@@ -149,7 +149,7 @@ def test_of_a_group_without_rules_nothing_can_be_taken_away(atoll: Atoll, cloud:
     has_groups(cloud)
     ended = atoll("group", "deny", "web", "tcp", "22")
     assert ended.code == 2
-    assert "no rule `in tcp 22 from 0.0.0.0/0`: it has none at all" in ended.err
+    assert "no rule `in tcp 22 from 0.0.0.0/0`: it has no rules" in ended.err
 
 
 def test_a_rule_that_is_not_there_cannot_be_taken_away_and_the_others_are_listed(
@@ -166,12 +166,12 @@ def test_a_rule_that_is_not_there_cannot_be_taken_away_and_the_others_are_listed
 @pytest.mark.parametrize(
     ("words", "advice"),
     [
-        (("tcp", "http"), "write it as 80"),
+        (("tcp", "http"), "use a number such as 80"),
         (("tcp", "-80"), "80"),
-        (("tcp", "80-"), "write it as 80"),
-        (("tcp", "8100-8000"), "the lower one first"),
-        (("tcp", "0"), "from 1 to 65535"),
-        (("tcp", "65536"), "from 1 to 65535"),
+        (("tcp", "80-"), "use a number such as 80"),
+        (("tcp", "8100-8000"), "the lower port first"),
+        (("tcp", "0"), "use 1 to 65535"),
+        (("tcp", "65536"), "use 1 to 65535"),
         (("icmp", "8"), "icmp has no ports"),
         (("tcp", "80", "--from", "10.0.0.1/8"), "host bits"),
         (("tcp", "80", "--from", "home"), "10.0.0.0/8"),
@@ -194,7 +194,7 @@ def test_a_rule_for_a_group_that_is_not_there_is_refused(atoll: Atoll, cloud: Cl
     has_groups(cloud)
     ended = atoll("group", "allow", "web", "tcp", "80", "--from-group", "back")
     assert ended.code == 1
-    assert "no security group called 'back': see `atoll group list`" in ended.err
+    assert "no security group named 'back'; list them with `atoll group list`" in ended.err
     assert not cloud.all_of("PATCH")
 
 

@@ -32,7 +32,7 @@ def test_a_snapshot_is_made_and_waited_for(atoll: Atoll, cloud: Cloud) -> None:
     cloud.answers("GET", SNAPSHOT, snapshot())
     words = ("snapshot", "create", "before", "--instance", "demo", "--description", "as it was")
     ended = atoll(*words, "--label", "a=b")
-    assert (ended.code, ended.out) == (0, f"before is complete: {SNAPSHOT_ID}\n")
+    assert (ended.code, ended.out) == (0, f"before created: {SNAPSHOT_ID}\n")
     assert cloud.all_of("POST")[0].body == {
         "metadata": {"name": "before", "labels": {"a": "b"}},
         "spec": {"instance_id": INSTANCE_ID, "description": "as it was"},
@@ -57,7 +57,7 @@ def test_a_snapshot_is_copied_to_another_region(atoll: Atoll, cloud: Cloud) -> N
         (("--name", "there"), {"region": "far", "name": "there"}, "there"),
     ):
         ended = atoll("snapshot", "clone", "before", "--region", "far", *words)
-        assert (ended.code, ended.out) == (0, f"{name} is complete: snap-2\n")
+        assert (ended.code, ended.out) == (0, f"{name} created: snap-2\n")
         assert cloud.all_of("POST")[-1].body == body
 
 

@@ -23,7 +23,7 @@ def test_a_startup_script_is_kept_shown_and_replaced(
     cloud.answers("PATCH", f"/v1/startup-scripts/{SCRIPT_ID}", kept)
     assert atoll("startup-script", "create", "greet", str(file)).code == 0
     assert atoll("startup-script", "show", "greet").out == file.read_text()
-    assert atoll("startup-script", "update", "greet", str(file)).out == "greet is updated\n"
+    assert atoll("startup-script", "update", "greet", str(file)).out == "greet updated\n"
     assert cloud.all_of("POST")[0].body["spec"] == {"script": encoded}
     assert cloud.all_of("PATCH")[0].body == {"spec": {"script": encoded}}
 

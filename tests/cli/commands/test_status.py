@@ -37,7 +37,7 @@ def test_status_does_without_hosts_where_the_key_may_not_see_them(
     cloud.answers("GET", "/v1/hosts", {"error": "no", "code": "FORBIDDEN"}, status=403)
     ended = bare_atoll("status", "--url", cloud.url, "--api-key", "ak_1")
     assert ended.code == 0
-    assert "this key may not see them" in ended.out
+    assert "no access with this API key" in ended.out
 
 
 def test_a_server_that_is_not_running_ends_with_3_and_says_how_to_start_it(
@@ -45,4 +45,4 @@ def test_a_server_that_is_not_running_ends_with_3_and_says_how_to_start_it(
 ) -> None:
     ended = bare_atoll("status", "--url", "http://127.0.0.1:1", "--api-key", "ak_1")
     assert (ended.code, ended.out) == (3, "")
-    assert "cannot reach http://127.0.0.1:1: is it running? start it with: atoll up" in ended.err
+    assert "cannot connect to http://127.0.0.1:1. Start a server with `atoll up`" in ended.err

@@ -13,7 +13,7 @@ def test_a_subnet_is_created_in_a_vpc_by_name(atoll: Atoll, cloud: Cloud) -> Non
     cloud.has("/v1/vpcs", named(VPC_ID, "lab"))
     cloud.answers("POST", "/v1/subnets", named(SUBNET_ID, "front"), status=201)
     ended = atoll("subnet", "create", "front", "--vpc", "lab", "--cidr", "10.1.2.0/24")
-    assert (ended.code, ended.out) == (0, f"front is created: {SUBNET_ID}\n")
+    assert (ended.code, ended.out) == (0, f"front created: {SUBNET_ID}\n")
     assert cloud.all_of("POST")[0].body == {
         "metadata": {"name": "front", "labels": {}},
         "spec": {"vpc_id": VPC_ID, "cidr": "10.1.2.0/24"},
@@ -24,5 +24,5 @@ def test_a_subnet_of_a_vpc_that_is_not_there_is_not_created(atoll: Atoll, cloud:
     cloud.has("/v1/vpcs")
     ended = atoll("subnet", "create", "front", "--vpc", "lab", "--cidr", "10.1.2.0/24")
     assert ended.code == 1
-    assert "there is no VPC called 'lab': see `atoll vpc list`" in ended.err
+    assert "no VPC named 'lab'; list them with `atoll vpc list`" in ended.err
     assert not cloud.all_of("POST")

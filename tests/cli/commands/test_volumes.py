@@ -33,7 +33,7 @@ def volume(state: str = "available", instance_id: str = "", **facts: Any) -> dic
 def test_a_volume_is_created_at_once(atoll: Atoll, cloud: Cloud) -> None:
     cloud.answers("POST", "/v1/volumes", volume(), status=201)
     ended = atoll("volume", "create", "data", "--size-gb", "10", "--label", "a=b")
-    assert (ended.code, ended.out) == (0, f"data is created: {VOLUME_ID}\n")
+    assert (ended.code, ended.out) == (0, f"data created: {VOLUME_ID}\n")
     assert cloud.asked[0].body == {
         "metadata": {"name": "data", "labels": {"a": "b"}},
         "spec": {"size_gb": 10},
@@ -50,7 +50,7 @@ def test_a_volume_is_created_for_an_instance_and_the_attachment_is_waited_for(
     cloud.answers("GET", PATH, volume("attached", INSTANCE_ID))
     words = ("volume", "create", "data", "--size-gb", "10", "--region", "local")
     ended = atoll(*words, "--attach-to", "demo")
-    assert ended.out == f"data is created and attached; a guest with udev has it at {DEVICE}\n"
+    assert ended.out == f"data created and attached; device in a guest with udev: {DEVICE}\n"
     assert cloud.all_of("POST")[0].body["spec"] == {
         "size_gb": 10,
         "region": "local",
@@ -65,7 +65,7 @@ def test_a_volume_for_an_instance_that_is_not_there_is_not_created(
     cloud.has("/v1/instances", instance())
     ended = atoll("volume", "create", "data", "--size-gb", "10", "--attach-to", "dmeo")
     assert ended.code == 1
-    assert "no instance called 'dmeo'" in ended.err
+    assert "no instance named 'dmeo'" in ended.err
     assert not cloud.all_of("POST")
 
 
@@ -85,10 +85,10 @@ def test_without_waiting_the_volume_and_its_operation_are_named(atoll: Atoll, cl
             ("attach", "data", "demo"),
             "attach",
             {"instance_id": INSTANCE_ID},
-            f"data is attached to demo; a guest with udev has it at {DEVICE}",
+            f"data attached to demo; device in a guest with udev: {DEVICE}",
         ),
-        (("detach", "data"), "detach", None, "data is detached"),
-        (("resize", "data", "20"), "resize", {"size_gb": 20}, "data has 20 GB"),
+        (("detach", "data"), "detach", None, "data detached"),
+        (("resize", "data", "20"), "resize", {"size_gb": 20}, "data resized to 20 GB"),
     ],
 )
 def test_an_action_on_a_volume_is_sent_and_waited_for(
@@ -107,10 +107,10 @@ def test_an_action_on_a_volume_is_sent_and_waited_for(
 @pytest.mark.parametrize(
     ("words", "status", "refusal"),
     [
-        (("attach", "data", "demo"), 409, "volume data is attached to instance demo already"),
-        (("detach", "data"), 409, "volume data is attached to no instance"),
+        (("attach", "data", "demo"), 409, "volume data attached to instance demo already"),
+        (("detach", "data"), 409, "volume data attached to no instance"),
         (("resize", "data", "5"), 422, "size_gb is 5, allowed are 11 to 65536"),
-        (("delete", "data", "--yes"), 409, "volume data is attached to instance demo"),
+        (("delete", "data", "--yes"), 409, "volume data attached to instance demo"),
     ],
 )
 def test_what_the_server_refuses_of_a_volume_is_said_as_it_says_it(

@@ -13,7 +13,7 @@ from tests.cli.conftest import Atoll
 def test_a_vpc_is_created(atoll: Atoll, cloud: Cloud) -> None:
     cloud.answers("POST", "/v1/vpcs", named(VPC_ID, "lab"), status=201)
     ended = atoll("vpc", "create", "lab", "--cidr", "10.1.0.0/16", "--label", "a=b")
-    assert (ended.code, ended.out) == (0, f"lab is created: {VPC_ID}\n")
+    assert (ended.code, ended.out) == (0, f"lab created: {VPC_ID}\n")
     assert cloud.asked[0].body == {
         "metadata": {"name": "lab", "labels": {"a": "b"}},
         "spec": {"cidr": "10.1.0.0/16"},

@@ -24,8 +24,8 @@ def test_the_secret_is_alone_on_stdout_and_the_user_is_told_to_keep_it(
     cloud.answers("POST", LIST, webhook(SECRET), status=201)
     ended = atoll("webhook", "create", "ops", RECEIVER, "--label", "a=b")
     assert (ended.code, ended.out) == (0, f"{SECRET}\n")
-    assert f"tells {RECEIVER} of *" in ended.err
-    assert "Keep its secret: it is shown only now" in ended.err
+    assert f"sends * to {RECEIVER}" in ended.err
+    assert "Save its secret: it is shown only once" in ended.err
     assert cloud.asked[0].body == {
         "metadata": {"name": "ops", "labels": {"a": "b"}},
         "spec": {"url": RECEIVER},
@@ -62,14 +62,14 @@ def test_one_webhook_is_shown_with_why_it_fails(atoll: Atoll, cloud: Cloud) -> N
 @pytest.mark.parametrize(
     ("words", "spec", "sentence"),
     [
-        (("enable", "ops"), {"enabled": True}, "ops goes on where it was left\n"),
+        (("enable", "ops"), {"enabled": True}, "ops enabled\n"),
         (
             ("disable", "ops"),
             {"enabled": False},
-            "ops tells nothing until `atoll webhook enable ops`\n",
+            "ops disabled; resume with `atoll webhook enable ops`\n",
         ),
-        (("update", "ops", "--receiver", RECEIVER), {"url": RECEIVER}, "ops is updated\n"),
-        (("update", "ops", "--event", "volume.*"), {"events": ["volume.*"]}, "ops is updated\n"),
+        (("update", "ops", "--receiver", RECEIVER), {"url": RECEIVER}, "ops updated\n"),
+        (("update", "ops", "--event", "volume.*"), {"events": ["volume.*"]}, "ops updated\n"),
     ],
 )
 def test_a_webhook_is_changed(

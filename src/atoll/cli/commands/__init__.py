@@ -1,1 +1,1 @@
-"""What users type after `atoll`: one file a noun. `command_list.py` names them all."""
+"""The commands of `atoll`, one file per noun. `command_list.py` lists them all."""

@@ -1,4 +1,4 @@
-"""`atoll apikey …`: the keys that open the API. For admins."""
+"""`atoll apikey …`: the keys of the API. For admins."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
@@ -25,35 +25,39 @@ LimitClass = Literal["standard", "default", "unlimited"]
 
 
 def find(client: Client, reference: str) -> Json:
-    """API keys are found in their list only."""
+    """Find a key in the list: the API has no request for a single key."""
     if not NATIVE_ID.match(reference):
         return client.find(PATH, reference)
     for key in client.items(PATH)["items"]:
         if key["id"] == reference:
             return dict(key)
-    raise ServerRefused(f"there is no API key {reference}: see `atoll apikey list`", status=404)
+    raise ServerRefused(f"no API key {reference}; list them with `atoll apikey list`", status=404)
 
 
 app = App(name="apikey")
 API_KEYS = Noun(app=app, one="an API key", path=PATH, columns=COLUMNS, find_by=find)
-API_KEYS.add_list("List the keys, without their secrets.", labels=False)
-API_KEYS.add_delete("Revoke a key, at once.")
+API_KEYS.add_list("List API keys, without their secrets.", labels=False)
+API_KEYS.add_delete("Delete (revoke) an API key. Takes effect immediately.")
 
 
 @app.command
 def create(
-    name: Annotated[str, Parameter(help="What the key is for.")],
+    name: Annotated[str, Parameter(help="Name of the key.")],
     /,
     *,
-    role: Annotated[Role, Parameter(help="What it may do.")] = "member",
-    limit_class: Annotated[LimitClass | None, Parameter(help="How many requests.")] = None,
-    project: Annotated[
-        str | None, Parameter(help="Whose key it is: a project's name or id. Default: yours.")
+    role: Annotated[Role, Parameter(help="Role of the key.")] = "member",
+    limit_class: Annotated[
+        LimitClass | None, Parameter(help="Rate limit class of the key.")
     ] = None,
-    expires_in_days: Annotated[int | None, Parameter(help="Default: never.")] = None,
+    project: Annotated[
+        str | None, Parameter(help="Project of the key (name or id). Default: your project.")
+    ] = None,
+    expires_in_days: Annotated[
+        int | None, Parameter(help="Days until the key expires. Default: never.")
+    ] = None,
     connection: Connection = NEAREST,
 ) -> None:
-    """Make a key. It is printed once, alone on stdout, and cannot be read again."""
+    """Create an API key. The key is printed once, alone on stdout."""
     spec: Json = {"role": role}
     if project is not None:
         spec["project"] = project
@@ -68,5 +72,7 @@ def create(
         if session.output.as_json:
             session.output.json(answer)
             return
-        session.output.note(f"{name} ({answer['id']}), {role}. Keep it: it is shown only now.")
+        session.output.note(
+            f"{name} ({answer['id']}), {role}. Save the key: it is shown only once."
+        )
         session.output.line(answer["status"]["key"])

@@ -1,4 +1,4 @@
-"""`atoll registry …`: further APIs that the registry has as tools for software agents."""
+"""`atoll registry …`: additional APIs that the registry offers to agents as tools."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,7 @@ COLUMNS = (
     Column("category", "spec.category"),
     Column("base url", "spec.base_url"),
 )
-ApiName = Annotated[str, Parameter(help="What the API is called in the registry.")]
+ApiName = Annotated[str, Parameter(help="Name of the API in the registry.")]
 
 app = App(name="registry")
 
@@ -29,17 +29,21 @@ app = App(name="registry")
 @app.command
 def add(
     name: ApiName,
-    document: Annotated[str, Parameter(help="An OpenAPI document: a URL, or a file here.")],
+    document: Annotated[str, Parameter(help="OpenAPI document: a URL or a local file.")],
     /,
     *,
     base_url: Annotated[
-        str, Parameter(help="Where the API is. Default: the document's own server.")
+        str, Parameter(help="Base URL of the API. Default: the server in the document.")
     ] = "",
-    display_name: Annotated[str, Parameter(help="Default: the document's title.")] = "",
-    category: Annotated[str, Parameter(help="Such as cloud, source code, payments.")] = "",
+    display_name: Annotated[
+        str, Parameter(help="Display name. Default: the title of the document.")
+    ] = "",
+    category: Annotated[
+        str, Parameter(help="Category, such as cloud, source code, payments.")
+    ] = "",
     connection: Connection = NEAREST,
 ) -> None:
-    """Make an API's document tools; a newer document of an API that is there is a new version."""
+    """Add an OpenAPI document as tools, or as a new version of an existing API."""
     spec: Json = {
         "document": text_of(document), "base_url": base_url, "display_name": display_name,
         "category": category,
@@ -52,26 +56,26 @@ def add(
 
 @app.command(name="list")
 def list_apis(*, connection: Connection = NEAREST) -> None:
-    """List the APIs that were added. Atoll's own are there anyway."""
+    """List added APIs. The built-in APIs are not shown."""
     with connection.open() as session:
         session.show_page(COLUMNS, session.client.get(PATH))
 
 
 @app.command
 def show(name: ApiName, /, *, connection: Connection = NEAREST) -> None:
-    """Show everything about an API that was added."""
+    """Show an added API."""
     with connection.open() as session:
         session.show(session.client.get(path_of(name)))
 
 
 @app.command
 def remove(name: ApiName, /, *, yes: Yes = False, connection: Connection = NEAREST) -> None:
-    """Take an API and its documents out of the registry."""
+    """Remove an API and all its versions from the registry."""
     with connection.open() as session:
         session.client.get(path_of(name))
-        session.confirm(f"Take {name} out of the registry, in all its versions?", yes=yes)
+        session.confirm(f"Remove {name} and all its versions from the registry?", yes=yes)
         answer = session.client.change("DELETE", path_of(name))
-        session.done(answer, f"{name} is no longer in the registry")
+        session.done(answer, f"{name} removed")
 
 
 def path_of(name: str) -> str:
@@ -79,11 +83,11 @@ def path_of(name: str) -> str:
 
 
 def text_of(document: str) -> str:
-    """Fetched from here, as a browser would. Raises Usage."""
+    """Read the document, from this machine if it is a URL. Raises Usage."""
     try:
         if document.startswith(("http://", "https://")):
             answer = httpx2.get(document, timeout=FETCH_TIMEOUT_S, follow_redirects=True)
             return answer.raise_for_status().text
         return Path(document).read_text()
     except (OSError, UnicodeDecodeError, httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise Usage(f"the document {document} cannot be read: {error}") from error
+        raise Usage(f"cannot read the document {document}: {error}") from error

@@ -1,4 +1,4 @@
-"""`atoll events`: what happened, and what happens."""
+"""`atoll events`: prints or follows events."""
 
 from typing import Annotated
 
@@ -16,15 +16,15 @@ TRIES_MAX = 30
 def events(
     *,
     follow: Annotated[
-        bool, Parameter(name=("--follow", "-f"), negative=(), help="Go on as things happen.")
+        bool, Parameter(name=("--follow", "-f"), negative=(), help="Keep printing new events.")
     ] = False,
     after: Annotated[
         str | None,
-        Parameter(help="Start after the event with this id; `now` starts with the next one."),
+        Parameter(help="Start after the event with this id; `now` starts with the next event."),
     ] = None,
     connection: Connection = NEAREST,
 ) -> None:
-    """Print events, a line each; with --json a JSON object a line."""
+    """Print events, one per line; with --json one JSON object per line."""
     with connection.open() as session:
         last = print_events(session, after, follow=follow)
         tries_left = TRIES_MAX
@@ -40,7 +40,7 @@ def events(
 
 
 def print_events(session: Session, after: str | None, *, follow: bool) -> str | None:
-    """Prints what comes; the id of the last one, to go on from when the stream breaks."""
+    """Print events, and return the id of the last one, to resume after a lost connection."""
     for event in session.client.events({"after": after}, follow=follow):
         after = event["id"] or after
         if session.output.as_json:

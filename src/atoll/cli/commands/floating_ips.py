@@ -1,4 +1,4 @@
-"""`atoll floating-ip …`: public addresses that are kept, and lead to one instance or another."""
+"""`atoll floating-ip …`: public addresses that can move between instances."""
 
 import ipaddress
 from typing import Annotated
@@ -29,18 +29,18 @@ COLUMNS = (
     Column("id", "id"),
 )
 NOT_FOUND = 404
-Floating = Annotated[str, Parameter(name="floating-ip", help="Its name, address or id.")]
+Floating = Annotated[str, Parameter(name="floating-ip", help="Name, address or id.")]
 
 
 def find(client: Client, reference: str) -> Json:
-    """By name or id, as all things are, or by the address itself."""
+    """Find a floating IP by name, id or address."""
     if not is_address(reference):
         return client.find(PATH, reference)
     for found in client.items(PATH)["items"]:
         if pick(found, "status.address") == reference:
             return dict(found)
     raise ServerRefused(
-        f"there is no floating IP {reference} in this project: see `atoll floating-ip list`",
+        f"no floating IP {reference} in this project; list them with `atoll floating-ip list`",
         status=NOT_FOUND,
     )
 
@@ -62,51 +62,53 @@ FLOATING_IPS = Noun(
     known_by="name, address or id",
     find_by=find,
 )
-FLOATING_IPS.add_list("List the floating IPs.", by_instance=True)
-FLOATING_IPS.add_show("Show everything about a floating IP.")
+FLOATING_IPS.add_list("List floating IPs.", by_instance=True)
+FLOATING_IPS.add_show("Show a floating IP.")
 FLOATING_IPS.add_rename()
 FLOATING_IPS.add_label()
 
 
 @app.command
 def create(
-    name: Annotated[str, Parameter(help="A name for the address.")],
+    name: Annotated[str, Parameter(help="Name of the floating IP.")],
     /,
     *,
-    region: Annotated[str | None, Parameter(help="Where. See `atoll region list`.")] = None,
-    attach_to: Annotated[str | None, Parameter(help="The instance that it leads to.")] = None,
+    region: Annotated[str | None, Parameter(help="Region. See `atoll region list`.")] = None,
+    attach_to: Annotated[
+        str | None, Parameter(help="Instance to attach it to (name or id).")
+    ] = None,
     label: Labels = None,
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Reserve an address."""
+    """Create (reserve) a floating IP."""
     spec: Json = {} if region is None else {"region": region}
     with connection.open() as session:
         if attach_to is not None:
             spec["instance_id"] = session.client.find("/v1/instances", attach_to)["id"]
         metadata: Json = {"name": name, "labels": labels_from(label or ())}
         reserved = session.client.change("POST", PATH, {"metadata": metadata, "spec": spec})
-        leads = f", and leads to {attach_to}" if attach_to else ""
-        sentence = f"{name} is {pick(reserved, 'status.address')}{leads}"
+        attached = f", attached to {attach_to}" if attach_to else ""
+        sentence = f"{name} created: {pick(reserved, 'status.address')}{attached}"
         settle(session, PATH, reserved, pace=pace, sentence=lambda _: sentence)
 
 
 @app.command
 def attach(
     floating_ip: Floating,
-    instance: Annotated[str, Parameter(help="The instance: its name or id.")],
+    instance: Annotated[str, Parameter(help="Instance (name or id).")],
     /,
     *,
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Let an address lead to an instance, away from the one that it led to before."""
+    """Attach a floating IP to an instance. Moves it if it is attached elsewhere."""
     with connection.open() as session:
         found = find(session.client, floating_ip)
         target = session.client.find("/v1/instances", instance)
         path = f"{PATH}/{found['id']}/attach"
         answer = session.client.change("POST", path, {"instance_id": target["id"]})
-        sentence = f"{pick(found, 'status.address')} leads to {target['metadata']['name']}"
+        sentence = f"{pick(found, 'status.address')} attached to {target['metadata']['name']}"
         settle(session, PATH, answer, pace=pace, sentence=lambda _: sentence)
 
 
@@ -114,21 +116,21 @@ def attach(
 def detach(
     floating_ip: Floating, /, *, pace: Pace = PATIENT, connection: Connection = NEAREST
 ) -> None:
-    """Let an address lead nowhere. It stays yours."""
+    """Detach a floating IP. It stays reserved."""
     with connection.open() as session:
         found = find(session.client, floating_ip)
         answer = session.client.change("POST", f"{PATH}/{found['id']}/detach")
-        sentence = f"{pick(found, 'status.address')} leads nowhere"
+        sentence = f"{pick(found, 'status.address')} detached"
         settle(session, PATH, answer, pace=pace, sentence=lambda _: sentence)
 
 
 @app.command
 def delete(floating_ip: Floating, /, *, yes: Yes = False, connection: Connection = NEAREST) -> None:
-    """Give an address back that leads nowhere. Somebody else may get it."""
+    """Delete (release) a detached floating IP. Its address can be reassigned."""
     with connection.open() as session:
         found = find(session.client, floating_ip)
         name = found["metadata"]["name"]
         address = pick(found, "status.address")
-        session.confirm(f"Give {address} ({name}, {found['id']}) back?", yes=yes)
+        session.confirm(f"Delete the floating IP {address} ({name}, {found['id']})?", yes=yes)
         answer = session.client.change("DELETE", f"{PATH}/{found['id']}")
-        session.done(answer, f"{address} is given back")
+        session.done(answer, f"{address} deleted")

@@ -1,4 +1,4 @@
-"""`atoll host …`: the machines that run guests. Changes are for operators."""
+"""`atoll host …`: the machines that run guests. Changes need the role operator."""
 
 from cyclopts import App
 
@@ -31,21 +31,19 @@ COLUMNS = (
 
 app = App(name="host")
 HOSTS = Noun(app=app, one="a host", path="/v1/hosts", columns=COLUMNS)
-HOSTS.add_list(
-    "List the hosts, with their drivers, and the devices that they give to instances.", labels=False
-)
-HOSTS.add_show("Show everything about a host, its capacity and use too.")
+HOSTS.add_list("List hosts, with their drivers and devices.", labels=False)
+HOSTS.add_show("Show a host, with its capacity and usage.")
 
 
 @app.command
 def enable(host: Reference, /, *, connection: Connection = NEAREST) -> None:
-    """Let a host take new instances again."""
+    """Enable a host for new instances."""
     set_enabled(connection, host, enabled=True)
 
 
 @app.command
 def disable(host: Reference, /, *, connection: Connection = NEAREST) -> None:
-    """Send no new instances to a host. Its guests run on."""
+    """Disable a host for new instances. Its guests keep running."""
     set_enabled(connection, host, enabled=False)
 
 
@@ -59,7 +57,7 @@ def remove(
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Remove a lost host for good. The instances, volumes and snapshots on it are lost."""
+    """Remove a lost host permanently, with all instances, volumes and snapshots on it."""
     with connection.open() as session:
         found = HOSTS.find(session.client, host)
         name, path = found["metadata"]["name"], f"{HOSTS.path}/{found['id']}"
@@ -67,19 +65,19 @@ def remove(
         if dry_run:
             show_proposal(session, answer)
             if not session.output.as_json:
-                session.output.line(f"lost: {losses(answer['plan'])}")
+                session.output.line(f"data lost: {losses(answer['plan'])}")
             return
-        question = f"Remove the host {name}, and give up {losses(answer['plan'])}?"
+        question = f"Remove the host {name} and lose {losses(answer['plan'])}?"
         session.confirm(question, yes=yes)
-        operate(session, "DELETE", path, dry_run=False, pace=pace, sentence=f"{name} is removed")
+        operate(session, "DELETE", path, dry_run=False, pace=pace, sentence=f"{name} removed")
 
 
-def losses(plan: Json) -> str:
-    """How many of each kind, and the names of the first."""
+def losses(proposal: Json) -> str:
+    """Format what is lost: a count per kind, and the first names."""
     found = []
     for kind in ("instances", "volumes", "snapshots"):
-        count = plan[kind]["count"]
-        names = [one["name"] for one in plan[kind]["first"][:NAMES_MAX]]
+        count = proposal[kind]["count"]
+        names = [one["name"] for one in proposal[kind]["first"][:NAMES_MAX]]
         more = ", …" if count > len(names) else ""
         listed = f" ({', '.join(names)}{more})" if names else ""
         found.append(f"{count} {kind.removesuffix('s') if count == 1 else kind}{listed}")
@@ -92,5 +90,5 @@ def set_enabled(connection: Connection, host: str, *, enabled: bool) -> None:
         answer = session.client.change(
             "PATCH", f"{HOSTS.path}/{found['id']}", {"spec": {"enabled": enabled}}
         )
-        outcome = "takes new instances" if enabled else "takes no new instances"
+        outcome = "enabled for new instances" if enabled else "disabled for new instances"
         session.done(answer, f"{found['metadata']['name']} {outcome}")

@@ -1,4 +1,4 @@
-"""`atoll image …`: the catalogue, and the long work of building and fetching disks."""
+"""`atoll image …`: lists, builds and imports images."""
 
 from pathlib import Path
 from typing import Annotated
@@ -35,39 +35,35 @@ CHECKSUMS = ("sha256:", "sha512:")
 app = App(name="image")
 IMAGES = Noun(app=app, one="an image", path="/v1/images", columns=COLUMNS)
 IMAGES.add_list("List the images of the catalogue and of the project.")
-IMAGES.add_show("Show everything about an image.")
-IMAGES.add_delete(
-    "Delete an image that no instance starts from, and every host's copy of it.", waits=True
-)
+IMAGES.add_show("Show an image.")
+IMAGES.add_delete("Delete an image from all hosts. No instance may be using it.", waits=True)
 
 
 @app.command
 def build(image: Reference, /, *, pace: Pace = PATIENT, connection: Connection = NEAREST) -> None:
-    """Build or fetch an image of the catalogue now, rather than when it is first needed."""
+    """Build or download an image now, instead of when it is first used."""
     with connection.open() as session:
         prepare(session, IMAGES.find(session.client, image), pace)
 
 
 @app.command(name="import")
 def import_image(
-    name: Annotated[str, Parameter(help="The name of the new image.")],
+    name: Annotated[str, Parameter(help="Name of the new image.")],
     /,
     *,
-    location: Annotated[
-        str | None, Parameter(name="--from-url", help="Where the disk is fetched from.")
-    ] = None,
+    location: Annotated[str | None, Parameter(name="--from-url", help="URL of the image.")] = None,
     checksum: Annotated[
-        str | None, Parameter(help="sha256:… or sha512:… of the file as it lies there.")
+        str | None, Parameter(help="sha256:… or sha512:… of the file as downloaded.")
     ] = None,
-    file: Annotated[Path | None, Parameter(help="A disk on the server's own machine.")] = None,
-    iso: Annotated[
-        bool, Parameter(negative=(), help="It is a disc for CD drives: an ISO 9660 file.")
-    ] = False,
-    os: Annotated[str, Parameter(help="The operating system in it.")] = "",
+    file: Annotated[
+        Path | None, Parameter(help="Path of the image on the server's machine.")
+    ] = None,
+    iso: Annotated[bool, Parameter(negative=(), help="Import a CD image (ISO 9660).")] = False,
+    os: Annotated[str, Parameter(help="Operating system of the image.")] = "",
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Add an image from a URL or a file, and fetch it."""
+    """Import an image from a URL or a file."""
     body: Json = {
         "metadata": {"name": name},
         "spec": {"os": os, "source": source_of(location, checksum, file)},
@@ -79,11 +75,11 @@ def import_image(
 
 
 def source_of(location: str | None, checksum: str | None, file: Path | None) -> Json:
-    """The source of an import. Raises Usage where it is not one."""
+    """Build the source of an import. Raises Usage."""
     if (location is None) == (file is None):
-        raise Usage("give either --from-url or --file")
+        raise Usage("use either --from-url or --file")
     if checksum is not None and not checksum.startswith(CHECKSUMS):
-        raise Usage(f"--checksum {checksum}: write it as sha256:… or sha512:…")
+        raise Usage(f"invalid --checksum {checksum}: use sha256:… or sha512:…")
     source: Json = {"kind": "url", "location": location}
     if file is not None:
         source = {"kind": "file", "location": str(file.absolute())}
@@ -92,13 +88,13 @@ def source_of(location: str | None, checksum: str | None, file: Path | None) -> 
 
 @app.command
 def alias(
-    name: Annotated[str, Parameter(help="The name that shall mean another image.")],
-    target: Annotated[str, Parameter(help="The image that it means: a name or an id.")],
+    name: Annotated[str, Parameter(help="Name of the alias.")],
+    target: Annotated[str, Parameter(help="Image that the alias points to (name or id).")],
     /,
     *,
     connection: Connection = NEAREST,
 ) -> None:
-    """Let a name mean another image. The name is an image of the list, or becomes one."""
+    """Create an alias of an image, or change where an existing image name points."""
     with connection.open() as session:
         client = session.client
         body: Json = {"spec": {"alias_of": target}}
@@ -107,11 +103,11 @@ def alias(
             answer = client.change("PATCH", f"{IMAGES.path}/{found['id']}", body)
         else:
             answer = client.change("POST", IMAGES.path, {"metadata": {"name": name}, **body})
-        session.done(answer, f"{name} now means {target}")
+        session.done(answer, f"{name} is now an alias of {target}")
 
 
 def prepare(session: Session, image: Json, pace: Pace) -> None:
-    """Has an image built or fetched. What is under way already is waited for, not begun again."""
+    """Build or download an image. If an import is already running, wait for that one."""
     sentence = f"{image['metadata']['name']} is available"
     if pick(image, "status.state") == "importing" and image.get("operation_id"):
         follow(session, image, pace=pace, sentence=sentence)

@@ -1,4 +1,4 @@
-"""`atoll instance reinstall|restore|resize`: another root disk, another size."""
+"""`atoll instance reinstall|restore|resize|attach-…|detach-…`: disks, size, CD drive, networks."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,41 +14,41 @@ from atoll.cli.session import NEAREST, PATIENT, Connection, DryRun, Pace, Refere
 from atoll.cli.ssh_files import forget_host_keys
 
 PATH = "/v1/instances"
-Subnet = Annotated[str, Parameter(help="The subnet: its name or id.")]
+Subnet = Annotated[str, Parameter(help="Subnet (name or id).")]
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Fresh:
-    """What the fresh root disk is made of; what is left out stays as it is."""
+    """Options of the new root disk. Omitted options keep their current values."""
 
     image: Annotated[
-        str | None, Parameter(help="An image or a snapshot. Default: the one it was made from.")
+        str | None, Parameter(help="Image or snapshot (name or id). Default: the original one.")
     ] = None
-    hostname: Annotated[str | None, Parameter(help="The guest's host name.")] = None
+    hostname: Annotated[str | None, Parameter(help="Host name of the guest.")] = None
     key: Annotated[
-        list[str] | None, Parameter(negative=(), help="SSH keys instead of its own; repeatable.")
+        list[str] | None, Parameter(negative=(), help="New list of SSH keys; repeatable.")
     ] = None
     password: Annotated[bool, Parameter(negative=(), help="Generate a new password for root.")] = (
         False
     )
     password_file: Annotated[
-        Path | None, Parameter(help="A file whose first line is root's new password.")
+        Path | None, Parameter(help="File with the new password for root in its first line.")
     ] = None
-    user_data: Annotated[
-        Path | None, Parameter(help="A file that the guest runs or reads at its first boot.")
-    ] = None
+    user_data: Annotated[Path | None, Parameter(help="File with user data for the first boot.")] = (
+        None
+    )
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """A type brings its size; what is named besides goes before it."""
+    """Options of the new size. Single values override those of the type."""
 
-    type: Annotated[str | None, Parameter(help="Another type. See `atoll type list`.")] = None
-    vcpus: Annotated[int | None, Parameter(help="Processors.")] = None
-    memory_mb: Annotated[int | None, Parameter(help="Memory.")] = None
-    disk_gb: Annotated[int | None, Parameter(help="Root disk. It never shrinks.")] = None
+    type: Annotated[str | None, Parameter(help="New instance type. See `atoll type list`.")] = None
+    vcpus: Annotated[int | None, Parameter(help="Number of virtual CPUs.")] = None
+    memory_mb: Annotated[int | None, Parameter(help="Memory in MB.")] = None
+    disk_gb: Annotated[int | None, Parameter(help="Root disk in GB. It cannot shrink.")] = None
 
 
 AS_IT_IS, SAME_SIZE = Fresh(), Size()
@@ -64,7 +64,7 @@ def reinstall(
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Give an instance a fresh root disk. Its id, addresses and volumes stay."""
+    """Reinstall an instance on a new root disk. Its id, addresses and volumes are kept."""
     wanted: Json = {"image": fresh.image, "hostname": fresh.hostname, "ssh_key_ids": fresh.key}
     if fresh.user_data is not None:
         wanted["user_data"] = encoded_user_data(fresh.user_data)
@@ -74,13 +74,13 @@ def reinstall(
         found = session.client.find(PATH, instance)
         name = found["metadata"]["name"]
         session.confirm(
-            f"Reinstall {name} ({found['id']}) and lose all that is on its root disk?",
+            f"Reinstall {name} ({found['id']}) and lose all data on its root disk?",
             yes=yes or dry_run,
         )
         replace_disk(
             session, found, "reinstall", body,
             dry_run=dry_run, pace=pace,
-            sentence=lambda: f"{name} is reinstalled{password_of(session, found, fresh)}",
+            sentence=lambda: f"{name} reinstalled{password_of(session, found, fresh)}",
         )  # fmt: skip
 
 
@@ -88,12 +88,12 @@ def password_of(session: Session, instance: Json, fresh: Fresh) -> str:
     if not fresh.password:
         return ""
     status = session.client.get(f"{PATH}/{instance['id']}")["status"]
-    return f"; root's password, shown for ten minutes: {status['default_password']}"
+    return f"; password for root, shown for ten minutes: {status['default_password']}"
 
 
 def restore(
     instance: Reference,
-    snapshot: Annotated[str, Parameter(help="The snapshot: its name or id.")],
+    snapshot: Annotated[str, Parameter(help="Snapshot (name or id).")],
     /,
     *,
     yes: Yes = False,
@@ -101,20 +101,20 @@ def restore(
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Make an instance's root disk what a snapshot holds."""
+    """Restore an instance's root disk from a snapshot."""
     with connection.open() as session:
         found = session.client.find(PATH, instance)
         kept = session.client.find("/v1/snapshots", snapshot)
         name = found["metadata"]["name"]
         session.confirm(
             f"Restore {name} ({found['id']}) from {kept['metadata']['name']} "
-            "and lose all that is on its root disk now?",
+            "and lose all current data on its root disk?",
             yes=yes or dry_run,
         )
         replace_disk(
             session, found, "restore", {"snapshot_id": kept["id"]},
             dry_run=dry_run, pace=pace,
-            sentence=f"{name} is as it was at {kept['metadata']['name']}",
+            sentence=f"{name} restored from {kept['metadata']['name']}",
         )  # fmt: skip
 
 
@@ -143,7 +143,7 @@ def resize(
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Change an instance's size. A running guest restarts for other processors or memory."""
+    """Resize an instance. Changing CPUs or memory restarts a running guest."""
     body = given(
         {
             "type": size.type,
@@ -153,7 +153,7 @@ def resize(
         }
     )
     if not body:
-        raise Usage("say what shall change: --type, --vcpus, --memory-mb or --disk-gb")
+        raise Usage("nothing to change: use --type, --vcpus, --memory-mb or --disk-gb")
     with connection.open() as session:
         found = session.client.find(PATH, instance)
         operate(
@@ -163,30 +163,30 @@ def resize(
             body,
             dry_run=dry_run,
             pace=pace,
-            sentence=f"{found['metadata']['name']} is resized",
+            sentence=f"{found['metadata']['name']} resized",
         )
 
 
 def given(wanted: Json) -> Json:
-    """Only what was said: the server keeps the rest."""
+    """Return the options that were given: the server keeps the others."""
     return {name: value for name, value in wanted.items() if value is not None}
 
 
 def attach_iso(
     instance: Reference,
-    image: Annotated[str, Parameter(help="An image of the kind iso: its name or id.")],
+    image: Annotated[str, Parameter(help="Image of kind iso (name or id).")],
     /,
     *,
     dry_run: DryRun = False,
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Put a disc into an instance's CD drive. A running one starts anew, from the disc."""
+    """Attach an ISO image to an instance. A running instance reboots from it."""
     with connection.open() as session:
         disc = session.client.find("/v1/images", image)
         name = disc["metadata"]["name"]
         body = {"image": disc["id"]}
-        change_disc(session, instance, "POST", body, f"has {name} in its drive", dry_run, pace)
+        change_disc(session, instance, "POST", body, f"now has {name} attached", dry_run, pace)
 
 
 def detach_iso(
@@ -197,9 +197,9 @@ def detach_iso(
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Take the disc out of an instance's CD drive. A running one starts anew, from its disk."""
+    """Detach the ISO image of an instance. A running instance reboots from its disk."""
     with connection.open() as session:
-        change_disc(session, instance, "DELETE", None, "has no disc in its drive", dry_run, pace)
+        change_disc(session, instance, "DELETE", None, "now has no ISO image", dry_run, pace)
 
 
 def change_disc(
@@ -232,7 +232,7 @@ def attach_network(
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Give an instance a network interface in a further subnet, while it runs."""
+    """Attach an instance to another subnet. No restart is needed."""
     with connection.open() as session:
         found = session.client.find(PATH, instance)
         joined = session.client.find("/v1/subnets", subnet)
@@ -243,7 +243,7 @@ def attach_network(
             {"subnet_id": joined["id"]},
             dry_run=dry_run,
             pace=pace,
-            sentence=f"{found['metadata']['name']} is in {joined['metadata']['name']} too",
+            sentence=f"{found['metadata']['name']} attached to {joined['metadata']['name']}",
         )
 
 
@@ -256,7 +256,7 @@ def detach_network(
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Take an instance out of a subnet that it was attached to later."""
+    """Detach an instance from an additional subnet. The first subnet stays."""
     with connection.open() as session:
         found = session.client.find(PATH, instance)
         left = session.client.find("/v1/subnets", subnet)
@@ -266,5 +266,5 @@ def detach_network(
             f"{PATH}/{found['id']}/networks/{left['id']}",
             dry_run=dry_run,
             pace=pace,
-            sentence=f"{found['metadata']['name']} has left {left['metadata']['name']}",
+            sentence=f"{found['metadata']['name']} detached from {left['metadata']['name']}",
         )

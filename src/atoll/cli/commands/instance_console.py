@@ -1,6 +1,6 @@
-"""`atoll instance console`: this terminal becomes the guest's serial terminal, by a websocket.
+"""`atoll instance console`: connects this terminal to the guest's serial port, by a websocket.
 
-The only module that loads the websocket library: the group of commands loads it by its path.
+The only module that loads the websocket library, so it is itself loaded only when used.
 """
 
 import os
@@ -26,20 +26,20 @@ TYPED_BYTES_MAX = 4096
 GOODBYE_S = 2.0
 NORMAL, LOST, BROKEN, STOPPING = 1000, 1006, 1011, 1012
 TRY_AGAIN = {
-    LOST: "the connection was lost: try again",
-    BROKEN: "the guest's host cannot be reached now: try again",
-    STOPPING: "the server is stopping: try again when it is back",
+    LOST: "the connection was lost; try again",
+    BROKEN: "the guest's host cannot be reached; try again later",
+    STOPPING: "the server is stopping; try again after it restarts",
 }
 
 
 def console(instance: Reference, /, *, connection: Connection = NEAREST) -> None:
-    """Type into an instance's serial port, and see what it says. Ctrl-] ends it."""
+    """Connect to the serial console of an instance. Exit with Ctrl-]."""
     with connection.open() as session:
         output = session.output
         if not output.as_json and not (sys.stdin.isatty() and sys.stdout.isatty()):
             raise Usage(
-                "a console needs a terminal: scripts read `atoll instance logs`, "
-                "and run commands by `atoll instance ssh`"
+                "a console needs a terminal; in scripts use `atoll instance logs` "
+                "and `atoll instance ssh`"
             )
         found = session.client.find("/v1/instances", instance)
         path = f"/v1/instances/{found['id']}/console"
@@ -49,40 +49,40 @@ def console(instance: Reference, /, *, connection: Connection = NEAREST) -> None
             return
         name = found["metadata"]["name"]
         with connected(session.client.server.url, ticket["websocket_url"]) as socket:
-            output.note(f"this is the serial port of {name}: Enter shows its prompt, Ctrl-] ends")
+            output.note(f"serial console of {name}: press Enter for a prompt, Ctrl-] to exit")
             keyboard, screen = sys.stdin.fileno(), sys.stdout.fileno()
             with raw_terminal(keyboard) as killed:
                 left = carry(socket, keyboard, screen, killed)
         output.note("")
         if left:
-            output.note(f"left the console of {name}")
+            output.note(f"disconnected from the console of {name}")
         else:
             output.note(ending(socket))
 
 
 @contextmanager
 def connected(server_url: str, socket_url: str) -> Iterator[ClientConnection]:
-    """Raises Unreachable where no websocket comes through."""
+    """Open the websocket. Raises Unreachable."""
     if urlsplit(server_url).scheme == "https" and urlsplit(socket_url).scheme == "ws":
-        # A proxy did not say that it speaks TLS. The token must not go in plain text.
+        # A proxy may hide that it terminates TLS. Never send the token in plain text.
         socket_url = socket_url.replace("ws:", "wss:", 1)
     host = urlsplit(socket_url).netloc
-    # The proxies of the environment are for servers elsewhere.
+    # Proxies from the environment apply to remote servers only.
     proxy: Literal[True] | None = None if is_loopback(socket_url) else True
     with ExitStack() as stack:
         try:
             socket = stack.enter_context(connect(socket_url, proxy=proxy, close_timeout=GOODBYE_S))
         except InvalidHandshake as error:
             raise Unreachable(
-                f"{host} lets no websocket through ({error}): a proxy in between must upgrade it"
+                f"{host} rejected the websocket ({error}); a proxy in between must support upgrades"
             ) from error
         except (OSError, WebSocketException) as error:
-            raise Unreachable(f"cannot open a websocket to {host} ({error}): try again") from error
+            raise Unreachable(f"cannot open a websocket to {host} ({error}); try again") from error
         yield socket
 
 
 def carry(socket: ClientConnection, keyboard: int, screen: int, killed: int) -> bool:
-    """Until one side ends it; True where that was the user. `killed` is what the terminal says."""
+    """Transfer bytes until one side ends. True if the user did. `killed`: see raw_terminal."""
     over, end = os.pipe()
     listener = Thread(target=listen, args=(socket, screen, end), daemon=True)
     listener.start()
@@ -112,7 +112,7 @@ def send_typed(socket: ClientConnection, keyboard: int, over: int, killed: int) 
 
 
 def read(keyboard: int) -> bytes:
-    """What was typed; nothing where the terminal is gone."""
+    """Read typed bytes; none if the terminal is gone."""
     try:
         return os.read(keyboard, TYPED_BYTES_MAX)
     except OSError:
@@ -120,20 +120,20 @@ def read(keyboard: int) -> bytes:
 
 
 def listen(socket: ClientConnection, screen: int, end: int) -> None:
-    """Shows what comes. Closing `end` tells the other side that nothing comes any more."""
+    """Write received bytes to the screen. Closing `end` signals the end to the sender."""
     try:
         for message in socket:
             left = message.encode() if isinstance(message, str) else message
             while left:
                 left = left[os.write(screen, left) :]
     except (ConnectionClosed, OSError):
-        pass  # why is said by the socket's close code
+        pass  # the close code of the socket tells why
     finally:
         os.close(end)
 
 
 def ending(socket: ClientConnection) -> str:
-    """What to say of a console that the server closed. Raises where it was not to be expected."""
+    """Return the message for a console closed by the server. Raises if that was an error."""
     code, reason = socket.close_code, clean(socket.close_reason or "")
     if code == NORMAL:
         return reason or "the guest closed its console"
@@ -143,4 +143,4 @@ def ending(socket: ClientConnection) -> str:
 def failure(code: int, reason: str) -> CommandError:
     if code in TRY_AGAIN:
         return Unreachable(reason or TRY_AGAIN[code])
-    return ServerRefused(reason or f"the server closed the console with the code {code}")
+    return ServerRefused(reason or f"the server closed the console with code {code}")

@@ -1,4 +1,4 @@
-"""`atoll instance create`: asks for an instance and stays until its guest is ready."""
+"""`atoll instance create`: creates an instance and waits until its guest is ready."""
 
 import base64
 from dataclasses import dataclass
@@ -30,59 +30,61 @@ from atoll.cli.waiting import wait_for_operation, wait_until_ready
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """The options that widen what the type says, and where the instance goes."""
+    """Options that override the size of the type, and options of placement and networks."""
 
-    vcpus: Annotated[int | None, Parameter(help="Processors. Default: the type's.")] = None
-    memory_mb: Annotated[int | None, Parameter(help="Memory. Default: the type's.")] = None
-    disk_gb: Annotated[int | None, Parameter(help="Root disk. Default: the type's.")] = None
-    region: Annotated[str | None, Parameter(help="Where. See `atoll region list`.")] = None
-    vpc: Annotated[str | None, Parameter(help="Its private network.")] = None
-    subnet: Annotated[str | None, Parameter(help="Its subnet of that network.")] = None
+    vcpus: Annotated[
+        int | None, Parameter(help="Number of virtual CPUs. Default: from the type.")
+    ] = None
+    memory_mb: Annotated[int | None, Parameter(help="Memory in MB. Default: from the type.")] = None
+    disk_gb: Annotated[int | None, Parameter(help="Root disk in GB. Default: from the type.")] = (
+        None
+    )
+    region: Annotated[str | None, Parameter(help="Region. See `atoll region list`.")] = None
+    vpc: Annotated[str | None, Parameter(help="VPC (name or id).")] = None
+    subnet: Annotated[str | None, Parameter(help="Subnet in the VPC (name or id).")] = None
     security_group: Annotated[
         list[str] | None,
-        Parameter(negative=(), help="Which ports are open; repeatable. Default: `default`."),
+        Parameter(negative=(), help="Security groups; repeatable. Default: `default`."),
     ] = None
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class FirstBoot:
-    """What the guest is given before it runs for the first time."""
+    """Options of the first boot."""
 
     key: Annotated[
         list[str] | None,
-        Parameter(negative=(), help="SSH keys; repeatable. Default: yours, if it is registered."),
+        Parameter(negative=(), help="SSH keys; repeatable. Default: your own registered keys."),
     ] = None
-    password: Annotated[
-        bool, Parameter(negative=(), help="Generate a password with which root may log in.")
-    ] = False
+    password: Annotated[bool, Parameter(negative=(), help="Generate a password for root.")] = False
     password_file: Annotated[
-        Path | None, Parameter(help="A file whose first line is root's password.")
+        Path | None, Parameter(help="File with the password for root in its first line.")
     ] = None
     startup_script: Annotated[
-        str | None, Parameter(help="A kept script that the guest runs at its first boot.")
+        str | None, Parameter(help="Startup script to run at the first boot (name or id).")
     ] = None
-    user_data: Annotated[
-        Path | None, Parameter(help="A file that the guest runs or reads at its first boot.")
-    ] = None
+    user_data: Annotated[Path | None, Parameter(help="File with user data for the first boot.")] = (
+        None
+    )
     label: Annotated[
-        list[str] | None, Parameter(negative=(), help="A label, as key=value; repeatable.")
+        list[str] | None, Parameter(negative=(), help="Label, as key=value; repeatable.")
     ] = None
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Asking:
-    """What is said of the record and the request rather than of the machine."""
+    """Options of the record and the request."""
 
     protected: Annotated[
-        bool, Parameter(negative=(), help="Refuse its deletion until it is unprotected.")
+        bool, Parameter(negative=(), help="Protect the instance from deletion.")
     ] = False
     expires: Annotated[
         str | None,
         Parameter(
             name="--expires-at",
-            help="When it is deleted by itself: 8h, 7d, or 2027-01-31T18:00:00Z.",
+            help="When to delete the instance: 8h, 7d, or 2027-01-31T18:00:00Z.",
         ),
     ] = None
     idempotency_key: IdempotencyKey = None
@@ -93,13 +95,11 @@ AS_THE_TYPE_SAYS, PLAIN, ASKING = Machine(), FirstBoot(), Asking()
 
 
 def create(
-    name: Annotated[str, Parameter(help="The instance's name, also its host name.")],
+    name: Annotated[str, Parameter(help="Name of the instance, also used as host name.")],
     /,
     *,
-    type: Annotated[str, Parameter(help="The size. See `atoll type list`.")],
-    image: Annotated[
-        str, Parameter(help="The disk to start from: an image, or a snapshot of an instance.")
-    ],
+    type: Annotated[str, Parameter(help="Instance type. See `atoll type list`.")],
+    image: Annotated[str, Parameter(help="Image or snapshot to start from (name or id).")],
     machine: Machine = AS_THE_TYPE_SAYS,
     first_boot: FirstBoot = PLAIN,
     asking: Asking = ASKING,
@@ -139,7 +139,7 @@ def create(
 
 
 def machine_spec(machine: Machine) -> Json:
-    """Only what was given: the server knows the rest."""
+    """Return the options that were given: the server has defaults for the others."""
     wanted = {
         "vcpus": machine.vcpus,
         "memory_mb": machine.memory_mb,
@@ -153,9 +153,9 @@ def machine_spec(machine: Machine) -> Json:
 
 
 def password_spec(*, generate: bool, file: Path | None) -> Json:
-    """What is asked for of root's password. No option holds it: other users can see those."""
+    """Build the password fields. The password is no option: other users can see options."""
     if generate and file is not None:
-        raise Usage("give either --password or --password-file")
+        raise Usage("use either --password or --password-file")
     if file is None:
         return {"generate_password": True} if generate else {}
     try:
@@ -163,7 +163,7 @@ def password_spec(*, generate: bool, file: Path | None) -> Json:
     except OSError as error:
         raise Usage(f"cannot read the password in {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise Usage(f"the password in {file} is not UTF-8") from error
+        raise Usage(f"the password in {file} is not valid UTF-8") from error
 
 
 def encoded_user_data(file: Path) -> str:
@@ -174,7 +174,7 @@ def encoded_user_data(file: Path) -> str:
 
 
 def own_keys(session: Session) -> list[str]:
-    """The ids of this user's keys that the project knows."""
+    """Find the ids of this user's keys that are registered in the project."""
     own = [read_public_key(file) for file in own_public_key_files(session.surroundings.home)]
     registered = session.client.items("/v1/ssh-keys")["items"] if own else []
     return [
@@ -185,30 +185,30 @@ def own_keys(session: Session) -> list[str]:
 
 
 def hint_at_keys(session: Session) -> None:
-    """Said once it is accepted: whoever is refused has something else to put right first."""
+    """Print a hint. Only after the request was accepted: an error would be more important."""
     own = own_public_key_files(session.surroundings.home)
     make = "" if own else "ssh-keygen -t ed25519, then: "
     session.output.note(
-        "hint: no ssh key of yours is registered, so the guest will not let you in. "
-        f"Add it with: {make}atoll key add (or name one with --key)"
+        "hint: none of your SSH keys is registered, so you cannot log in to the guest. "
+        f"Add one with: {make}atoll key add (or select one with --key)"
     )
 
 
 def show_ready(session: Session, created: Json, timeout_s: float) -> None:
-    """Stays until the guest is ready; its addresses, and how to get in."""
+    """Wait until the guest is ready, and print its addresses and the ssh command."""
     instance_id = created["id"]
     name = created["metadata"]["name"]
     wait_for_operation(session, created["operation_id"], timeout_s=timeout_s)
     instance = wait_until_ready(session, instance_id, timeout_s=timeout_s)
     if instance is None:
         raise TimedOut(
-            f"{name} runs, but its guest is not ready after {timeout_s:g} s: "
+            f"{name} is running, but not ready after {timeout_s:g} s; "
             f"see `atoll instance logs {name}` and `atoll instance explain {name}`"
         )
     status = instance["status"]
     if not status.get("ready"):
         raise OperationFailed(
-            f"{name} is {status.get('state')} before its guest was ready: "
+            f"{name} is {status.get('state')} and never became ready: "
             f"{status.get('reason') or f'see `atoll instance logs {name}`'}"
         )
     if session.output.as_json:
@@ -220,5 +220,5 @@ def show_ready(session: Session, created: Json, timeout_s: float) -> None:
     if address := ssh_address(instance):
         facts["ssh"] = f"ssh{'' if address[1] == 22 else f' -p {address[1]}'} root@{address[0]}"
     if status.get("default_password"):
-        facts["password"] = f"{status['default_password']} (root's; shown for ten minutes)"
+        facts["password"] = f"{status['default_password']} (for root; shown for ten minutes)"
     session.output.fields(facts)

@@ -1,4 +1,4 @@
-"""`atoll instance ssh|logs`: into the guest, and what it says on its serial console."""
+"""`atoll instance ssh|logs|vnc|screenshot|metrics`: access to the guest."""
 
 import os
 import shutil
@@ -25,16 +25,17 @@ def ssh(
     instance: Reference,
     /,
     *command: Annotated[
-        str, Parameter(allow_leading_hyphen=True, help="What to run, after `--`. Default: a shell.")
+        str,
+        Parameter(allow_leading_hyphen=True, help="Command to run, after `--`. Default: a shell."),
     ],
-    user: Annotated[str, Parameter(help="The user to log in as.")] = "root",
-    identity: Annotated[Path | None, Parameter(help="A private key file for ssh.")] = None,
+    user: Annotated[str, Parameter(help="User to log in as.")] = "root",
+    identity: Annotated[Path | None, Parameter(help="Private key file for ssh.")] = None,
     timeout_s: Annotated[
-        float, Parameter(name="--timeout", help="Seconds to wait for the guest's first boot.")
+        float, Parameter(name="--timeout", help="Maximum seconds to wait for the first boot.")
     ] = 120.0,
     connection: Connection = NEAREST,
 ) -> None:
-    """Log into an instance, or run a command in it. The exit code is ssh's."""
+    """Log in to an instance with ssh, or run a command. Exits with the code of ssh."""
     with connection.open() as session:
         found = reachable(session, session.client.find("/v1/instances", instance), timeout_s)
         words = ssh_words(session, found, user=user, identity=identity)
@@ -43,30 +44,30 @@ def ssh(
             return
     program = shutil.which("ssh")
     if program is None:
-        raise Usage("there is no ssh here: install it (on Debian: apt install openssh-client)")
+        raise Usage("ssh is not installed; on Debian: apt install openssh-client")
     os.execv(program, [*words, *command])  # noqa: S606 (no shell is wanted)
 
 
 def reachable(session: Session, instance: Json, timeout_s: float) -> Json:
-    """The instance, given time for its first boot. Raises Usage where nobody can log in."""
+    """Wait for the first boot. Raises Usage if a login is impossible."""
     name = instance["metadata"]["name"]
     state = pick(instance, "status.state")
     if state in {"stopped", "stopping", "terminated"}:
-        raise Usage(f"{name} is {state}: start it with `atoll instance start {name}`")
+        raise Usage(f"{name} is {state}; start it with `atoll instance start {name}`")
     if not pick(instance, "status.ready"):
-        # A guest that never says that it is ready may still answer: then ssh has the last word.
+        # A guest that never reports ready may still accept ssh, so try in any case.
         instance = wait_until_ready(session, instance["id"], timeout_s=timeout_s) or instance
     if ssh_address(instance) is None:
         raise Usage(
-            f"port {SSH_PORT} of {name} cannot be reached from here: give it a security group "
-            "that opens the port, or look at `atoll instance show`"
+            f"port {SSH_PORT} of {name} is not reachable: add a security group that allows it, "
+            f"and see `atoll instance show {name}`"
         )
     return instance
 
 
 def ssh_address(instance: Json) -> tuple[str, int] | None:
-    """Where the guest's ssh answers: an entry of `status.ports`. A server that says nothing of
-    ports has all of them at the public address."""
+    """Find the address and port of ssh in `status.ports`. Without that field, all ports are
+    reachable at the public address."""
     ports = pick(instance, "status.ports")
     if ports is not None:
         host, _, port = ports.get(f"tcp/{SSH_PORT}", "").rpartition(":")
@@ -99,12 +100,12 @@ def logs(
     /,
     *,
     follow: Annotated[
-        bool, Parameter(name=("--follow", "-f"), negative=(), help="Go on as the guest writes.")
+        bool, Parameter(name=("--follow", "-f"), negative=(), help="Keep printing new output.")
     ] = False,
-    size: Annotated[int, Parameter(name="--bytes", help="How much of the end.")] = 65536,
+    size: Annotated[int, Parameter(name="--bytes", help="Number of bytes from the end.")] = 65536,
     connection: Connection = NEAREST,
 ) -> None:
-    """Print the end of an instance's serial console."""
+    """Print the log of an instance's serial console."""
     with connection.open() as session:
         found = session.client.find("/v1/instances", instance)
         path = f"/v1/instances/{found['id']}/log"
@@ -116,7 +117,7 @@ def logs(
 
 
 def log_pieces(client: Client, path: str, size: int, *, follow: bool) -> Iterator[str]:
-    """The end of the log and then, where it follows, what is new, until the instance is gone."""
+    """Yield the end of the log and, with `follow`, new output until the instance is gone."""
     seen = client.text(path, {"bytes": size})
     yield seen
     while follow:
@@ -133,7 +134,7 @@ def log_pieces(client: Client, path: str, size: int, *, follow: bool) -> Iterato
 
 
 def news(seen: str, now: str) -> str:
-    """What `now` says that `seen` did not: both are ends of one text that only grows."""
+    """Return the part of `now` after `seen`: both are tails of one growing text."""
     if now.startswith(seen):
         return now[len(seen) :]
     known = seen[-OVERLAP_CHARACTERS:]
@@ -142,7 +143,7 @@ def news(seen: str, now: str) -> str:
 
 
 def vnc(instance: Reference, /, *, connection: Connection = NEAREST) -> None:
-    """Print the address of an instance's screen, alone on stdout. A browser opens it, once."""
+    """Print a one-time URL of an instance's VNC console, alone on stdout."""
     with connection.open() as session:
         found = session.client.find("/v1/instances", instance)
         path = f"/v1/instances/{found['id']}/console"
@@ -151,20 +152,20 @@ def vnc(instance: Reference, /, *, connection: Connection = NEAREST) -> None:
             session.output.json(ticket)
             return
         session.output.note(
-            "Open this in a browser: it is good for one try, "
-            f"until {ticket['expires_at']}, and whoever has it is in."
+            "Open this URL in a browser. It works once, until "
+            f"{ticket['expires_at']}, and gives access without a key."
         )
         session.output.line(ticket["url"])
 
 
 def screenshot(
     instance: Reference,
-    file: Annotated[Path, Parameter(help="Where the picture goes: a PNG.")],
+    file: Annotated[Path, Parameter(help="PNG file to write.")],
     /,
     *,
     connection: Connection = NEAREST,
 ) -> None:
-    """Save what an instance's screen shows."""
+    """Save a screenshot of an instance as a PNG file."""
     with connection.open() as session:
         found = session.client.find("/v1/instances", instance)
         picture = session.client.content(f"/v1/instances/{found['id']}/screenshot")
@@ -173,11 +174,11 @@ def screenshot(
         except OSError as error:
             raise Usage(f"cannot write {file}: {error.strerror}") from error
         saved: Json = {"file": str(file), "bytes": len(picture)}
-        session.done(saved, f"{file} shows the screen of {found['metadata']['name']}")
+        session.done(saved, f"screenshot of {found['metadata']['name']} saved to {file}")
 
 
 def metrics(instance: Reference, /, *, connection: Connection = NEAREST) -> None:
-    """Measure what a guest has used: processor time, memory, disks, network."""
+    """Show the resource usage of a guest: CPU time, memory, disks, network."""
     with connection.open() as session:
         found = session.client.find("/v1/instances", instance)
         session.show(session.client.get(f"/v1/instances/{found['id']}/metrics"))

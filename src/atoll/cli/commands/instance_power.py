@@ -1,4 +1,4 @@
-"""`atoll instance start|stop|reboot|reset|delete|recover`: each is one operation of the server."""
+"""`atoll instance start|stop|reboot|reset|delete|recover`: each starts one operation."""
 
 from typing import Annotated
 
@@ -23,24 +23,24 @@ def start(
     connection: Connection = NEAREST,
 ) -> None:
     """Start a stopped instance."""
-    act(connection, instance, "start", None, "runs", dry_run=dry_run, pace=pace)
+    act(connection, instance, "start", None, "started", dry_run=dry_run, pace=pace)
 
 
 def stop(
     instance: Reference,
     /,
     *,
-    force: Annotated[bool, Parameter(negative=(), help="Pull the plug.")] = False,
+    force: Annotated[bool, Parameter(negative=(), help="Power off immediately.")] = False,
     grace: Annotated[
-        int, Parameter(help="Seconds for the guest's own shutdown, before the power goes off.")
+        int, Parameter(help="Seconds to wait for a clean shutdown before powering off.")
     ] = 60,
     dry_run: DryRun = False,
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Stop an instance: the guest's own shutdown first, then the power."""
+    """Stop an instance. Shuts the guest down cleanly, then powers it off."""
     body: Json = {"force": force, "timeout_seconds": grace}
-    act(connection, instance, "stop", body, "is stopped", dry_run=dry_run, pace=pace)
+    act(connection, instance, "stop", body, "stopped", dry_run=dry_run, pace=pace)
 
 
 def reboot(
@@ -51,8 +51,8 @@ def reboot(
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Shut an instance down by its own means, and start it again."""
-    act(connection, instance, "reboot", None, "was rebooted", dry_run=dry_run, pace=pace)
+    """Reboot an instance. Shuts the guest down cleanly, then starts it."""
+    act(connection, instance, "reboot", None, "rebooted", dry_run=dry_run, pace=pace)
 
 
 def reset(
@@ -63,8 +63,8 @@ def reset(
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Press the reset button of an instance."""
-    act(connection, instance, "reset", None, "was reset", dry_run=dry_run, pace=pace)
+    """Reset an instance without a clean shutdown."""
+    act(connection, instance, "reset", None, "reset", dry_run=dry_run, pace=pace)
 
 
 def delete(
@@ -72,14 +72,14 @@ def delete(
     /,
     *,
     purge: Annotated[
-        bool, Parameter(negative=(), help="For good, where the server could keep it for a while.")
+        bool, Parameter(negative=(), help="Delete permanently, without a recovery window.")
     ] = False,
     yes: Yes = False,
     dry_run: DryRun = False,
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Delete an instance and its root disk. Its volumes and snapshots stay."""
+    """Delete an instance and its root disk. Volumes and snapshots are kept."""
     with connection.open() as session:
         find = find_also_deleted if purge else find_live
         found = find(session.client, instance)
@@ -98,11 +98,11 @@ def delete(
 
 
 def farewell(instance: Json) -> str:
-    """That it is deleted, and until when that can be taken back."""
+    """Format the final message, with the recovery window if there is one."""
     name, until = instance["metadata"]["name"], pick(instance, "status.recoverable_until")
     if not until:
-        return f"{name} is deleted"
-    return f"{name} is deleted; until {until} `atoll instance recover {name}` brings it back"
+        return f"{name} deleted"
+    return f"{name} deleted; recover it until {until} with `atoll instance recover {name}`"
 
 
 def find_live(client: Client, reference: str) -> Json:
@@ -110,7 +110,7 @@ def find_live(client: Client, reference: str) -> Json:
 
 
 def find_also_deleted(client: Client, reference: str) -> Json:
-    """The instance, or a deleted one that the server still keeps."""
+    """Find an instance, or a deleted one that can still be recovered."""
     try:
         return find_live(client, reference)
     except ServerRefused as refused:
@@ -120,19 +120,21 @@ def find_also_deleted(client: Client, reference: str) -> Json:
 
 
 def find_recoverable(client: Client, reference: str) -> Json:
-    """A deleted instance by id, or by name where one of that name can come back."""
+    """Find a deleted instance by id, or by name if one with that name can be recovered."""
     if NATIVE_ID.match(reference):
         return client.find(PATH, reference)
     deleted = client.items(PATH, {"state": ("terminated",), "name": reference})["items"]
     kept = [one for one in deleted if pick(one, "status.recoverable_until")]
     if len(kept) > 1:
         ids = ", ".join(one["id"] for one in kept)
-        raise Usage(f"{len(kept)} deleted instances are called {reference!r}: use one of {ids}")
+        raise Usage(
+            f"{len(kept)} deleted instances are named {reference!r}; use an id instead: {ids}"
+        )
     if kept:
         return dict(kept[0])
     raise ServerRefused(
-        f"there is no deleted instance called {reference!r} that can be recovered: "
-        "see `atoll instance list --state terminated`",
+        f"no deleted instance named {reference!r} can be recovered; "
+        "list deleted instances with `atoll instance list --state terminated`",
         status=NOT_FOUND,
     )
 
@@ -140,7 +142,7 @@ def find_recoverable(client: Client, reference: str) -> Json:
 def recover(
     instance: Reference, /, *, pace: Pace = PATIENT, connection: Connection = NEAREST
 ) -> None:
-    """Bring a deleted instance back, as long as the server keeps it."""
+    """Recover a deleted instance within its recovery window."""
     with connection.open() as session:
         found = find_recoverable(session.client, instance)
         operate(
@@ -149,7 +151,7 @@ def recover(
             f"{PATH}/{found['id']}/recover",
             dry_run=False,
             pace=pace,
-            sentence=f"{found['metadata']['name']} is back and runs",
+            sentence=f"{found['metadata']['name']} recovered and started",
         )
 
 

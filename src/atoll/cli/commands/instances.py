@@ -1,4 +1,4 @@
-"""`atoll instance …`: the group, what reads instances, and what changes only their record."""
+"""`atoll instance …`: the group, its queries, and the changes that need no operation."""
 
 from pathlib import Path
 from typing import Annotated
@@ -36,8 +36,8 @@ NEVER = "never"
 
 app = App(name="instance")
 INSTANCES = Noun(app=app, one="an instance", path=PATH, columns=COLUMNS)
-INSTANCES.add_show("Show everything about an instance.")
-INSTANCES.add_rename("Give an instance another name. The guest keeps its host name.")
+INSTANCES.add_show("Show an instance.")
+INSTANCES.add_rename("Rename an instance. The host name in the guest does not change.")
 INSTANCES.add_label()
 app.command(instance_create.create)
 app.command(instance_power.start)
@@ -50,7 +50,7 @@ app.command(instance_guest.ssh)
 app.command(instance_guest.logs)
 app.command(
     "atoll.cli.commands.instance_console:console",
-    help="Type into an instance's serial port, and see what it says. Ctrl-] ends it.",
+    help="Connect to the serial console of an instance. Exit with Ctrl-].",
 )
 app.command(instance_guest.vnc)
 app.command(instance_guest.screenshot)
@@ -71,7 +71,7 @@ def list_instances(
     name: Named = None,
     label: Labelled = None,
     state: Annotated[
-        list[str] | None, Parameter(negative=(), help="Only those in this state; repeatable.")
+        list[str] | None, Parameter(negative=(), help="Filter by state; repeatable.")
     ] = None,
     limit: Limit = None,
     connection: Connection = NEAREST,
@@ -84,7 +84,7 @@ def list_instances(
 
 @app.command
 def explain(instance: Reference, /, *, connection: Connection = NEAREST) -> None:
-    """Say what an instance is waiting for, and what was said of each host."""
+    """Explain what an instance is waiting for, and whether each host fits."""
     with connection.open() as session:
         found = session.client.find(PATH, instance)
         answer = session.client.get(f"{PATH}/{found['id']}/explain")
@@ -99,14 +99,18 @@ def explain(instance: Reference, /, *, connection: Connection = NEAREST) -> None
 
 @app.command
 def protect(instance: Reference, /, *, connection: Connection = NEAREST) -> None:
-    """Refuse the deletion of an instance until it is unprotected."""
-    set_protected(connection, instance, protected=True, sentence=f"{instance} is protected")
+    """Protect an instance from deletion."""
+    set_protected(
+        connection, instance, protected=True, sentence=f"{instance} protected from deletion"
+    )
 
 
 @app.command
 def unprotect(instance: Reference, /, *, connection: Connection = NEAREST) -> None:
-    """Allow the deletion of an instance again."""
-    set_protected(connection, instance, protected=False, sentence=f"{instance} may be deleted")
+    """Remove the delete protection of an instance."""
+    set_protected(
+        connection, instance, protected=False, sentence=f"delete protection of {instance} removed"
+    )
 
 
 def set_protected(connection: Connection, instance: str, *, protected: bool, sentence: str) -> None:
@@ -123,17 +127,17 @@ def update(
     *,
     security_group: Annotated[
         list[str] | None,
-        Parameter(negative=(), help="Its security groups from now on; repeatable."),
+        Parameter(negative=(), help="New list of security groups; repeatable."),
     ] = None,
     key: Annotated[
-        list[str] | None, Parameter(negative=(), help="Its ssh keys from now on; repeatable.")
+        list[str] | None, Parameter(negative=(), help="New list of SSH keys; repeatable.")
     ] = None,
     user_data: Annotated[
-        Path | None, Parameter(help="A file, read at the next `reinstall`.")
+        Path | None, Parameter(help="File with user data, used at the next `reinstall`.")
     ] = None,
     connection: Connection = NEAREST,
 ) -> None:
-    """Give an instance other security groups, keys or user data, instead of those it has."""
+    """Replace the security groups, SSH keys or user data of an instance."""
     spec: Json = {}
     if security_group is not None:
         spec["security_groups"] = security_group
@@ -142,11 +146,11 @@ def update(
     if user_data is not None:
         spec["user_data"] = encoded_user_data(user_data)
     if not spec:
-        raise Usage("say what shall change: --security-group, --key or --user-data")
+        raise Usage("nothing to update: use --security-group, --key or --user-data")
     with connection.open() as session:
         found = session.client.find(PATH, instance)
         answer = session.client.change("PATCH", f"{PATH}/{found['id']}", {"spec": spec})
-        session.done(answer, f"{found['metadata']['name']} is updated")
+        session.done(answer, f"{found['metadata']['name']} updated")
 
 
 @app.command
@@ -159,12 +163,12 @@ def expire(
     *,
     connection: Connection = NEAREST,
 ) -> None:
-    """Say when an instance is to be deleted by itself."""
+    """Set when an instance is deleted automatically, or `never`."""
     moment = None if when == NEVER else moment_from(when)
     with connection.open() as session:
         found = session.client.find(PATH, instance)
         body: Json = {"metadata": {"expires_at": moment}}
         answer = session.client.change("PATCH", f"{PATH}/{found['id']}", body)
         name = found["metadata"]["name"]
-        sentence = f"{name} expires at {moment}" if moment else f"{name} does not expire"
+        sentence = f"{name} expires at {moment}" if moment else f"{name} never expires"
         session.done(answer, sentence)

@@ -1,4 +1,4 @@
-"""`atoll login`: keeps a server's URL and key, so that later commands need not be told."""
+"""`atoll login`: saves a server's URL and API key for later commands."""
 
 import sys
 from getpass import getpass
@@ -12,15 +12,15 @@ from atoll.cli.settings import DEFAULT_URL, Server, Surroundings, require_http, 
 
 
 def login(
-    url: Annotated[str, Parameter(help="The server.")] = DEFAULT_URL,
+    url: Annotated[str, Parameter(help="URL of the server.")] = DEFAULT_URL,
     *,
-    profile: Annotated[str, Parameter(help="The name to keep it under.")] = "default",
+    profile: Annotated[str, Parameter(help="Name of the profile.")] = "default",
 ) -> None:
-    """Keep a server's URL and key for later commands. The key is asked for, or read from stdin."""
+    """Save a server's URL and API key for later commands. Prompts for the key, or reads stdin."""
     require_http(url)
-    api_key = (getpass("key: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
+    api_key = (getpass("API key: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
     if not api_key:
-        raise Usage("no key was given: paste it, or pipe it in")
+        raise Usage("no API key given: paste it at the prompt, or pipe it to stdin")
     server = Server(url=url.rstrip("/"), api_key=api_key, origin="login")
     client = Client(server)
     try:
@@ -29,4 +29,4 @@ def login(
         client.close()
     file = Surroundings.of_this_process().profiles_file
     write_profile(file, profile, url=server.url, api_key=api_key)
-    print(f"kept in {file} as {profile}; commands now go to {server.url}")
+    print(f"saved in {file} as profile {profile}; commands now use {server.url}")

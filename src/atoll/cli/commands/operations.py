@@ -1,4 +1,4 @@
-"""`atoll operation …`: what the server is carrying out, and what became of it."""
+"""`atoll operation …`: the server's operations and their results."""
 
 from typing import Annotated
 
@@ -29,7 +29,7 @@ WATCH_PAUSE_S = 1.0
 CANCELLED = "CANCELLED"
 LIVE: tuple[str, ...] = ("pending", "running")
 
-OperationId = Annotated[str, Parameter(name="operation", help="The operation's id, op-….")]
+OperationId = Annotated[str, Parameter(name="operation", help="Operation id, op-….")]
 
 app = App(name="operation")
 
@@ -38,9 +38,12 @@ app = App(name="operation")
 def list_operations(
     *,
     state: Annotated[
-        list[str] | None, Parameter(negative=(), help="pending, running, completed or failed.")
+        list[str] | None,
+        Parameter(
+            negative=(), help="Filter by state: pending, running, completed or failed; repeatable."
+        ),
     ] = None,
-    resource: Annotated[str | None, Parameter(help="Only those on the thing with this id.")] = None,
+    resource: Annotated[str | None, Parameter(help="Filter by the id of a resource.")] = None,
     limit: Limit = 100,
     connection: Connection = NEAREST,
 ) -> None:
@@ -52,7 +55,7 @@ def list_operations(
 
 @app.command
 def show(operation_id: OperationId, /, *, connection: Connection = NEAREST) -> None:
-    """Show everything about an operation, with its steps."""
+    """Show an operation with its steps."""
     with connection.open() as session:
         session.show(session.client.get(f"/v1/operations/{operation_id}"))
 
@@ -62,25 +65,28 @@ def wait(
     operation_id: OperationId,
     /,
     *,
-    timeout_s: Annotated[float, Parameter(name="--timeout", help="How many seconds.")] = 1800.0,
+    timeout_s: Annotated[
+        float, Parameter(name="--timeout", help="Maximum seconds to wait.")
+    ] = 1800.0,
     connection: Connection = NEAREST,
 ) -> None:
-    """Wait until an operation has ended. The exit code is 4 if it failed, 5 if time ran out."""
+    """Wait until an operation ends. Exits with 4 if it failed, 5 on timeout."""
     with connection.open() as session:
         operation = wait_for_operation(session, operation_id, timeout_s=timeout_s)
-        session.done(operation, f"{operation['kind']} of {operation['resource_id']} is completed")
+        session.done(operation, f"{operation['kind']} of {operation['resource_id']} completed")
 
 
 @app.command
 def watch(
     operation_id: Annotated[
-        str | None, Parameter(name="operation", help="Only this one, until it ends.")
+        str | None,
+        Parameter(name="operation", help="Operation to watch until it ends. Default: all."),
     ] = None,
     /,
     *,
     connection: Connection = NEAREST,
 ) -> None:
-    """Print a line whenever an operation takes a step."""
+    """Watch operations: print a line for each step."""
     with connection.open() as session:
         seen: dict[str, str] = {}
         while True:
@@ -96,37 +102,37 @@ def watch(
 def cancel(
     operation_id: OperationId, /, *, pace: Pace = PATIENT, connection: Connection = NEAREST
 ) -> None:
-    """Take back what an operation has done so far, and end it."""
+    """Cancel an operation and roll it back."""
     with connection.open() as session:
         answer = session.client.change("POST", f"/v1/operations/{operation_id}/cancel")
         if not pace.wait:
-            session.done(answer, f"{operation_id} is asked to end")
+            session.done(answer, f"cancellation of {operation_id} requested")
             return
         operation = wait_until_ended(session, operation_id, timeout_s=pace.timeout_s)
         if pick(operation, "result.code") == CANCELLED:
-            session.done(operation, f"{operation_id} is cancelled")
+            session.done(operation, f"{operation_id} cancelled")
             return
         require_success(operation)
-        session.done(operation, f"{operation_id} was completed before it could be cancelled")
+        session.done(operation, f"{operation_id} completed before it could be cancelled")
 
 
 @app.command
 def retry(
     operation_id: OperationId, /, *, pace: Pace = PATIENT, connection: Connection = NEAREST
 ) -> None:
-    """Carry out a failed operation anew."""
+    """Retry a failed operation."""
     with connection.open() as session:
         answer = session.client.change("POST", f"/v1/operations/{operation_id}/retry")
         if not pace.wait:
-            session.done(answer, f"{operation_id} is tried again")
+            session.done(answer, f"retry of {operation_id} accepted")
             return
         again = str(answer.get("operation_id") or operation_id)
         operation = wait_for_operation(session, again, timeout_s=pace.timeout_s)
-        session.done(operation, f"{again} is completed")
+        session.done(operation, f"{again} completed")
 
 
 def current(client: Client, operation_id: str | None, seen: dict[str, str]) -> list[Json]:
-    """The one operation, or all that are live and those seen live before."""
+    """Get the one operation, or all live ones and those that were live before."""
     if operation_id is not None:
         return [client.get(f"/v1/operations/{operation_id}")]
     live: list[Json] = client.items("/v1/operations", {"state": LIVE})["items"]
@@ -136,7 +142,7 @@ def current(client: Client, operation_id: str | None, seen: dict[str, str]) -> l
 
 
 def print_changes(session: Session, operations: list[Json], seen: dict[str, str]) -> None:
-    """A line for each operation that looks other than last time; `seen` is kept up to date."""
+    """Print a line for each operation that changed, and update `seen`."""
     for operation in operations:
         line = line_of(operation)
         if seen.get(operation["id"]) != line:

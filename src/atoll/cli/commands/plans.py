@@ -1,4 +1,4 @@
-"""`atoll type …`: the sizes that an instance can have."""
+"""`atoll type …`: instance types, the sizes that an instance can have."""
 
 from typing import Annotated
 
@@ -21,25 +21,25 @@ COLUMNS = (
 )
 
 app = App(name="type")
-PLANS = Noun(app=app, one="a type", path="/v1/types", columns=COLUMNS)
-PLANS.add_list("List the instance types.", labels=False)
+PLANS = Noun(app=app, one="an instance type", path="/v1/types", columns=COLUMNS)
+PLANS.add_list("List instance types.", labels=False)
 
 
 @app.command
 def create(
-    name: Annotated[str, Parameter(help="The type's name.")],
+    name: Annotated[str, Parameter(help="Name of the instance type.")],
     /,
     *,
-    vcpus: int,
-    memory_mb: int,
-    disk_gb: int,
+    vcpus: Annotated[int, Parameter(help="Number of virtual CPUs.")],
+    memory_mb: Annotated[int, Parameter(help="Memory in MB.")],
+    disk_gb: Annotated[int, Parameter(help="Size of the root disk in GB.")],
     accelerator: Annotated[
-        str | None, Parameter(help="Devices of a host, as nvidia-rtx-3090 or nvidia-rtx-3090=2.")
+        str | None, Parameter(help="Accelerators, such as nvidia-rtx-3090 or nvidia-rtx-3090=2.")
     ] = None,
-    description: str = "",
+    description: Annotated[str, Parameter(help="Description.")] = "",
     connection: Connection = NEAREST,
 ) -> None:
-    """Add a type. For operators."""
+    """Create an instance type. For operators."""
     spec: Json = {"vcpus": vcpus, "memory_mb": memory_mb, "disk_gb": disk_gb}
     if accelerator is not None:
         spec["accelerators"] = accelerators_from(accelerator)
@@ -49,12 +49,14 @@ def create(
         answer = session.client.change(
             "POST", PLANS.path, {"metadata": {"name": name}, "spec": spec}
         )
-        session.done(answer, f"{name} is created")
+        session.done(answer, f"{name} created")
 
 
 def accelerators_from(text: str) -> Json:
-    """Raises Usage where it is not a kind, or a kind and how many of it."""
+    """Parse `KIND` or `KIND=COUNT`. Raises Usage."""
     kind, equals, count = text.partition("=")
     if not kind or (equals and not count.isdecimal()):
-        raise Usage(f"--accelerator {text}: write it as nvidia-rtx-3090, or nvidia-rtx-3090=2")
+        raise Usage(
+            f"invalid --accelerator {text}: use KIND or KIND=COUNT, such as nvidia-rtx-3090=2"
+        )
     return {"kind": kind, "count": int(count or 1)}

@@ -1,4 +1,4 @@
-"""`atoll project …`: the owners of things. For admins."""
+"""`atoll project …`: projects own resources. For admins."""
 
 from typing import Annotated
 
@@ -17,19 +17,19 @@ COLUMNS = (
 
 app = App(name="project")
 PROJECTS = Noun(app=app, one="a project", path="/v1/projects", columns=COLUMNS)
-PROJECTS.add_list("List the projects.", labels=False)
+PROJECTS.add_list("List projects.", labels=False)
 
 
 @app.command
 def create(
-    name: Annotated[str, Parameter(help="The project's name.")],
+    name: Annotated[str, Parameter(help="Name of the project.")],
     /,
     *,
     connection: Connection = NEAREST,
 ) -> None:
-    """Create a project. It is entered with a key of its own."""
+    """Create a project. Create an API key for it with `atoll apikey create`."""
     with connection.open() as session:
         body: Json = {"metadata": {"name": name}}
         answer = session.client.change("POST", PROJECTS.path, body)
-        key = f"make a key for it with `atoll apikey create KEY --project {name}`"
-        session.done(answer, f"{name} is created: {answer['id']}; {key}")
+        key = f"create an API key for it with `atoll apikey create KEY --project {name}`"
+        session.done(answer, f"{name} created: {answer['id']}; {key}")

@@ -1,4 +1,4 @@
-"""`atoll quota …`: how much a project has, and may have at most."""
+"""`atoll quota …`: the usage and the limits of a project."""
 
 from dataclasses import asdict, dataclass
 from typing import Annotated
@@ -18,13 +18,13 @@ app = App(name="quota")
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    instances: Annotated[int | None, Parameter(help="How many instances.")] = None
-    vcpus: Annotated[int | None, Parameter(help="Processors of all instances.")] = None
-    memory_mb: Annotated[int | None, Parameter(help="Memory of all instances.")] = None
-    disk_gb: Annotated[int | None, Parameter(help="Root disks and volumes together.")] = None
-    volumes: Annotated[int | None, Parameter(help="How many volumes.")] = None
-    snapshots: Annotated[int | None, Parameter(help="How many snapshots.")] = None
-    floating_ips: Annotated[int | None, Parameter(help="How many floating IPs.")] = None
+    instances: Annotated[int | None, Parameter(help="Number of instances.")] = None
+    vcpus: Annotated[int | None, Parameter(help="Virtual CPUs of all instances.")] = None
+    memory_mb: Annotated[int | None, Parameter(help="Memory of all instances, in MB.")] = None
+    disk_gb: Annotated[int | None, Parameter(help="Root disks and volumes, in GB.")] = None
+    volumes: Annotated[int | None, Parameter(help="Number of volumes.")] = None
+    snapshots: Annotated[int | None, Parameter(help="Number of snapshots.")] = None
+    floating_ips: Annotated[int | None, Parameter(help="Number of floating IPs.")] = None
 
 
 UNLIMITED = Limits()
@@ -32,31 +32,31 @@ UNLIMITED = Limits()
 
 @app.default
 def show(*, connection: Connection = NEAREST) -> None:
-    """Show what your project has, and may have."""
+    """Show the usage and the limits of your project."""
     with connection.open() as session:
         show_quota(session, session.client.get("/v1/quota"))
 
 
 @app.command(name="set")
 def set_limits(
-    project: Annotated[str, Parameter(help="The project: its name or id.")],
+    project: Annotated[str, Parameter(help="Project (name or id).")],
     /,
     *,
     limits: Limits = UNLIMITED,
-    unlimited: Annotated[bool, Parameter(negative=(), help="Limit nothing any more.")] = False,
+    unlimited: Annotated[bool, Parameter(negative=(), help="Remove all limits.")] = False,
     connection: Connection = NEAREST,
 ) -> None:
-    """Set all limits of a project anew: what is not named here has no limit. For admins."""
+    """Replace all limits of a project. Limits not given are removed. For admins."""
     given = {name: most for name, most in asdict(limits).items() if most is not None}
     if bool(given) == unlimited:
-        raise Usage("give the limits, such as --instances 5 --vcpus 20, or --unlimited alone")
+        raise Usage("use limits such as --instances 5 --vcpus 20, or --unlimited alone")
     with connection.open() as session:
         path = f"/v1/projects/{project_id(session.client, project)}/quota"
         show_quota(session, session.client.change("PUT", path, {"limits": given}))
 
 
 def project_id(client: Client, reference: str) -> str:
-    """Projects are found in their list only."""
+    """Resolve a project to its id: the API has no request for a single project."""
     if NATIVE_ID.match(reference):
         return reference
     return str(client.find("/v1/projects", reference)["id"])

@@ -1,4 +1,4 @@
-"""`atoll region …`: where an instance can be."""
+"""`atoll region …`: the regions where instances can run."""
 
 from cyclopts import App
 
@@ -13,4 +13,4 @@ COLUMNS = (
 
 app = App(name="region")
 REGIONS = Noun(app=app, one="a region", path="/v1/regions", columns=COLUMNS)
-REGIONS.add_list("List the regions.", labels=False)
+REGIONS.add_list("List regions.", labels=False)

@@ -1,4 +1,4 @@
-"""`atoll reverse-dns …`: the names that DNS answers for public and floating addresses."""
+"""`atoll reverse-dns …`: the DNS names of public addresses and floating IPs."""
 
 import ipaddress
 from typing import Annotated
@@ -15,7 +15,7 @@ COLUMNS = (
     Column("name", "name"),
     Column("holder", "holder_id"),
 )
-Address = Annotated[str, Parameter(help="The address of an instance, or a floating IP.")]
+Address = Annotated[str, Parameter(help="Address of an instance, or a floating IP.")]
 
 app = App(name="reverse-dns")
 
@@ -23,28 +23,28 @@ app = App(name="reverse-dns")
 @app.command(name="set")
 def set_name(
     address: Address,
-    name: Annotated[str, Parameter(help="A full host name: web.example.com.")],
+    name: Annotated[str, Parameter(help="Fully qualified host name, such as web.example.com.")],
     /,
     *,
     connection: Connection = NEAREST,
 ) -> None:
-    """Give an address a name, instead of the one that it has."""
+    """Set the name of an address."""
     path = path_of(address)
     with connection.open() as session:
         answer = session.client.change("PUT", path, {"name": name})
-        session.done(answer, f"{answer['address']} is {answer['name']}")
+        session.done(answer, f"{answer['address']} is now {answer['name']}")
 
 
 @app.command(name="list")
 def list_names(*, limit: Limit = None, connection: Connection = NEAREST) -> None:
-    """List the addresses that have a name."""
+    """List addresses that have a name."""
     with connection.open() as session:
         session.show_list(PATH, COLUMNS, {}, limit=limit)
 
 
 @app.command
 def show(address: Address, /, *, connection: Connection = NEAREST) -> None:
-    """Show the name of an address, and what has the address."""
+    """Show the name of an address and its holder."""
     path = path_of(address)
     with connection.open() as session:
         session.show(session.client.get(path))
@@ -52,21 +52,21 @@ def show(address: Address, /, *, connection: Connection = NEAREST) -> None:
 
 @app.command
 def delete(address: Address, /, *, yes: Yes = False, connection: Connection = NEAREST) -> None:
-    """Take the name of an address away. The address stays."""
+    """Delete the name of an address."""
     path = path_of(address)
     with connection.open() as session:
         name = session.client.get(path)["name"]
-        session.confirm(f"Take the name {name} away from {address}?", yes=yes)
+        session.confirm(f"Delete the name {name} of {address}?", yes=yes)
         answer = session.client.change("DELETE", path)
-        session.done(answer, f"{address} has no name")
+        session.done(answer, f"name of {address} deleted")
 
 
 def path_of(address: str) -> str:
-    """Raises Usage for what is not an address: here nothing is found by its name."""
+    """Build the path of an address. Raises Usage if it is not an IPv4 address."""
     try:
         return f"{PATH}/{ipaddress.IPv4Address(address)}"
     except ValueError as error:
         raise Usage(
-            f"{address!r} is not an IPv4 address: `atoll instance list` and "
-            "`atoll floating-ip list` show yours"
+            f"{address!r} is not an IPv4 address; list yours with `atoll instance list` "
+            "and `atoll floating-ip list`"
         ) from error

@@ -1,4 +1,4 @@
-"""`atoll group …`: security groups, which say what the instances in them let in and out."""
+"""`atoll group …`: security groups, the firewall rules of instances."""
 
 from typing import Annotated
 
@@ -39,35 +39,35 @@ RULES = (
     Column("ports", "ports"),
     Column("peer", "peer"),
 )
-# A group without an egress rule lets everything out; this rule lets out to nobody.
+# A group without an egress rule allows all outgoing traffic; this rule allows none.
 OUT_TO_NOBODY: Json = {"direction": "egress", "protocol": "all", "cidr": "0.0.0.0/32"}
-Ports = Annotated[str | None, Parameter(help="80, or 8000-8100. Default: all of them.")]
-What = Annotated[Protocol, Parameter(help="Which traffic.")]
+Ports = Annotated[str | None, Parameter(help="Port or range: 80, 8000-8100. Default: all ports.")]
+What = Annotated[Protocol, Parameter(help="Protocol of the rule.")]
 
 app = App(name="group")
 SECURITY_GROUPS = Noun(app=app, one="a security group", path=GROUPS)
 SECURITY_GROUPS.add_rename()
 SECURITY_GROUPS.add_label()
-SECURITY_GROUPS.add_delete("Delete a security group that no instance is in.")
+SECURITY_GROUPS.add_delete("Delete a security group. No instance may be using it.")
 
 
 @app.command
 def create(
-    name: Annotated[str, Parameter(help="The group's name.")],
+    name: Annotated[str, Parameter(help="Name of the group.")],
     /,
     *,
-    egress: Annotated[bool, Parameter(help="Whether its members may send to everywhere.")] = True,
+    egress: Annotated[bool, Parameter(help="Allow all outgoing traffic.")] = True,
     label: Labels = None,
     connection: Connection = NEAREST,
 ) -> None:
-    """Create a security group that lets nothing in. `allow` opens it."""
+    """Create a security group without ingress rules. Add rules with `allow`."""
     metadata: Json = {"name": name, "labels": labels_from(label or ())}
     rules = [] if egress else [OUT_TO_NOBODY]
     with connection.open() as session:
         body: Json = {"metadata": metadata, "spec": {"rules": rules}}
         answer = session.client.change("POST", GROUPS, body)
-        hint = f"let something in with `atoll group allow {name} tcp 80`"
-        session.done(answer, f"{name} is created: {answer['id']}; {hint}")
+        hint = f"allow traffic with `atoll group allow {name} tcp 80`"
+        session.done(answer, f"{name} created: {answer['id']}; {hint}")
 
 
 @app.command(name="list")
@@ -78,7 +78,7 @@ def list_groups(
     limit: Limit = None,
     connection: Connection = NEAREST,
 ) -> None:
-    """List the security groups and their rules."""
+    """List security groups and their rules."""
     with connection.open() as session:
         page = session.client.items(GROUPS, listed(name, label), limit=limit)
         if session.output.as_json:
@@ -117,7 +117,7 @@ def show(group: Reference, /, *, connection: Connection = NEAREST) -> None:
 
 
 def names_of(client: Client, rules: list[Json]) -> dict[str, str]:
-    """Of the groups that rules mention."""
+    """Map ids to names for the groups that rules refer to."""
     if not any(rule.get("group") for rule in rules):
         return {}
     return names_in(client.items(GROUPS)["items"])
@@ -133,7 +133,7 @@ def allow(
     peer: Peer = ANYBODY,
     connection: Connection = NEAREST,
 ) -> None:
-    """Add a rule to a group: its members let this traffic in, or out."""
+    """Add a rule that allows traffic to or from the members of a group."""
     with connection.open() as session:
         rule = rule_from(session.client, protocol, ports, peer)
 
@@ -144,7 +144,7 @@ def allow(
             return {"spec": {"rules": [*rules, rule]}}
 
         answer = SECURITY_GROUPS.edit(session.client, group, with_rule)
-        session.done(answer, f"{group} lets {said(session, rule)}")
+        session.done(answer, f"{group} allows {said(session, rule)}")
 
 
 @app.command
@@ -157,8 +157,8 @@ def deny(
     peer: Peer = ANYBODY,
     connection: Connection = NEAREST,
 ) -> None:
-    """Take a rule from a group, named as it was allowed. Nothing comes in that no rule lets in;
-    without any egress rule everything goes out."""
+    """Remove a rule, given as in `allow`. Incoming traffic without a rule is dropped; outgoing
+    traffic is dropped only if the group has an egress rule."""
     with connection.open() as session:
         rule = rule_from(session.client, protocol, ports, peer)
 
@@ -167,13 +167,13 @@ def deny(
             rest = [one for one in rules if not same_rule(rule, one)]
             if len(rest) == len(rules):
                 names = names_of(session.client, rules)
-                there_are = "; ".join(words_of(one, names) for one in rules)
-                has = f"its rules are {there_are}" if rules else "it has none at all"
+                existing = "; ".join(words_of(one, names) for one in rules)
+                has = f"its rules are {existing}" if rules else "it has no rules"
                 raise Usage(f"{group} has no rule `{said(session, rule)}`: {has}")
             return {"spec": {"rules": rest}}
 
         answer = SECURITY_GROUPS.edit(session.client, group, without_rule)
-        session.done(answer, f"{group} no longer lets {said(session, rule)}")
+        session.done(answer, f"{group} no longer allows {said(session, rule)}")
 
 
 def said(session: Session, rule: Json) -> str:

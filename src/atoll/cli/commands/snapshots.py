@@ -1,4 +1,4 @@
-"""`atoll snapshot …`: root disks as they were. `instance create --image` starts from one."""
+"""`atoll snapshot …`: snapshots of root disks, usable as `instance create --image`."""
 
 from typing import Annotated
 
@@ -31,27 +31,25 @@ COLUMNS = (
 
 app = App(name="snapshot")
 SNAPSHOTS = Noun(app=app, one="a snapshot", path="/v1/snapshots", columns=COLUMNS)
-SNAPSHOTS.add_list(
-    "List the snapshots. Those of the kind `backup` were made by a schedule.", by_instance=True
-)
-SNAPSHOTS.add_show("Show everything about a snapshot.")
+SNAPSHOTS.add_list("List snapshots. Scheduled backups have the kind `backup`.", by_instance=True)
+SNAPSHOTS.add_show("Show a snapshot.")
 SNAPSHOTS.add_rename()
 SNAPSHOTS.add_label()
-SNAPSHOTS.add_delete("Destroy a snapshot. Instances made from it go on.", waits=True)
+SNAPSHOTS.add_delete("Delete a snapshot. Instances created from it keep working.", waits=True)
 
 
 @app.command
 def create(
-    name: Annotated[str, Parameter(help="The snapshot's name.")],
+    name: Annotated[str, Parameter(help="Name of the snapshot.")],
     /,
     *,
-    instance: Annotated[str, Parameter(help="Whose root disk is kept: its name or id.")],
-    description: Annotated[str, Parameter(help="What it is for.")] = "",
+    instance: Annotated[str, Parameter(help="Instance whose root disk to copy (name or id).")],
+    description: Annotated[str, Parameter(help="Description.")] = "",
     label: Labels = None,
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Keep an instance's root disk as it is now. The instance may run."""
+    """Create a snapshot of an instance's root disk. The instance can be running."""
     with connection.open() as session:
         found = session.client.find("/v1/instances", instance)
         metadata: Json = {"name": name, "labels": labels_from(label or ())}
@@ -63,7 +61,7 @@ def create(
 
 
 def created(snapshot: Json) -> str:
-    return f"{snapshot['metadata']['name']} is complete: {snapshot['id']}"
+    return f"{snapshot['metadata']['name']} created: {snapshot['id']}"
 
 
 @app.command
@@ -71,15 +69,15 @@ def clone(
     snapshot: Reference,
     /,
     *,
-    region: Annotated[str, Parameter(help="Where to. See `atoll region list`.")],
-    name: Annotated[str | None, Parameter(help="The copy's name. Default: the same.")] = None,
+    region: Annotated[str, Parameter(help="Target region. See `atoll region list`.")],
+    name: Annotated[str | None, Parameter(help="Name of the copy. Default: the same name.")] = None,
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Copy a snapshot to another region, as a snapshot of its own."""
+    """Clone a snapshot to another region, as an independent snapshot."""
     with connection.open() as session:
         found = SNAPSHOTS.find(session.client, snapshot)
         body: Json = {"region": region} if name is None else {"region": region, "name": name}
         answer = session.client.change("POST", f"{SNAPSHOTS.path}/{found['id']}/clone", body)
-        sentence = f"{name or found['metadata']['name']} is complete: {answer['resource_id']}"
+        sentence = f"{name or found['metadata']['name']} created: {answer['resource_id']}"
         follow(session, answer, pace=pace, sentence=sentence)

@@ -1,4 +1,4 @@
-"""`atoll key …`: the public ssh keys that guests are given at their first boot."""
+"""`atoll key …`: the public SSH keys that guests get at their first boot."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,23 +23,25 @@ COLUMNS = (
 )
 
 app = App(name="key")
-SSH_KEYS = Noun(app=app, one="an ssh key", path="/v1/ssh-keys", columns=COLUMNS)
-SSH_KEYS.add_list("List the registered ssh keys.")
-SSH_KEYS.add_show("Show everything about an ssh key.")
-SSH_KEYS.add_delete("Forget an ssh key. Guests that have it keep it.")
+SSH_KEYS = Noun(app=app, one="an SSH key", path="/v1/ssh-keys", columns=COLUMNS)
+SSH_KEYS.add_list("List SSH keys.")
+SSH_KEYS.add_show("Show an SSH key.")
+SSH_KEYS.add_delete("Delete an SSH key. Guests that have the key keep it.")
 
 
 @app.command
 def add(
     file: Annotated[
-        Path | None, Parameter(help="A public key file. Default: your own, in ~/.ssh.")
+        Path | None, Parameter(help="Public key file. Default: your own key in ~/.ssh.")
     ] = None,
     /,
     *,
-    name: Annotated[str | None, Parameter(help="Default: the comment in the key.")] = None,
+    name: Annotated[
+        str | None, Parameter(help="Name of the key. Default: the comment in the file.")
+    ] = None,
     connection: Connection = NEAREST,
 ) -> None:
-    """Register a public ssh key, so that new guests let its owner in."""
+    """Add a public SSH key, for login to new guests."""
     with connection.open() as session:
         file = file or default_key_file(session)
         public_key = read_public_key(file)
@@ -47,11 +49,11 @@ def add(
         answer = session.client.change(
             "POST", SSH_KEYS.path, {"metadata": {"name": name}, "spec": {"public_key": public_key}}
         )
-        session.done(answer, f"{name} is registered: {answer['id']}")
+        session.done(answer, f"{name} added: {answer['id']}")
 
 
 def default_key_file(session: Session) -> Path:
     files = own_public_key_files(session.surroundings.home)
     if not files:
-        raise Usage("you have no public key in ~/.ssh: make one with `ssh-keygen -t ed25519`")
+        raise Usage("no public key found in ~/.ssh; create one with `ssh-keygen -t ed25519`")
     return files[0]

@@ -1,4 +1,4 @@
-"""`atoll startup-script …`: scripts that are kept, and that new guests run at their first boot."""
+"""`atoll startup-script …`: stored scripts that new guests run at their first boot."""
 
 import base64
 from pathlib import Path
@@ -23,11 +23,11 @@ COLUMNS = (
     Column("created", "metadata.created_at"),
     Column("id", "id"),
 )
-Script = Annotated[Path, Parameter(help="The script: a text that begins with #!.")]
+Script = Annotated[Path, Parameter(help="Script file, starting with #!.")]
 
 app = App(name="startup-script")
 SCRIPTS = Noun(app=app, one="a startup script", path="/v1/startup-scripts", columns=COLUMNS)
-SCRIPTS.add_list("List the startup scripts.")
+SCRIPTS.add_list("List startup scripts.")
 SCRIPTS.add_rename()
 SCRIPTS.add_label()
 SCRIPTS.add_delete("Delete a startup script.")
@@ -35,24 +35,24 @@ SCRIPTS.add_delete("Delete a startup script.")
 
 @app.command
 def create(
-    name: Annotated[str, Parameter(help="The script's name.")],
+    name: Annotated[str, Parameter(help="Name of the script.")],
     file: Script,
     /,
     *,
     label: Labels = None,
     connection: Connection = NEAREST,
 ) -> None:
-    """Keep a script. `instance create --startup-script` has a guest run it."""
+    """Create a startup script. Use it with `instance create --startup-script`."""
     metadata: Json = {"name": name, "labels": labels_from(label or ())}
     spec: Json = {"script": encoded(file)}
     with connection.open() as session:
         answer = session.client.change("POST", SCRIPTS.path, {"metadata": metadata, "spec": spec})
-        session.done(answer, f"{name} is created: {answer['id']}")
+        session.done(answer, f"{name} created: {answer['id']}")
 
 
 @app.command
 def show(script: Reference, /, *, connection: Connection = NEAREST) -> None:
-    """Print a startup script."""
+    """Show (print) a startup script."""
     with connection.open() as session:
         found = SCRIPTS.find(session.client, script)
         text = base64.b64decode(pick(found, "spec.script")).decode(errors="replace")
@@ -64,12 +64,12 @@ def show(script: Reference, /, *, connection: Connection = NEAREST) -> None:
 
 @app.command
 def update(script: Reference, file: Script, /, *, connection: Connection = NEAREST) -> None:
-    """Replace the text of a startup script. Guests that have run it are not touched."""
+    """Update the text of a startup script. Existing guests are not affected."""
     spec: Json = {"script": encoded(file)}
     with connection.open() as session:
         found = SCRIPTS.find(session.client, script)
         answer = session.client.change("PATCH", f"{SCRIPTS.path}/{found['id']}", {"spec": spec})
-        session.done(answer, f"{found['metadata']['name']} is updated")
+        session.done(answer, f"{found['metadata']['name']} updated")
 
 
 def encoded(file: Path) -> str:

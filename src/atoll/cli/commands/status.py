@@ -1,4 +1,4 @@
-"""`atoll status`: one look at the server, its hosts, its instances and what is going on."""
+"""`atoll status`: an overview of the server, its hosts, instances and operations."""
 
 from collections import Counter
 
@@ -16,7 +16,7 @@ FORBIDDEN = 403
 
 
 def status(*, connection: Connection = NEAREST) -> None:
-    """Show the server, its hosts, how many instances there are, and what is going on."""
+    """Show the server, its hosts, the number of instances and the running operations."""
     with connection.open() as session:
         client = session.client
         instances = client.items("/v1/instances", limit=COUNTED_MAX)
@@ -38,7 +38,7 @@ def status(*, connection: Connection = NEAREST) -> None:
 
 
 def hosts_of(client: Client) -> list[Json] | None:
-    """The hosts; None where this key may not see them."""
+    """List the hosts; None if this key has no access to them."""
     try:
         hosts: list[Json] = client.items("/v1/hosts")["items"]
     except ServerRefused as refused:
@@ -66,11 +66,11 @@ def print_status(session: Session, seen: Json) -> None:
     )
     output.line()
     if seen["hosts"] is None:
-        output.line("hosts: this key may not see them")
+        output.line("hosts: no access with this API key")
     else:
         output.table(HOST_COLUMNS, seen["hosts"])
     output.line()
     if seen["operations"]:
         output.table(OPERATION_COLUMNS, seen["operations"])
     else:
-        output.line("nothing is going on")
+        output.line("no running operations")

@@ -1,4 +1,4 @@
-"""`atoll subnet …`: the parts of private networks that instances are in."""
+"""`atoll subnet …`: the subnets of private networks."""
 
 from typing import Annotated
 
@@ -23,26 +23,26 @@ COLUMNS = (
 
 app = App(name="subnet")
 SUBNETS = Noun(app=app, one="a subnet", path="/v1/subnets", columns=COLUMNS)
-SUBNETS.add_list("List the subnets.")
-SUBNETS.add_show("Show everything about a subnet.")
+SUBNETS.add_list("List subnets.")
+SUBNETS.add_show("Show a subnet.")
 SUBNETS.add_rename()
 SUBNETS.add_label()
-SUBNETS.add_delete("Delete a subnet that no instance is in.")
+SUBNETS.add_delete("Delete a subnet. No instance may be using it.")
 
 
 @app.command
 def create(
-    name: Annotated[str, Parameter(help="The subnet's name.")],
+    name: Annotated[str, Parameter(help="Name of the subnet.")],
     /,
     *,
-    vpc: Annotated[str, Parameter(help="The VPC that it is a part of: its name or id.")],
-    cidr: Annotated[str, Parameter(help="A part of the VPC's addresses, as 10.1.2.0/24.")],
+    vpc: Annotated[str, Parameter(help="VPC of the subnet (name or id).")],
+    cidr: Annotated[str, Parameter(help="Range within the VPC, such as 10.1.2.0/24.")],
     label: Labels = None,
     connection: Connection = NEAREST,
 ) -> None:
-    """Create a subnet of a VPC."""
+    """Create a subnet in a VPC."""
     metadata: Json = {"name": name, "labels": labels_from(label or ())}
     with connection.open() as session:
         spec: Json = {"vpc_id": session.client.find("/v1/vpcs", vpc)["id"], "cidr": cidr}
         answer = session.client.change("POST", SUBNETS.path, {"metadata": metadata, "spec": spec})
-        session.done(answer, f"{name} is created: {answer['id']}")
+        session.done(answer, f"{name} created: {answer['id']}")

@@ -1,7 +1,7 @@
-"""`atoll up`: becomes the server, so that its signals, logs and exit code are the server's.
+"""`atoll up`: replaces this process with the server, so that signals, logs and the exit code match.
 
-The server knows its own options and defaults: they are handed on as given, and those that have no
-line here as well.
+All options are passed on as given, including those not declared here. Their defaults are defined by
+the server.
 """
 
 import os
@@ -19,20 +19,22 @@ def up(
         str,
         Parameter(
             allow_leading_hyphen=True,
-            help="Further options of the server: see `python -m atoll serve --help`.",
+            help="Other server options; see `python -m atoll serve --help`.",
         ),
     ],
     state: Annotated[
-        Path | None, Parameter(help="Where everything is kept. Default: ~/.local/state/atoll.")
+        Path | None, Parameter(help="State directory. Default: ~/.local/state/atoll.")
     ] = None,
-    host: Annotated[str | None, Parameter(help="The address to listen on.")] = None,
-    port: Annotated[int | None, Parameter(help="The port to listen on.")] = None,
-    driver: Annotated[Driver | None, Parameter(help="What runs the guests.")] = None,
-    network: Annotated[str | None, Parameter(help="What connects them: user or bridge.")] = None,
-    database: Annotated[str | None, Parameter(help="A URL. Default: SQLite in --state.")] = None,
-    simulator_hosts: Annotated[int | None, Parameter(help="How many simulated hosts.")] = None,
+    host: Annotated[str | None, Parameter(help="Address to listen on.")] = None,
+    port: Annotated[int | None, Parameter(help="Port to listen on.")] = None,
+    driver: Annotated[Driver | None, Parameter(help="Driver that runs the guests.")] = None,
+    network: Annotated[str | None, Parameter(help="Network of the guests: user or bridge.")] = None,
+    database: Annotated[
+        str | None, Parameter(help="Database URL. Default: SQLite in --state.")
+    ] = None,
+    simulator_hosts: Annotated[int | None, Parameter(help="Number of simulated hosts.")] = None,
 ) -> None:
-    """Start Atoll here, in the foreground, until it is told to stop."""
+    """Start the server in the foreground. Stop it with Ctrl-C or SIGTERM."""
     given = {
         "--state": state,
         "--host": host,

@@ -1,4 +1,4 @@
-"""`atoll volume …`: disks of their own, which outlive the instances that have them."""
+"""`atoll volume …`: volumes, disks that outlive the instances they are attached to."""
 
 from typing import Annotated
 
@@ -29,28 +29,28 @@ COLUMNS = (
 
 app = App(name="volume")
 VOLUMES = Noun(app=app, one="a volume", path="/v1/volumes", columns=COLUMNS)
-VOLUMES.add_list("List the volumes.", by_instance=True)
-VOLUMES.add_show("Show everything about a volume.")
+VOLUMES.add_list("List volumes.", by_instance=True)
+VOLUMES.add_show("Show a volume.")
 VOLUMES.add_rename()
 VOLUMES.add_label()
-VOLUMES.add_delete(
-    "Destroy a volume that no instance has, and all that is on it.", loss="its data", waits=True
-)
+VOLUMES.add_delete("Delete a detached volume and its data.", loss="its data", waits=True)
 
 
 @app.command
 def create(
-    name: Annotated[str, Parameter(help="The volume's name.")],
+    name: Annotated[str, Parameter(help="Name of the volume.")],
     /,
     *,
-    size_gb: Annotated[int, Parameter(help="Its size.")],
-    region: Annotated[str | None, Parameter(help="Where. See `atoll region list`.")] = None,
-    attach_to: Annotated[str | None, Parameter(help="An instance that gets it at once.")] = None,
+    size_gb: Annotated[int, Parameter(help="Size in GB.")],
+    region: Annotated[str | None, Parameter(help="Region. See `atoll region list`.")] = None,
+    attach_to: Annotated[
+        str | None, Parameter(help="Instance to attach the volume to (name or id).")
+    ] = None,
     label: Labels = None,
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Create a volume, empty. The guest that it is attached to formats it."""
+    """Create an empty volume. Format it in the guest after attaching it."""
     spec: Json = {"size_gb": size_gb}
     if region is not None:
         spec["region"] = region
@@ -65,28 +65,28 @@ def create(
 def created(volume: Json) -> str:
     name = volume["metadata"]["name"]
     if not pick(volume, "status.instance_id"):
-        return f"{name} is created: {volume['id']}"
-    return f"{name} is created and attached; {where_in_guest(volume)}"
+        return f"{name} created: {volume['id']}"
+    return f"{name} created and attached; {where_in_guest(volume)}"
 
 
 def where_in_guest(volume: Json) -> str:
-    return f"a guest with udev has it at /dev/disk/by-id/{pick(volume, 'status.device')}"
+    return f"device in a guest with udev: /dev/disk/by-id/{pick(volume, 'status.device')}"
 
 
 @app.command
 def attach(
     volume: Reference,
-    instance: Annotated[str, Parameter(help="The instance: its name or id.")],
+    instance: Annotated[str, Parameter(help="Instance (name or id).")],
     /,
     *,
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Attach a volume to an instance, which may run."""
+    """Attach a volume to an instance. The instance can be running."""
     with connection.open() as session:
         found = VOLUMES.find(session.client, volume)
         target = session.client.find("/v1/instances", instance)
-        names = f"{found['metadata']['name']} is attached to {target['metadata']['name']}"
+        names = f"{found['metadata']['name']} attached to {target['metadata']['name']}"
         operate(
             session,
             "POST",
@@ -100,7 +100,7 @@ def attach(
 
 @app.command
 def detach(volume: Reference, /, *, pace: Pace = PATIENT, connection: Connection = NEAREST) -> None:
-    """Take a volume from its instance. Unmount it in the guest before."""
+    """Detach a volume from its instance. Unmount it in the guest first."""
     with connection.open() as session:
         found = VOLUMES.find(session.client, volume)
         operate(
@@ -109,20 +109,20 @@ def detach(volume: Reference, /, *, pace: Pace = PATIENT, connection: Connection
             f"{VOLUMES.path}/{found['id']}/detach",
             dry_run=False,
             pace=pace,
-            sentence=f"{found['metadata']['name']} is detached",
+            sentence=f"{found['metadata']['name']} detached",
         )
 
 
 @app.command
 def resize(
     volume: Reference,
-    size_gb: Annotated[int, Parameter(help="Its new size. A volume only grows.")],
+    size_gb: Annotated[int, Parameter(help="New size in GB. A volume cannot shrink.")],
     /,
     *,
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Let a volume grow, also below a running guest. The file system in it is the guest's."""
+    """Resize (grow) a volume. Then grow its file system in the guest."""
     with connection.open() as session:
         found = VOLUMES.find(session.client, volume)
         operate(
@@ -132,5 +132,5 @@ def resize(
             {"size_gb": size_gb},
             dry_run=False,
             pace=pace,
-            sentence=f"{found['metadata']['name']} has {size_gb} GB",
+            sentence=f"{found['metadata']['name']} resized to {size_gb} GB",
         )

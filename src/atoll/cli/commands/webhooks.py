@@ -1,4 +1,4 @@
-"""`atoll webhook …`: addresses elsewhere that are told what happens in a project."""
+"""`atoll webhook …`: URLs that receive the events of a project."""
 
 from typing import Annotated
 
@@ -30,32 +30,30 @@ Events = Annotated[
     Parameter(
         name="--event",
         negative=(),
-        help="A kind of event, or all of a noun: 'instance.*'; repeatable.",
+        help="Kind of event, or all events of a noun: 'instance.*'; repeatable.",
     ),
 ]
 
 app = App(name="webhook")
 WEBHOOKS = Noun(app=app, one="a webhook", path="/v1/webhooks", columns=COLUMNS)
-WEBHOOKS.add_list(
-    "List the webhooks. `failures` counts the vain tries since the last that arrived."
-)
-WEBHOOKS.add_show("Show everything about a webhook but its secret, and why it fails where it does.")
+WEBHOOKS.add_list("List webhooks. `failures` counts failed deliveries since the last success.")
+WEBHOOKS.add_show("Show a webhook and its last error. The secret is not shown.")
 WEBHOOKS.add_rename()
 WEBHOOKS.add_label()
-WEBHOOKS.add_delete("Delete a webhook: what it has not told yet is told to nobody.")
+WEBHOOKS.add_delete("Delete a webhook. Undelivered events are discarded.")
 
 
 @app.command
 def create(
-    name: Annotated[str, Parameter(help="The webhook's name.")],
-    receiver: Annotated[str, Parameter(help="The URL that is told.")],
+    name: Annotated[str, Parameter(help="Name of the webhook.")],
+    receiver: Annotated[str, Parameter(help="URL that receives the events.")],
     /,
     *,
     event: Events = None,
     label: Labels = None,
     connection: Connection = NEAREST,
 ) -> None:
-    """Have a URL told what happens from now on. The secret that signs it is printed once."""
+    """Create a webhook. Its signing secret is printed once."""
     metadata: Json = {"name": name, "labels": labels_from(label or ())}
     spec: Json = {"url": receiver} if event is None else {"url": receiver, "events": event}
     with connection.open() as session:
@@ -63,8 +61,8 @@ def create(
         if session.output.as_json:
             session.output.json(answer)
             return
-        told = f"{name} ({answer['id']}) tells {receiver} of {words(answer['spec']['events'])}"
-        session.output.note(f"{told}. Keep its secret: it is shown only now.")
+        sends = f"{name} ({answer['id']}) sends {words(answer['spec']['events'])} to {receiver}"
+        session.output.note(f"{sends}. Save its secret: it is shown only once.")
         session.output.line(answer["status"]["secret"])
 
 
@@ -73,33 +71,33 @@ def update(
     webhook: Reference,
     /,
     *,
-    receiver: Annotated[str | None, Parameter(help="The URL that is told from now on.")] = None,
+    receiver: Annotated[str | None, Parameter(help="New URL that receives the events.")] = None,
     event: Events = None,
     connection: Connection = NEAREST,
 ) -> None:
-    """Give a webhook another receiver, or other events instead of those it has."""
+    """Update the URL or the events of a webhook."""
     spec: Json = {}
     if receiver is not None:
         spec["url"] = receiver
     if event is not None:
         spec["events"] = event
     if not spec:
-        raise Usage("say what shall change: --receiver or --event")
+        raise Usage("nothing to update: use --receiver or --event")
     with connection.open() as session:
         found = WEBHOOKS.find(session.client, webhook)
         answer = session.client.change("PATCH", f"{WEBHOOKS.path}/{found['id']}", {"spec": spec})
-        session.done(answer, f"{found['metadata']['name']} is updated")
+        session.done(answer, f"{found['metadata']['name']} updated")
 
 
 @app.command
 def enable(webhook: Reference, /, *, connection: Connection = NEAREST) -> None:
-    """Go on telling, from where it was left, and at once where tries have failed."""
+    """Enable a webhook. Pending events are delivered immediately."""
     set_enabled(connection, webhook, enabled=True)
 
 
 @app.command
 def disable(webhook: Reference, /, *, connection: Connection = NEAREST) -> None:
-    """Tell nothing until `enable`. What happens meanwhile is told then."""
+    """Disable a webhook. Its events are kept and delivered after `enable`."""
     set_enabled(connection, webhook, enabled=False)
 
 
@@ -109,5 +107,5 @@ def set_enabled(connection: Connection, webhook: str, *, enabled: bool) -> None:
         body: Json = {"spec": {"enabled": enabled}}
         answer = session.client.change("PATCH", f"{WEBHOOKS.path}/{found['id']}", body)
         name = found["metadata"]["name"]
-        paused = f"tells nothing until `atoll webhook enable {name}`"
-        session.done(answer, f"{name} {'goes on where it was left' if enabled else paused}")
+        paused = f"disabled; resume with `atoll webhook enable {name}`"
+        session.done(answer, f"{name} {'enabled' if enabled else paused}")
