@@ -1,5 +1,6 @@
 """The documents are true: links lead somewhere; what can be set, typed or called is described."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,11 @@ RIDDLES = re.compile(
 )
 # A summary begins with one of these; prefer them to a new one, so that a search finds both.
 SUMMARY_VERBS = {
-    "Add", "Attach", "Build", "Cancel", "Clone", "Connect", "Create", "Delete", "Detach", "Disable",
-    "Enable", "Explain", "Import", "List", "Log", "Print", "Protect", "Reboot", "Recover",
-    "Register", "Reinstall", "Remove", "Rename", "Replace", "Reset", "Resize", "Restore", "Retry",
-    "Save", "Send", "Set", "Show", "Start", "Stop", "Update", "Wait", "Watch",
+    "Add", "Attach", "Build", "Cancel", "Clone", "Connect", "Create", "Delete", "Detach",
+    "Disable", "Download", "Enable", "Explain", "Get", "Import", "List", "Log", "Open", "Print",
+    "Protect", "Reboot", "Recover", "Register", "Reinstall", "Remove", "Rename", "Replace",
+    "Reserve", "Reset", "Resize", "Restore", "Retry", "Save", "Send", "Set", "Show", "Start",
+    "Stop", "Stream", "Update", "Wait", "Watch",
 }  # fmt: skip
 OPENAPI: dict[str, Any] = openapi.native_document(native.build(None))  # type: ignore[arg-type]
 
@@ -88,6 +90,16 @@ def test_help_speaks_in_sentences_with_a_subject() -> None:
     assert [words for words, text in texts.items() if not text or RIDDLES.search(text)] == []
     starts = {words: text.split()[0].capitalize() for words, text in texts.items()}
     assert {words: start for words, start in starts.items() if start not in SUMMARY_VERBS} == {}
+
+
+def test_summaries_of_the_native_api_are_a_verb_and_what_it_is_done_to() -> None:
+    summaries = [one["summary"] for item in OPENAPI["paths"].values() for one in item.values()]
+    assert len(summaries) > 100
+    assert [one for one in summaries if re.findall(r"\w+", one)[0] not in SUMMARY_VERBS] == []
+
+
+def test_the_native_document_speaks_in_sentences_with_a_subject() -> None:
+    assert RIDDLES.findall(json.dumps(OPENAPI)) == []
 
 
 def help_of(words: tuple[str, ...]) -> str:

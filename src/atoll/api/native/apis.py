@@ -1,4 +1,4 @@
-"""`/v1/apis`: further APIs that the registry has as tools."""
+"""`/v1/apis`: additional APIs that the registry offers as tools."""
 
 import asyncio
 from typing import Annotated
@@ -25,8 +25,8 @@ class ApiMetadataIn(Wire, kw_only=True):
 
 
 class ApiSpecIn(Wire, kw_only=True):
-    """`document` is the text of an OpenAPI document, JSON or YAML. Without a `base_url` the
-    document's own server counts."""
+    """`document` is the text of an OpenAPI document, JSON or YAML. `base_url` defaults to the
+    server in the document."""
 
     document: Annotated[str, Meta(min_length=2, max_length=DOCUMENT_MAX)]
     base_url: Words = ""
@@ -52,7 +52,7 @@ class ApiSpec(msgspec.Struct, kw_only=True):
 
 
 class VersionOut(msgspec.Struct, kw_only=True):
-    """`number` rises with each document; `version` is the document's own word."""
+    """`number` increases with each document; `version` is the one in the document."""
 
     number: int
     version: str
@@ -62,7 +62,7 @@ class VersionOut(msgspec.Struct, kw_only=True):
 
 
 class ApiStatus(msgspec.Struct, kw_only=True):
-    """`versions` from the oldest on."""
+    """`versions`, oldest first."""
 
     tools: int
     versions: list[VersionOut]
@@ -76,7 +76,7 @@ class ApiOut(msgspec.Struct, kw_only=True):
 
 
 class ApiList(msgspec.Struct, kw_only=True):
-    """Always whole."""
+    """All APIs; there is only one page."""
 
     items: list[ApiOut]
     next: str | None = None
@@ -123,22 +123,22 @@ class Apis(Controller):
     tags = ("Registry",)
 
     @post("/", operation_id="addApi", status_code=201, request_max_body_size=DOCUMENT_MAX,
-          summary="Make an API's document tools, or a newer one of an API that is there",
-          responses=wire.WRITES | wire.shown(ApiOut, "as it now is", 201))  # fmt: skip
+          summary="Register an OpenAPI document as tools (or a new version)",
+          responses=wire.WRITES | wire.shown(ApiOut, "updated", 201))  # fmt: skip
     async def add(self, request: Call, data: JSONBody[AddApiBody]) -> Response[bytes]:
         require(caller_of(request), "operate")
         command = parse_add(data)
         spec = await asyncio.to_thread(tools.spec_of, command.document, "spec.document")
         return await wire.mutate(request, apis.add(command, spec), show_thing, 201)
 
-    @get("/", operation_id="listApis", summary="List the APIs that were added",
-         responses=wire.READS | wire.shown(ApiList, "all of them"))  # fmt: skip
+    @get("/", operation_id="listApis", summary="List registered APIs",
+         responses=wire.READS | wire.shown(ApiList, "all registered APIs"))  # fmt: skip
     async def page(self, request: Call) -> Response[bytes]:
         require(caller_of(request), "read")
         found = await apis.every(services_of(request).store.read())
         return json_response(wire.encode(ApiList(items=[show(api) for api in found])))
 
-    @get("/{api_id:str}", operation_id="getApi", summary="Get an API that was added",
+    @get("/{api_id:str}", operation_id="getApi", summary="Get a registered API",
          responses=wire.READS | wire.shown(ApiOut, "the API"))  # fmt: skip
     async def read(self, request: Call, api_id: FromPath[str]) -> Response[bytes]:
         require(caller_of(request), "read")
@@ -146,7 +146,7 @@ class Apis(Controller):
         return json_response(wire.encode(show(api)), headers={"ETag": f'"{api.version}"'})
 
     @delete("/{api_id:str}", operation_id="removeApi", status_code=204,
-            summary="Take an API and its documents out of the registry",
+            summary="Remove an API and all its versions",
             responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, api_id: FromPath[str]) -> Response[None]:
         return await named.gone(request, apis.remove(api_id))

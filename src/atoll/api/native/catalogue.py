@@ -91,7 +91,7 @@ def parse_type(body: CreateTypeBody) -> CreatePlan:
 
 
 def by_id(paging: Paging) -> Paging:
-    """The catalogue belongs to nobody, and its names are its ids."""
+    """Catalogue entries belong to no project, and their names are their ids."""
     name = paging.wanted.name
     clause = ((("id", (name,)),),) if name is not None else ()
     return paging.changed(project_id=None, name=None, any_of=clause)
@@ -101,8 +101,8 @@ class Types(Controller):
     path = "/types"
     tags = ("Types",)
 
-    @get("/", operation_id="listTypes", dependencies=NAMED, summary="List types",
-         responses=wire.LISTS | wire.shown(TypeList, "one page"))  # fmt: skip
+    @get("/", operation_id="listTypes", dependencies=NAMED, summary="List instance types",
+         responses=wire.LISTS | wire.shown(TypeList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -110,21 +110,21 @@ class Types(Controller):
     ) -> Response[bytes]:
         return await named.page(request, lambda tx: tx.plans, by_id(paging), show_type)
 
-    @get("/{name:str}", operation_id="getType", summary="Get a type",
+    @get("/{name:str}", operation_id="getType", summary="Get an instance type",
          responses=wire.READS | wire.shown(TypeOut, "the type"))  # fmt: skip
     async def read(self, request: Call, name: FromPath[str]) -> Response[bytes]:
         require(caller_of(request), "read")
         plan = await services_of(request).store.read().plans.get(name)
         return json_response(wire.encode(show_type(plan)))
 
-    @post("/", operation_id="createType", status_code=201, summary="Add a type",
-          responses=wire.WRITES | wire.shown(TypeOut, "added", 201))  # fmt: skip
+    @post("/", operation_id="createType", status_code=201, summary="Create an instance type",
+          responses=wire.WRITES | wire.shown(TypeOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateTypeBody]) -> Response[bytes]:
         use_case = catalogue.create_plan(parse_type(data))
         return await wire.mutate(request, use_case, lambda a: show_type(a.thing), 201)
 
     @delete("/{name:str}", operation_id="deleteType", status_code=204,
-            summary="Delete a type; instances keep their size", responses=wire.WRITES)  # fmt: skip
+            summary="Delete a type (instances keep their size)", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, name: FromPath[str]) -> Response[None]:
         return await named.gone(request, catalogue.delete_plan(name))
 
@@ -134,7 +134,7 @@ class Regions(Controller):
     tags = ("Regions",)
 
     @get("/", operation_id="listRegions", dependencies=NAMED, summary="List regions",
-         responses=wire.LISTS | wire.shown(RegionList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(RegionList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -149,8 +149,8 @@ class Regions(Controller):
         region = await services_of(request).store.read().regions.get(name)
         return json_response(wire.encode(show_region(region)))
 
-    @post("/", operation_id="createRegion", status_code=201, summary="Add a region",
-          responses=wire.WRITES | wire.shown(RegionOut, "added", 201))  # fmt: skip
+    @post("/", operation_id="createRegion", status_code=201, summary="Create a region",
+          responses=wire.WRITES | wire.shown(RegionOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateRegionBody]) -> Response[bytes]:
         use_case = catalogue.create_region(data.metadata.name, data.spec.description)
         return await wire.mutate(request, use_case, lambda a: show_region(a.thing), 201)

@@ -41,7 +41,7 @@ class StreamedEvent(msgspec.Struct, kw_only=True):
 
 
 class AuditOut(msgspec.Struct, kw_only=True):
-    """`agent` is what a software agent said of itself."""
+    """`agent` is the context that a software agent sent."""
 
     id: str
     key_id: str
@@ -107,7 +107,7 @@ class Events(Controller):
     tags = ("Events",)
 
     @get(
-        "/events", operation_id="streamEvents", summary="Follow what happens",
+        "/events", operation_id="streamEvents", summary="Stream events",
         responses=wire.READS
         | {200: ResponseSpec(StreamedEvent, description="events", generate_examples=False,
                              media_type="text/event-stream")},
@@ -132,8 +132,8 @@ class Events(Controller):
         return Stream(body, media_type="text/event-stream", headers=headers)
 
     @get(
-        "/audit", operation_id="listAudit", dependencies=PLAIN, summary="Who did what",
-        responses=wire.LISTS | wire.shown(AuditList, "one page"),
+        "/audit", operation_id="listAudit", dependencies=PLAIN, summary="List audit records",
+        responses=wire.LISTS | wire.shown(AuditList, "one page of the list"),
     )  # fmt: skip
     async def audit(
         self,

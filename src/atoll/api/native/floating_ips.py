@@ -19,7 +19,7 @@ from atoll.service.desk import Accepted, require
 
 
 class FloatingIpSpecIn(Wire, kw_only=True):
-    """`instance_id`, an id or a name: where the new address leads to."""
+    """`instance_id`, an id or a name: the instance to attach the new address to."""
 
     region: str | None = None
     instance_id: str | None = None
@@ -39,8 +39,8 @@ class FloatingIpSpec(msgspec.Struct, kw_only=True):
 
 
 class FloatingIpStatus(msgspec.Struct, kw_only=True):
-    """`ports` as an instance has them, reached at this address: `{"tcp/22": "127.16.0.9:22"}`.
-    null in the answer to a change, for the guest's host says them later."""
+    """`ports` are the open ports at this address: `{"tcp/22": "127.16.0.9:22"}`. They are null in
+    the response to a change, because the host of the guest reports them later."""
 
     address: str
     instance_id: str
@@ -48,8 +48,8 @@ class FloatingIpStatus(msgspec.Struct, kw_only=True):
 
 
 class FloatingIpOut(msgspec.Struct, kw_only=True):
-    """`operation_id` is set where the request told a running guest: it ends when the address
-    leads there."""
+    """`operation_id` is set if a running guest must be configured: the operation ends when the
+    address works."""
 
     id: str
     metadata: Metadata
@@ -106,14 +106,14 @@ class FloatingIps(Controller):
     path = "/floating-ips"
     tags = ("Floating IPs",)
 
-    @post("/", operation_id="createFloatingIp", status_code=201, summary="Reserve an address",
-          responses=wire.WRITES | wire.shown(FloatingIpOut, "reserved", 201))  # fmt: skip
+    @post("/", operation_id="createFloatingIp", status_code=201, summary="Reserve a floating IP",
+          responses=wire.WRITES | wire.shown(FloatingIpOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateFloatingIpBody]) -> Response[bytes]:
         use_case = floating_ips.create(parse_create(data), services_of(request).ranges)
         return await wire.mutate(request, use_case, show_accepted, 201)
 
     @get("/", operation_id="listFloatingIps", dependencies=LABELLED, summary="List floating IPs",
-         responses=wire.LISTS | wire.shown(FloatingIpList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(FloatingIpList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -138,8 +138,8 @@ class FloatingIps(Controller):
         return json_response(wire.encode(answer), headers={"ETag": f'"{found.version}"'})
 
     @patch("/{floating_ip_id:str}", operation_id="updateFloatingIp",
-           summary="Change name or labels",
-           responses=wire.WRITES | wire.shown(FloatingIpOut, "as it now is"))  # fmt: skip
+           summary="Update the name or labels of a floating IP",
+           responses=wire.WRITES | wire.shown(FloatingIpOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, floating_ip_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:
@@ -148,8 +148,8 @@ class FloatingIps(Controller):
         return await wire.mutate(request, use_case, lambda a: show(a.thing))
 
     @post("/{floating_ip_id:str}/attach", operation_id="attachFloatingIp", status_code=200,
-          summary="Let it lead to an instance, away from the one before",
-          responses=wire.WRITES | wire.shown(FloatingIpOut, "as it now is"))  # fmt: skip
+          summary="Attach a floating IP (moves it if attached)",
+          responses=wire.WRITES | wire.shown(FloatingIpOut, "updated"))  # fmt: skip
     async def attach(
         self, request: Call, floating_ip_id: FromPath[str], data: JSONBody[AttachFloatingIpBody]
     ) -> Response[bytes]:
@@ -157,14 +157,14 @@ class FloatingIps(Controller):
         return await wire.mutate(request, use_case, show_accepted)
 
     @post("/{floating_ip_id:str}/detach", operation_id="detachFloatingIp", status_code=200,
-          summary="Let it lead nowhere",
-          responses=wire.WRITES | wire.shown(FloatingIpOut, "as it now is"))  # fmt: skip
+          summary="Detach a floating IP",
+          responses=wire.WRITES | wire.shown(FloatingIpOut, "updated"))  # fmt: skip
     async def detach(self, request: Call, floating_ip_id: FromPath[str]) -> Response[bytes]:
         use_case = floating_ips.detach(floating_ip_id)
         return await wire.mutate(request, use_case, show_accepted)
 
     @delete("/{floating_ip_id:str}", operation_id="deleteFloatingIp", status_code=204,
-            summary="Give the address back", responses=wire.WRITES)  # fmt: skip
+            summary="Delete (release) a floating IP", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, floating_ip_id: FromPath[str]) -> Response[None]:
         use_case = floating_ips.delete(floating_ip_id, version_of(request))
         return await named.gone(request, use_case)

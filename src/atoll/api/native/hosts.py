@@ -45,8 +45,8 @@ class HostSpec(msgspec.Struct, kw_only=True):
 
 
 class HostStatus(msgspec.Struct, kw_only=True):
-    """Capacity is what may be promised, overcommit included; `…_used` what is promised. `devices`
-    are those that an instance may have for itself alone."""
+    """Capacity is the allocatable amount, including overcommit; `…_used` is allocated. `devices`
+    are those that instances can use exclusively."""
 
     state: str
     seen_at: str
@@ -140,7 +140,7 @@ def show_lost(things: Sequence[Instance | Volume | Snapshot], count: int) -> Los
     return LostThings(count=count, first=first)
 
 
-DRY = wire.shown(RemovalPlanBody, "what would be lost, where dry_run=true was asked for", 200)
+DRY = wire.shown(RemovalPlanBody, "with dry_run=true: what would be lost", 200)
 
 
 class Hosts(Controller):
@@ -148,7 +148,7 @@ class Hosts(Controller):
     tags = ("Hosts",)
 
     @get("/", operation_id="listHosts", dependencies=NAMED, summary="List hosts",
-         responses=wire.LISTS | wire.shown(HostList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(HostList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -167,8 +167,8 @@ class Hosts(Controller):
         return json_response(wire.encode(show(host)), headers={"ETag": f'"{host.version}"'})
 
     @patch("/{host_id:str}", operation_id="updateHost",
-           summary="Enable or disable it for new guests",
-           responses=wire.WRITES | wire.shown(HostOut, "as it now is"))  # fmt: skip
+           summary="Enable or disable a host for new instances",
+           responses=wire.WRITES | wire.shown(HostOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, host_id: FromPath[str], data: JSONBody[PatchHostBody]
     ) -> Response[bytes]:
@@ -176,7 +176,7 @@ class Hosts(Controller):
         return await wire.mutate(request, use_case, lambda a: show(a.thing))
 
     @delete("/{host_id:str}", operation_id="deleteHost", status_code=202,
-            summary="Remove a lost host and all that was on it",
+            summary="Remove a lost host and everything on it",
             responses=wire.ACCEPTED | DRY)  # fmt: skip
     async def remove(
         self, request: Call, host_id: FromPath[str], dry_run: FromQuery[bool] = False

@@ -31,8 +31,8 @@ State = Literal["pending", "importing", "available", "error"]
 
 
 class Source(Wire, kw_only=True):
-    """Where the bytes come from. `recipe` and `file` are for operators; `checksum` is
-    `sha256:…` or `sha512:…` of what is found there."""
+    """The source of an image. `recipe` and `file` are for operators; `checksum` is
+    `sha256:…` or `sha512:…` of the file as downloaded."""
 
     kind: SourceKind
     location: Annotated[str, Meta(min_length=1, max_length=2048)]
@@ -40,7 +40,7 @@ class Source(Wire, kw_only=True):
 
 
 class ImageSpecIn(Wire, kw_only=True):
-    """Either `source` or `alias_of`. The `kind` iso is a disc for CD drives."""
+    """Either `source` or `alias_of`. The `kind` iso is a CD image."""
 
     kind: ImageKind = ImageKind.DISK
     source: Source | None = None
@@ -58,7 +58,7 @@ class CreateImageBody(Wire, kw_only=True):
 
 
 class ImageSpecPatch(Wire, kw_only=True):
-    """An empty `alias_of` ends the alias."""
+    """An empty `alias_of` removes the alias."""
 
     alias_of: Annotated[str, Meta(max_length=253)] | None = None
 
@@ -80,8 +80,8 @@ class ImageSpecOut(msgspec.Struct, kw_only=True):
 
 
 class ImageStatus(msgspec.Struct, kw_only=True):
-    """`state`: pending (fetched or built when first needed), importing, available, error.
-    `digests` are further checksums of a disc: md5 and sha512."""
+    """`state`: pending (downloaded or built when first needed), importing, available, error.
+    `digests` are additional checksums of an ISO: md5 and sha512."""
 
     state: str
     reason: str
@@ -150,13 +150,13 @@ class Images(Controller):
     path = "/images"
     tags = ("Images",)
 
-    @post("/", operation_id="createImage", status_code=201, summary="Import or alias an image",
-          responses=wire.WRITES | wire.shown(ImageOut, "accepted", 201))  # fmt: skip
+    @post("/", operation_id="createImage", status_code=201, summary="Create an image or alias",
+          responses=wire.WRITES | wire.shown(ImageOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateImageBody]) -> Response[bytes]:
         return await wire.mutate(request, images.create(parse_create(data)), show_thing, 201)
 
     @get("/", operation_id="listImages", dependencies=LABELLED, summary="List images",
-         responses=wire.LISTS | wire.shown(ImageList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(ImageList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -180,8 +180,8 @@ class Images(Controller):
         return json_response(wire.encode(show(image)), headers=headers)
 
     @patch("/{image_id:str}", operation_id="updateImage",
-           summary="Change name or labels, or make it an alias of another",
-           responses=wire.WRITES | wire.shown(ImageOut, "as it now is"))  # fmt: skip
+           summary="Update the name, labels or alias of an image",
+           responses=wire.WRITES | wire.shown(ImageOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, image_id: FromPath[str], data: JSONBody[PatchImageBody]
     ) -> Response[bytes]:
@@ -191,14 +191,14 @@ class Images(Controller):
         return await wire.mutate(request, images.update(image_id, command, alias_of), show_thing)
 
     @delete("/{image_id:str}", operation_id="deleteImage", status_code=202,
-            summary="Delete an image that no instance starts from, and every host's copy",
+            summary="Delete an image from all hosts (it must be unused)",
             responses=wire.ACCEPTED)  # fmt: skip
     async def remove(self, request: Call, image_id: FromPath[str]) -> Response[bytes]:
         use_case = images.delete(image_id, version_of(request))
         return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
 
     @post("/{image_id:str}/import", operation_id="importImage", status_code=202,
-          summary="Fetch or build a listed image now",
-          responses=wire.WRITES | wire.shown(OperationRef, "it goes on", 202))  # fmt: skip
+          summary="Download or build an image now",
+          responses=wire.WRITES | wire.shown(OperationRef, "operation started", 202))  # fmt: skip
     async def fetch(self, request: Call, image_id: FromPath[str]) -> Response[bytes]:
         return await wire.mutate(request, images.fetch(image_id), wire.show_operation_ref, 202)

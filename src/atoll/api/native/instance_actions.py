@@ -29,8 +29,8 @@ PATH = "/{instance_id:str}"
 
 
 class ReinstallBody(Wire, kw_only=True):
-    """What is left out stays as it is. `image` is an image or a snapshot, by id or name.
-    `generate_password` gives root a new password, `password` one of the caller's choice."""
+    """Omitted fields keep their values. `image` is an image or a snapshot, by id or name.
+    `generate_password` generates a new password for root, `password` sets one."""
 
     image: Name | None = None
     hostname: Name | None = None
@@ -45,13 +45,13 @@ class RestoreBody(Wire, kw_only=True):
 
 
 class AttachIsoBody(Wire, kw_only=True):
-    """`image` is one of the kind iso, by id or name."""
+    """`image` is an image of kind iso, by id or name."""
 
     image: Name
 
 
 class ResizeBody(Wire, kw_only=True):
-    """A type brings its size; what is named besides goes before it. A disk never shrinks."""
+    """A type includes a size; single values override it. A disk cannot shrink."""
 
     type: Name | None = None
     vcpus: Annotated[int, Meta(ge=1, le=512)] | None = None
@@ -82,7 +82,7 @@ def parse_resize(body: ResizeBody) -> Resize:
 
 
 class BackupsBody(Wire, kw_only=True):
-    """`cron` has five fields and means UTC; the newest `keep` complete backups stay."""
+    """`cron` has five fields, in UTC; the newest `keep` complete backups are kept."""
 
     cron: Annotated[str, Meta(max_length=100)]
     keep: Annotated[int, Meta(ge=1, le=30)] = 7
@@ -108,7 +108,7 @@ class InstanceActions(Controller):
     tags = ("Instances",)
 
     @post(f"{PATH}/reinstall", operation_id="reinstallInstance", status_code=202,
-          summary="A fresh root disk; id, addresses, volumes and keys stay",
+          summary="Reinstall an instance (keeps id, addresses and volumes)",
           responses=RESPONSES)  # fmt: skip
     async def reinstall(
         self,
@@ -122,7 +122,7 @@ class InstanceActions(Controller):
         return await begun(request, use_case, dry_run)
 
     @post(f"{PATH}/restore", operation_id="restoreInstance", status_code=202,
-          summary="The root disk as it was at a snapshot", responses=RESPONSES)  # fmt: skip
+          summary="Restore the root disk from a snapshot", responses=RESPONSES)  # fmt: skip
     async def restore(
         self,
         request: Call,
@@ -134,7 +134,7 @@ class InstanceActions(Controller):
         return await begun(request, use_case, dry_run)
 
     @post(f"{PATH}/iso", operation_id="attachIso", status_code=202,
-          summary="Put a disc into its CD drive, and start from it",
+          summary="Attach an ISO image and restart from it",
           responses=RESPONSES)  # fmt: skip
     async def attach_iso(
         self,
@@ -146,7 +146,7 @@ class InstanceActions(Controller):
         return await begun(request, instance_iso.attach(instance_id, data.image), dry_run)
 
     @delete(f"{PATH}/iso", operation_id="detachIso", status_code=202,
-            summary="Take the disc out of its CD drive, and start from its root disk",
+            summary="Detach the ISO image and restart from the root disk",
             responses=RESPONSES)  # fmt: skip
     async def detach_iso(
         self, request: Call, instance_id: FromPath[str], dry_run: DryRun = False
@@ -154,7 +154,7 @@ class InstanceActions(Controller):
         return await begun(request, instance_iso.detach(instance_id), dry_run)
 
     @post(f"{PATH}/resize", operation_id="resizeInstance", status_code=202,
-          summary="Another type, or a larger disk", responses=RESPONSES)  # fmt: skip
+          summary="Resize an instance", responses=RESPONSES)  # fmt: skip
     async def resize(
         self,
         request: Call,
@@ -166,7 +166,7 @@ class InstanceActions(Controller):
         return await begun(request, use_case, dry_run)
 
     @post(f"{PATH}/networks", operation_id="attachNetwork", status_code=202,
-          summary="A network interface in a further subnet", responses=RESPONSES)  # fmt: skip
+          summary="Attach an instance to another subnet", responses=RESPONSES)  # fmt: skip
     async def attach(
         self,
         request: Call,
@@ -178,7 +178,7 @@ class InstanceActions(Controller):
         return await begun(request, networks.attach(instance_id, data.subnet_id, inside), dry_run)
 
     @delete(f"{PATH}/networks/{{subnet_id:str}}", operation_id="detachNetwork", status_code=202,
-            summary="Leave a subnet that was attached later", responses=RESPONSES)  # fmt: skip
+            summary="Detach an instance from a subnet", responses=RESPONSES)  # fmt: skip
     async def detach(
         self,
         request: Call,
@@ -189,12 +189,12 @@ class InstanceActions(Controller):
         return await begun(request, networks.detach(instance_id, subnet_id), dry_run)
 
     @post(f"{PATH}/recover", operation_id="recoverInstance", status_code=202,
-          summary="Bring a deleted instance back, while that is possible",
+          summary="Recover a deleted instance (within its window)",
           responses=wire.ACCEPTED)  # fmt: skip
     async def recover(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
         return await begun(request, instance_delete.recover(instance_id), dry_run=False)
 
-    @get(f"{PATH}/backups", operation_id="getBackupSchedule", summary="When it is backed up",
+    @get(f"{PATH}/backups", operation_id="getBackupSchedule", summary="Get the backup schedule",
          responses=wire.READS | wire.shown(BackupsOut, "the schedule"))  # fmt: skip
     async def backups(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
         tx = services_of(request).store.read()
@@ -202,7 +202,7 @@ class InstanceActions(Controller):
         return json_response(wire.encode(show_backups(timer)))
 
     @put(f"{PATH}/backups", operation_id="setBackupSchedule",
-         summary="Back it up whenever the schedule says so",
+         summary="Set the backup schedule",
          responses=wire.WRITES | wire.shown(BackupsOut, "the schedule"))  # fmt: skip
     async def back_up(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[BackupsBody]
@@ -211,7 +211,7 @@ class InstanceActions(Controller):
         return await wire.mutate(request, use_case, lambda a: show_backups(a.thing))
 
     @delete(f"{PATH}/backups", operation_id="deleteBackupSchedule", status_code=204,
-            summary="Back it up no more; what there is stays",
+            summary="Disable backups (existing ones are kept)",
             responses=wire.WRITES)  # fmt: skip
     async def stop_backing_up(self, request: Call, instance_id: FromPath[str]) -> Response[None]:
         return await named.gone(request, timers.stop_backing_up(instance_id))

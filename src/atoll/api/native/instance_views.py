@@ -35,7 +35,7 @@ class InstanceViews(Controller):
 
     @get(
         "/{instance_id:str}/log", operation_id="getInstanceLog", media_type="text/plain",
-        summary="The end of the serial console",
+        summary="Get the end of the serial console log",
         responses=wire.READS
         | {200: ResponseSpec(str, description="text", generate_examples=False,
                              media_type="text/plain")},
@@ -58,7 +58,7 @@ class InstanceViews(Controller):
 
     @get(
         "/{instance_id:str}/explain", operation_id="explainInstance",
-        summary="What it is waiting for, and what was said of each host",
+        summary="Explain what an instance is waiting for",
         responses=wire.READS | wire.shown(Explanation, "the explanation"),
     )  # fmt: skip
     async def explain(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:

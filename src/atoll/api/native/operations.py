@@ -32,7 +32,7 @@ class Progress(msgspec.Struct, kw_only=True):
 
 
 class StepOut(msgspec.Struct, kw_only=True):
-    """One line of the journal; `direction` is do or undo."""
+    """One entry of the journal; `direction` is do or undo."""
 
     name: str
     direction: str
@@ -42,7 +42,7 @@ class StepOut(msgspec.Struct, kw_only=True):
 
 
 class OperationOut(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """`result` is null until it ends; a failed one has error and code in it."""
+    """`result` is null until the operation ends; of a failed one it has error and code."""
 
     id: str
     resource_id: str
@@ -117,7 +117,7 @@ class Operations(Controller):
 
     @get(
         "/", operation_id="listOperations", dependencies=PLAIN, summary="List operations",
-        responses=wire.LISTS | wire.shown(OperationList, "one page"),
+        responses=wire.LISTS | wire.shown(OperationList, "one page of the list"),
     )  # fmt: skip
     async def page(
         self,
@@ -158,8 +158,8 @@ class Operations(Controller):
 
     @post(
         "/{operation_id:str}/cancel", operation_id="cancelOperation", status_code=202,
-        summary="Take back what was done so far",
-        responses=wire.WRITES | wire.shown(OperationRef, "it will end as cancelled", 202),
+        summary="Cancel an operation and roll it back",
+        responses=wire.WRITES | wire.shown(OperationRef, "cancellation requested", 202),
     )  # fmt: skip
     async def cancel(self, request: Call, operation_id: FromPath[str]) -> Response[bytes]:
         use_case: Any = operations.cancel(operation_id)
@@ -167,8 +167,8 @@ class Operations(Controller):
 
     @post(
         "/{operation_id:str}/retry", operation_id="retryOperation", status_code=202,
-        summary="Carry out anew what failed",
-        responses=wire.WRITES | wire.shown(OperationRef, "it goes on", 202),
+        summary="Retry a failed operation",
+        responses=wire.WRITES | wire.shown(OperationRef, "operation started", 202),
     )  # fmt: skip
     async def retry(self, request: Call, operation_id: FromPath[str]) -> Response[bytes]:
         use_case: Any = operations.retry(operation_id)

@@ -33,8 +33,8 @@ class ProjectBody(Wire, kw_only=True):
 
 
 class ApiKeySpec(Wire, kw_only=True):
-    """`project` is an id or name, the caller's own if left out. `limit_class` names a rate limit:
-    standard, default or unlimited."""
+    """`project` is an id or name; default: the project of the caller. `limit_class` is a rate
+    limit: standard, default or unlimited."""
 
     role: Role
     project: str | None = None
@@ -71,7 +71,7 @@ class ApiKeySpecOut(msgspec.Struct, kw_only=True):
 
 
 class ApiKeyStatus(msgspec.Struct, kw_only=True):
-    """`key` is the key's text. It is shown once, when the key is made, and kept nowhere."""
+    """`key` is the API key itself. It is shown once, at creation, and never stored."""
 
     hint: str
     key: str | None = None
@@ -126,7 +126,7 @@ class Projects(Controller):
     tags = ("Projects and keys",)
 
     @get("/", operation_id="listProjects", dependencies=NAMED, summary="List projects",
-         responses=wire.LISTS | wire.shown(ProjectList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(ProjectList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -147,8 +147,8 @@ class ApiKeys(Controller):
     path = "/api-keys"
     tags = ("Projects and keys",)
 
-    @get("/", operation_id="listApiKeys", dependencies=NAMED, summary="List the project's API keys",
-         responses=wire.LISTS | wire.shown(ApiKeyList, "one page"))  # fmt: skip
+    @get("/", operation_id="listApiKeys", dependencies=NAMED, summary="List API keys",
+         responses=wire.LISTS | wire.shown(ApiKeyList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -157,8 +157,8 @@ class ApiKeys(Controller):
         require(caller_of(request), "administer")
         return await named.page(request, lambda tx: tx.api_keys, paging, show_key)
 
-    @post("/", operation_id="createApiKey", status_code=201, summary="Make an API key",
-          responses=wire.WRITES | wire.shown(ApiKeyOut, "made; note its text", 201))  # fmt: skip
+    @post("/", operation_id="createApiKey", status_code=201, summary="Create an API key",
+          responses=wire.WRITES | wire.shown(ApiKeyOut, "created; save the key", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateApiKeyBody]) -> Response[bytes]:
         services = services_of(request)
         text = projects.new_text(services.secret())
@@ -178,6 +178,6 @@ class ApiKeys(Controller):
         return json_response(wire.encode(show_key(made[-1], text)), 201)
 
     @delete("/{key_id:str}", operation_id="deleteApiKey", status_code=204,
-            summary="Revoke an API key", responses=wire.WRITES)  # fmt: skip
+            summary="Delete (revoke) an API key", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, key_id: FromPath[str]) -> Response[None]:
         return await named.gone(request, projects.delete_key(key_id, services_of(request).keys))

@@ -17,7 +17,7 @@ Limit = Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class Limits(Wire, kw_only=True):
-    """What is null or left out is not limited. Memory is in MiB, disks are in GiB."""
+    """A limit that is null or omitted means unlimited. Memory is in MiB, disks are in GiB."""
 
     instances: Limit | None = None
     vcpus: Limit | None = None
@@ -70,15 +70,15 @@ def parse_limits(body: LimitsBody) -> dict[str, int]:
 class Quotas(Controller):
     tags = ("Quotas",)
 
-    @get("/quota", operation_id="getQuota", summary="What the project has, and may have",
-         responses=wire.READS | wire.shown(QuotaOut, "used, and limits"))  # fmt: skip
+    @get("/quota", operation_id="getQuota", summary="Get the project's quota and usage",
+         responses=wire.READS | wire.shown(QuotaOut, "usage and limits"))  # fmt: skip
     async def read(self, request: Call) -> Response[bytes]:
         quota = await quotas.get(services_of(request).store.read(), caller_of(request))
         return json_response(wire.encode(show(quota)))
 
     @get("/projects/{project_id:str}/quota", operation_id="getProjectQuota",
-         summary="The same of any project",
-         responses=wire.READS | wire.shown(QuotaOut, "used, and limits"))  # fmt: skip
+         summary="Get any project's quota and usage",
+         responses=wire.READS | wire.shown(QuotaOut, "usage and limits"))  # fmt: skip
     async def read_of(self, request: Call, project_id: FromPath[str]) -> Response[bytes]:
         tx = services_of(request).store.read()
         return json_response(
@@ -86,8 +86,8 @@ class Quotas(Controller):
         )
 
     @put("/projects/{project_id:str}/quota", operation_id="limitProject",
-         summary="Set a project's limits",
-         responses=wire.WRITES | wire.shown(QuotaOut, "as it now is"))  # fmt: skip
+         summary="Replace the limits of a project",
+         responses=wire.WRITES | wire.shown(QuotaOut, "updated"))  # fmt: skip
     async def limit(
         self, request: Call, project_id: FromPath[str], data: JSONBody[LimitsBody]
     ) -> Response[bytes]:

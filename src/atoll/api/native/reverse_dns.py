@@ -21,13 +21,13 @@ NAME_SCHEMA = {"pattern": "^([a-z0-9]{1,63}\\.)+[a-z0-9]{1,63}$"}
 
 
 class ReverseBody(Wire, kw_only=True):
-    """A full host name: `web.example.com`."""
+    """A fully qualified host name: `web.example.com`."""
 
     name: Annotated[str, Meta(min_length=3, max_length=253, extra_json_schema=NAME_SCHEMA)]
 
 
 class ReverseOut(msgspec.Struct, kw_only=True):
-    """`holder_id` is the instance or the floating IP that has the address."""
+    """`holder_id` is the instance or the floating IP with this address."""
 
     address: str
     name: str
@@ -52,12 +52,12 @@ class ReverseDns(Controller):
     tags = ("Reverse DNS",)
 
     @get("/", operation_id="listReverseRecords", dependencies=PLAIN,
-         summary="The names of the project's addresses",
-         responses=wire.LISTS | wire.shown(ReverseList, "one page"))  # fmt: skip
+         summary="List reverse DNS names",
+         responses=wire.LISTS | wire.shown(ReverseList, "one page of the list"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         return await named.page(request, rows, paging, show)
 
-    @get("/{address:str}", operation_id="getReverseRecord", summary="The name of an address",
+    @get("/{address:str}", operation_id="getReverseRecord", summary="Get a reverse DNS name",
          responses=wire.READS | wire.shown(ReverseOut, "the name"))  # fmt: skip
     async def read(self, request: Call, address: FromPath[str]) -> Response[bytes]:
         services = services_of(request)
@@ -67,7 +67,7 @@ class ReverseDns(Controller):
         return json_response(wire.encode(show(record)))
 
     @put("/{address:str}", operation_id="setReverseRecord",
-         summary="Give an address of the project a name",
+         summary="Set a reverse DNS name",
          responses=wire.WRITES | wire.shown(ReverseOut, "the name"))  # fmt: skip
     async def set_name(
         self, request: Call, address: FromPath[str], data: JSONBody[ReverseBody]
@@ -76,7 +76,7 @@ class ReverseDns(Controller):
         return await wire.mutate(request, use_case, lambda a: show(a.thing))
 
     @delete("/{address:str}", operation_id="deleteReverseRecord", status_code=204,
-            summary="Take an address's name away", responses=wire.WRITES)  # fmt: skip
+            summary="Delete a reverse DNS name", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, address: FromPath[str]) -> Response[None]:
         use_case = reverse_dns.delete(address, services_of(request).ranges)
         return await named.gone(request, use_case)

@@ -21,9 +21,9 @@ Range = Annotated[str, Meta(min_length=4, max_length=43, examples=["10.0.0.0/16"
 
 
 class RuleBody(Wire, kw_only=True):
-    """`port` to `port_max`, both included; neither means every port of tcp or udp. `cidr` is of
-    IPv4 or IPv6. `group`, the id or name of a security group, lets its members in instead of a
-    range of addresses."""
+    """`port` to `port_max`, inclusive; neither means all ports of tcp or udp. `cidr` is IPv4 or
+    IPv6. `group`, the id or name of a security group, allows its members instead of a range of
+    addresses."""
 
     direction: Direction = Direction.INGRESS
     protocol: Protocol
@@ -44,7 +44,7 @@ class CreateSecurityGroupBody(Wire, kw_only=True):
 
 
 class SecurityGroupSpecPatch(Wire, kw_only=True):
-    """The new rules, instead of all that there were."""
+    """The new rules, which replace all existing ones."""
 
     rules: Annotated[list[RuleBody], Meta(max_length=100)] | None = None
 
@@ -105,16 +105,18 @@ class SecurityGroups(Controller):
     path = "/security-groups"
     tags = ("Security groups",)
 
-    @post("/", operation_id="createSecurityGroup", status_code=201, summary="Create a group",
-          responses=wire.WRITES | wire.shown(SecurityGroupOut, "added", 201))  # fmt: skip
+    @post("/", operation_id="createSecurityGroup", status_code=201,
+          summary="Create a security group",
+          responses=wire.WRITES | wire.shown(SecurityGroupOut, "created", 201))  # fmt: skip
     async def create(
         self, request: Call, data: JSONBody[CreateSecurityGroupBody]
     ) -> Response[bytes]:
         use_case = security_groups.create(parse_create(data))
         return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
 
-    @get("/", operation_id="listSecurityGroups", dependencies=LABELLED, summary="List groups",
-         responses=wire.LISTS | wire.shown(SecurityGroupList, "one page"))  # fmt: skip
+    @get("/", operation_id="listSecurityGroups", dependencies=LABELLED,
+         summary="List security groups",
+         responses=wire.LISTS | wire.shown(SecurityGroupList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -127,8 +129,8 @@ class SecurityGroups(Controller):
     async def read(self, request: Call, group_id: FromPath[str]) -> Response[bytes]:
         return await named.read(request, rows, group_id, security_groups.NOUN, show)
 
-    @patch("/{group_id:str}", operation_id="updateSecurityGroup", summary="Change labels or rules",
-           responses=wire.WRITES | wire.shown(SecurityGroupOut, "as it now is"))  # fmt: skip
+    @patch("/{group_id:str}", operation_id="updateSecurityGroup", summary="Update a security group",
+           responses=wire.WRITES | wire.shown(SecurityGroupOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, group_id: FromPath[str], data: JSONBody[PatchSecurityGroupBody]
     ) -> Response[bytes]:

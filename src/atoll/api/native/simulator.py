@@ -24,8 +24,8 @@ Verb = Literal[
 
 
 class FaultBody(Wire, kw_only=True):
-    """After letting `skip` calls of the verb pass, the next `times` calls fail, before or after
-    they did their work. With `lost_seconds` the host answers nothing for that long instead."""
+    """After `skip` calls of the verb succeed, the next `times` calls fail, before or after
+    doing their work. With `lost_seconds`, the host does not answer for that time instead."""
 
     verb: Verb = "*"
     host: str | None = None
@@ -80,26 +80,26 @@ class Faults(Controller):
     path = "/simulator/faults"
     tags = ("Simulator",)
 
-    @get("/", operation_id="listFaults", summary="List the faults still to happen",
-         responses=wire.READS | wire.shown(FaultList, "all of them"))  # fmt: skip
+    @get("/", operation_id="listFaults", summary="List pending faults",
+         responses=wire.READS | wire.shown(FaultList, "all pending faults"))  # fmt: skip
     async def page(self, request: Call) -> Response[bytes]:
         faults = [show(fault) for fault in plan_of(request).list()]
         return json_response(wire.encode(FaultList(items=faults, next=None)))
 
-    @post("/", operation_id="createFault", status_code=201, summary="Plan a fault",
-          responses=wire.WRITES | wire.shown(FaultOut, "planned", 201))  # fmt: skip
+    @post("/", operation_id="createFault", status_code=201, summary="Create a fault",
+          responses=wire.WRITES | wire.shown(FaultOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[FaultBody]) -> Response[bytes]:
         plan = plan_of(request)
         fault = parse(services_of(request).ids.new("fault"), data)
         plan.add(fault)
         return json_response(wire.encode(show(fault)), 201)
 
-    @delete("/", operation_id="deleteFaults", status_code=204, summary="Forget all faults",
+    @delete("/", operation_id="deleteFaults", status_code=204, summary="Delete all faults",
             responses=wire.WRITES)  # fmt: skip
     async def clear(self, request: Call) -> None:
         plan_of(request).remove()
 
     @delete("/{fault_id:str}", operation_id="deleteFault", status_code=204,
-            summary="Forget a fault", responses=wire.WRITES)  # fmt: skip
+            summary="Delete a fault", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, fault_id: FromPath[str]) -> None:
         plan_of(request).remove(fault_id)

@@ -16,7 +16,7 @@ from atoll.service import owned, snapshots
 
 
 class SnapshotSpecIn(Wire, kw_only=True):
-    """`instance_id` is the id or the name of the instance whose root volume is kept."""
+    """`instance_id` is the id or name of the instance whose root volume to copy."""
 
     instance_id: Name
     description: Text = ""
@@ -28,7 +28,7 @@ class CreateSnapshotBody(Wire, kw_only=True):
 
 
 class CloneSnapshotBody(Wire, kw_only=True):
-    """Without a name the copy is called as the first."""
+    """`name` of the copy; default: the same name."""
 
     region: Name
     name: Name | None = None
@@ -41,8 +41,8 @@ class SnapshotSpec(msgspec.Struct, kw_only=True):
 
 
 class SnapshotStatus(msgspec.Struct, kw_only=True):
-    """`state`: pending, complete, deleting or error. `size_bytes` is what it takes by itself, the
-    disk that it was taken of has `disk_gb`."""
+    """`state`: pending, complete, deleting or error. `size_bytes` is its own space on the host;
+    `disk_gb` is the size of the disk."""
 
     state: str
     kind: str
@@ -101,14 +101,14 @@ class Snapshots(Controller):
     tags = ("Snapshots",)
 
     @post("/", operation_id="createSnapshot", status_code=201,
-          summary="Keep an instance's root volume as it is",
-          responses=wire.WRITES | wire.shown(SnapshotOut, "accepted", 201))  # fmt: skip
+          summary="Create a snapshot of an instance's root volume",
+          responses=wire.WRITES | wire.shown(SnapshotOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateSnapshotBody]) -> Response[bytes]:
         use_case = snapshots.create(parse_create(data))
         return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
 
     @get("/", operation_id="listSnapshots", dependencies=LABELLED, summary="List snapshots",
-         responses=wire.LISTS | wire.shown(SnapshotList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(SnapshotList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -123,8 +123,8 @@ class Snapshots(Controller):
     async def read(self, request: Call, snapshot_id: FromPath[str]) -> Response[bytes]:
         return await named.read(request, rows, snapshot_id, snapshots.NOUN, show)
 
-    @patch("/{snapshot_id:str}", operation_id="updateSnapshot", summary="Change name or labels",
-           responses=wire.WRITES | wire.shown(SnapshotOut, "as it now is"))  # fmt: skip
+    @patch("/{snapshot_id:str}", operation_id="updateSnapshot", summary="Update a snapshot",
+           responses=wire.WRITES | wire.shown(SnapshotOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, snapshot_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:
@@ -133,7 +133,7 @@ class Snapshots(Controller):
         return await wire.mutate(request, use_case, lambda a: show(a.thing))
 
     @post("/{snapshot_id:str}/clone", operation_id="cloneSnapshot", status_code=202,
-          summary="Copy a snapshot to another region", responses=wire.ACCEPTED)  # fmt: skip
+          summary="Clone a snapshot to another region", responses=wire.ACCEPTED)  # fmt: skip
     async def clone(
         self, request: Call, snapshot_id: FromPath[str], data: JSONBody[CloneSnapshotBody]
     ) -> Response[bytes]:
@@ -142,7 +142,7 @@ class Snapshots(Controller):
         return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
 
     @delete("/{snapshot_id:str}", operation_id="deleteSnapshot", status_code=202,
-            summary="Destroy a snapshot", responses=wire.ACCEPTED)  # fmt: skip
+            summary="Delete a snapshot", responses=wire.ACCEPTED)  # fmt: skip
     async def remove(self, request: Call, snapshot_id: FromPath[str]) -> Response[bytes]:
         use_case = snapshots.delete(snapshot_id, version_of(request))
         return await wire.mutate(request, use_case, wire.show_operation_ref, 202)

@@ -63,14 +63,14 @@ class SshKeys(Controller):
     path = "/ssh-keys"
     tags = ("SSH keys",)
 
-    @post("/", operation_id="createSshKey", status_code=201, summary="Add a public key",
-          responses=wire.WRITES | wire.shown(SshKeyOut, "added", 201))  # fmt: skip
+    @post("/", operation_id="createSshKey", status_code=201, summary="Create an SSH key",
+          responses=wire.WRITES | wire.shown(SshKeyOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateSshKeyBody]) -> Response[bytes]:
         use_case = ssh_keys.create(parse_create(data))
         return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
 
-    @get("/", operation_id="listSshKeys", dependencies=LABELLED, summary="List public keys",
-         responses=wire.LISTS | wire.shown(SshKeyList, "one page"))  # fmt: skip
+    @get("/", operation_id="listSshKeys", dependencies=LABELLED, summary="List SSH keys",
+         responses=wire.LISTS | wire.shown(SshKeyList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -78,13 +78,13 @@ class SshKeys(Controller):
     ) -> Response[bytes]:
         return await named.page(request, rows, paging, show)
 
-    @get("/{key_id:str}", operation_id="getSshKey", summary="Get a public key",
+    @get("/{key_id:str}", operation_id="getSshKey", summary="Get an SSH key",
          responses=wire.READS | wire.shown(SshKeyOut, "the key"))  # fmt: skip
     async def read(self, request: Call, key_id: FromPath[str]) -> Response[bytes]:
         return await named.read(request, rows, key_id, ssh_keys.NOUN, show)
 
-    @patch("/{key_id:str}", operation_id="updateSshKey", summary="Change name or labels",
-           responses=wire.WRITES | wire.shown(SshKeyOut, "as it now is"))  # fmt: skip
+    @patch("/{key_id:str}", operation_id="updateSshKey", summary="Update an SSH key",
+           responses=wire.WRITES | wire.shown(SshKeyOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, key_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:
@@ -93,7 +93,7 @@ class SshKeys(Controller):
         return await wire.mutate(request, use_case, lambda a: show(a.thing))
 
     @delete("/{key_id:str}", operation_id="deleteSshKey", status_code=204,
-            summary="Delete a public key; guests keep it", responses=wire.WRITES)  # fmt: skip
+            summary="Delete an SSH key (guests keep it)", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, key_id: FromPath[str]) -> Response[None]:
         use_case = owned.delete(rows, ssh_keys.NOUN, key_id, version=version_of(request))
         return await named.gone(request, use_case)

@@ -25,7 +25,7 @@ Script = Annotated[str, Meta(min_length=4, max_length=90_000, extra_json_schema=
 
 
 class StartupScriptSpec(Wire, kw_only=True):
-    """`script` is base64 of a text that begins with `#!`."""
+    """`script` is base64 of a text that starts with `#!`."""
 
     script: Script
 
@@ -70,27 +70,29 @@ class StartupScripts(Controller):
     path = "/startup-scripts"
     tags = ("Startup scripts",)
 
-    @post("/", operation_id="createStartupScript", status_code=201, summary="Add a script",
-          responses=wire.WRITES | wire.shown(StartupScriptOut, "added", 201))  # fmt: skip
+    @post("/", operation_id="createStartupScript", status_code=201,
+          summary="Create a startup script",
+          responses=wire.WRITES | wire.shown(StartupScriptOut, "created", 201))  # fmt: skip
     async def create(
         self, request: Call, data: JSONBody[CreateStartupScriptBody]
     ) -> Response[bytes]:
         use_case = startup_scripts.create(parse_create(data))
         return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
 
-    @get("/", operation_id="listStartupScripts", dependencies=LABELLED, summary="List scripts",
-         responses=wire.LISTS | wire.shown(StartupScriptList, "one page"))  # fmt: skip
+    @get("/", operation_id="listStartupScripts", dependencies=LABELLED,
+         summary="List startup scripts",
+         responses=wire.LISTS | wire.shown(StartupScriptList, "one page of the list"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         return await named.page(request, rows, paging, show)
 
-    @get("/{script_id:str}", operation_id="getStartupScript", summary="Get a script",
+    @get("/{script_id:str}", operation_id="getStartupScript", summary="Get a startup script",
          responses=wire.READS | wire.shown(StartupScriptOut, "the script"))  # fmt: skip
     async def read(self, request: Call, script_id: FromPath[str]) -> Response[bytes]:
         return await named.read(request, rows, script_id, startup_scripts.NOUN, show)
 
     @patch("/{script_id:str}", operation_id="updateStartupScript",
-           summary="Change name, labels or the script itself",
-           responses=wire.WRITES | wire.shown(StartupScriptOut, "as it now is"))  # fmt: skip
+           summary="Update a startup script",
+           responses=wire.WRITES | wire.shown(StartupScriptOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, script_id: FromPath[str], data: JSONBody[PatchStartupScriptBody]
     ) -> Response[bytes]:
@@ -101,7 +103,7 @@ class StartupScripts(Controller):
         return await wire.mutate(request, use_case, lambda a: show(a.thing))
 
     @delete("/{script_id:str}", operation_id="deleteStartupScript", status_code=204,
-            summary="Delete a script; guests that ran it stay as they are",
+            summary="Delete a startup script",
             responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, script_id: FromPath[str]) -> Response[None]:
         use_case = owned.delete(rows, startup_scripts.NOUN, script_id, version_of(request))

@@ -60,13 +60,13 @@ class Subnets(Controller):
     tags = ("Subnets",)
 
     @post("/", operation_id="createSubnet", status_code=201, summary="Create a subnet",
-          responses=wire.WRITES | wire.shown(SubnetOut, "added", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(SubnetOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateSubnetBody]) -> Response[bytes]:
         use_case = networks.create_subnet(parse_create(data))
         return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
 
-    @get("/", operation_id="listSubnets", dependencies=LABELLED, summary="List Subnets",
-         responses=wire.LISTS | wire.shown(SubnetList, "one page"))  # fmt: skip
+    @get("/", operation_id="listSubnets", dependencies=LABELLED, summary="List subnets",
+         responses=wire.LISTS | wire.shown(SubnetList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -79,8 +79,8 @@ class Subnets(Controller):
     async def read(self, request: Call, subnet_id: FromPath[str]) -> Response[bytes]:
         return await named.read(request, rows, subnet_id, "subnet", show)
 
-    @patch("/{subnet_id:str}", operation_id="updateSubnet", summary="Change name or labels",
-           responses=wire.WRITES | wire.shown(SubnetOut, "as it now is"))  # fmt: skip
+    @patch("/{subnet_id:str}", operation_id="updateSubnet", summary="Update a subnet",
+           responses=wire.WRITES | wire.shown(SubnetOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, subnet_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:

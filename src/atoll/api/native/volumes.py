@@ -21,7 +21,7 @@ SizeGb = Annotated[int, Meta(ge=1, le=65_536)]
 
 
 class VolumeSpecIn(Wire, kw_only=True):
-    """`instance_id`, an id or a name, attaches the new volume to that instance."""
+    """`instance_id`, an id or a name: the instance to attach the new volume to."""
 
     size_gb: SizeGb
     region: str | None = None
@@ -38,7 +38,7 @@ class AttachVolumeBody(Wire, kw_only=True):
 
 
 class ResizeVolumeBody(Wire, kw_only=True):
-    """A volume only grows."""
+    """A volume cannot shrink."""
 
     size_gb: SizeGb
 
@@ -50,7 +50,7 @@ class VolumeSpec(msgspec.Struct, kw_only=True):
 
 class VolumeStatus(msgspec.Struct, kw_only=True):
     """`state`: available, attaching, attached, detaching, resizing, deleting or error. `device` is
-    the name under `/dev/disk/by-id/` by which a guest finds it."""
+    its name in `/dev/disk/by-id/` in the guest."""
 
     state: str
     instance_id: str
@@ -111,13 +111,13 @@ class Volumes(Controller):
     tags = ("Volumes",)
 
     @post("/", operation_id="createVolume", status_code=201, summary="Create a volume",
-          responses=wire.WRITES | wire.shown(VolumeOut, "there at once", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(VolumeOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateVolumeBody]) -> Response[bytes]:
         use_case = volumes.create(parse_create(data))
         return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
 
     @get("/", operation_id="listVolumes", dependencies=LABELLED, summary="List volumes",
-         responses=wire.LISTS | wire.shown(VolumeList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(VolumeList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -132,8 +132,8 @@ class Volumes(Controller):
     async def read(self, request: Call, volume_id: FromPath[str]) -> Response[bytes]:
         return await named.read(request, rows, volume_id, volumes.NOUN, show)
 
-    @patch("/{volume_id:str}", operation_id="updateVolume", summary="Change name or labels",
-           responses=wire.WRITES | wire.shown(VolumeOut, "as it now is"))  # fmt: skip
+    @patch("/{volume_id:str}", operation_id="updateVolume", summary="Update a volume",
+           responses=wire.WRITES | wire.shown(VolumeOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, volume_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:
@@ -142,7 +142,7 @@ class Volumes(Controller):
         return await wire.mutate(request, use_case, lambda a: show(a.thing))
 
     @post("/{volume_id:str}/attach", operation_id="attachVolume", status_code=202,
-          summary="Attach it to an instance, which may run", responses=wire.ACCEPTED)  # fmt: skip
+          summary="Attach a volume to an instance", responses=wire.ACCEPTED)  # fmt: skip
     async def attach(
         self, request: Call, volume_id: FromPath[str], data: JSONBody[AttachVolumeBody]
     ) -> Response[bytes]:
@@ -150,14 +150,14 @@ class Volumes(Controller):
         return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
 
     @post("/{volume_id:str}/detach", operation_id="detachVolume", status_code=202,
-          summary="Detach it, once the guest has let go of it",
+          summary="Detach a volume (unmount it in the guest first)",
           responses=wire.ACCEPTED)  # fmt: skip
     async def detach(self, request: Call, volume_id: FromPath[str]) -> Response[bytes]:
         use_case = volumes.detach(volume_id)
         return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
 
     @post("/{volume_id:str}/resize", operation_id="resizeVolume", status_code=202,
-          summary="Let it grow, also below a running guest", responses=wire.ACCEPTED)  # fmt: skip
+          summary="Resize a volume (it can only grow)", responses=wire.ACCEPTED)  # fmt: skip
     async def resize(
         self, request: Call, volume_id: FromPath[str], data: JSONBody[ResizeVolumeBody]
     ) -> Response[bytes]:
@@ -165,7 +165,7 @@ class Volumes(Controller):
         return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
 
     @delete("/{volume_id:str}", operation_id="deleteVolume", status_code=202,
-            summary="Destroy a volume that no instance has", responses=wire.ACCEPTED)  # fmt: skip
+            summary="Delete a detached volume", responses=wire.ACCEPTED)  # fmt: skip
     async def remove(self, request: Call, volume_id: FromPath[str]) -> Response[bytes]:
         use_case = volumes.delete(volume_id, version_of(request))
         return await wire.mutate(request, use_case, wire.show_operation_ref, 202)

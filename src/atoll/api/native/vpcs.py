@@ -55,13 +55,13 @@ class Vpcs(Controller):
     tags = ("VPCs",)
 
     @post("/", operation_id="createVpc", status_code=201, summary="Create a VPC",
-          responses=wire.WRITES | wire.shown(VpcOut, "added", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(VpcOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateVpcBody]) -> Response[bytes]:
         use_case = networks.create_vpc(parse_create(data))
         return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
 
     @get("/", operation_id="listVpcs", dependencies=LABELLED, summary="List VPCs",
-         responses=wire.LISTS | wire.shown(VpcList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(VpcList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -74,8 +74,8 @@ class Vpcs(Controller):
     async def read(self, request: Call, vpc_id: FromPath[str]) -> Response[bytes]:
         return await named.read(request, rows, vpc_id, "vpc", show)
 
-    @patch("/{vpc_id:str}", operation_id="updateVpc", summary="Change name or labels",
-           responses=wire.WRITES | wire.shown(VpcOut, "as it now is"))  # fmt: skip
+    @patch("/{vpc_id:str}", operation_id="updateVpc", summary="Update a VPC",
+           responses=wire.WRITES | wire.shown(VpcOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, vpc_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:

@@ -30,7 +30,7 @@ Patterns = Annotated[list[Pattern], Meta(min_length=1, max_length=PATTERNS_MAX)]
 
 
 class WebhookSpecIn(Wire, kw_only=True):
-    """`events` are kinds, or `instance.*` for all of a noun. None means all."""
+    """`events` are kinds, or `instance.*` for all kinds of a noun. Default: all events."""
 
     url: Url
     events: Patterns | None = None
@@ -59,8 +59,8 @@ class WebhookSpec(msgspec.Struct, kw_only=True):
 
 
 class WebhookStatus(msgspec.Struct, kw_only=True):
-    """`secret` is shown once, when it is created. `failures` in a row; `cursor` is the last event
-    that was told, as `/v1/events` numbers them."""
+    """`secret` is shown once, at creation. `failures` counts consecutive failures; `cursor` is the
+    id of the last delivered event, as in `/v1/events`."""
 
     secret: str | None
     cursor: str
@@ -119,14 +119,14 @@ class Webhooks(Controller):
     tags = ("Webhooks",)
 
     @post("/", operation_id="createWebhook", status_code=201,
-          summary="Have an address told what happens from now on",
-          responses=wire.WRITES | wire.shown(WebhookOut, "added", 201))  # fmt: skip
+          summary="Create a webhook",
+          responses=wire.WRITES | wire.shown(WebhookOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateWebhookBody]) -> Response[bytes]:
         use_case = webhooks.create(parse_create(data), services_of(request).secret())
         return await wire.mutate(request, use_case, lambda a: show(a.thing, secret=True), 201)
 
     @get("/", operation_id="listWebhooks", dependencies=LABELLED, summary="List webhooks",
-         responses=wire.LISTS | wire.shown(WebhookList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(WebhookList, "one page of the list"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         return await named.page(request, rows, paging, show)
 
@@ -136,8 +136,8 @@ class Webhooks(Controller):
         return await named.read(request, rows, webhook_id, webhooks.NOUN, show)
 
     @patch("/{webhook_id:str}", operation_id="updateWebhook",
-           summary="Change it; enabled again, it goes on where it was left",
-           responses=wire.WRITES | wire.shown(WebhookOut, "as it now is"))  # fmt: skip
+           summary="Update, enable or disable a webhook",
+           responses=wire.WRITES | wire.shown(WebhookOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, webhook_id: FromPath[str], data: JSONBody[PatchWebhookBody]
     ) -> Response[bytes]:
@@ -145,7 +145,7 @@ class Webhooks(Controller):
         return await wire.mutate(request, use_case, lambda a: show(a.thing))
 
     @delete("/{webhook_id:str}", operation_id="deleteWebhook", status_code=204,
-            summary="Tell it nothing any more", responses=wire.WRITES)  # fmt: skip
+            summary="Delete a webhook", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, webhook_id: FromPath[str]) -> Response[None]:
         use_case = webhooks.delete(webhook_id, version_of(request))
         return await named.gone(request, use_case)
