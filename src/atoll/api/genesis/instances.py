@@ -32,7 +32,7 @@ class Instances(Controller):
     path = "/instances"
     tags = ("instances",)
 
-    @get("/", operation_id="listInstances", summary="List all instances",
+    @get("/", operation_id="listInstances", summary="List instances",
          responses=wire.ANY_ERROR | wire.shown(InstanceList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         rows = services_of(request).store.read().instances
@@ -62,7 +62,7 @@ class Instances(Controller):
         return await wire.shown_after(request, use_case, partial(answer_of, request))
 
     @delete("/{instance_id:str}", operation_id="destroyInstance", status_code=204,
-            summary="Destroy an instance", responses=wire.ANY_ERROR)  # fmt: skip
+            summary="Delete an instance", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, instance_id: FromPath[str]) -> Response[None]:
         """For good: when it is gone, its volumes and its address are free."""
         instance = await instance_of(request, instance_id)

@@ -112,13 +112,13 @@ class Snapshots(Controller):
     path = "/snapshots"
     tags = ("snapshots",)
 
-    @get("/", operation_id="listSnapshots", summary="List all snapshots",
+    @get("/", operation_id="listSnapshots", summary="List snapshots",
          responses=wire.ANY_ERROR | wire.shown(SnapshotList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         return await page_of(request, paging, Filter())
 
     @post("/", operation_id="createSnapshot", status_code=201,
-          summary="Create a snapshot from a disk on the web",
+          summary="Create a snapshot from a URL",
           responses=wire.ANY_ERROR | wire.shown(SnapshotAnswer, "accepted", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
         require(caller_of(request), "write")
@@ -142,7 +142,7 @@ class Snapshots(Controller):
         return await wire.mutate(request, use_case, show_answer)
 
     @post("/{snapshot_id:str}/clone", operation_id="cloneSnapshot", status_code=201,
-          summary="Clone a snapshot into another region",
+          summary="Clone a snapshot to another region",
           responses=wire.ANY_ERROR | wire.shown(SnapshotAnswer, "accepted", 201))  # fmt: skip
     async def clone(
         self, request: Call, snapshot_id: FromPath[str], data: JSONBody[CloneBody]

@@ -78,26 +78,26 @@ class SshKeys(Controller):
     path = "/ssh-keys"
     tags = ("ssh-keys",)
 
-    @get("/", operation_id="listSSHKeys", summary="List all ssh keys",
+    @get("/", operation_id="listSSHKeys", summary="List SSH keys",
          responses=wire.ANY_ERROR | wire.shown(SshKeyList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         rows = services_of(request).store.read().ssh_keys
         page, about = await wire.page_of(request, rows, paging, Filter())
         return wire.answer(SshKeyList(ssh_keys=[show(key) for key in page], **about))
 
-    @post("/", operation_id="createSSHKey", status_code=201, summary="Create an ssh key",
+    @post("/", operation_id="createSSHKey", status_code=201, summary="Create an SSH key",
           responses=wire.ANY_ERROR | wire.shown(SshKeyOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
         return await wire.mutate(request, ssh_keys.create(parse_create(data)), show_bare, 201)
 
-    @get("/{ssh_key_id:str}", operation_id="getSSHKey", summary="Get an ssh key",
+    @get("/{ssh_key_id:str}", operation_id="getSSHKey", summary="Get an SSH key",
          responses=wire.ANY_ERROR | wire.shown(SshKeyOut, "the key"))  # fmt: skip
     async def read(self, request: Call, ssh_key_id: FromPath[str]) -> Response[bytes]:
         rows = services_of(request).store.read().ssh_keys
         key = await foreign.one(request, rows, ids.SSH_KEY, ssh_key_id, ssh_keys.NOUN)
         return wire.answer(show(key))
 
-    @patch("/{ssh_key_id:str}", operation_id="updateSSHKey", summary="Update an ssh key",
+    @patch("/{ssh_key_id:str}", operation_id="updateSSHKey", summary="Update an SSH key",
            responses=wire.ANY_ERROR | wire.shown(SshKeyOut, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, ssh_key_id: FromPath[str], data: JSONBody[UpdateBody]
@@ -107,7 +107,7 @@ class SshKeys(Controller):
         return await wire.mutate(request, use_case, show_bare)
 
     @delete("/{ssh_key_id:str}", operation_id="deleteSSHKey", status_code=204,
-            summary="Delete an ssh key", responses=wire.ANY_ERROR)  # fmt: skip
+            summary="Delete an SSH key", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, ssh_key_id: FromPath[str]) -> Response[None]:
         reference = wire.native_id(ids.SSH_KEY, ssh_key_id)
         use_case = owned.delete(lambda tx: tx.ssh_keys, ssh_keys.NOUN, reference)

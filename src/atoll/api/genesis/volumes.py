@@ -135,7 +135,7 @@ class Volumes(Controller):
     path = "/volumes"
     tags = ("volumes",)
 
-    @get("/", operation_id="listVolumes", summary="List all volumes",
+    @get("/", operation_id="listVolumes", summary="List volumes",
          responses=wire.ANY_ERROR | wire.shown(VolumeList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         rows = services_of(request).store.read().volumes
