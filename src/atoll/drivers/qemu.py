@@ -54,8 +54,8 @@ OFFER = Offer()
 
 
 class QemuDriver:
-    """`guest_uid`: the user that QEMU runs as; None where we are not root. `accelerator` is what
-    `accelerator.probe` found."""
+    """`guest_uid` is the user of QEMU; None if we are not root. `accelerator` is the result of
+    `accelerator.probe`."""
 
     def __init__(
         self,
@@ -116,8 +116,8 @@ class QemuDriver:
         self._chores = asyncio.create_task(self._keep_house(), name="qemu chores")
 
     async def _take_up(self) -> None:
-        """What an earlier one of us left unfinished. What cannot be done now is done by the next
-        verb on the same thing."""
+        """Finish the work of an earlier process. If that fails now, the next verb on the same
+        resource finishes it."""
         for guest in [guest for guest in self._guests.values() if guest.running]:
             with contextlib.suppress(DriverError):
                 await self._plugs.take_up(guest)
@@ -128,11 +128,11 @@ class QemuDriver:
             await asyncio.to_thread(self._layers.tidy)
 
     def _prepare_folders(self) -> list[tuple[GuestFolder, Record]]:
-        """The guests on record. A folder without a record is from before any process."""
+        """Prepare the recorded guests. A folder without a record never had a process."""
         for path in (self._state_dir, self._guests_dir):
             path.mkdir(parents=True, exist_ok=True)
             if self._guest_uid is not None:
-                path.chmod(path.stat().st_mode & 0o7777 | 0o111)  # QEMU's user passes through
+                path.chmod(path.stat().st_mode & 0o7777 | 0o111)  # QEMU's user traverses it
         self._layers.prepare()
         folders = [self._folder(path.name) for path in self._guests_dir.iterdir()]
         recorded = [(folder, folder.load()) for folder in folders]
@@ -161,7 +161,7 @@ class QemuDriver:
         return await self._images.ensure(image)
 
     async def remove_image(self, image_id: str) -> None:
-        """Refuses while volumes or snapshots stand on it."""
+        """Remove an image. Raises DriverRefused while volumes or snapshots depend on it."""
         await asyncio.to_thread(self._disks.require_unused, image_id)
         await self._images.remove(image_id)
 
@@ -221,7 +221,7 @@ class QemuDriver:
             await self._transfers.remove_import(parcel)
 
     def _holder_of(self, volume_id: str) -> Guest | None:
-        """The running guest that has the volume, is about to have it, or has yet to lose it."""
+        """Find the running guest to which the volume is attached, or being attached or detached."""
         for guest in self._guests.values():
             record = guest.record
             named = (record.spec.root_volume_id, *record.spec.volumes, *record.volumes)
@@ -230,7 +230,7 @@ class QemuDriver:
         return None
 
     def _require_free(self, volume_id: str, guest_id: str | None = None) -> None:
-        """No running guest has it, or only this one."""
+        """Require that no other running guest uses the volume."""
         holder = self._holder_of(volume_id)
         if holder is not None and holder.record.spec.id != guest_id:
             raise DriverRefused(
@@ -251,7 +251,7 @@ class QemuDriver:
             return self._guests[guest.id].facts()
 
     async def ensure_configured(self, guest: GuestSpec) -> GuestFacts:
-        """A guest that does not run is given all of it when it starts."""
+        """Configure a running guest. A stopped guest gets its configuration when it starts."""
         require_id(guest.id)
         async with self._alone_with(guest.id):
             known = self._guests.get(guest.id)
@@ -275,7 +275,7 @@ class QemuDriver:
                     self._on_change(known.facts())
 
     async def _start(self, spec: GuestSpec) -> None:
-        """Nobody touches its volumes meanwhile."""
+        """Start the guest, with its volumes locked."""
         require_places(spec)
         running = (guest.record.spec for guest in self._guests.values() if guest.running)
         require_devices(spec, self._offer.devices, running)
@@ -322,7 +322,7 @@ class QemuDriver:
         self._guests[spec.id] = guest
 
     async def _disks_of(self, spec: GuestSpec) -> tuple[Disk, ...]:
-        """Each in its slot, with paths as QEMU reads them, from the guest's folder."""
+        """List the disks by slot, with paths relative to the guest's folder."""
         folder = self._guests_dir / spec.id
         disks = []
         for slot, volume_id in zip(
@@ -337,7 +337,7 @@ class QemuDriver:
     def _boot_of(
         self, spec: GuestSpec, disks: tuple[Disk, ...], wirings: dict[str, PortWiring]
     ) -> Boot:
-        """NICs take the slots that volumes leave."""
+        """Build the boot configuration. NICs use the slots that volumes leave free."""
         if spec.vcpus > VCPUS_MAX:
             raise DriverRefused(f"{spec.vcpus} vcpus: a guest has at most {VCPUS_MAX} here")
         slots = (None, *SLOTS[len(spec.volumes) :])
@@ -410,11 +410,11 @@ class QemuDriver:
             for guest in [guest for guest in self._guests.values() if guest.running]:
                 with contextlib.suppress(DriverUnavailable):
                     await asyncio.to_thread(guest.folder.trim_log)
-            with contextlib.suppress(DriverError, OSError):  # the next time, perhaps
+            with contextlib.suppress(DriverError, OSError):  # retried next time
                 await self._merge_some()
 
     async def _merge_some(self) -> None:
-        """A slice of one merge; another one's turn is the next time, for this may be impossible."""
+        """Run a slice of one merge; the next call tries another, in case this is blocked."""
         if not self._chains_changed:
             return
         self._chains_changed = False
@@ -452,9 +452,8 @@ class QemuDriver:
 
     @contextlib.asynccontextmanager
     async def _alone_with(self, *thing_ids: str) -> AsyncIterator[None]:
-        """One verb at a time on one thing: on a guest before its volumes, and on these in one
-        order, so that no two verbs wait for each other. A lock lives while somebody holds or
-        awaits it."""
+        """Lock resources: a guest before its volumes, and these in a fixed order, to avoid
+        deadlocks. A lock exists while a verb holds or awaits it."""
         async with contextlib.AsyncExitStack() as stack:
             for thing_id in sorted(set(thing_ids)):
                 lock = self._locks.get(thing_id)
@@ -467,7 +466,7 @@ class QemuDriver:
 
 @contextlib.contextmanager
 def only_driver_errors(what: str) -> Iterator[None]:
-    """A full disk, for one, shows itself anywhere."""
+    """Convert other errors, such as a full disk, to DriverErrors."""
     try:
         yield
     except OSError as error:
