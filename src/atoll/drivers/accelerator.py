@@ -30,7 +30,7 @@ PROBE_DISK_BYTES = 1024 * 1024
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """`reason` is a sentence that explains why this host is slow."""
+    """`reason`: a sentence for whoever asks why this host is slow."""
 
     accelerator: str
     emulated: bool
@@ -43,8 +43,8 @@ class Remembered(msgspec.Struct, frozen=True):
 
 
 async def probe(state_dir: Path, guest_uid: int | None) -> Verdict:
-    """Return the verdict, from the file if kernel and QEMU have not changed. Raises DriverRefused
-    if QEMU is not installed."""
+    """The verdict, from the file where kernel and QEMU are still the same. Raises DriverRefused
+    where QEMU is not installed."""
     key = await asyncio.to_thread(identity, guest_uid)
     file = state_dir / VERDICT_FILE
     known = await asyncio.to_thread(recall, file)

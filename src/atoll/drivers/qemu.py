@@ -54,8 +54,8 @@ OFFER = Offer()
 
 
 class QemuDriver:
-    """`guest_uid` is the user of QEMU; None if we are not root. `accelerator` is the result of
-    `accelerator.probe`."""
+    """`guest_uid`: the user that QEMU runs as; None where we are not root. `accelerator` is what
+    `accelerator.probe` found."""
 
     def __init__(
         self,
@@ -161,7 +161,7 @@ class QemuDriver:
         return await self._images.ensure(image)
 
     async def remove_image(self, image_id: str) -> None:
-        """Remove an image. Raises DriverRefused while volumes or snapshots depend on it."""
+        """Refuses while volumes or snapshots stand on it."""
         await asyncio.to_thread(self._disks.require_unused, image_id)
         await self._images.remove(image_id)
 

@@ -22,8 +22,8 @@ class Medium(TypedDict, total=False):
 
 
 def medium_of(images: Images, spec: GuestSpec, folder: Path) -> Medium:
-    """Choose the medium, with paths relative to the guest's folder. A kernel is omitted if an ISO
-    is bootable. Raises DriverRefused if an image is missing."""
+    """With paths as QEMU reads them, from the guest's folder. A kernel would start in the place of
+    a disc that can be started. Raises DriverRefused where an image is not here."""
     image = images.boot_of(spec.image_id)
     medium = Medium()
     if spec.iso_id is not None:

@@ -56,7 +56,7 @@ class Images(Protocol):
 
 
 class Disks:
-    """In all verbs, `guest` is the running guest that may use the volume."""
+    """`guest`, in its verbs, is the running guest that may have the volume."""
 
     def __init__(self, layers: Layers, images: Images) -> None:
         self._layers = layers
