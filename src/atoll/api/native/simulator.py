@@ -7,13 +7,12 @@ from litestar import Controller, Response, delete, get, post
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
-from atoll.api.http import Call, caller_of, json_response
+from atoll.api.http import Call, json_response
 from atoll.api.native import wire
-from atoll.api.native.wire import Wire, services_of
+from atoll.api.native.wire import Wire, services_of, view_of
 from atoll.domain.errors import NotFound
 from atoll.domain.faults import Fault, FaultError
 from atoll.ports import Faults as FaultsPort
-from atoll.service.desk import require
 
 Verb = Literal[
     "*", "ensure_image", "remove_image", "ensure_volume", "remove_volume", "ensure_snapshot",
@@ -69,7 +68,7 @@ def parse(fault_id: str, body: FaultBody) -> Fault:
 
 
 def plan_of(request: Call) -> FaultsPort:
-    require(caller_of(request), "administer")
+    view_of(request).require("administer")
     faults = services_of(request).faults
     if faults is None:
         raise NotFound("faults are for the simulator: start atoll with --driver simulator")
@@ -80,7 +79,7 @@ class Faults(Controller):
     path = "/simulator/faults"
     tags = ("Simulator",)
 
-    @get("/", operation_id="listFaults", summary="List pending faults",
+    @get("/", operation_id="listFaults", summary="List faults",
          responses=wire.READS | wire.shown(FaultList, "all pending faults"))  # fmt: skip
     async def page(self, request: Call) -> Response[bytes]:
         faults = [show(fault) for fault in plan_of(request).list()]
