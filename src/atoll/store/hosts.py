@@ -167,4 +167,5 @@ class HostRows(NounRows[Host]):
         missing = None
         if growing:
             missing = lambda: Lost(f"host {host_id} has no room any more")  # noqa: E731
-        self.unit.write(Write(query, query.place({"of_host": host_id, **more}), missing=missing))
+        values = query.place({"of_host": host_id, **more})
+        self.unit.write(Write(query, values, missing=missing, lock=host_id))

@@ -59,7 +59,7 @@ class OperationRows(NounRows[Operation]):
     ) -> list[Operation]:
         query = self._query("claim", claim_statement)
         values = {"engine": engine, "now": now_ms, "lease": lease_until_ms, "limit": limit}
-        rows = await self.unit.database.commit([Write(query, query.place(values))])
+        rows = await self.unit.database.commit_returning([Write(query, query.place(values))])
         return sorted((OPERATIONS.thing(row) for row in rows), key=lambda o: o.id)
 
     async def extend(self, engine: str, operation_ids: Sequence[str], until_ms: int) -> None:
@@ -78,7 +78,7 @@ class OperationRows(NounRows[Operation]):
             .values(claimable_at_ms=bind("now", op.claimable_at_ms), engine=sa.null())
             .returning(op.id))  # fmt: skip
         values = {"of_engine": engine, "now": now_ms}
-        rows = await self.unit.database.commit([Write(freed, freed.place(values))])
+        rows = await self.unit.database.commit_returning([Write(freed, freed.place(values))])
         heads = self._query("heads", lost_heads_statement)
         await self.unit.database.commit([Write(heads, heads.place({"now": now_ms}))])
         return len(rows)
@@ -198,13 +198,14 @@ def claim_statement() -> sa.ClauseElement:
         .order_by(op.claimable_at_ms)
         .limit(sa.bindparam("limit", type_=sa.Integer()))
         .with_for_update(skip_locked=True)
+        .cte("picked")  # a subquery that locks may be run more than once
     )
     running = sa.case(
         (op.state == OperationState.ACCEPTED.value, OperationState.RUNNING.value), else_=op.state
     )
     return (
         tables.operations.update()
-        .where(op.id.in_(picked.scalar_subquery()), due)
+        .where(op.id.in_(sa.select(picked.c.id)), due)
         .values(
             engine=bind("engine", op.engine),
             epoch=op.epoch + 1,
