@@ -7,10 +7,8 @@ from atoll.domain.instances import Instance
 from atoll.domain.plans import Plan
 from atoll.operations.placing import demand_of, serving
 from atoll.operations.registry import WORKFLOWS
-from atoll.ports import Filter, Transaction
+from atoll.ports import Transaction
 from atoll.scheduler.placement import Demand, Verdict, verdicts
-
-HOSTS_MAX = 1000
 
 
 @dataclass(frozen=True)
@@ -50,13 +48,13 @@ async def of_instance(tx: Transaction, instance: Instance, kind: str) -> Preview
 
 
 async def hosts_for(tx: Transaction, instance: Instance) -> list[Verdict]:
-    hosts = await tx.hosts.page(Filter(limit=HOSTS_MAX))
+    hosts = await tx.hosts.every()
     return verdicts(hosts, await demand_of(tx, instance))
 
 
 async def room_for(tx: Transaction, region: str, plans: Sequence[Plan]) -> dict[str, bool]:
     """Whether some host of the region could take an instance of each of these types now."""
-    hosts, served_by = await tx.hosts.page(Filter(limit=HOSTS_MAX)), await serving(tx, region)
+    hosts, served_by = await tx.hosts.every(), await serving(tx, region)
     demands = {plan.id: demand_for(served_by, plan) for plan in plans}
     return {
         name: any(not judged.reason for judged in verdicts(hosts, demand))

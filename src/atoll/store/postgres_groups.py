@@ -1,9 +1,9 @@
 """Group commit for PostgreSQL: what waits is committed together, in one round trip.
 
 A connection of its own sends a group of jobs to the function `commit_group_1` (migration 0005),
-which runs each job in a savepoint. Statements are prepared once a connection; a job's writes are calls
-of them, with their values as literals. All locks of a group are taken first and in one order, so
-that two servers wait for one another and never in a circle.
+which runs each job in a savepoint. Statements are prepared once a connection; a job's writes are
+calls of them, with their values as literals. All locks of a group are taken first and in one order,
+so that two servers wait for one another and never in a circle.
 """
 
 import asyncio
