@@ -14,9 +14,9 @@ from typing import Any
 import httpx2
 import msgspec
 
-from atoll.app import DATABASE_FILE
 from atoll.domain import ids
 from atoll.domain.instances import Goal, Instance, InstanceState
+from atoll.roots.control import DATABASE_FILE
 from atoll.store.sqlite import SqliteStore
 from atoll.system import RandomIds, SystemClock
 from bench import servers

@@ -8,8 +8,9 @@ import os
 import sys
 from unittest import mock
 
-from atoll import app, settings
+from atoll import settings
 from atoll.operations.engine import Engine
+from atoll.roots import all_in_one, engine
 
 
 class IdleEngine(Engine):
@@ -18,8 +19,8 @@ class IdleEngine(Engine):
 
 
 def main() -> int:
-    with mock.patch.object(app, "Engine", IdleEngine):
-        return app.serve(settings.read(sys.argv[2:], os.environ))
+    with mock.patch.object(engine, "Engine", IdleEngine):
+        return all_in_one.serve(settings.read(sys.argv[2:], os.environ))
 
 
 if __name__ == "__main__":

@@ -25,9 +25,9 @@ import msgspec
 
 from atoll import settings
 from atoll.domain import ids
-from atoll.drivers.qemu_args import CONSOLE_LOG, RESCUE_SOCKET
-from atoll.drivers.qemu_monitor import open_socket
-from atoll.hypervisors import qemu
+from atoll.drivers.qemu.command_line import CONSOLE_LOG, RESCUE_SOCKET
+from atoll.drivers.qemu.monitor import open_socket
+from atoll.roots import qemu_host
 from atoll.system import RandomIds, SystemClock
 from bench import boot, servers
 from bench.table import Row, number
@@ -233,7 +233,7 @@ async def through_driver(
     """The server is gone and its guest is not. What one asks the driver on this host."""
     times, clock = Times(), SystemClock()
     configured = settings.read(["--state", str(state)], os.environ)
-    (driver,) = (await qemu.build(configured, clock, None)).values()
+    (driver,) = (await qemu_host.build(configured, clock, None)).values()
     await driver.open(lambda _facts: None)
     new_ids = RandomIds(clock)
     try:

@@ -12,7 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.support.postgres import PostgresServer, find_programs
 
 # Each test of these stands by itself: many of them, or some with a guest that takes long to boot.
-APART = ("tests/contract/test_driver", "tests/drivers/test_qemu", "tests/operations/")
+APART = ("tests/contract/test_driver", "tests/drivers/qemu/", "tests/operations/")
 END_TO_END = "tests/e2e"
 
 

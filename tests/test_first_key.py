@@ -7,7 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from atoll.app import Cloud, announce
+from atoll.roots.control import Control
+from atoll.roots.http_server import announce
 from atoll.settings import Settings
 from atoll.state_dir import StateDir
 
@@ -15,7 +16,7 @@ KEY = "ak_of_the_first_start"
 
 
 @pytest.fixture
-def cloud(tmp_path: Path) -> Cloud:
+def control(tmp_path: Path) -> Control:
     settings = Settings(
         state=tmp_path / "state", cli_config=tmp_path / "cli.json", driver="simulator",
         recipes=tmp_path / "recipes", image_cache=tmp_path / "cache",
@@ -23,9 +24,9 @@ def cloud(tmp_path: Path) -> Cloud:
     state = StateDir(settings.state)
     state.open()
     state.keep_admin_key(KEY)
-    cloud = Cloud(settings, state)
-    cloud.first_key = KEY
-    return cloud
+    control = Control(settings, state)
+    control.first_key = KEY
+    return control
 
 
 @pytest.fixture
@@ -41,19 +42,19 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_a_log_names_the_file_of_the_key_and_not_the_key(
-    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+    control: Control, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    announce(cloud)
+    announce(control)
     said = capsys.readouterr().out
     assert KEY not in said
-    assert f"admin key: in {cloud.settings.state / 'admin.key'}" in said
+    assert f"admin key: in {control.settings.state / 'admin.key'}" in said
 
 
 def test_a_terminal_shows_the_key_once(
-    cloud: Cloud, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    control: Control, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    announce(cloud)
+    announce(control)
     assert f"admin key: {KEY} (kept in" in capsys.readouterr().out
 
 

@@ -24,23 +24,22 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("atoll.store", "atoll.bus", "atoll.drivers", "atoll.networks", "atoll.scheduler"),
     ("atoll.operations", "atoll.agent"),
     ("atoll.service",),
-    ("atoll.api.limits", "atoll.api.ocp"),
+    ("atoll.api.limits", "atoll.api.ocp", "atoll.api.wording", "atoll.api.problems"),
     ("atoll.api.http",),
-    ("atoll.api.problems",),
-    ("atoll.api.documents", "atoll.api.serving", "atoll.api.foreign"),
+    ("atoll.api.documents", "atoll.api.serving"),
+    ("atoll.api.foreign",),
     ("atoll.api.native", "atoll.api.vultr", "atoll.api.genesis", "atoll.api.awx",
-     "atoll.api.registry", "atoll.api.mcp"),
-    ("atoll.api.dns", "atoll.api.asgi", "atoll.api.docs", "atoll.api.native.openapi"),
+     "atoll.api.registry", "atoll.api.mcp", "atoll.names"),
+    ("atoll.api.asgi", "atoll.api.docs", "atoll.api.native.openapi"),
     ("atoll.settings", "atoll.state_dir", "atoll.system"),
-    ("atoll.hypervisors",),
-    ("atoll.app",),
+    ("atoll.roots",),
     ("atoll.__main__",),
 )  # fmt: skip
 HEIGHT_OF = {part: height for height, layer in enumerate(LAYERS) for part in layer}
 # They speak HTTP to the server and know nothing else of it.
 CLIENTS = ("atoll.cli", "atoll.console")
 
-COMPOSITION_ROOT = {"atoll.app", "atoll.hypervisors"}
+COMPOSITION_ROOT = {"atoll.roots"}
 CONCRETE = {"atoll.outbound.courier", "atoll.store", "atoll.bus", "atoll.drivers", "atoll.networks"}
 DATABASES = {"sqlalchemy", "asyncpg", "sqlite3", "alembic"}
 IMPURE = {
@@ -198,17 +197,17 @@ def test_only_the_settings_read_the_environment() -> None:
 @pytest.mark.parametrize(
     ("source", "module"),
     [
-        ("import atoll.app", "atoll.app"),
-        ("from atoll import app", "atoll.app"),
-        ("def f():\n    from atoll.app import serve", "atoll.app"),
-        ("if TYPE_CHECKING:\n    from atoll.app import Cloud", "atoll.app"),
-        ("import_module('atoll.app')", "atoll.app"),
-        ("target = 'atoll.app:serve'", "atoll.app"),
+        ("import atoll.roots.api", "atoll.roots.api"),
+        ("from atoll.roots import api", "atoll.roots.api"),
+        ("def f():\n    from atoll.roots.api import front_of", "atoll.roots.api"),
+        ("if TYPE_CHECKING:\n    from atoll.roots.api import made", "atoll.roots.api"),
+        ("import_module('atoll.roots.api')", "atoll.roots.api"),
+        ("target = 'atoll.roots.api:made'", "atoll.roots.api"),
     ],
 )
 def test_an_upward_import_is_seen_however_it_is_written(source: str, module: str) -> None:
     found = [i for i in imports_in("atoll.domain.ids", ast.parse(source)) if i.of == module]
     assert [breach(i) for i in found] == [
-        f"atoll.domain.ids, line {i.line}, imports atoll.app: that is upwards" for i in found
+        f"atoll.domain.ids, line {i.line}, imports atoll.roots.api: that is upwards" for i in found
     ]
     assert found

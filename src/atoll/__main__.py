@@ -3,14 +3,15 @@
 import os
 import sys
 
-from atoll import app, settings
+from atoll import settings
+from atoll.roots import all_in_one
 
 
 def main() -> int:
     arguments = sys.argv[1:]
     if arguments[:1] == ["serve"]:
         arguments = arguments[1:]
-    return app.serve(settings.read(arguments, os.environ))
+    return all_in_one.serve(settings.read(arguments, os.environ))
 
 
 if __name__ == "__main__":

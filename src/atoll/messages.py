@@ -1,8 +1,8 @@
 """What the control plane and the agents on hosts say to each other.
 
-Every message is a frozen struct and may arrive twice, late or out of order: handlers are
-repeatable. A request names its whole wish, never a change. A field that changes its meaning gets
-a new name.
+Every message is a frozen, tagged struct and may arrive twice, late or out of order: handlers are
+repeatable. A request names its whole wish, never a change, and travels in an `Ask`; what comes back
+is an `Answer`. Unknown fields are ignored; a field that changes its meaning gets a new name.
 """
 
 from enum import StrEnum
@@ -13,6 +13,11 @@ from atoll.domain.accelerators import Device
 from atoll.domain.hosts import Capabilities, Capacity
 from atoll.domain.images import ImageKind, ImageSource
 from atoll.domain.security_groups import Rule
+
+PROTOCOL = 1
+MESSAGE_BYTES_MAX = 2**20
+# A file's piece leaves room for what is said about it.
+PIECE_BYTES = 2**19
 
 
 class Power(StrEnum):
@@ -29,7 +34,7 @@ class ImageSpec(msgspec.Struct, frozen=True, kw_only=True):
     kind: ImageKind = ImageKind.DISK
 
 
-class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
+class ImageFacts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """`checksum` is `sha256:…` of the disk as the host keeps it; of a disc, which it keeps as it
     came, `digests` has `md5` and `sha512` as well."""
 
@@ -50,7 +55,7 @@ class VolumeSpec(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_id: str | None = None
 
 
-class SnapshotFacts(msgspec.Struct, frozen=True, kw_only=True):
+class SnapshotFacts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """`size_bytes` is what it takes on the host's disk by itself, without what it stands on."""
 
     id: str
@@ -72,7 +77,7 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     size_gib: int
 
 
-class ExportFacts(msgspec.Struct, frozen=True, kw_only=True):
+class ExportFacts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A file with all that the parcel holds, and nothing beside it. `checksum` is `sha256:…`."""
 
     id: str
@@ -81,7 +86,7 @@ class ExportFacts(msgspec.Struct, frozen=True, kw_only=True):
     virtual_size_bytes: int
 
 
-class ImportFacts(msgspec.Struct, frozen=True, kw_only=True):
+class ImportFacts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """`size_bytes` is what has arrived; once `complete`, what the parcel takes on the disk."""
 
     id: str
@@ -137,7 +142,7 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     boots: int = 1
 
 
-class GuestFacts(msgspec.Struct, frozen=True, kw_only=True):
+class GuestFacts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """`booted`: the guest's own system runs; `ready`: it has said that its first boot is over.
     `boots` as far as it came.
     `crashed`: it ended neither by its own shutdown nor because we asked for it. `ports` are
@@ -175,7 +180,7 @@ class NicCounters(msgspec.Struct, frozen=True, kw_only=True):
     sent_packets: int
 
 
-class GuestMetrics(msgspec.Struct, frozen=True, kw_only=True):
+class GuestMetrics(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """`cpu_s` is the processor time since the guest's process began. `memory_bytes` is what the
     guest takes of its host's memory now. `nics` is empty where the network does not count."""
 
@@ -260,14 +265,19 @@ class RemoveImport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class EnsureRunning(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """`rules` are those of each of the guest's NICs, which a message has room for once."""
+
     guest: GuestSpec
+    rules: tuple[Rule, ...] = ()
 
 
 class EnsureConfigured(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A running guest is given the volumes, networks, rules, floating IPs and keys that the spec
-    names, without a restart. One that does not run gets them when it starts."""
+    names, without a restart. One that does not run gets them when it starts. `rules` as in
+    `EnsureRunning`."""
 
     guest: GuestSpec
+    rules: tuple[Rule, ...] = ()
 
 
 class EnsureStopped(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -286,19 +296,6 @@ class InspectGuest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     guest_id: str
 
 
-class ReadGuestLog(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Answered with the last `bytes_max` bytes of the serial console."""
-
-    guest_id: str
-    bytes_max: int
-
-
-class ReadScreen(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Answered with what the guest's screen shows, as PNG."""
-
-    guest_id: str
-
-
 class ReadMetrics(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     guest_id: str
 
@@ -311,10 +308,35 @@ class Console(StrEnum):
 
 
 class OpenConsole(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Not answered but connected: see `ports.Bus.connect`."""
-
     guest_id: str
     console: Console
+
+
+class ReadGuestLog(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The last `bytes_max` bytes of the serial console, as a stream that ends."""
+
+    guest_id: str
+    bytes_max: int
+
+
+class ReadScreen(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What the guest's screen shows, as PNG, as a stream that ends."""
+
+    guest_id: str
+
+
+class Bytes(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A piece of a file; empty past its end."""
+
+    data: bytes
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """It is so, and there is nothing to add."""
+
+
+class Absent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """There is no such guest, or it does not run."""
 
 
 Request = (
@@ -335,10 +357,10 @@ Request = (
     | EnsureStopped
     | RemoveGuest
     | InspectGuest
-    | ReadGuestLog
-    | ReadScreen
     | ReadMetrics
 )
+# These are not answered but connected: see `ports.Bus.connect`.
+Opening = OpenConsole | ReadGuestLog | ReadScreen
 Reply = (
     GuestFacts
     | ImageFacts
@@ -346,14 +368,65 @@ Reply = (
     | ExportFacts
     | ImportFacts
     | GuestMetrics
-    | bytes
-    | None
+    | Bytes
+    | Done
+    | Absent
 )
 
 
+class Token(msgspec.Struct, frozen=True, order=True, array_like=True):
+    """Orders all that is asked about one resource, field by field. A host does nothing for a
+    token that is lower than one it has seen: its sender was overtaken.
+
+    A resource has one live operation, which was queued after all before it; `epoch` counts the
+    operation's claims, `ask` what one claim asks."""
+
+    queued_at_ms: int
+    operation_id: str
+    epoch: int
+    ask: int = 0
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """The envelope of a request. `id` names one ask for good: it is sent again under the same id,
+    and then carried out once. `within_ms` is how long its sender still waits, a span and not a
+    time of day. What is asked without an operation changes nothing and has neither id nor token.
+    `host_epoch` counts how often the host was admitted."""
+
+    protocol: int = PROTOCOL
+    id: str = ""
+    within_ms: int
+    resource_id: str = ""
+    token: Token | None = None
+    host_epoch: int = 0
+    body: Request | Opening
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """An error as data: the `code` of its class, and what else that class is made with."""
+
+    code: str
+    message: str
+    details: dict[str, str | int | float | None] = {}
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """Of `body` and `error` there is one. Where a stream was opened, `body` is `Done`."""
+
+    id: str = ""
+    body: Reply | None = None
+    error: Failure | None = None
+
+
+def ask_for(body: Request | Opening, *, timeout_s: float) -> Ask:
+    """The envelope of what is asked without an operation."""
+    return Ask(within_ms=int(timeout_s * 1000), body=body)
+
+
 class HostReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Sent at the agent's start (`guests` is then all that the driver has) and at every
-    heartbeat (`guests` is None but for a census). `seen_at_ms` is when the driver was asked."""
+    """Sent at the agent's start and at every heartbeat. `guests` is None but for a census, which
+    may take several reports: each has all guests whose ids come after `after`, up to and with
+    `until`; an empty one of these is no bound. `seen_at_ms` is when the driver was asked."""
 
     host_id: str
     name: str
@@ -361,6 +434,8 @@ class HostReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     capabilities: Capabilities
     capacity: Capacity
     guests: tuple[GuestFacts, ...] | None = None
+    after: str = ""
+    until: str = ""
     seen_at_ms: int | None = None
 
 

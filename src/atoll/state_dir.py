@@ -15,6 +15,7 @@ LOCK = "lock"
 DIGEST_KEY_FILE = "server.secret"
 ADMIN_KEY = "admin.key"
 HOSTS = "hosts.json"
+TOKENS = "tokens"
 SECRET_BYTES = 32
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -69,6 +70,12 @@ class StateDir:
 
     def keep_host_ids(self, ids: dict[str, str]) -> None:
         write_private(self.path / HOSTS, json.dumps(ids, indent=1))
+
+    def tokens_of(self, host_id: str) -> Path:
+        """The file where a host's agent keeps what it has seen of each resource."""
+        folder = self.path / TOKENS
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder / f"{host_id}.jsonl"
 
 
 def write_private(path: Path, text: str) -> None:

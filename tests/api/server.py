@@ -9,7 +9,9 @@ from typing import Any, Self, TypeVar
 
 import uvicorn
 
-from atoll import app
+from atoll.roots.all_in_one import Cloud
+from atoll.roots.control import DATABASE_FILE
+from atoll.roots.http_server import WEBSOCKETS
 from atoll.settings import Settings
 from atoll.state_dir import StateDir
 from tests.api.client import Api
@@ -52,17 +54,17 @@ class RunningCloud:
     def start(self) -> None:
         self._state = StateDir(self._settings.state)
         self._state.open()
-        database = self._settings.state / app.DATABASE_FILE
+        database = self._settings.state / DATABASE_FILE
         if self._settings.database is None and not database.exists():
             fresh_file(database).chmod(0o600)
-        self.cloud = app.Cloud(self._settings, self._state)
-        self.front = app.front_of(self.cloud)
+        self.cloud = Cloud(self._settings, self._state)
+        self.front = self.cloud.front()
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         config = uvicorn.Config(
             self.front, host="127.0.0.1", port=port, loop="asyncio", http="httptools",
             lifespan="on", access_log=False, log_level="error", timeout_graceful_shutdown=1,
-            **app.WEBSOCKETS,
+            **WEBSOCKETS,
         )  # fmt: skip
         self._server = Server(config)
         self._thread = threading.Thread(target=self._run, name="cloud", daemon=True)

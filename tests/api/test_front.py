@@ -9,7 +9,7 @@ from tests.api.server import RunningCloud
 def test_the_server_says_that_it_lives_and_that_it_is_ready(own_cloud: RunningCloud) -> None:
     assert httpx2.get(f"{own_cloud.url}/healthz").json() == {"status": "ok"}
     assert httpx2.get(f"{own_cloud.url}/readyz").json() == {"status": "ready"}
-    own_cloud.cloud.ready = False
+    own_cloud.cloud.supervisor.ready = False
     unready = httpx2.get(f"{own_cloud.url}/readyz")
     assert (unready.status_code, unready.json()) == (503, {"status": "starting"})
     assert httpx2.get(f"{own_cloud.url}/healthz").status_code == 200

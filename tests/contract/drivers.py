@@ -23,13 +23,13 @@ from atoll.domain.errors import DriverBusy, DriverRefused
 from atoll.domain.hosts import Capacity
 from atoll.domain.images import ImageSource, SourceKind
 from atoll.domain.security_groups import DEFAULT_RULES
-from atoll.drivers.accelerator import Verdict
-from atoll.drivers.faults import FaultPlan
 from atoll.drivers.images.build import Recipes
 from atoll.drivers.images.cache import RecipeCache
-from atoll.drivers.qemu import QemuDriver
-from atoll.drivers.qemu_layers import Layers
-from atoll.drivers.simulator import SimulatorDriver, Times
+from atoll.drivers.qemu.driver import QemuDriver
+from atoll.drivers.qemu.kvm_probe import ProbeResult
+from atoll.drivers.qemu.layers import Layers
+from atoll.drivers.simulator.driver import SimulatorDriver, Times
+from atoll.drivers.simulator.faults import FaultPlan
 from atoll.messages import (
     GuestFacts,
     GuestSpec,
@@ -45,13 +45,13 @@ from atoll.messages import (
 )
 from atoll.networks.user import UserNetwork
 from atoll.ports import Driver, Network
-from tests.drivers.disk_files import content, write_pattern
+from tests.drivers.qemu.disk_files import content, write_pattern
 
 RECIPES = Path(__file__).parents[2] / "images"
 IMAGE_CACHE = Path.home() / ".cache/atoll/images"
 RECIPE = "atoll-mini"
 GUEST_UID = 64055 if os.geteuid() == 0 else None
-EMULATED = Verdict(accelerator="tcg", emulated=True, reason="so that tests run anywhere")
+EMULATED = ProbeResult(accelerator="tcg", emulated=True, reason="so that tests run anywhere")
 READY_S = 60.0
 POLL_S = 0.05
 MIB = 1024 * 1024

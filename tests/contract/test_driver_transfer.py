@@ -11,14 +11,21 @@ from msgspec.structs import replace
 
 from atoll.domain import ids
 from atoll.domain.errors import DriverBusy, DriverRefused, DriverUnavailable
-from atoll.drivers.simulator_transfer import checksum_of
-from atoll.messages import ExportFacts, ImportFacts, Parcel, ParcelKind, VolumeSpec
+from atoll.drivers.simulator.transfer import checksum_of
+from atoll.messages import (
+    PIECE_BYTES,
+    ExportFacts,
+    ImportFacts,
+    Parcel,
+    ParcelKind,
+    VolumeSpec,
+    WriteImport,
+)
 from tests.contract.drivers import Bench, QemuBench, new_id, qemu_bench, simulator_bench
 
 pytestmark = pytest.mark.anyio
 
 KINDS = [simulator_bench, pytest.param(qemu_bench, marks=pytest.mark.qemu)]
-PIECE_BYTES = 2**20
 BUSY_S = 30
 T = TypeVar("T")
 
@@ -64,10 +71,18 @@ class Pair:
     async def write(
         self, parcel: Parcel, export: ExportFacts, offset: int, data: bytes
     ) -> ImportFacts:
-        write = self.there.driver.write_import
-        return await patient(
-            lambda: write(parcel, export.size_bytes, export.checksum, offset, data)
-        )
+        piece = piece_of(parcel, export, offset, data)
+        return await patient(lambda: self.there.driver.write_import(piece))
+
+
+def piece_of(parcel: Parcel, export: ExportFacts, offset: int, data: bytes) -> WriteImport:
+    return WriteImport(
+        parcel=parcel,
+        size_bytes=export.size_bytes,
+        checksum=export.checksum,
+        offset=offset,
+        data=data,
+    )
 
 
 async def patient(ask: Callable[[], Awaitable[T]]) -> T:

@@ -37,7 +37,7 @@ def test_a_kind_is_a_plain_word(kind: str) -> None:
     assert not is_kind(kind)
     with pytest.raises(Invalid) as told:
         require_accelerators(Accelerators(kind=kind))
-    assert told.value.field == "spec.accelerators.kind"
+    assert told.value.field == "accelerators.kind"
 
 
 @pytest.mark.parametrize("count", [0, 17])

@@ -46,12 +46,12 @@ def test_a_host_name_resembles_the_name(name: str, hostname: str) -> None:
 @pytest.mark.parametrize(
     ("size", "field"),
     [
-        ((0, 64, 1), "spec.vcpus"),
-        ((513, 64, 1), "spec.vcpus"),
-        ((1, 63, 1), "spec.memory_mb"),
-        ((1, 4_194_305, 1), "spec.memory_mb"),
-        ((1, 64, 0), "spec.disk_gb"),
-        ((1, 64, 65_537), "spec.disk_gb"),
+        ((0, 64, 1), "vcpus"),
+        ((513, 64, 1), "vcpus"),
+        ((1, 63, 1), "memory_mib"),
+        ((1, 4_194_305, 1), "memory_mib"),
+        ((1, 64, 0), "disk_gib"),
+        ((1, 64, 65_537), "disk_gib"),
     ],
 )
 def test_a_size_out_of_bounds_is_refused_by_field(size: tuple[int, int, int], field: str) -> None:
@@ -82,7 +82,7 @@ def test_labels_up_to_their_bounds_are_allowed() -> None:
 def test_labels_beyond_their_bounds_are_refused(labels: dict[str, str]) -> None:
     with pytest.raises(Invalid) as refused:
         require_labels(labels)
-    assert (refused.value.field or "").startswith("metadata.labels")
+    assert (refused.value.field or "").startswith("labels")
 
 
 def test_what_is_to_be_deleted_is_changed_no_more() -> None:
@@ -95,7 +95,7 @@ def test_protection_names_the_field_that_ends_it() -> None:
     require_unprotected(instance())
     with pytest.raises(Protected) as refused:
         require_unprotected(instance(protected=True))
-    assert refused.value.field == "metadata.protected"
+    assert refused.value.field == "protected"
 
 
 def test_each_address_has_the_ports_that_are_reached_there() -> None:

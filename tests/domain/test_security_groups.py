@@ -48,7 +48,7 @@ def test_a_sound_rule_is_allowed(rule: Rule) -> None:
 def test_a_wrong_rule_is_named_by_its_place(rule: Rule, field: str) -> None:
     with pytest.raises(Invalid) as refused:
         require_rules((*DEFAULT_RULES, rule))
-    assert refused.value.field == f"spec.rules.3.{field}"
+    assert refused.value.field == f"rules.3.{field}"
 
 
 def test_there_is_an_end_to_rules() -> None:

@@ -72,7 +72,7 @@ def test_a_comment_and_space_around_do_not_change_it(kind: str) -> None:
 def test_what_is_no_key_is_refused(text: str) -> None:
     with pytest.raises(Invalid) as refused:
         fingerprint_of(text)
-    assert refused.value.field == "spec.public_key"
+    assert refused.value.field == "public_key"
 
 
 @given(st.text(max_size=80), st.sampled_from(["", "ssh-ed25519 "]))

@@ -41,4 +41,4 @@ def test_the_same_data_makes_the_same_message() -> None:
 def test_what_is_no_script_is_refused(script: str) -> None:
     with pytest.raises(Invalid) as refused:
         require_script(script)
-    assert refused.value.field == "spec.script"
+    assert refused.value.field == "script"

@@ -4,29 +4,31 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from atoll.domain.commands import (
+    AttachDisc,
+    AttachNetwork,
+    AttachVolume,
     CloneSnapshot,
+    Command,
     CreateFloatingIp,
     CreateSnapshot,
-    Reinstall,
-    Resize,
+    DeleteImage,
+    DeleteInstance,
+    DeleteSnapshot,
+    DeleteVolume,
+    DetachDisc,
+    DetachNetwork,
+    DetachVolume,
+    GrowVolume,
+    ReinstallInstance,
+    RemoveHost,
+    ResizeInstance,
+    RestoreInstance,
 )
 from atoll.domain.operations import Operation
 from atoll.ports import Filter
-from atoll.service import (
-    floating_ips,
-    hosts,
-    images,
-    instance_delete,
-    instance_iso,
-    instance_rebuild,
-    instance_resize,
-    instances,
-    networks,
-    snapshots,
-    volumes,
-)
 from tests.operations.situations import (
     ALL,
+    IMPORT,
     a_disc,
     a_disc_beside_a_stopped_instance,
     a_disc_in_the_drive,
@@ -47,11 +49,10 @@ from tests.operations.situations import (
     an_instance_beside_a_snapshot_of_another_host,
     an_instance_with_a_card,
     everything,
-    import_,
     nothing,
     the_instance,
 )
-from tests.support.world import CARD, OTHER_CARD, RANGES, World
+from tests.support.world import CARD, OTHER_CARD, World
 
 Prepare = Callable[[World], Awaitable[None]]
 Accept = Callable[[World], Awaitable[Operation]]
@@ -70,11 +71,9 @@ class Scenario:
     undone: bool = True
 
 
-def asking(use_case: Callable[[], instances.Any]) -> Accept:
+def asking(command: Command) -> Accept:
     async def accept(world: World) -> Operation:
-        accepted = await world.do(use_case())
-        assert accepted.operation is not None
-        return accepted.operation
+        return (await world.execute(command)).operation
 
     return accept
 
@@ -220,20 +219,13 @@ async def there_is_no_image(world: World) -> bool:
     return await world.store.read().images.page(mine) == []
 
 
-def reinstall() -> instances.Any:
-    return instance_rebuild.reinstall("web", Reinstall(hostname="again"))
-
-
-def restore() -> instances.Any:
-    return instance_rebuild.restore("web", "before")
-
-
-def resize() -> instances.Any:
-    return instance_resize.resize("web", Resize(vcpus=2, disk_gib=9))
+REINSTALL = ReinstallInstance(instance="web", hostname="again")
+RESTORE = RestoreInstance(instance="web", snapshot="before")
+RESIZE = ResizeInstance(instance="web", vcpus=2, disk_gib=9)
 
 
 def resize_to(plan: str) -> Accept:
-    return asking(lambda: instance_resize.resize("web", Resize(plan=plan)))
+    return asking(ResizeInstance(instance="web", plan=plan))
 
 
 async def create_with_two_cards(world: World) -> Operation:
@@ -241,8 +233,7 @@ async def create_with_two_cards(world: World) -> Operation:
     return operation
 
 
-def snap() -> instances.Any:
-    return snapshots.create(CreateSnapshot(name="s", instance="web"))
+SNAPSHOT = CreateSnapshot(name="s", instance="web")
 
 
 async def create_far_away(world: World) -> Operation:
@@ -250,7 +241,13 @@ async def create_far_away(world: World) -> Operation:
     return operation
 
 
-ATTACH = asking(lambda: volumes.attach("data", "web"))
+ATTACH = asking(AttachVolume(volume="data", instance="web"))
+
+
+async def retire(world: World) -> Operation:
+    return (await world.retire("web")).operation
+
+
 SCENARIOS = {
     "attach a new volume": Scenario("volume.attach", a_volume, ATTACH, volume_is_attached),
     "attach a used volume": Scenario("volume.attach", a_used_volume, ATTACH, volume_is_attached),
@@ -258,70 +255,70 @@ SCENARIOS = {
         "volume.attach", a_volume_on_another_host, ATTACH, volume_has_moved
     ),
     "detach a volume": Scenario(
-        "volume.detach", an_attached_volume, asking(lambda: volumes.detach("data")),
+        "volume.detach", an_attached_volume, asking(DetachVolume(volume="data")),
         volume_is_detached,
     ),
     "grow an attached volume": Scenario(
-        "volume.grow", an_attached_volume, asking(lambda: volumes.grow("data", 9)),
+        "volume.grow", an_attached_volume, asking(GrowVolume(volume="data", size_gib=9)),
         volume_has_nine_gib,
     ),
     "grow a used volume": Scenario(
-        "volume.grow", a_used_volume, asking(lambda: volumes.grow("data", 9)),
+        "volume.grow", a_used_volume, asking(GrowVolume(volume="data", size_gib=9)),
         volume_has_nine_gib,
     ),
     "delete a volume": Scenario(
-        "volume.delete", a_used_volume, asking(lambda: volumes.delete("data")),
+        "volume.delete", a_used_volume, asking(DeleteVolume(volume="data")),
         there_is_no_volume, undone=False,
     ),
     "take a snapshot": Scenario(
-        "snapshot.create", an_instance, asking(snap), snapshot_is_complete
+        "snapshot.create", an_instance, asking(SNAPSHOT), snapshot_is_complete
     ),
     "take a snapshot of a stopped instance": Scenario(
-        "snapshot.create", a_stopped_instance, asking(snap), snapshot_is_complete
+        "snapshot.create", a_stopped_instance, asking(SNAPSHOT), snapshot_is_complete
     ),
     "clone a snapshot": Scenario(
         "snapshot.clone", a_snapshot_and_another_region,
-        asking(lambda: snapshots.clone("before", CloneSnapshot(region="far"))), clone_is_complete,
+        asking(CloneSnapshot(snapshot="before", region="far")), clone_is_complete,
     ),
     "create from a snapshot of another host": Scenario(
         "instance.create", a_snapshot_far_away, create_far_away, root_is_from_the_far_snapshot
     ),
     "restore from a snapshot of another host": Scenario(
-        "instance.restore", an_instance_beside_a_snapshot_of_another_host, asking(restore),
+        "instance.restore", an_instance_beside_a_snapshot_of_another_host, asking(RESTORE),
         root_is_from_the_far_snapshot,
     ),
     "delete a snapshot": Scenario(
-        "snapshot.delete", a_snapshot, asking(lambda: snapshots.delete("before")),
+        "snapshot.delete", a_snapshot, asking(DeleteSnapshot(snapshot="before")),
         there_is_no_snapshot, undone=False,
     ),
     "import a snapshot": Scenario(
-        "snapshot.import", nothing, asking(import_), import_is_complete
+        "snapshot.import", nothing, asking(IMPORT), import_is_complete
     ),
     "delete an imported snapshot": Scenario(
-        "snapshot.delete", an_imported_snapshot, asking(lambda: snapshots.delete("came")),
+        "snapshot.delete", an_imported_snapshot, asking(DeleteSnapshot(snapshot="came")),
         there_is_no_snapshot_nor_its_image, undone=False,
     ),
     "reinstall": Scenario(
-        "instance.reinstall", everything, asking(reinstall), is_called_again
+        "instance.reinstall", everything, asking(REINSTALL), is_called_again
     ),
     "reinstall a stopped instance": Scenario(
-        "instance.reinstall", a_stopped_instance, asking(reinstall), is_called_again
+        "instance.reinstall", a_stopped_instance, asking(REINSTALL), is_called_again
     ),
-    "restore": Scenario("instance.restore", a_snapshot, asking(restore), root_is_from_snapshot),
-    "resize": Scenario("instance.resize", everything, asking(resize), has_two_vcpus),
+    "restore": Scenario("instance.restore", a_snapshot, asking(RESTORE), root_is_from_snapshot),
+    "resize": Scenario("instance.resize", everything, asking(RESIZE), has_two_vcpus),
     "resize a stopped instance": Scenario(
-        "instance.resize", a_stopped_instance, asking(resize), has_two_vcpus
+        "instance.resize", a_stopped_instance, asking(RESIZE), has_two_vcpus
     ),
     "attach a disc": Scenario(
-        "instance.attach_iso", a_disc, asking(lambda: instance_iso.attach("web", "disc")),
+        "instance.attach_iso", a_disc, asking(AttachDisc(instance="web", image="disc")),
         the_disc_is_in_the_drive,
     ),
     "attach a disc to a stopped instance": Scenario(
         "instance.attach_iso", a_disc_beside_a_stopped_instance,
-        asking(lambda: instance_iso.attach("web", "disc")), the_disc_is_in_the_drive,
+        asking(AttachDisc(instance="web", image="disc")), the_disc_is_in_the_drive,
     ),
     "detach a disc": Scenario(
-        "instance.detach_iso", a_disc_in_the_drive, asking(lambda: instance_iso.detach("web")),
+        "instance.detach_iso", a_disc_in_the_drive, asking(DetachDisc(instance="web")),
         the_drive_is_empty,
     ),
     "create with accelerators": Scenario(
@@ -335,36 +332,36 @@ SCENARIOS = {
     ),
     "delete an instance with accelerators": Scenario(
         "instance.delete", an_instance_with_a_card,
-        asking(lambda: instance_delete.delete("web")), there_is_no_instance, undone=False,
+        asking(DeleteInstance(instance="web")), there_is_no_instance, undone=False,
     ),
     "attach a network": Scenario(
         "network.attach", a_subnet,
-        asking(lambda: networks.attach("web", "sub", RANGES.private_cidr)),
+        asking(AttachNetwork(instance="web", subnet="sub")),
         is_in_the_subnet,
     ),
     "detach a network": Scenario(
-        "network.detach", a_place_in_a_subnet, asking(lambda: networks.detach("web", "sub")),
+        "network.detach", a_place_in_a_subnet, asking(DetachNetwork(instance="web", subnet="sub")),
         is_not_in_the_subnet,
     ),
     "delete an instance with everything": Scenario(
-        "instance.delete", everything, asking(lambda: instance_delete.delete("web")),
+        "instance.delete", everything, asking(DeleteInstance(instance="web")),
         there_is_no_instance, undone=False,
     ),
     "retire an instance": Scenario(
         "instance.retire", an_instance,
-        asking(lambda: instance_delete.delete("web", recoverable_s=60)), there_is_no_instance,
+        retire, there_is_no_instance,
     ),
     "tell a guest of a new address": Scenario(
         "instance.configure", an_instance,
-        asking(lambda: floating_ips.create(CreateFloatingIp(name="ip", instance="web"), RANGES)),
+        asking(CreateFloatingIp(name="ip", instance="web")),
         has_an_address, undone=False,
     ),
     "remove a host": Scenario(
-        "host.remove", a_lost_host, asking(lambda: hosts.remove("h1")), there_is_no_host,
+        "host.remove", a_lost_host, asking(RemoveHost(host="h1")), there_is_no_host,
         undone=False,
     ),
     "delete an image": Scenario(
-        "image.delete", an_image, asking(lambda: images.delete("mine")), there_is_no_image,
+        "image.delete", an_image, asking(DeleteImage(image="mine")), there_is_no_image,
         undone=False,
     ),
 }  # fmt: skip

@@ -6,12 +6,11 @@ from collections import Counter
 import msgspec
 import pytest
 
-from atoll.domain.commands import Power, Resize
+from atoll.domain.commands import DeleteInstance, ResizeInstance, StopInstance, UpdateHost
 from atoll.domain.errors import NoCapacity
-from atoll.domain.instances import InstanceState
+from atoll.domain.instances import Instance, InstanceState
 from atoll.domain.operations import OperationState
 from atoll.ports import Filter
-from atoll.service import hosts, instance_delete, instance_resize, instances
 from tests.support.consistent import assert_consistent
 from tests.support.world import CAPACITY, CARD, DEVICES, World
 
@@ -25,7 +24,7 @@ async def settled(world: World) -> None:
     await world.reported()
 
 
-async def live(world: World) -> list[instances.Instance]:
+async def live(world: World) -> list[Instance]:
     return await world.store.read().instances.page(EVERY)
 
 
@@ -65,7 +64,7 @@ async def test_a_device_that_was_given_back_is_given_again(world: World) -> None
     failed = await world.store.read().operations.get(operation.id)
     assert failed.error_code == "CAPACITY_EXHAUSTED"
     assert f"h1: 0 {CARD} are free, 1 are wanted" in (failed.error_message or "")
-    await world.do(instance_delete.delete("first"))
+    await world.execute(DeleteInstance(instance="first"))
     await settled(world)
     await world.accept_create(name="third", plan="one-card")
     await settled(world)
@@ -76,7 +75,7 @@ async def test_a_device_that_was_given_back_is_given_again(world: World) -> None
 async def test_a_stopped_instance_keeps_its_devices(world: World) -> None:
     made, _ = await world.accept_create(plan="one-card")
     await settled(world)
-    await world.do(instances.power("web", Power(verb="stop")))
+    await world.execute(StopInstance(instance="web"))
     await settled(world)
     stopped = await world.store.read().instances.get(made.id)
     assert (stopped.state, list(stopped.devices)) == (InstanceState.STOPPED, CARDS[:1])
@@ -100,9 +99,9 @@ async def test_where_no_host_of_the_region_has_such_devices_the_creation_is_refu
 async def test_hosts_without_such_devices_say_so(world: World) -> None:
     second = await world.add_host(2)
     second._capacity = msgspec.structs.replace(CAPACITY, devices=())
-    await world.bus.report(await world.agents[-1]._report(census=False))
+    await world.agents[-1].report(census=False)
     await world.bus.settled()
-    await world.do(hosts.set_enabled("h1", False, None))
+    await world.execute(UpdateHost(host="h1", enabled=False))
     _, operation = await world.accept_create(plan="one-card")
     await settled(world)
     message = (await world.store.read().operations.get(operation.id)).error_message or ""
@@ -116,7 +115,7 @@ async def test_more_devices_than_the_host_has_free_are_refused_and_the_guest_run
     await world.accept_create(name="neighbour", plan="one-card")
     await world.accept_create(plan="one-card")
     await settled(world)
-    accepted = await world.do(instance_resize.resize("web", Resize(plan="two-cards")))
+    accepted = await world.execute(ResizeInstance(instance="web", plan="two-cards"))
     await settled(world)
     assert accepted.operation is not None
     ended = await world.store.read().operations.get(accepted.operation.id)
@@ -128,7 +127,7 @@ async def test_more_devices_than_the_host_has_free_are_refused_and_the_guest_run
 async def test_who_needs_none_any_more_gives_them_back(world: World) -> None:
     made, _ = await world.accept_create(plan="two-cards")
     await settled(world)
-    await world.do(instance_resize.resize("web", Resize(plan="small")))
+    await world.execute(ResizeInstance(instance="web", plan="small"))
     await settled(world)
     now = await world.store.read().instances.get(made.id)
     assert (now.devices, now.boots) == ((), 2)

@@ -2,10 +2,9 @@
 
 import pytest
 
-from atoll.domain.commands import Power
+from atoll.domain.commands import DeleteInstance, StartInstance, StopInstance
 from atoll.domain.instances import Instance
 from atoll.operations.timekeeper import Timekeeper
-from atoll.service import instance_delete, instances
 from tests.operations.situations import (
     ALL,
     settled,
@@ -82,7 +81,7 @@ async def crashed_twice(world: World) -> Instance:
 
 async def test_a_user_need_not_wait_for_the_pause_to_end(world: World) -> None:
     instance = await crashed_twice(world)
-    await world.do(instances.power(instance.id, Power(verb="start")))
+    await world.execute(StartInstance(instance=instance.id))
     await settled(world)
     started = await now(world, instance)
     assert (started.state, started.reason) == ("running", "")
@@ -94,14 +93,14 @@ async def test_a_user_need_not_wait_for_the_pause_to_end(world: World) -> None:
 
 async def test_a_crash_after_the_users_start_makes_the_next_pause_longer(world: World) -> None:
     instance = await crashed_twice(world)
-    await world.do(instances.power(instance.id, Power(verb="start")))
+    await world.execute(StartInstance(instance=instance.id))
     await settled(world)
     assert await pause_after_crash_s(world, instance) == 20
 
 
 async def test_who_is_stopped_meanwhile_stays_stopped(world: World) -> None:
     instance = await crashed_twice(world)
-    await world.do(instances.power(instance.id, Power(verb="stop")))
+    await world.execute(StopInstance(instance=instance.id))
     await settled(world)
     await later(world, 60)
     assert (await now(world, instance)).state == "stopped"
@@ -109,7 +108,7 @@ async def test_who_is_stopped_meanwhile_stays_stopped(world: World) -> None:
 
 async def test_who_is_deleted_meanwhile_stays_deleted(world: World) -> None:
     instance = await crashed_twice(world)
-    await world.do(instance_delete.delete(instance.id))
+    await world.execute(DeleteInstance(instance=instance.id))
     await settled(world)
     await later(world, 60)
     assert (await now(world, instance)).state == "deleted"

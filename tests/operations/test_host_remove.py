@@ -2,14 +2,22 @@
 
 import pytest
 
-from atoll.domain.commands import CreateSnapshot, CreateVolume, Power
+from atoll.domain.commands import (
+    AttachVolume,
+    CreateSnapshot,
+    CreateVolume,
+    DeleteInstance,
+    DeleteSnapshot,
+    DeleteVolume,
+    RemoveHost,
+    StopInstance,
+)
 from atoll.domain.errors import Conflict
 from atoll.domain.hosts import HostState
 from atoll.domain.instances import Instance
 from atoll.domain.operations import OperationState
 from atoll.domain.quotas import Amounts
 from atoll.operations import host_remove, snapshot_copies
-from atoll.service import hosts, instance_delete, instances, snapshots, volumes
 from tests.operations.situations import (
     ALL,
     a_lost_host,
@@ -26,7 +34,7 @@ REASON = "its host was removed"
 
 
 async def remove(world: World) -> OperationState:
-    accepted = await world.do(hosts.remove("h1"))
+    accepted = await world.execute(RemoveHost(host="h1"))
     await settled(world)
     assert accepted.operation is not None
     return (await world.store.read().operations.get(accepted.operation.id)).state
@@ -43,8 +51,8 @@ async def test_nothing_of_what_was_on_it_is_held_any_more(world: World) -> None:
     gone = await now(world, instance)
     assert (gone.state, gone.reason, gone.private_ip) == ("deleted", REASON, None)
     await assert_consistent(world)
-    await world.do(volumes.delete("data"))
-    await world.do(snapshots.delete("before"))
+    await world.execute(DeleteVolume(volume="data"))
+    await world.execute(DeleteSnapshot(snapshot="before"))
     await settled(world)
     quota = await world.store.read().quotas.find(world.caller.project_id)
     assert quota is not None
@@ -63,13 +71,13 @@ async def test_its_users_are_told(world: World) -> None:
 async def test_a_host_that_is_ready_is_not_removed(world: World) -> None:
     await world.created()
     with pytest.raises(Conflict, match="only a lost host is removed"):
-        await world.do(hosts.remove("h1"))
+        await world.execute(RemoveHost(host="h1"))
 
 
 async def test_what_was_going_on_ends_first(world: World) -> None:
     instance = await world.created()
     await lose_host(world)
-    stop = await world.do(instances.power(instance.id, Power(verb="stop")))
+    stop = await world.execute(StopInstance(instance=instance.id))
     assert await remove(world) is OperationState.DONE
     assert stop.operation is not None
     ended = await world.store.read().operations.get(stop.operation.id)
@@ -80,7 +88,7 @@ async def test_what_was_going_on_ends_first(world: World) -> None:
 async def test_a_deletion_that_waits_for_the_host_need_not_wait_any_more(world: World) -> None:
     await everything(world)
     await lose_host(world)
-    deletion = await world.do(instance_delete.delete("web"))
+    deletion = await world.execute(DeleteInstance(instance="web"))
     assert await remove(world) is OperationState.DONE
     assert deletion.operation is not None
     ended = await world.store.read().operations.get(deletion.operation.id)
@@ -89,7 +97,7 @@ async def test_a_deletion_that_waits_for_the_host_need_not_wait_any_more(world: 
 
 async def test_one_that_could_be_recovered_is_lost_as_well(world: World) -> None:
     instance = await world.created()
-    await world.do(instance_delete.delete("web", recoverable_s=3600))
+    await world.retire("web")
     await settled(world)
     await lose_host(world)
     await remove(world)
@@ -104,8 +112,8 @@ async def test_it_removes_however_much_there_is_little_by_little(
     monkeypatch.setattr(host_remove, "PAGE", 2)
     for number in range(5):
         instance, _ = await world.accept_create(name=f"web{number}")
-        await world.do(volumes.create(CreateVolume(name=f"data{number}", size_gib=1)))
-        await world.do(volumes.attach(f"data{number}", instance.id))
+        await world.execute(CreateVolume(name=f"data{number}", size_gib=1))
+        await world.execute(AttachVolume(volume=f"data{number}", instance=instance.id))
     await settled(world)
     await lose_host(world)
     assert await remove(world) is OperationState.DONE
@@ -116,7 +124,7 @@ async def test_it_removes_however_much_there_is_little_by_little(
 
 async def a_snapshot_with_a_copy(world: World) -> None:
     await world.created()
-    await world.do(snapshots.create(CreateSnapshot(name="before", instance="web")))
+    await world.execute(CreateSnapshot(name="before", instance="web"))
     await settled(world)
     await world.add_host(2, "far")
     await world.accept_create(name="copy", image="before", region="far")
@@ -136,7 +144,7 @@ async def test_a_snapshot_lives_on_where_another_host_has_a_copy(world: World) -
 
 async def test_a_copy_that_was_never_finished_saves_no_snapshot(world: World) -> None:
     await a_snapshot_with_a_copy(world)
-    await world.do(instance_delete.delete("copy"))
+    await world.execute(DeleteInstance(instance="copy"))
     await settled(world)
     (snapshot,) = await world.store.read().snapshots.page(ALL)
     await world.drivers["host-2"].remove_snapshot(snapshot.id)
@@ -149,10 +157,10 @@ async def test_a_copy_that_was_never_finished_saves_no_snapshot(world: World) ->
 
 async def test_a_report_does_not_save_a_host_that_is_being_removed(world: World) -> None:
     await a_lost_host(world)
-    await world.do(hosts.remove("h1"))
+    await world.execute(RemoveHost(host="h1"))
     await world.reconciler.take(host_report(world))
     assert (await world.store.read().hosts.get("host-1")).state is HostState.REMOVING
-    again = await world.do(hosts.remove("h1"))
+    again = await world.execute(RemoveHost(host="h1"))
     assert again.operation is not None
     await settled(world)
     assert await world.store.read().hosts.find("host-1") is None
@@ -163,7 +171,7 @@ async def test_a_host_that_comes_back_after_all_is_a_new_and_empty_one(world: Wo
     await remove(world)
     await world.reconciler.take(host_report(world))
     host = await world.store.read().hosts.get("host-1")
-    await world.do(volumes.delete("data"))
+    await world.execute(DeleteVolume(volume="data"))
     await settled(world)
     again = await world.store.read().hosts.get("host-1")
     assert again.state is HostState.READY

@@ -2,10 +2,9 @@
 
 import pytest
 
-from atoll.domain.commands import CreateImage
+from atoll.domain.commands import CreateImage, RetryOperation
 from atoll.domain.images import ImageSource, ImageState, SourceKind
 from atoll.domain.operations import OperationState
-from atoll.service import images, operations
 from tests.operations.faults import Fuse, changed, fused_do, parameters, refused
 from tests.support.world import Crash, World
 
@@ -17,7 +16,7 @@ COMMAND = CreateImage(
 
 
 async def test_an_image_becomes_available_with_its_size(world: World) -> None:
-    accepted = await world.do(images.create(COMMAND))
+    accepted = await world.execute(COMMAND)
     await world.run_until_idle(world.engine())
     found = await world.store.read().images.get(accepted.thing.id)
     assert (found.state, found.size_bytes, found.doing) == (ImageState.AVAILABLE, 2**20, None)
@@ -25,7 +24,7 @@ async def test_an_image_becomes_available_with_its_size(world: World) -> None:
 
 @pytest.mark.parametrize(("index", "when"), parameters(KIND))
 async def test_a_crash_is_taken_up(world: World, index: int, when: str) -> None:
-    accepted = await world.do(images.create(COMMAND))
+    accepted = await world.execute(COMMAND)
     workflows = changed(KIND, index, fused_do(when, Fuse(Crash())))
     await world.run_until_idle(world.engine(workflows))
     await world.run_until_idle(world.engine(workflows))
@@ -35,14 +34,14 @@ async def test_a_crash_is_taken_up(world: World, index: int, when: str) -> None:
 
 @pytest.mark.parametrize(("index", "when"), parameters(KIND))
 async def test_a_failure_says_why_and_can_be_retried(world: World, index: int, when: str) -> None:
-    accepted = await world.do(images.create(COMMAND))
+    accepted = await world.execute(COMMAND)
     assert accepted.operation is not None
     workflows = changed(KIND, index, fused_do(when, Fuse(refused())))
     await world.run_until_idle(world.engine(workflows))
     read = world.store.read()
     failed = await read.images.get(accepted.thing.id)
     assert (failed.state, failed.reason) == (ImageState.ERROR, "the test says no")
-    await world.do(operations.retry(accepted.operation.id))
+    await world.execute(RetryOperation(operation=accepted.operation.id))
     await world.run_until_idle(world.engine())
     ended = await read.operations.get(accepted.operation.id)
     assert (ended.state, ended.run) == (OperationState.DONE, 2)

@@ -2,12 +2,17 @@
 
 import pytest
 
-from atoll.domain.commands import CreateSecurityGroup, Resize, Update, UpdateInstance
+from atoll.domain.commands import (
+    CreateSecurityGroup,
+    DeleteInstance,
+    ResizeInstance,
+    UpdateInstance,
+    UpdateSecurityGroup,
+)
 from atoll.domain.errors import Invalid, Protected
 from atoll.domain.instances import Instance
 from atoll.domain.security_groups import ALL_MAY_GO_OUT, Direction, Protocol, Rule
 from atoll.messages import GuestReport
-from atoll.service import instance_delete, instance_resize, instances, security_groups
 from tests.operations.faults import Fuse, changed, fused_do
 from tests.support.world import World
 
@@ -17,7 +22,7 @@ DNS_OUT = Rule(direction=Direction.EGRESS, protocol=Protocol.UDP, port=53, port_
 
 
 async def in_a_group(world: World, *rules: Rule) -> Instance:
-    await world.do(security_groups.create(CreateSecurityGroup(name="web", rules=rules)))
+    await world.execute(CreateSecurityGroup(name="web", rules=rules))
     instance, _ = await world.accept_create(security_groups=("web",))
     await settled(world)
     return instance
@@ -44,7 +49,7 @@ async def test_where_one_does_only_that_may(world: World) -> None:
 
 async def test_a_changed_rule_reaches_the_guests_that_run(world: World) -> None:
     instance = await in_a_group(world)
-    await world.do(security_groups.update("web", Update(), (WEB,)))
+    await world.execute(UpdateSecurityGroup(security_group="web", rules=(WEB,)))
     await settled(world)
     assert told(world, instance) == (WEB, ALL_MAY_GO_OUT)
 
@@ -53,7 +58,7 @@ async def test_a_guest_whose_host_was_away_is_told_when_it_is_reported(world: Wo
     instance = await in_a_group(world)
     away = Fuse(RuntimeError("nobody answers"), times=10**6)
     workflows = changed("instance.configure", 0, fused_do("before", away))
-    await world.do(instances.update("web", UpdateInstance(security_groups=())))
+    await world.execute(UpdateInstance(instance="web", security_groups=()))
     await world.run_until_idle(world.engine(workflows))
     found = await world.store.read().instances.get(instance.id)
     assert found.outdated
@@ -70,10 +75,10 @@ async def test_an_instance_may_be_in_no_group_at_all_from_the_start(world: World
     await settled(world)
     assert instance.resolved.security_group_ids == ()
     assert told(world, instance) == (ALL_MAY_GO_OUT,)
-    await world.do(instances.update("web", UpdateInstance(security_groups=("default", "standard"))))
+    await world.execute(UpdateInstance(instance="web", security_groups=("default", "standard")))
     await settled(world)
     assert len({rule.port for rule in told(world, instance)} & {22, 80, 443}) == 3
-    await world.do(instances.update("web", UpdateInstance(security_groups=())))
+    await world.execute(UpdateInstance(instance="web", security_groups=()))
     await settled(world)
     assert told(world, instance) == (ALL_MAY_GO_OUT,)
 
@@ -85,20 +90,20 @@ async def test_a_larger_disk_than_the_types_is_given_at_once_and_grows_while_the
     await settled(world)
     root = instance.resolved.root_volume_id
     assert world.driver.size_gib_of(root) == 7
-    await world.do(instance_resize.resize("web", Resize(disk_gib=9)))
+    await world.execute(ResizeInstance(instance="web", disk_gib=9))
     await settled(world)
     now = await world.store.read().instances.get(instance.id)
     assert (world.driver.size_gib_of(root), now.spec.disk_gib, now.boots) == (9, 9, 1)
-    with pytest.raises(Invalid, match="it never shrinks"):
-        await world.do(instance_resize.resize("web", Resize(disk_gib=8)))
+    with pytest.raises(Invalid, match="a disk never shrinks"):
+        await world.execute(ResizeInstance(instance="web", disk_gib=8))
 
 
 async def test_protection_is_given_at_creation_and_taken_by_a_change(world: World) -> None:
     await world.accept_create(protected=True)
     await settled(world)
     with pytest.raises(Protected):
-        await world.do(instance_delete.delete("web"))
-    await world.do(instances.update("web", UpdateInstance(protected=False)))
-    await world.do(instance_delete.delete("web"))
+        await world.execute(DeleteInstance(instance="web"))
+    await world.execute(UpdateInstance(instance="web", protected=False))
+    await world.execute(DeleteInstance(instance="web"))
     await settled(world)
     await world.assert_nothing_is_left()

@@ -2,11 +2,11 @@
 
 import pytest
 
+from atoll.domain.commands import CancelOperation, RetryOperation
 from atoll.domain.errors import DriverBusy
 from atoll.domain.instances import InstanceState
 from atoll.domain.operations import OperationState
 from atoll.domain.regions import Region
-from atoll.service import operations
 from tests.operations.faults import (
     Fuse,
     all_steps,
@@ -112,7 +112,7 @@ async def test_a_cancel_takes_back_what_was_done_unless_all_is_done(
     instance, operation = await world.accept_create()
 
     async def cancel() -> None:
-        await world.do(operations.cancel(operation.id))
+        await world.execute(CancelOperation(operation=operation.id))
 
     workflows = changed(KIND, index, lambda s: type(s)(first(cancel, s.do), s.undo))
     await world.run_until_idle(world.engine(workflows))
@@ -139,7 +139,7 @@ async def test_a_failed_creation_can_be_retried(world: World) -> None:
     workflows = changed(KIND, 3, fused_do("after", Fuse(refused())))
     instance, operation = await world.accept_create()
     await world.run_until_idle(world.engine(workflows))
-    await world.do(operations.retry(operation.id))
+    await world.execute(RetryOperation(operation=operation.id))
     await world.run_until_idle(world.engine())
     again = await world.store.read().instances.get(instance.id)
     assert (again.state, again.reason) == (InstanceState.RUNNING, "")

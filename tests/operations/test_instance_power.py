@@ -4,15 +4,14 @@ from typing import Any
 
 import pytest
 
-from atoll.domain.commands import Power
+from atoll.domain.commands import StopInstance
 from atoll.domain.errors import Conflict
 from atoll.domain.instances import Goal, Instance, InstanceState
 from atoll.domain.operations import ENDED, OperationState
 from atoll.messages import Power as GuestPower
 from atoll.ports import Filter
-from atoll.service import instances
 from tests.operations.faults import Fuse, changed, fused_do, parameters, refused, twice
-from tests.support.world import Crash, World
+from tests.support.world import POWER, Crash, World
 
 pytestmark = pytest.mark.anyio
 VERBS = ("start", "stop", "reboot", "reset")
@@ -26,7 +25,7 @@ async def prepared(world: World, verb: str) -> Instance:
     """Running, or stopped where the verb is start."""
     instance = await world.created()
     if verb == "start":
-        await world.do(instances.power(instance.id, Power(verb="stop")))
+        await world.execute(StopInstance(instance=instance.id))
         await world.run_until_idle(world.engine())
     return await world.store.read().instances.get(instance.id)
 
@@ -45,7 +44,7 @@ async def assert_true_to_its_host(world: World, instance_id: str) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 async def test_it_succeeds(world: World, verb: str) -> None:
     instance = await prepared(world, verb)
-    await world.do(instances.power(instance.id, Power(verb=verb)))
+    await world.execute(POWER[verb](instance=instance.id))
     await world.run_until_idle(world.engine())
     found = await world.store.read().instances.get(instance.id)
     wanted = InstanceState.STOPPED if verb == "stop" else InstanceState.RUNNING
@@ -56,7 +55,7 @@ async def test_it_succeeds(world: World, verb: str) -> None:
 @pytest.mark.parametrize(("verb", "index", "when"), PLACES)
 async def test_a_crash_is_taken_up(world: World, verb: str, index: int, when: str) -> None:
     instance = await prepared(world, verb)
-    accepted = await world.do(instances.power(instance.id, Power(verb=verb)))
+    accepted = await world.execute(POWER[verb](instance=instance.id))
     assert accepted.operation is not None
     workflows = changed(f"instance.{verb}", index, fused_do(when, Fuse(Crash())))
     await world.run_until_idle(world.engine(workflows))
@@ -71,7 +70,7 @@ async def test_a_failure_ends_in_what_is_true(
     world: World, verb: str, index: int, when: str
 ) -> None:
     instance = await prepared(world, verb)
-    accepted = await world.do(instances.power(instance.id, Power(verb=verb)))
+    accepted = await world.execute(POWER[verb](instance=instance.id))
     assert accepted.operation is not None
     workflows = changed(f"instance.{verb}", index, fused_do(when, Fuse(refused())))
     await world.run_until_idle(world.engine(workflows))
@@ -85,7 +84,7 @@ async def test_the_guest_boots_once_more_even_if_every_step_runs_twice(
     world: World, verb: str
 ) -> None:
     instance = await prepared(world, verb)
-    await world.do(instances.power(instance.id, Power(verb=verb)))
+    await world.execute(POWER[verb](instance=instance.id))
     workflows = changed(f"instance.{verb}", 1, lambda s: type(s)(twice(s.do)))
     await world.run_until_idle(world.engine(workflows))
     facts = await world.driver.inspect(instance.id)
@@ -96,7 +95,7 @@ async def test_the_guest_boots_once_more_even_if_every_step_runs_twice(
 async def test_actions_on_one_instance_happen_in_their_order(world: World) -> None:
     instance = await world.created()
     for verb in ("stop", "start", "stop"):
-        await world.do(instances.power(instance.id, Power(verb=verb)))
+        await world.execute(POWER[verb](instance=instance.id))
     await world.run_until_idle(world.engine())
     found = await world.store.read().instances.get(instance.id)
     assert (found.state, found.goal) == (InstanceState.STOPPED, Goal.STOPPED)
@@ -113,4 +112,4 @@ async def all_operations(world: World) -> list[Any]:
 async def test_a_stopped_instance_is_not_rebooted(world: World, verb: str) -> None:
     instance = await prepared(world, "start")
     with pytest.raises(Conflict, match="is stopped"):
-        await world.do(instances.power(instance.id, Power(verb=verb)))
+        await world.execute(POWER[verb](instance=instance.id))

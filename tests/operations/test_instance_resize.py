@@ -2,16 +2,15 @@
 
 import pytest
 
-from atoll.domain.commands import Power, Resize
+from atoll.domain.commands import RebootInstance, ResizeInstance
 from atoll.domain.instances import Instance, InstanceState
-from atoll.drivers.simulator import Times
-from atoll.service import instance_resize, instances
+from atoll.drivers.simulator.driver import Times
 from tests.support.world import World
 
 pytestmark = pytest.mark.anyio
 RESTARTS = {
-    "resize": instance_resize.resize("web", Resize(vcpus=2)),
-    "reboot": instances.power("web", Power(verb="reboot")),
+    "resize": ResizeInstance(instance="web", vcpus=2),
+    "reboot": RebootInstance(instance="web"),
 }
 
 
@@ -28,7 +27,7 @@ async def test_until_the_guest_says_so_it_is_not_ready_again(world: World, chang
     before = await ready(world)
     world.clock.advance(600)
     world.driver._times = Times(boot_s=3600)
-    await world.do(RESTARTS[change])
+    await world.execute(RESTARTS[change])
     await world.run_until_idle(world.engine())
     await world.reported()
     found = await world.store.read().instances.get(before.id)
@@ -42,7 +41,7 @@ async def test_until_the_guest_says_so_it_is_not_ready_again(world: World, chang
 
 async def test_a_larger_disk_alone_leaves_it_ready(world: World) -> None:
     before = await ready(world)
-    await world.do(instance_resize.resize("web", Resize(disk_gib=9)))
+    await world.execute(ResizeInstance(instance="web", disk_gib=9))
     await world.run_until_idle(world.engine())
     await world.reported()
     found = await world.store.read().instances.get(before.id)

@@ -2,14 +2,13 @@
 
 import pytest
 
-from atoll.domain.commands import Power
+from atoll.domain.commands import DeleteInstance, StopInstance
 from atoll.domain.errors import DriverUnavailable
 from atoll.domain.faults import Fault
 from atoll.domain.instances import InstanceState
 from atoll.domain.operations import OperationState
-from atoll.service import instance_delete, instances
 from tests.operations.faults import Fuse, changed, fused_do, fused_undo, refused
-from tests.support.world import World
+from tests.support.world import POWER, World
 
 pytestmark = pytest.mark.anyio
 AWAY_S = 90.0
@@ -32,7 +31,7 @@ async def test_a_creation_waits_for_a_host_that_comes_back(world: World) -> None
 async def test_a_power_action_waits_for_a_host_that_comes_back(world: World, verb: str) -> None:
     instance = await world.created()
     lose(world, AWAY_S)
-    accepted = await world.do(instances.power(instance.id, Power(verb=verb)))
+    accepted = await world.execute(POWER[verb](instance=instance.id))
     assert accepted.operation is not None
     await world.run_until_idle(world.engine())
     ended = await world.store.read().operations.get(accepted.operation.id)
@@ -42,7 +41,7 @@ async def test_a_power_action_waits_for_a_host_that_comes_back(world: World, ver
 async def test_a_deletion_waits_for_a_host_that_comes_back(world: World) -> None:
     instance = await world.created()
     lose(world, AWAY_S)
-    await world.do(instance_delete.delete(instance.id))
+    await world.execute(DeleteInstance(instance=instance.id))
     await world.run_until_idle(world.engine())
     await world.assert_nothing_is_left()
 
@@ -65,7 +64,7 @@ async def test_what_could_not_be_undone_stays_with_its_instance_until_it_is_dele
     left = await world.store.read().instances.get(instance.id)
     assert (left.state, left.host_id) == (InstanceState.ERROR, "host-1")
     await world.assert_whole(left)
-    await world.do(instance_delete.delete(instance.id))
+    await world.execute(DeleteInstance(instance=instance.id))
     await world.run_until_idle(world.engine())
     await world.assert_nothing_is_left()
 
@@ -74,7 +73,7 @@ async def test_an_action_behind_a_creation_that_failed_says_that_there_is_nothin
     world: World,
 ) -> None:
     instance, _ = await world.accept_create(vcpus=9)
-    accepted = await world.do(instances.power(instance.id, Power(verb="stop")))
+    accepted = await world.execute(StopInstance(instance=instance.id))
     assert accepted.operation is not None
     await world.run_until_idle(world.engine())
     ended = await world.store.read().operations.get(accepted.operation.id)

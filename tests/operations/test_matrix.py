@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from atoll.domain.commands import CancelOperation
 from atoll.domain.errors import DriverBusy
 from atoll.domain.operations import ENDED, Operation, OperationState
 from atoll.operations.registry import WORKFLOWS
-from atoll.service import operations
 from tests.operations.faults import (
     Fuse,
     changed,
@@ -164,7 +164,7 @@ async def test_a_cancel_takes_back_what_was_done_unless_all_is_done(
 
     async def cancel() -> None:
         if workflow.cancellable:
-            await sqlite_world.do(operations.cancel(operation.id))
+            await sqlite_world.execute(CancelOperation(operation=operation.id))
 
     await run(
         sqlite_world, changed(scenario.kind, index, lambda s: replace(s, do=first(cancel, s.do)))

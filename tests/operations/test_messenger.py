@@ -14,7 +14,6 @@ from atoll.domain.commands import CreateWebhook, UpdateWebhook
 from atoll.domain.errors import DriverUnavailable
 from atoll.domain.webhooks import Webhook
 from atoll.operations.messenger import Messenger
-from atoll.service import webhooks
 from tests.support.world import World
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +45,7 @@ class Receiver:
 
 async def hooked(world: World, name: str = "ops", **spec: Any) -> Webhook:
     command = CreateWebhook(name=name, url=f"https://{name}.example.com", **spec)
-    made: Webhook = (await world.do(webhooks.create(command, SECRET))).thing
+    made: Webhook = (await world.execute(command)).thing
     return made
 
 
@@ -142,17 +141,17 @@ async def test_what_is_told_makes_no_new_edition_and_what_a_user_changes_does(
     await told(world, receiver, messenger)
     assert receiver.got
     assert (await now(world, webhook)).edition == 1
-    await world.do(webhooks.update("ops", UpdateWebhook(enabled=False, version=1)))
+    await world.execute(UpdateWebhook(webhook="ops", enabled=False, version=1))
     assert (await now(world, webhook)).edition == 2
 
 
 async def test_a_disabled_webhook_goes_on_where_it_was_left(world: World) -> None:
     receiver = Receiver()
     await hooked(world, events=("instance.running",))
-    await world.do(webhooks.update("ops", UpdateWebhook(enabled=False)))
+    await world.execute(UpdateWebhook(webhook="ops", enabled=False))
     await world.created()
     messenger = await told(world, receiver)
     assert receiver.got == []
-    await world.do(webhooks.update("ops", UpdateWebhook(enabled=True)))
+    await world.execute(UpdateWebhook(webhook="ops", enabled=True))
     await told(world, receiver, messenger)
     assert receiver.kinds() == ["instance.running"]

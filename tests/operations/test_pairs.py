@@ -1,70 +1,68 @@
 """All pairs of actions on one instance at the same time: a legal end, whatever comes first."""
 
 import asyncio
-from collections.abc import Callable
 from itertools import combinations_with_replacement
-from typing import Any
 
 import pytest
 
 from atoll.domain.commands import (
+    AttachDisc,
+    Command,
     CreateFloatingIp,
     CreateSnapshot,
-    Power,
-    Reinstall,
-    Resize,
+    DeleteInstance,
+    DetachFloatingIp,
+    DetachNetwork,
+    DetachVolume,
+    GrowVolume,
+    RebootInstance,
+    ReinstallInstance,
+    ResetInstance,
+    ResizeInstance,
+    RestoreInstance,
+    StartInstance,
+    StopInstance,
     UpdateInstance,
 )
 from atoll.domain.errors import Refused
-from atoll.service import (
-    floating_ips,
-    instance_delete,
-    instance_iso,
-    instance_rebuild,
-    instance_resize,
-    instances,
-    networks,
-    snapshots,
-    volumes,
-)
 from tests.operations.situations import (
     everything,
     import_disc,
     settled,
 )
 from tests.support.consistent import assert_consistent
-from tests.support.world import RANGES, World
+from tests.support.world import World
 
 pytestmark = pytest.mark.anyio
 
-ACTIONS: dict[str, Callable[[], Any]] = {
-    "start": lambda: instances.power("web", Power(verb="start")),
-    "stop": lambda: instances.power("web", Power(verb="stop")),
-    "pull the plug": lambda: instances.power("web", Power(verb="stop", graceful_s=0)),
-    "reboot": lambda: instances.power("web", Power(verb="reboot")),
-    "reset": lambda: instances.power("web", Power(verb="reset")),
-    "reinstall": lambda: instance_rebuild.reinstall("web", Reinstall(hostname="web")),
-    "restore": lambda: instance_rebuild.restore("web", "before"),
-    "resize": lambda: instance_resize.resize("web", Resize(vcpus=2, disk_gib=9)),
-    "take a snapshot": lambda: snapshots.create(CreateSnapshot(name="s", instance="web")),
-    "detach its volume": lambda: volumes.detach("data"),
-    "grow its volume": lambda: volumes.grow("data", 9),
-    "leave a network": lambda: networks.detach("web", "sub"),
-    "put a disc in": lambda: instance_iso.attach("web", "disc"),
-    "get an address": lambda: floating_ips.create(
-        CreateFloatingIp(name="more", instance="web"), RANGES
-    ),
-    "lose an address": lambda: floating_ips.detach("ip"),
-    "change its groups": lambda: instances.update("web", UpdateInstance(security_groups=())),
-    "delete": lambda: instance_delete.delete("web"),
-    "retire": lambda: instance_delete.delete("web", recoverable_s=3600),
+RETIRE = "retire"
+ACTIONS: dict[str, Command | None] = {
+    "start": StartInstance(instance="web"),
+    "stop": StopInstance(instance="web"),
+    "pull the plug": StopInstance(instance="web", graceful_s=0),
+    "reboot": RebootInstance(instance="web"),
+    "reset": ResetInstance(instance="web"),
+    "reinstall": ReinstallInstance(instance="web", hostname="web"),
+    "restore": RestoreInstance(instance="web", snapshot="before"),
+    "resize": ResizeInstance(instance="web", vcpus=2, disk_gib=9),
+    "take a snapshot": CreateSnapshot(name="s", instance="web"),
+    "detach its volume": DetachVolume(volume="data"),
+    "grow its volume": GrowVolume(volume="data", size_gib=9),
+    "leave a network": DetachNetwork(instance="web", subnet="sub"),
+    "put a disc in": AttachDisc(instance="web", image="disc"),
+    "get an address": CreateFloatingIp(name="more", instance="web"),
+    "lose an address": DetachFloatingIp(floating_ip="ip"),
+    "change its groups": UpdateInstance(instance="web", security_groups=()),
+    "delete": DeleteInstance(instance="web"),
+    RETIRE: None,
 }
 
 
 async def tried(world: World, action: str) -> None:
     """Whatever is refused is refused in words."""
     try:
-        await world.do(ACTIONS[action]())
+        command = ACTIONS[action]
+        await (world.retire("web") if command is None else world.execute(command))
     except Refused as refused:
         assert refused.message
 
@@ -74,7 +72,7 @@ async def test_two_at_once_end_well(sqlite_world: World, one: str, other: str) -
     world = sqlite_world
     await everything(world)
     await import_disc(world)
-    await world.do(snapshots.create(CreateSnapshot(name="before", instance="web")))
+    await world.execute(CreateSnapshot(name="before", instance="web"))
     await settled(world)
     await world.reported()
     await asyncio.gather(tried(world, one), tried(world, other), settled(world))

@@ -8,9 +8,8 @@ from atoll.domain.commands import CreateFloatingIp, CreateSubnet, CreateVpc
 from atoll.domain.hosts import Capacity
 from atoll.domain.instances import InstanceState
 from atoll.ports import Filter
-from atoll.service import floating_ips, networks
 from tests.support.consistent import assert_consistent
-from tests.support.world import RANGES, World
+from tests.support.world import World
 
 pytestmark = pytest.mark.anyio
 MANY = 50
@@ -19,11 +18,11 @@ ROOMY = Capacity(vcpus=100, memory_mib=100_000, disk_gib=1_000)
 
 async def test_fifty_creates_at_once_share_nothing(world: World) -> None:
     await world.give_room(ROOMY)
-    await world.do(networks.create_vpc(CreateVpc(name="net", cidr="10.9.0.0/16")))
-    await world.do(networks.create_subnet(CreateSubnet(name="sub", vpc="net", cidr="10.9.1.0/24")))
+    await world.execute(CreateVpc(name="net", cidr="10.9.0.0/16"))
+    await world.execute(CreateSubnet(name="sub", vpc="net", cidr="10.9.1.0/24"))
     await asyncio.gather(
         *[world.accept_create(name=f"i{n}", subnet="sub" if n % 2 else None) for n in range(MANY)],
-        *[world.do(floating_ips.create(CreateFloatingIp(name=f"f{n}"), RANGES)) for n in range(10)],
+        *[world.execute(CreateFloatingIp(name=f"f{n}")) for n in range(10)],
     )
     await asyncio.gather(
         world.run_until_idle(world.engine(name="a")), world.run_until_idle(world.engine(name="b"))

@@ -1,15 +1,15 @@
 """What hosts report, against what instances want."""
 
 import pytest
+from msgspec.structs import replace
 
-from atoll.domain.commands import Power
+from atoll.domain.commands import ResetInstance
 from atoll.domain.hosts import HostState
 from atoll.domain.instances import Goal, InstanceState
 from atoll.messages import GuestFacts, GuestReport, HostReport
 from atoll.messages import Power as GuestPower
 from atoll.operations import reconcile
 from atoll.ports import Filter
-from atoll.service import instances
 from tests.support.world import CAPACITY, World
 
 pytestmark = pytest.mark.anyio
@@ -85,7 +85,7 @@ async def test_a_report_that_comes_twice_changes_nothing(world: World) -> None:
 
 async def test_a_late_report_of_an_earlier_boot_is_not_believed(world: World) -> None:
     instance = await world.created()
-    await world.do(instances.power(instance.id, Power(verb="reset")))
+    await world.execute(ResetInstance(instance=instance.id))
     await world.run_until_idle(world.engine())
     late = GuestFacts(id=instance.id, power=GuestPower.RUNNING, boots=1, ready=False)
     before = await world.store.read().instances.get(instance.id)
@@ -108,3 +108,16 @@ async def test_a_host_that_fell_silent_is_lost_and_comes_back(world: World) -> N
     assert (await read.hosts.get("host-1")).state is HostState.LOST
     await world.reconciler.take(host_report(world))
     assert (await read.hosts.get("host-1")).state is HostState.READY
+
+
+async def test_a_part_of_a_census_speaks_of_its_ids_and_no_others(world: World) -> None:
+    first, second = await world.created(), (await world.accept_create(name="two"))[0]
+    await world.run_until_idle(world.engine())
+    for one in (first, second):
+        await world.driver.remove(one.id)
+    await world.reconciler.take(replace(host_report(world), until=first.id))
+    await world.run_until_idle(world.engine())
+    assert [guest.id for guest in await world.driver.list()] == [first.id]
+    await world.reconciler.take(replace(host_report(world), after=first.id))
+    await world.run_until_idle(world.engine())
+    assert {guest.id for guest in await world.driver.list()} == {first.id, second.id}

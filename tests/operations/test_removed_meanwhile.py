@@ -4,13 +4,17 @@ import asyncio
 
 import pytest
 
-from atoll.domain.commands import CreateSecurityGroup
+from atoll.domain.commands import (
+    CreateSecurityGroup,
+    DeleteImage,
+    DeleteSecurityGroup,
+    RetryOperation,
+)
 from atoll.domain.errors import Conflict, InUse, Invalid
 from atoll.domain.images import ImageState
 from atoll.domain.operations import OperationState
 from atoll.operations.registry import WORKFLOWS
 from atoll.ports import Filter
-from atoll.service import images, operations, security_groups
 from tests.operations.faults import Fuse, changed, first, fused_do, refused
 from tests.operations.situations import (
     ALL,
@@ -28,9 +32,9 @@ async def test_of_a_create_and_a_deletion_at_once_one_is_refused_with_a_reason(
 ) -> None:
     for number in range(AT_ONCE):
         name = f"g{number}"
-        await world.do(security_groups.create(CreateSecurityGroup(name=name)))
+        await world.execute(CreateSecurityGroup(name=name))
         create = world.accept_create(name=name, security_groups=(name,))
-        drop = world.do(security_groups.delete(name))
+        drop = world.execute(DeleteSecurityGroup(security_group=name))
         created, dropped = await asyncio.gather(create, drop, return_exceptions=True)
         assert isinstance(created, Invalid) != isinstance(dropped, InUse)
     for instance in await world.store.read().instances.page(ALL):
@@ -40,7 +44,7 @@ async def test_of_a_create_and_a_deletion_at_once_one_is_refused_with_a_reason(
 
 async def test_an_image_that_came_into_use_while_it_was_deleted_stays(world: World) -> None:
     await an_image(world)
-    deletion = await world.do(images.delete("mine"))
+    deletion = await world.execute(DeleteImage(image="mine"))
     mine = Filter(project_id=world.caller.project_id)
 
     async def use_it() -> None:
@@ -64,15 +68,15 @@ async def test_an_image_that_came_into_use_while_it_was_deleted_stays(world: Wor
 
 
 async def test_a_creation_is_not_retried_with_what_is_gone(world: World) -> None:
-    await world.do(security_groups.create(CreateSecurityGroup(name="g")))
+    await world.execute(CreateSecurityGroup(name="g"))
     _, operation = await world.accept_create(security_groups=("g",))
     await world.run_until_idle(
         world.engine(changed(operation.kind, 3, fused_do("before", Fuse(refused()))))
     )
     ended = await world.store.read().operations.get(operation.id)
     assert ended.state is OperationState.FAILED
-    await world.do(security_groups.delete("g"))
+    await world.execute(DeleteSecurityGroup(security_group="g"))
     with pytest.raises(Conflict, match="create it anew"):
-        await world.do(operations.retry(operation.id))
+        await world.execute(RetryOperation(operation=operation.id))
     await settled(world)
     await world.assert_nothing_is_left()

@@ -4,14 +4,20 @@ import asyncio
 
 import pytest
 
-from atoll.domain.commands import CreateSnapshot, UpdateInstance
+from atoll.domain.commands import (
+    CreateSnapshot,
+    DeleteInstance,
+    RecoverInstance,
+    SetBackups,
+    SetQuota,
+    UpdateInstance,
+)
 from atoll.domain.errors import Conflict
 from atoll.domain.instances import Instance, InstanceState
 from atoll.domain.snapshots import Snapshot, SnapshotKind
 from atoll.domain.timers import Backups
 from atoll.operations.timekeeper import Timekeeper
 from atoll.ports import Filter
-from atoll.service import instance_delete, instances, quotas, snapshots, timers
 from tests.support.consistent import assert_consistent
 from tests.support.things import NOW
 from tests.support.world import World
@@ -44,8 +50,8 @@ async def now(world: World, instance: Instance) -> Instance:
 
 async def test_backups_follow_their_schedule_and_the_oldest_go(world: World) -> None:
     instance = await world.created()
-    await world.do(snapshots.create(CreateSnapshot(name="mine", instance="web")))
-    await world.do(timers.back_up("web", HOURLY))
+    await world.execute(CreateSnapshot(name="mine", instance="web"))
+    await world.execute(SetBackups(instance="web", backups=HOURLY))
     await later(world, 60)
     assert await backups(world) == []
     kept: list[str] = []
@@ -61,14 +67,14 @@ async def test_backups_follow_their_schedule_and_the_oldest_go(world: World) -> 
 
 async def test_two_timekeepers_make_one_backup(world: World) -> None:
     await world.created()
-    await world.do(timers.back_up("web", HOURLY))
+    await world.execute(SetBackups(instance="web", backups=HOURLY))
     await later(world, HOUR_S, keepers=3)
     assert len(await backups(world)) == 1
 
 
 async def test_what_was_missed_is_not_made_up_for(world: World) -> None:
     await world.created()
-    await world.do(timers.back_up("web", HOURLY))
+    await world.execute(SetBackups(instance="web", backups=HOURLY))
     await later(world, 10 * HOUR_S)
     await later(world, 60)
     assert len(await backups(world)) == 1
@@ -76,21 +82,21 @@ async def test_what_was_missed_is_not_made_up_for(world: World) -> None:
 
 async def test_without_quota_a_backup_is_skipped_and_tried_again_next_time(world: World) -> None:
     await world.created()
-    await world.do(timers.back_up("web", HOURLY))
-    await world.do(quotas.limit(world.caller.project_id, {"snapshots": 0}))
+    await world.execute(SetBackups(instance="web", backups=HOURLY))
+    await world.execute(SetQuota(project=world.caller.project_id, limits={"snapshots": 0}))
     await later(world, HOUR_S)
     assert await backups(world) == []
     events = await world.store.read().events.after(None, "0.0", 1000)
     assert [e.kind for e in events].count("backup.skipped") == 1
-    await world.do(quotas.limit(world.caller.project_id, {}))
+    await world.execute(SetQuota(project=world.caller.project_id, limits={}))
     await later(world, HOUR_S)
     assert len(await backups(world)) == 1
 
 
 async def test_a_schedule_ends_with_its_instance(world: World) -> None:
     await world.created()
-    await world.do(timers.back_up("web", HOURLY))
-    await world.do(instance_delete.delete("web"))
+    await world.execute(SetBackups(instance="web", backups=HOURLY))
+    await world.execute(DeleteInstance(instance="web"))
     await world.run_until_idle(world.engine())
     await later(world, HOUR_S)
     assert await backups(world) == []
@@ -110,7 +116,7 @@ async def test_an_instance_expires_when_its_time_has_come(world: World) -> None:
 async def test_an_expiry_can_be_put_off_or_dropped(world: World) -> None:
     instance, _ = await world.accept_create(expires_at_ms=NOW + HOUR_S * 1000)
     await world.run_until_idle(world.engine())
-    await world.do(instances.update("web", UpdateInstance(expires_at_ms=0)))
+    await world.execute(UpdateInstance(instance="web", expires_at_ms=0))
     await later(world, 5 * HOUR_S)
     found = await now(world, instance)
     assert (found.state, found.expires_at_ms) == (InstanceState.RUNNING, None)
@@ -126,7 +132,7 @@ async def test_a_protected_instance_does_not_expire(world: World) -> None:
 async def retired(world: World) -> Instance:
     """Deleted, for an hour in which it can be recovered."""
     instance = await world.created()
-    await world.do(instance_delete.delete("web", recoverable_s=HOUR_S))
+    await world.retire("web", HOUR_S)
     await world.run_until_idle(world.engine())
     await world.reported()
     return await now(world, instance)
@@ -144,7 +150,7 @@ async def test_a_retired_instance_is_gone_but_keeps_what_it_has(world: World) ->
 
 async def test_a_retired_instance_is_recovered_with_its_disk_and_addresses(world: World) -> None:
     before = await retired(world)
-    await world.do(instance_delete.recover(before.id))
+    await world.execute(RecoverInstance(instance=before.id))
     await world.run_until_idle(world.engine())
     await world.reported()
     after = await now(world, before)
@@ -162,11 +168,11 @@ async def test_a_retired_instance_is_purged_when_its_time_is_over(world: World) 
     assert (await now(world, instance)).purge_at_ms is None
     await world.assert_nothing_is_left()
     with pytest.raises(Conflict, match="cannot be recovered"):
-        await world.do(instance_delete.recover(instance.id))
+        await world.execute(RecoverInstance(instance=instance.id))
 
 
 async def test_a_retired_instance_can_be_purged_at_once(world: World) -> None:
     instance = await retired(world)
-    await world.do(instance_delete.delete(instance.id, purge=True))
+    await world.execute(DeleteInstance(instance=instance.id, purge=True))
     await world.run_until_idle(world.engine())
     await world.assert_nothing_is_left()

@@ -7,13 +7,21 @@ from typing import Any
 import pytest
 
 from atoll.domain import ids
-from atoll.domain.commands import CloneSnapshot, CreateSnapshot
+from atoll.domain.commands import (
+    AttachVolume,
+    CloneSnapshot,
+    CreateSnapshot,
+    DeleteInstance,
+    DeleteSnapshot,
+    DetachVolume,
+    GrowVolume,
+    UpdateHost,
+)
 from atoll.domain.faults import Fault, FaultError
 from atoll.domain.operations import OperationState
 from atoll.domain.volumes import Volume
-from atoll.messages import Parcel, ParcelKind
+from atoll.messages import Parcel, ParcelKind, WriteImport
 from atoll.operations import transfer
-from atoll.service import hosts, instance_delete, snapshots, volumes
 from tests.operations.scenarios import SCENARIOS
 from tests.operations.situations import (
     ALL,
@@ -99,7 +107,7 @@ async def test_a_copy_in_many_runs_tells_how_far_it_is(
 
     monkeypatch.setattr(transfer, "copy_some", one_piece)
     await a_snapshot_and_another_region(world)
-    await world.do(snapshots.clone("before", CloneSnapshot(region="far")))
+    await world.execute(CloneSnapshot(snapshot="before", region="far"))
     await settled(world)
     assert said == ["", "0 % copied"]
     await assert_consistent(world)
@@ -116,7 +124,7 @@ async def test_a_second_instance_finds_the_copy_that_is_there(sqlite_world: Worl
     assert (snapshot.host_id, snapshot.copies) == ("host-1", ("host-2",))
     assert len(await world.store.read().instances.page(ALL)) == 2
     world.faults.remove()
-    await world.do(snapshots.delete("before"))
+    await world.execute(DeleteSnapshot(snapshot="before"))
     await settled(world)
     await world.reported()
     for driver in world.drivers.values():
@@ -140,7 +148,7 @@ async def test_the_next_host_takes_what_the_snapshot_s_own_has_no_room_for(
 ) -> None:
     world = sqlite_world
     await world.created()
-    await world.do(snapshots.create(CreateSnapshot(name="before", instance="web")))
+    await world.execute(CreateSnapshot(name="before", instance="web"))
     await settled(world)
     await world.add_host(2)
     made = {}
@@ -160,7 +168,7 @@ async def test_a_snapshot_that_is_deleted_while_it_is_copied_leaves_nothing(
     await a_snapshot_far_away(world)
     fault(world, verb="write_import", error=FaultError.UNAVAILABLE, when="after", times=3)
     _, operation = await world.accept_create(name="late", image="before", region="far")
-    await world.do(snapshots.delete("before"))
+    await world.execute(DeleteSnapshot(snapshot="before"))
     await settled(world)
     assert (await world.store.read().operations.get(operation.id)).ended
     for driver in world.drivers.values():
@@ -194,18 +202,18 @@ async def test_a_volume_that_comes_back_brings_what_it_holds_now(sqlite_world: W
     world = sqlite_world
     await a_volume_on_another_host(world)
     fault(world, verb="remove_volume", host="h1", error=FaultError.UNAVAILABLE, times=3)
-    await world.do(volumes.attach("data", "web"))
+    await world.execute(AttachVolume(volume="data", instance="web"))
     await settled(world)
     await settled(world)
-    await world.do(volumes.grow("data", 9))
+    await world.execute(GrowVolume(volume="data", size_gib=9))
     await settled(world)
-    await world.do(hosts.set_enabled("h1", True, None))
-    await world.do(hosts.set_enabled("h2", False, None))
-    await world.do(instance_delete.delete("web"))
+    await world.execute(UpdateHost(host="h1", enabled=True))
+    await world.execute(UpdateHost(host="h2", enabled=False))
+    await world.execute(DeleteInstance(instance="web"))
     await settled(world)
     await world.accept_create(name="back")
     await settled(world)
-    await world.do(volumes.attach("data", "back"))
+    await world.execute(AttachVolume(volume="data", instance="back"))
     await settled(world)
     volume = await volume_in(world)
     assert (volume.host_id, volume.state, volume.size_gib) == ("host-1", "attached", 9)
@@ -221,15 +229,15 @@ async def test_a_volume_waits_until_its_former_host_has_removed_the_rest(
     world = sqlite_world
     await a_volume_on_another_host(world)
     fault(world, verb="remove_volume", host="h1", error=FaultError.BUSY, times=10**9)
-    await world.do(volumes.attach("data", "web"))
+    await world.execute(AttachVolume(volume="data", instance="web"))
     running = asyncio.create_task(settled(world))
     await until(world, lambda volume: volume.state == "attached" and volume.doing is None)
-    await world.do(volumes.detach("data"))
+    await world.execute(DetachVolume(volume="data"))
     await until(world, lambda volume: volume.state == "available" and volume.doing is None)
-    await world.do(hosts.set_enabled("h1", True, None))
-    await world.do(hosts.set_enabled("h2", False, None))
+    await world.execute(UpdateHost(host="h1", enabled=True))
+    await world.execute(UpdateHost(host="h2", enabled=False))
     await world.accept_create(name="back")
-    accepted = await world.do(volumes.attach("data", "back"))
+    accepted = await world.execute(AttachVolume(volume="data", instance="back"))
     assert accepted.operation is not None
     read = world.store.read().operations
     async with asyncio.timeout(WAIT_S):
@@ -254,10 +262,18 @@ async def test_bytes_of_an_earlier_stay_are_never_taken_for_the_volume(
     stale = Parcel(kind=ParcelKind.VOLUME, id=volume.id, size_gib=volume.size_gib)
     export = await world.driver.ensure_export(world.ids.new(ids.OPERATION), stale)
     data = await world.driver.read_export(export.id, 0, export.size_bytes)
-    await far.write_import(stale, export.size_bytes, export.checksum, 0, data)
+    await far.write_import(
+        WriteImport(
+            parcel=stale,
+            size_bytes=export.size_bytes,
+            checksum=export.checksum,
+            offset=0,
+            data=data,
+        )
+    )
     await world.driver.remove_export(export.id)
     fault(world, verb="ensure_export", error=FaultError.REFUSED)
-    await world.do(volumes.attach("data", "web"))
+    await world.execute(AttachVolume(volume="data", instance="web"))
     await settled(world)
     assert world.faults.list() == [], "it was brought anew"
     assert (await volume_in(world)).host_id == "host-1"

@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from atoll.domain.commands import CloneSnapshot
+from atoll.domain.commands import AttachVolume, CloneSnapshot, DeleteSnapshot
 from atoll.domain.operations import Operation, OperationState
 from atoll.domain.regions import Region
 from atoll.operations import snapshot_copies, volume_attach
-from atoll.service import snapshots, volumes
 from tests.operations.situations import (
     ALL,
     a_snapshot,
@@ -35,7 +34,7 @@ async def test_a_snapshot_is_cloned_into_a_region_of_the_same_host(sqlite_world:
     await a_snapshot(world)
     async with world.store.transaction() as tx:
         tx.regions.add(Region(id="near", served_by="local"))
-    accepted = await world.do(snapshots.clone("before", CloneSnapshot(region="near")))
+    accepted = await world.execute(CloneSnapshot(snapshot="before", region="near"))
     await settled(world)
     assert await ended(world, accepted.operation) == (OperationState.DONE, None)
     assert len(await world.driver.snapshots()) == 2
@@ -56,7 +55,7 @@ async def test_a_volume_moves_in_where_it_has_its_room_though_the_host_is_disabl
         return answer
 
     monkeypatch.setattr(volume_attach, "bring", and_disable)
-    accepted = await world.do(volumes.attach("data", "web"))
+    accepted = await world.execute(AttachVolume(volume="data", instance="web"))
     await settled(world)
     assert await ended(world, accepted.operation) == (OperationState.DONE, None)
     (volume,) = await world.store.read().volumes.page(ALL)
@@ -100,7 +99,7 @@ async def test_a_copy_that_is_whole_only_after_its_host_was_asked_to_remove_it_i
     running = asyncio.create_task(settled(world))
     async with asyncio.timeout(WAIT_S):
         await begun.wait()
-    deletion = await world.do(snapshots.delete("before"))
+    deletion = await world.execute(DeleteSnapshot(snapshot="before"))
     await running
     await settled(world)
     assert await ended(world, deletion.operation) == (OperationState.DONE, None)

@@ -3,26 +3,23 @@
 import pytest
 
 from atoll.domain.commands import (
+    AttachFloatingIp,
+    AttachNetwork,
+    AttachVolume,
     CreateFloatingIp,
     CreateVolume,
-    Reinstall,
-    Resize,
+    DeleteInstance,
+    DetachVolume,
+    RecoverInstance,
+    ReinstallInstance,
+    ResizeInstance,
+    SetQuota,
     UpdateInstance,
 )
 from atoll.domain.errors import Conflict
 from atoll.domain.instances import Goal, InstanceState
 from atoll.domain.operations import OperationState
 from atoll.domain.quotas import Amounts
-from atoll.service import (
-    floating_ips,
-    instance_delete,
-    instance_rebuild,
-    instance_resize,
-    instances,
-    networks,
-    quotas,
-    volumes,
-)
 from tests.operations.faults import Fuse, changed, fused_do, refused
 from tests.operations.situations import (
     a_subnet,
@@ -31,7 +28,7 @@ from tests.operations.situations import (
     the_instance,
 )
 from tests.support.consistent import assert_consistent
-from tests.support.world import RANGES, World
+from tests.support.world import World
 
 pytestmark = pytest.mark.anyio
 
@@ -39,13 +36,13 @@ pytestmark = pytest.mark.anyio
 async def test_what_a_retired_instance_lets_go_costs_it_nothing_else(world: World) -> None:
     await an_attached_volume(world)
     before = await the_instance(world)
-    await world.do(instance_delete.delete("web", recoverable_s=3600))
+    await world.retire("web")
     await settled(world)
-    await world.do(volumes.detach("data"))
+    await world.execute(DetachVolume(volume="data"))
     await settled(world)
     await world.reported()
     await assert_consistent(world)
-    await world.do(instance_delete.recover(before.id))
+    await world.execute(RecoverInstance(instance=before.id))
     await settled(world)
     after = await world.store.read().instances.get(before.id)
     assert (after.host_id, after.private_ip) == (before.host_id, before.private_ip)
@@ -53,9 +50,9 @@ async def test_what_a_retired_instance_lets_go_costs_it_nothing_else(world: Worl
 
 async def test_a_subnet_is_joined_once_however_often_it_is_asked_for(world: World) -> None:
     await a_subnet(world)
-    await world.do(networks.attach("web", "sub", RANGES.private_cidr))
-    with pytest.raises(Conflict, match="goes on"):
-        await world.do(networks.attach("web", "sub", RANGES.private_cidr))
+    await world.execute(AttachNetwork(instance="web", subnet="sub"))
+    with pytest.raises(Conflict, match="in progress"):
+        await world.execute(AttachNetwork(instance="web", subnet="sub"))
     await settled(world)
     await assert_consistent(world)
 
@@ -63,8 +60,8 @@ async def test_a_subnet_is_joined_once_however_often_it_is_asked_for(world: Worl
 async def test_a_shrink_that_fails_leaves_the_quota_whole(world: World) -> None:
     await world.accept_create(vcpus=4)
     await settled(world)
-    await world.do(quotas.limit(world.caller.project_id, {"vcpus": 5}))
-    await world.do(instance_resize.resize("web", Resize(vcpus=1)))
+    await world.execute(SetQuota(project=world.caller.project_id, limits={"vcpus": 5}))
+    await world.execute(ResizeInstance(instance="web", vcpus=1))
     await world.accept_create(name="other", vcpus=1)
     workflows = changed("instance.resize", 5, fused_do("before", Fuse(refused())))
     await world.run_until_idle(world.engine(workflows))
@@ -76,8 +73,8 @@ async def test_a_shrink_that_fails_leaves_the_quota_whole(world: World) -> None:
 
 async def test_what_is_changed_during_a_reinstallation_stays_changed(world: World) -> None:
     await world.created()
-    await world.do(instance_rebuild.reinstall("web", Reinstall(image="mini")))
-    await world.do(instances.update("web", UpdateInstance(name="renamed", user_data="aGk=")))
+    await world.execute(ReinstallInstance(instance="web", image="mini"))
+    await world.execute(UpdateInstance(instance="web", name="renamed", user_data="aGk="))
     await settled(world)
     after = await the_instance(world)
     assert (after.name, after.spec.user_data) == ("renamed", "aGk=")
@@ -85,8 +82,8 @@ async def test_what_is_changed_during_a_reinstallation_stays_changed(world: Worl
 
 async def test_a_creation_that_fails_lets_its_floating_ip_go(world: World) -> None:
     _, operation = await world.accept_create(vcpus=9)
-    await world.do(floating_ips.create(CreateFloatingIp(name="ip"), RANGES))
-    await world.do(floating_ips.attach("ip", "web"))
+    await world.execute(CreateFloatingIp(name="ip"))
+    await world.execute(AttachFloatingIp(floating_ip="ip", instance="web"))
     await settled(world)
     ended = await world.store.read().operations.get(operation.id)
     assert ended.state is OperationState.FAILED
@@ -96,8 +93,8 @@ async def test_a_creation_that_fails_lets_its_floating_ip_go(world: World) -> No
 
 async def test_a_volume_that_no_host_has_room_for_is_refused_in_words(world: World) -> None:
     await world.created()
-    await world.do(volumes.create(CreateVolume(name="big", size_gib=600)))
-    attached = await world.do(volumes.attach("big", "web"))
+    await world.execute(CreateVolume(name="big", size_gib=600))
+    attached = await world.execute(AttachVolume(volume="big", instance="web"))
     assert attached.operation is not None
     await settled(world)
     ended = await world.store.read().operations.get(attached.operation.id)
@@ -108,8 +105,8 @@ async def test_a_volume_that_no_host_has_room_for_is_refused_in_words(world: Wor
 
 async def test_a_purge_that_overtakes_a_retirement_leaves_nothing(world: World) -> None:
     await world.created()
-    await world.do(instance_delete.delete("web", recoverable_s=3600))
-    purged = await world.do(instance_delete.delete("web", purge=True))
+    await world.retire("web")
+    purged = await world.execute(DeleteInstance(instance="web", purge=True))
     await settled(world)
     gone = await world.store.read().instances.get(purged.thing.id)
     assert (gone.state, gone.goal) == (InstanceState.DELETED, Goal.DELETED)
@@ -118,7 +115,7 @@ async def test_a_purge_that_overtakes_a_retirement_leaves_nothing(world: World) 
 
 async def test_a_disabled_host_gives_room_back(world: World) -> None:
     await world.created()
-    accepted = await world.do(instance_resize.resize("web", Resize(vcpus=2)))
+    accepted = await world.execute(ResizeInstance(instance="web", vcpus=2))
     host = await world.store.read().hosts.get("host-1")
     async with world.store.transaction() as tx:
         tx.hosts.change(host, enabled=False)

@@ -12,10 +12,11 @@ from atoll.domain.commands import CreateApiKey
 from atoll.domain.errors import DriverRefused, DriverUnavailable, Unauthenticated
 from atoll.domain.instances import Goal, Instance, InstanceState
 from atoll.domain.projects import ApiKey, Caller, Role
-from atoll.messages import Console, OpenConsole, Reply, Request
+from atoll.messages import Ask, Console, Done, Opening, Reply
 from atoll.ports import Stream
 from atoll.service.consoles import IDLE_MS, OPEN_MAX, TOKEN_MS, Connections, End, Ticket, Tickets
-from atoll.service.projects import Keys, key_of, new_text
+from atoll.service.keys import Keys, new_text
+from atoll.service.projects import key_of
 from atoll.store.sqlite import SqliteStore
 from tests.support import things
 from tests.support.clock import CountedIds, StillClock
@@ -38,7 +39,6 @@ class Desk:
         self.keys = Keys(self.store, self.clock, SECRET)
         self.tickets = Tickets(self.store, self.clock, self.keys)
         self.bus = InProcessBus()
-        self.bus.serve("host-1", answer_nothing, self._open)
         self.connections = Connections(self.store, self.bus, self.clock, check_s=CHECK_S)
         self.guest_ends: list[StreamEnd] = []
         self.guest_opened = asyncio.Event()
@@ -48,6 +48,7 @@ class Desk:
 
     async def open(self) -> None:
         await self.store.open()
+        await self.bus.serve("host-1", answer_nothing, self._open)
         self.instance = things.instance(host_id="host-1", state=InstanceState.RUNNING)
         self.key = await self.add_key()
         async with self.store.transaction() as tx:
@@ -66,7 +67,7 @@ class Desk:
             self.instance = tx.instances.change(self.instance, **changes)
         return self.instance
 
-    async def _open(self, request: OpenConsole) -> Stream:
+    async def _open(self, request: Opening) -> Stream:
         if self.refusal is not None:
             raise self.refusal
         ours, guests = pipe(self.chunks_max)
@@ -93,8 +94,8 @@ class Desk:
         await self.store.close()
 
 
-async def answer_nothing(request: Request) -> Reply:
-    return None
+async def answer_nothing(ask: Ask) -> Reply:
+    return Done()
 
 
 @pytest.fixture

@@ -1,47 +1,51 @@
-"""Where every change passes: once, in one transaction, run again where others were faster."""
+"""Every change passes the desk: once, in one transaction, run again where others were faster."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from atoll.domain.errors import Conflict, Forbidden, KeyReused, Lost
+from atoll.domain.commands import AddRule, CreateSecurityGroup, CreateVpc, Made, UpdateHost
+from atoll.domain.errors import Conflict, Forbidden, KeyReused, Lost, NotFound
 from atoll.domain.networks import Vpc
 from atoll.domain.projects import Caller, Role
+from atoll.domain.security_groups import Protocol, Rule
 from atoll.ports import Filter
-from atoll.service.desk import RACES_MAX, Accepted, Answer, Case, Desk, Once
+from atoll.service.desk import RACES_MAX, Case, Desk, Done, Once
+from atoll.service.handlers import HANDLERS
 from atoll.store.sqlite import SqliteStore
 from tests.support.clock import CountedIds, JumpingClock
 from tests.support.stores import fresh_file
+from tests.support.world import deployment_of
 
 pytestmark = pytest.mark.anyio
 CALLER = Caller(key_id="ak-1", project_id="proj-1", role=Role.MEMBER, dialect="native")
+ADD_VPC = CreateVpc(name="v", cidr="10.0.0.0/8")
+OTHER_VPC = CreateVpc(name="w", cidr="10.0.0.0/8")
 ONCE = Once(key="k", fingerprint=b"one")
+RULE = Rule(protocol=Protocol.UDP)
 
 
 @asynccontextmanager
 async def desk(directory: Path) -> AsyncIterator[tuple[Desk, list[str]]]:
     """With a list that grows each time the engine is woken."""
-    store = SqliteStore(fresh_file(directory / "atoll.db"))
+    store, clock = SqliteStore(fresh_file(directory / "atoll.db")), JumpingClock()
     await store.open()
     woken: list[str] = []
-    yield Desk(store, JumpingClock(), CountedIds(), lambda: woken.append("woken")), woken
+    yield (
+        Desk(
+            store,
+            clock,
+            CountedIds(),
+            lambda: woken.append("woken"),
+            HANDLERS,
+            deployment_of(store, clock),
+        ),
+        woken,
+    )
     await store.close()
-
-
-async def add_vpc(case: Case) -> Accepted[Vpc]:
-    vpc = Vpc(
-        id=case.ids.new("vpc"), project_id="proj-1", name="v", cidr="10.0.0.0/8",
-        created_at_ms=case.now_ms,
-    )  # fmt: skip
-    case.tx.vpcs.add(vpc)
-    case.audit("vpc.create", vpc.id)
-    return Accepted(vpc)
-
-
-def render(accepted: Accepted[Vpc]) -> Answer:
-    return Answer(status=201, body=accepted.thing.id.encode())
 
 
 async def vpcs_of(one: Desk) -> list[Vpc]:
@@ -50,37 +54,59 @@ async def vpcs_of(one: Desk) -> list[Vpc]:
 
 async def test_a_change_is_written_with_its_audit_and_wakes_the_engine(tmp_path: Path) -> None:
     async with desk(tmp_path) as (one, woken):
-        answer = await one.carry_out(CALLER, add_vpc, render)
-        assert [vpc.id.encode() for vpc in await vpcs_of(one)] == [answer.body]
-        records = await one.store.read().audit.page(Filter(project_id="proj-1"))
-        assert [record.action for record in records] == ["vpc.create"]
+        outcome = await one.execute(CALLER, ADD_VPC)
+        assert await vpcs_of(one) == [outcome.thing]
+        (record,) = await one.store.read().audit.page(Filter(project_id="proj-1"))
+        assert (record.action, record.resource_id) == ("vpc.create", outcome.thing.id)
+        assert record.command["cidr"] == "10.0.0.0/8"
         assert woken == ["woken"]
 
 
-async def test_the_first_answer_is_given_again(tmp_path: Path) -> None:
+async def test_a_repeated_key_is_answered_with_the_first_outcome(tmp_path: Path) -> None:
     async with desk(tmp_path) as (one, woken):
-        first = await one.carry_out(CALLER, add_vpc, render, ONCE)
-        again = await one.carry_out(CALLER, add_vpc, render, ONCE)
+        first = await one.execute(CALLER, ADD_VPC, once=ONCE)
+        again = await one.execute(CALLER, ADD_VPC, once=ONCE)
         assert (first.replayed, again.replayed) == (False, True)
-        assert (again.status, again.body) == (first.status, first.body)
+        assert again.thing == first.thing
         assert len(await vpcs_of(one)) == 1
         assert woken == ["woken"]
         with pytest.raises(KeyReused):
-            await one.carry_out(CALLER, add_vpc, render, Once(key="k", fingerprint=b"two"))
+            await one.execute(CALLER, OTHER_VPC, once=Once(key="k", fingerprint=b"two"))
+
+
+async def test_several_commands_are_one_transaction_and_may_name_what_was_just_made(
+    tmp_path: Path,
+) -> None:
+    async with desk(tmp_path) as (one, woken):
+        group = CreateSecurityGroup(name="web")
+        outcome = await one.execute(CALLER, group, AddRule(security_group=Made(), rule=RULE))
+        assert [rule.protocol for rule in outcome.thing.rules] == [Protocol.UDP]
+        assert woken == ["woken"]
+
+
+async def test_where_one_of_several_is_refused_none_is_carried_out(tmp_path: Path) -> None:
+    async with desk(tmp_path) as (one, woken):
+        with pytest.raises(NotFound) as refused:
+            await one.execute(CALLER, ADD_VPC, AddRule(security_group="nothing", rule=RULE))
+        assert refused.value.position == 1
+        assert await vpcs_of(one) == []
+        assert await one.store.read().audit.page(Filter(project_id="proj-1")) == []
+        assert woken == []
 
 
 async def test_a_lost_race_is_run_again(tmp_path: Path) -> None:
     async with desk(tmp_path) as (one, _):
         attempts: list[int] = []
 
-        async def overtaken_twice(case: Case) -> Accepted[Vpc]:
+        async def overtaken_twice(case: Case, command: CreateVpc) -> Done[Vpc]:
             attempts.append(len(attempts))
-            added = await add_vpc(case)
+            done: Done[Vpc] = await HANDLERS[CreateVpc](case, command)
             if len(attempts) < 3:
                 raise Lost("somebody else was faster")
-            return added
+            return done
 
-        await one.carry_out(CALLER, overtaken_twice, render)
+        raced = replace(one, handlers={CreateVpc: overtaken_twice})
+        await raced.execute(CALLER, ADD_VPC)
         assert len(attempts) == 3
         assert len(await vpcs_of(one)) == 1
 
@@ -89,34 +115,29 @@ async def test_losing_every_race_ends_in_a_conflict(tmp_path: Path) -> None:
     async with desk(tmp_path) as (one, woken):
         attempts: list[int] = []
 
-        async def always_overtaken(case: Case) -> Accepted[Vpc]:
+        async def always_overtaken(case: Case, command: CreateVpc) -> Done[Vpc]:
             attempts.append(1)
             raise Lost("somebody else was faster")
 
-        with pytest.raises(Conflict, match="try again"):
-            await one.carry_out(CALLER, always_overtaken, render, ONCE)
+        raced = replace(one, handlers={CreateVpc: always_overtaken})
+        with pytest.raises(Conflict, match="too many concurrent changes"):
+            await raced.execute(CALLER, ADD_VPC, once=ONCE)
         assert len(attempts) == RACES_MAX
         assert woken == []
-        await one.carry_out(CALLER, add_vpc, render, ONCE)
+        await one.execute(CALLER, ADD_VPC, once=ONCE)
 
 
 async def test_a_refusal_writes_nothing(tmp_path: Path) -> None:
     async with desk(tmp_path) as (one, woken):
-
-        async def refused(case: Case) -> Accepted[Vpc]:
-            await add_vpc(case)
-            case.require("operate")
-            raise AssertionError("a member may not operate")
-
         with pytest.raises(Forbidden):
-            await one.carry_out(CALLER, refused, render, ONCE)
+            await one.execute(CALLER, ADD_VPC, UpdateHost(host="h1", enabled=False), once=ONCE)
         assert await vpcs_of(one) == []
         assert woken == []
 
 
 async def test_a_rehearsal_answers_and_writes_nothing(tmp_path: Path) -> None:
     async with desk(tmp_path) as (one, woken):
-        accepted = await one.rehearse(CALLER, add_vpc)
-        assert accepted.thing.name == "v"
+        outcome = await one.rehearse(CALLER, ADD_VPC)
+        assert outcome.thing.name == "v"
         assert await vpcs_of(one) == []
         assert woken == []

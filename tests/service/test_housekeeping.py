@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from atoll.domain.commands import DeleteInstance, RecoverInstance, SetBackups
 from atoll.domain.errors import NotFound
 from atoll.domain.instances import Instance
 from atoll.domain.timers import Backups
 from atoll.ports import Filter
-from atoll.service import housekeeping, instance_delete, timers
+from atoll.service import housekeeping, queries
 from atoll.service.housekeeping import Keep
-from atoll.service.instances import get
+from atoll.service.nouns import INSTANCES
 from tests.support.stores import KINDS, fresh_store
 from tests.support.things import NOW
 from tests.support.world import World
@@ -34,8 +35,8 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 async def deleted(world: World, *, recoverable_s: int = 0) -> Instance:
     instance = await world.created()
-    await world.do(timers.back_up(instance.id, Backups(cron="0 * * * *", keep=2)))
-    await world.do(instance_delete.delete(instance.id, recoverable_s=recoverable_s))
+    await world.execute(SetBackups(instance=instance.id, backups=Backups(cron="0 * * * *", keep=2)))
+    await world.retire(instance.id, recoverable_s)
     await world.run_until_idle(world.engine())
     await world.reported()
     return await world.store.read().instances.get(instance.id)
@@ -53,11 +54,11 @@ async def kinds_left(world: World) -> list[str]:
 async def test_a_deleted_instance_is_shown_for_thirty_days_and_then_unknown(world: World) -> None:
     instance = await deleted(world)
     await days_later(world, 29)
-    assert (await get(world.store.read(), world.caller, instance.id)).state == "deleted"
+    assert (await queries.get(world.view(), INSTANCES, instance.id)).state == "deleted"
     assert await kinds_left(world) == ["instance.create", "instance.delete"]
     await days_later(world, 2)
     with pytest.raises(NotFound):
-        await get(world.store.read(), world.caller, instance.id)
+        await queries.get(world.view(), INSTANCES, instance.id)
     assert await world.store.read().timers.page(ALL) == []
     assert await kinds_left(world) == []
     assert await world.store.read().events.after(None, "0.0", 100) == []
@@ -70,7 +71,7 @@ async def test_an_instance_that_lives_stays_however_old_and_its_old_operations_g
     await days_later(world, 400)
     assert await kinds_left(world) == []
     await world.assert_whole(instance)
-    await world.do(instance_delete.delete("web"))
+    await world.execute(DeleteInstance(instance="web"))
     await world.run_until_idle(world.engine())
     await world.assert_nothing_is_left()
 
@@ -78,7 +79,7 @@ async def test_an_instance_that_lives_stays_however_old_and_its_old_operations_g
 async def test_what_can_be_recovered_is_kept_until_it_is_purged(world: World) -> None:
     instance = await deleted(world, recoverable_s=90 * DAY_S)
     await days_later(world, 60)
-    await world.do(instance_delete.recover(instance.id))
+    await world.execute(RecoverInstance(instance=instance.id))
     await world.run_until_idle(world.engine())
     assert (await world.store.read().instances.get(instance.id)).state == "running"
 
@@ -107,7 +108,7 @@ async def test_audit_records_stay_unless_they_are_not_to(world: World) -> None:
 async def test_zero_days_are_for_ever(world: World) -> None:
     instance = await deleted(world)
     await days_later(world, 4000, Keep(days=0))
-    assert (await get(world.store.read(), world.caller, instance.id)).state == "deleted"
+    assert (await queries.get(world.view(), INSTANCES, instance.id)).state == "deleted"
     assert len(await kinds_left(world)) == 2
 
 

@@ -9,7 +9,8 @@ import pytest
 from atoll.domain.commands import CreateApiKey
 from atoll.domain.errors import Unauthenticated
 from atoll.domain.projects import ApiKey, Role
-from atoll.service.projects import Keys, key_of, new_text
+from atoll.service.keys import Keys, new_text
+from atoll.service.projects import key_of
 from atoll.store.sqlite import SqliteStore
 from tests.support.clock import CountedIds, JumpingClock
 from tests.support.stores import fresh_file

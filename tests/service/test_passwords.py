@@ -15,7 +15,7 @@ RANDOM = bytes(range(32))
 def made(secret: bytes = b"s" * 32) -> tuple[Passwords, JumpingClock, Password]:
     clock = JumpingClock()
     passwords = Passwords(secret, clock)
-    return passwords, clock, passwords.new(RANDOM)
+    return passwords, clock, passwords.generate(RANDOM)
 
 
 def test_the_guest_s_hash_is_of_the_password_that_is_shown() -> None:
@@ -52,7 +52,7 @@ def test_one_that_somebody_chose_or_whose_instance_is_gone_is_not_shown() -> Non
 @pytest.mark.parametrize("text", ["correct horse battery", "16-characters-ok", "ü" * 36])
 async def test_a_chosen_one_is_kept_as_a_hash_and_never_shown(text: str) -> None:
     passwords, clock, _ = made()
-    password = await passwords.chosen(text, "spec.password")
+    password = await passwords.chosen(text)
     assert bcrypt.checkpw(text.encode(), password.hash.encode())
     assert password.hash.startswith("$2b$10$")
     assert (password.nonce, password.set_at_ms) == ("", clock.now_ms())
@@ -66,6 +66,6 @@ async def test_a_chosen_one_is_kept_as_a_hash_and_never_shown(text: str) -> None
 async def test_one_that_a_guest_could_not_take_is_refused_without_repeating_it(text: str) -> None:
     passwords, _, _ = made()
     with pytest.raises(Invalid) as told:
-        await passwords.chosen(text, "spec.password")
-    assert told.value.field == "spec.password"
+        await passwords.chosen(text)
+    assert told.value.field == "password"
     assert text not in told.value.message

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from atoll.domain.commands import CreateSecurityGroup
+from atoll.domain.commands import AddRule, CreateSecurityGroup, DeleteSecurityGroup, RemoveRule
 from atoll.domain.security_groups import Protocol, Rule
-from atoll.service import security_groups
 from tests.support.stores import KINDS, fresh_store
 from tests.support.world import World
 
@@ -19,15 +18,15 @@ async def test_rules_come_and_go_beside_one_that_names_a_group_that_is_gone(
     store = await fresh_store(KINDS[0], request, tmp_path)
     world = World(store)
     await world.open()
-    await world.do(security_groups.create(CreateSecurityGroup(name="friends")))
+    await world.execute(CreateSecurityGroup(name="friends"))
     friends = Rule(protocol=Protocol.ICMP, group="friends")
     web = Rule(protocol=Protocol.TCP, port=80, port_max=80)
-    await world.do(security_groups.create(CreateSecurityGroup(name="web", rules=(friends, web))))
-    await world.do(security_groups.delete("friends"))
-    added = await world.do(security_groups.add_rule("web", Rule(protocol=Protocol.UDP)))
+    await world.execute(CreateSecurityGroup(name="web", rules=(friends, web)))
+    await world.execute(DeleteSecurityGroup(security_group="friends"))
+    added = await world.execute(AddRule(security_group="web", rule=Rule(protocol=Protocol.UDP)))
     assert [rule.number for rule in added.thing.rules] == [1, 2, 3]
-    await world.do(security_groups.remove_rule("web", 2))
-    left = await world.do(security_groups.remove_rule("web", 1))
+    await world.execute(RemoveRule(security_group="web", number=2))
+    left = await world.execute(RemoveRule(security_group="web", number=1))
     assert [(rule.number, rule.protocol) for rule in left.thing.rules] == [(3, Protocol.UDP)]
     await world.close()
     await store.close()

@@ -1,14 +1,23 @@
 """A whole small cloud without HTTP: a store, simulated hosts, an engine, the use cases."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from atoll.agent.agent import Agent
 from atoll.bus.inprocess import InProcessBus
 from atoll.domain.accelerators import Accelerators, Device
-from atoll.domain.commands import CreateInstance
+from atoll.domain.commands import (
+    Command,
+    CreateInstance,
+    DeleteInstance,
+    RebootInstance,
+    ResetInstance,
+    StartInstance,
+    StopInstance,
+)
 from atoll.domain.hosts import Capacity
 from atoll.domain.images import CATALOGUE, Image, ImageSource, SourceKind
 from atoll.domain.instances import Instance
@@ -17,15 +26,20 @@ from atoll.domain.plans import Plan
 from atoll.domain.projects import Caller, Role
 from atoll.domain.quotas import Amounts
 from atoll.domain.regions import Region
-from atoll.drivers.faults import FaultPlan
-from atoll.drivers.simulator import SimulatorDriver
+from atoll.drivers.simulator.driver import SimulatorDriver
+from atoll.drivers.simulator.faults import FaultPlan
 from atoll.operations.engine import Engine, Limits
 from atoll.operations.reconcile import Reconciler
 from atoll.operations.registry import WORKFLOWS
 from atoll.operations.steps import Ranges, Workflow
-from atoll.ports import Store
-from atoll.service import instances, projects
-from atoll.service.desk import Accepted, Answer, Case, Desk
+from atoll.ports import Bus, Clock, Store
+from atoll.service import projects
+from atoll.service.deployment import Deployment
+from atoll.service.desk import Desk, View
+from atoll.service.handlers import HANDLERS
+from atoll.service.keys import Keys
+from atoll.service.outcomes import Outcome
+from atoll.service.passwords import Passwords
 from tests.support.clock import CountedIds, JumpingClock
 from tests.support.stores import watched
 from tests.support.things import NOW
@@ -47,6 +61,23 @@ SETTLE_S_MAX = 30
 # The clock jumps while a real database still writes: no lease shall run out in between.
 PATIENT = Limits(lease_s=60)
 LOOK_S = 0.002
+POWER: dict[str, Any] = {
+    "start": StartInstance,
+    "stop": StopInstance,
+    "reboot": RebootInstance,
+    "reset": ResetInstance,
+}
+SERVER_SECRET = b"s" * 32
+
+
+def deployment_of(store: Store, clock: Clock) -> Deployment:
+    return Deployment(
+        RANGES,
+        Keys(store, clock, SERVER_SECRET),
+        Passwords(SERVER_SECRET, clock),
+        new_secret=lambda: SERVER_SECRET,
+        limit_classes=frozenset({"default", "unlimited"}),
+    )
 
 
 class Crash(BaseException):
@@ -68,7 +99,13 @@ class MortalEngine(Engine):
 class World:
     """Time passes as fast as the work allows: see `JumpingClock`."""
 
-    def __init__(self, store: Store, *, capacity: Capacity = CAPACITY) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        capacity: Capacity = CAPACITY,
+        bus: Bus | None = None,
+    ) -> None:
         self.store = store
         self.clock = JumpingClock(watched(store))
         self.ids = CountedIds()
@@ -76,10 +113,12 @@ class World:
         self.capacity = capacity
         self.driver = SimulatorDriver("h1", self.faults, capacity=capacity)
         self.drivers = {"host-1": self.driver}
-        self.bus = InProcessBus()
+        self.bus = bus or InProcessBus()
         self.reconciler = Reconciler(store, self.clock, self.ids, lambda: None)
         self.bus.on_report(self.reconciler.take)
-        self.desk = Desk(store, self.clock, self.ids, lambda: None)
+        self.deployment = deployment_of(store, self.clock)
+        wake = lambda: None  # noqa: E731
+        self.desk = Desk(store, self.clock, self.ids, wake, HANDLERS, self.deployment)
         self.agent = Agent("host-1", "h1", "local", self.driver, self.bus, self.clock)
         self.agents: list[Agent] = []
         self.caller = Caller(key_id="ak-1", project_id="", role=Role.ADMIN, dialect="test")
@@ -98,6 +137,7 @@ class World:
             tx.images.add(Image(id=self.ids.new("img"), project_id=CATALOGUE, name="mini",
                                 source=source, created_at_ms=NOW, updated_at_ms=NOW))  # fmt: skip
         self.caller = Caller(key_id="ak-1", project_id=project.id, role=Role.ADMIN, dialect="test")
+        await self.bus.open()
         self._tasks.append(asyncio.create_task(self.bus.run()))
         await self._serve(self.agent)
 
@@ -132,7 +172,7 @@ class World:
     async def give_room(self, capacity: Capacity) -> None:
         """The host has grown, and says so."""
         self.driver._capacity = capacity
-        await self.bus.report(await self.agent._report(census=False))
+        await self.agent.report(census=False)
         await self.bus.settled()
 
     async def close(self) -> None:
@@ -141,6 +181,7 @@ class World:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for driver in self.drivers.values():
             await driver.close()
+        await self.bus.close()
 
     def engine(
         self,
@@ -153,22 +194,22 @@ class World:
             name, self.store, self.bus, self.clock, workflows, RANGES, self.ids, limits
         )
 
-    async def do(self, use_case: Callable[[Case], Awaitable[Accepted[Any]]]) -> Accepted[Any]:
-        """Carries a use case out and answers what it accepted."""
-        kept: list[Accepted[Any]] = []
+    async def execute(self, *commands: Command) -> Outcome[Any]:
+        return await self.desk.execute(self.caller, *commands)
 
-        def render(accepted: Accepted[Any]) -> Answer:
-            kept.append(accepted)
-            return Answer(status=200, body=b"")
+    async def retire(self, reference: str, recoverable_s: int = 3600) -> Outcome[Any]:
+        """Deletes an instance so that it can be recovered for a while."""
+        deployment = replace(self.deployment, recoverable_s=recoverable_s)
+        desk = replace(self.desk, deployment=deployment)
+        return await desk.execute(self.caller, DeleteInstance(instance=reference))
 
-        await self.desk.carry_out(self.caller, use_case, render)
-        return kept[-1]
+    def view(self) -> View:
+        return self.desk.view(self.caller)
 
     async def accept_create(self, **changes: Any) -> tuple[Instance, Operation]:
         given: dict[str, Any] = {"name": "web", "plan": "small", "image": "mini"}
-        accepted = await self.do(instances.create(CreateInstance(**(given | changes))))
-        assert accepted.operation is not None
-        return accepted.thing, accepted.operation
+        outcome = await self.execute(CreateInstance(**(given | changes)))
+        return outcome.thing, outcome.operation
 
     async def run_until_idle(self, engine: "MortalEngine") -> None:
         """Until nothing is left to be done, or the engine dies."""

@@ -4,6 +4,9 @@ import asyncio
 
 import structlog
 
+from atoll.agent.answers import Answers
+from atoll.agent.census import Part, parts_of
+from atoll.agent.fencing import Fence
 from atoll.agent.handlers import Handlers
 from atoll.domain.errors import AtollError
 from atoll.messages import GuestFacts, GuestReport, HostReport
@@ -16,10 +19,18 @@ BEATS_A_CENSUS = 12
 
 
 class Agent:
-    """One host's agent. `host_id` is stable: the same host keeps it across restarts."""
+    """One host's agent. `host_id` is stable: the same host keeps it across restarts. A `fence`
+    with a file keeps out what was overtaken before a restart, too."""
 
     def __init__(
-        self, host_id: str, name: str, region: str, driver: Driver, bus: Bus, clock: Clock
+        self,
+        host_id: str,
+        name: str,
+        region: str,
+        driver: Driver,
+        bus: Bus,
+        clock: Clock,
+        fence: Fence | None = None,
     ) -> None:
         self.host_id = host_id
         self.name = name
@@ -27,14 +38,16 @@ class Agent:
         self._driver = driver
         self._bus = bus
         self._clock = clock
+        self._fence = fence or Fence()
         self._changed: asyncio.Queue[GuestFacts] = asyncio.Queue()
 
     async def start(self) -> None:
         """Takes up what the driver has, tells the control plane, then answers requests."""
+        self._fence.open()
         await self._driver.open(self._changed.put_nowait)
-        await self._bus.report(await self._report(census=True))
-        handlers = Handlers(self._driver)
-        self._stop_serving = self._bus.serve(self.host_id, handlers.answer, handlers.connect)
+        await self.report(census=True)
+        handlers = Handlers(self._driver, self._fence, Answers())
+        self._stop_serving = await self._bus.serve(self.host_id, handlers.answer, handlers.connect)
 
     async def run(self) -> None:
         """Reports changes and heartbeats until it is cancelled. Guests run on after that."""
@@ -44,13 +57,16 @@ class Agent:
                 await self.pass_on()
         finally:
             beating.cancel()
-            self._stop_serving()
+            await self._stop_serving()
             await self._driver.close()
 
     async def pass_on(self) -> None:
-        """Reports the next change of a guest."""
+        """Reports the next change of a guest. One that cannot be reported is in the next census."""
         facts = await self._changed.get()
-        await self._bus.report(GuestReport(host_id=self.host_id, guest=facts))
+        try:
+            await self._bus.report(GuestReport(host_id=self.host_id, guest=facts))
+        except AtollError as error:
+            log.warning("a change was not reported", guest=facts.id, why=error.message)
         self._changed.task_done()
 
     async def settled(self) -> None:
@@ -63,20 +79,25 @@ class Agent:
             await self._clock.sleep(HEARTBEAT_S)
             beats += 1
             try:
-                census = beats % BEATS_A_CENSUS == 0
-                await self._bus.report(await self._report(census=census))
+                await self.report(census=beats % BEATS_A_CENSUS == 0)
             except AtollError as error:
                 log.warning("no heartbeat", host=self.name, why=error.message)
 
-    async def _report(self, *, census: bool) -> HostReport:
+    async def report(self, *, census: bool) -> None:
+        """Says what the host is, and for a census all guests that it has."""
         seen_at_ms = self._clock.now_ms()
-        guests = tuple(await self._driver.list()) if census else None
-        return HostReport(
-            host_id=self.host_id,
-            name=self.name,
-            region=self._region,
-            capabilities=self._driver.capabilities,
-            capacity=await self._driver.capacity(),
-            guests=guests,
-            seen_at_ms=seen_at_ms,
-        )
+        parts = parts_of(await self._driver.list()) if census else [Part()]
+        capacity = await self._driver.capacity()
+        for part in parts:
+            report = HostReport(
+                host_id=self.host_id,
+                name=self.name,
+                region=self._region,
+                capabilities=self._driver.capabilities,
+                capacity=capacity,
+                guests=part.guests,
+                after=part.after,
+                until=part.until,
+                seen_at_ms=seen_at_ms,
+            )
+            await self._bus.report(report)

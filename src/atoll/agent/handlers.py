@@ -1,6 +1,21 @@
-"""What an agent does for each request: one verb of its driver. Nothing is decided here."""
+"""What an agent does for each request: one verb of its driver. Nothing is decided here but
+whether it is still wanted (`fencing.py`) and whether it was done before (`answers.py`)."""
 
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+
+from atoll.agent.answers import Answers, too_late
+from atoll.agent.fencing import Fence
+from atoll.agent.streams import ReadableStream
+from atoll.domain.errors import Unsupported
 from atoll.messages import (
+    Absent,
+    Ask,
+    Bytes,
+    Done,
     EnsureConfigured,
     EnsureExport,
     EnsureImage,
@@ -8,9 +23,11 @@ from atoll.messages import (
     EnsureSnapshot,
     EnsureStopped,
     EnsureVolume,
+    GuestSpec,
     InspectGuest,
     InspectImport,
     OpenConsole,
+    Opening,
     ReadExport,
     ReadGuestLog,
     ReadMetrics,
@@ -22,77 +39,92 @@ from atoll.messages import (
     RemoveSnapshot,
     RemoveVolume,
     Reply,
-    Request,
     WriteImport,
 )
 from atoll.ports import Driver, Stream
 
+Verb = Callable[[Driver, Any], Coroutine[Any, Any, Any]]
+# They change nothing: what they answered before is no answer now.
+READS = (InspectGuest, InspectImport, ReadExport, ReadMetrics)
+
+VERBS: dict[type, Verb] = {
+    EnsureImage: lambda driver, request: driver.ensure_image(request.image),
+    RemoveImage: lambda driver, request: driver.remove_image(request.image_id),
+    EnsureVolume: lambda driver, request: driver.ensure_volume(request.volume),
+    RemoveVolume: lambda driver, request: driver.remove_volume(request.volume_id),
+    EnsureSnapshot: lambda driver, request: driver.ensure_snapshot(
+        request.snapshot_id, request.volume_id
+    ),
+    RemoveSnapshot: lambda driver, request: driver.remove_snapshot(request.snapshot_id),
+    EnsureExport: lambda driver, request: driver.ensure_export(request.export_id, request.parcel),
+    ReadExport: lambda driver, request: driver.read_export(
+        request.export_id, request.offset, request.bytes_max
+    ),
+    RemoveExport: lambda driver, request: driver.remove_export(request.export_id),
+    InspectImport: lambda driver, request: driver.inspect_import(request.parcel),
+    WriteImport: lambda driver, request: driver.write_import(request),
+    RemoveImport: lambda driver, request: driver.remove_import(request.parcel),
+    EnsureRunning: lambda driver, request: driver.ensure_running(guest_of(request)),
+    EnsureConfigured: lambda driver, request: driver.ensure_configured(guest_of(request)),
+    EnsureStopped: lambda driver, request: driver.ensure_stopped(
+        request.guest_id, force=request.force
+    ),
+    RemoveGuest: lambda driver, request: driver.remove(request.guest_id),
+    InspectGuest: lambda driver, request: driver.inspect(request.guest_id),
+    ReadMetrics: lambda driver, request: driver.measure(request.guest_id),
+}
+
+
+def guest_of(request: EnsureRunning | EnsureConfigured) -> GuestSpec:
+    """With the rules in each of its NICs, as a driver has them."""
+    if not request.rules:
+        return request.guest
+    guest, rules, replace = request.guest, request.rules, msgspec.structs.replace
+    nics = tuple(replace(nic, rules=rules) for nic in guest.nics)
+    return replace(guest, nic=replace(guest.nic, rules=rules), nics=nics)
+
 
 class Handlers:
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driver, fence: Fence, answers: Answers) -> None:
         self._driver = driver
+        self._fence = fence
+        self._answers = answers
 
-    async def answer(self, request: Request) -> Reply:
+    async def answer(self, ask: Ask) -> Reply:
+        """Raises Stale, and changes nothing, where the sender was overtaken."""
+        self._fence.admit(ask)
+        if ask.within_ms <= 0:
+            raise too_late(ask)
+        if ask.id and not isinstance(ask.body, READS):
+            return await self._answers.once(ask, lambda: self._carry_out(ask.body))
+        try:
+            async with asyncio.timeout(ask.within_ms / 1000):
+                return await self._carry_out(ask.body)
+        except TimeoutError as error:
+            raise too_late(ask) from error
+
+    async def _carry_out(self, request: Any) -> Reply:
+        verb = VERBS.get(type(request))
+        if verb is None:
+            raise Unsupported(f"this host's agent does not know {type(request).__name__}")
+        return reply_of(request, await verb(self._driver, request))
+
+    async def connect(self, request: Opening) -> Stream:
         driver = self._driver
         match request:
-            case EnsureImage(image=image):
-                return await driver.ensure_image(image)
-            case RemoveImage(image_id=image_id):
-                await driver.remove_image(image_id)
-            case EnsureVolume(volume=volume):
-                await driver.ensure_volume(volume)
-            case RemoveVolume(volume_id=volume_id):
-                await driver.remove_volume(volume_id)
-            case EnsureSnapshot(snapshot_id=snapshot_id, volume_id=volume_id):
-                return await driver.ensure_snapshot(snapshot_id, volume_id)
-            case RemoveSnapshot(snapshot_id=snapshot_id):
-                await driver.remove_snapshot(snapshot_id)
-            case _:
-                return await self._answer_about_transfer(request)
-        return None
-
-    async def _answer_about_transfer(self, request: Request) -> Reply:
-        driver = self._driver
-        match request:
-            case EnsureExport(export_id=export_id, parcel=parcel):
-                return await driver.ensure_export(export_id, parcel)
-            case ReadExport(export_id=export_id, offset=offset, bytes_max=bytes_max):
-                return await driver.read_export(export_id, offset, bytes_max)
-            case RemoveExport(export_id=export_id):
-                await driver.remove_export(export_id)
-            case InspectImport(parcel=parcel):
-                return await driver.inspect_import(parcel)
-            case WriteImport():
-                return await driver.write_import(
-                    request.parcel, request.size_bytes, request.checksum, request.offset,
-                    request.data,
-                )  # fmt: skip
-            case RemoveImport(parcel=parcel):
-                await driver.remove_import(parcel)
-            case _:
-                return await self._answer_about_guest(request)
-        return None
-
-    async def _answer_about_guest(self, request: Request) -> Reply:
-        driver = self._driver
-        match request:
-            case EnsureRunning(guest=guest):
-                return await driver.ensure_running(guest)
-            case EnsureConfigured(guest=guest):
-                return await driver.ensure_configured(guest)
-            case EnsureStopped(guest_id=guest_id, force=force):
-                return await driver.ensure_stopped(guest_id, force=force)
-            case RemoveGuest(guest_id=guest_id):
-                await driver.remove(guest_id)
-            case InspectGuest(guest_id=guest_id):
-                return await driver.inspect(guest_id)
+            case OpenConsole(guest_id=guest_id, console=console):
+                return await driver.open_console(guest_id, console)
             case ReadGuestLog(guest_id=guest_id, bytes_max=bytes_max):
-                return await driver.read_log(guest_id, bytes_max)
+                return ReadableStream(await driver.read_log(guest_id, bytes_max))
             case ReadScreen(guest_id=guest_id):
-                return await driver.read_screen(guest_id)
-            case ReadMetrics(guest_id=guest_id):
-                return await driver.measure(guest_id)
-        return None
+                return ReadableStream(await driver.read_screen(guest_id))
 
-    async def connect(self, request: OpenConsole) -> Stream:
-        return await self._driver.open_console(request.guest_id, request.console)
+
+def reply_of(request: Any, answer: Any) -> Reply:
+    """What a driver answers, as a message."""
+    if isinstance(answer, bytes):
+        return Bytes(data=answer)
+    if answer is None:
+        return Absent() if isinstance(request, READS) else Done()
+    reply: Reply = answer
+    return reply

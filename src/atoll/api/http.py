@@ -17,9 +17,10 @@ from atoll.api.limits import Limiter, Standing
 from atoll.api.ocp import agent_in
 from atoll.domain.errors import AtollError, Invalid, RateLimited, Unauthenticated
 from atoll.domain.projects import Caller
+from atoll.domain.reasons import Reason
 from atoll.ports import Clock, Ids
 from atoll.service.desk import Once
-from atoll.service.projects import Keys
+from atoll.service.keys import Keys
 
 log = structlog.get_logger()
 
@@ -89,10 +90,9 @@ class Guard:
         if standing is not None and standing.retry_after_s:
             added += [(b"retry-after", str(standing.retry_after_s).encode())]
             limited = RateLimited(
-                f"rate limit of {standing.exceeded} exceeded: "
-                f"try again in {standing.retry_after_s} s",
+                Reason.RATE_LIMIT, limit=standing.exceeded, seconds=standing.retry_after_s,
                 retry_after_s=standing.retry_after_s,
-            )
+            )  # fmt: skip
             await answer(self._face.refuse(limited), send_more)
             return
         scope["state"]["caller"] = caller
@@ -106,7 +106,7 @@ class Guard:
             return None, None
         text = self._face.secret_of(headers)
         if not text:
-            raise Unauthenticated("an API key is needed: send it as X-API-Key")
+            raise Unauthenticated(Reason.KEY_NEEDED, header="X-API-Key")
         key = await self._keys.find(text)
         standing = self._limiter.charge(
             key,
@@ -186,10 +186,8 @@ async def once_of(request: Call, keys: Keys) -> Once | None:
     if key is None:
         return None
     if not (1 <= len(key) <= IDEMPOTENCY_KEY_MAX and key.isascii() and key.isprintable()):
-        raise Invalid(
-            f"Idempotency-Key: 1 to {IDEMPOTENCY_KEY_MAX} printable characters are allowed",
-            field="Idempotency-Key",
-        )
+        field = "Idempotency-Key"
+        raise Invalid(Reason.LENGTH, field=field, lowest=1, highest=IDEMPOTENCY_KEY_MAX)
     digest = hashlib.blake2b(digest_size=32)
     for part in (request.method, request.scope["path"], request.scope.get("query_string", b"")):
         digest.update(part if isinstance(part, bytes) else str(part).encode())

@@ -16,6 +16,15 @@ from atoll.domain.errors import Malformed
 PROBLEMS_MAX = 20
 TOO_DEEP = "the body has too many objects or lists inside one another"
 SHOWN_MAX = 60
+INVALID = "INVALID"
+# By the word of the schema that a body breaks.
+CODES = {
+    "required": "REQUIRED", "additionalProperties": "UNKNOWN_FIELD", "type": "TYPE",
+    "enum": "NOT_ONE_OF", "const": "NOT_ONE_OF", "pattern": "FORM", "minimum": "OUT_OF_RANGE",
+    "maximum": "OUT_OF_RANGE", "exclusiveMinimum": "OUT_OF_RANGE", "minLength": "LENGTH",
+    "maxLength": "LENGTH", "minItems": "TOO_MANY", "maxItems": "TOO_MANY",
+    "minProperties": "TOO_MANY", "maxProperties": "TOO_MANY",
+}  # fmt: skip
 RANGES = {
     "minimum": ("minimum", "maximum"),
     "maximum": ("minimum", "maximum"),
@@ -32,8 +41,11 @@ SECRETS = {"password", "user_data", "startup_script"}
 UNITS = {"Length": " characters", "Items": " entries", "Properties": " entries"}
 
 
-class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Problem(msgspec.Struct, kw_only=True):
+    """`code` is the name of a reason, or of what a body's schema forbids."""
+
     field: str
+    code: str = INVALID
     message: str
 
 
@@ -79,14 +91,21 @@ def one_told(error: Any, schema: Any) -> Iterator[Problem]:
         inner = choices[0] if choices else error.kind.context[0]
         yield from told(inner, schema)
     elif word == "required":
-        yield Problem(field=joined(path, error.kind.property), message="it is required")
+        yield Problem(
+            field=joined(path, error.kind.property), code=CODES[word], message="it is required"
+        )
     elif word == "additionalProperties":
         for name in error.kind.unexpected:
-            yield Problem(field=joined(path, name), message="there is no such field")
+            yield Problem(
+                field=joined(path, name), code=CODES[word], message="there is no such field"
+            )
     elif word == "propertyNames":
         yield Problem(field=joined(path), message=f"a key is not allowed: {error.message}")
     else:
-        yield Problem(field=joined(path), message=sentence(error, word, schema))
+        yield Problem(
+            field=joined(path), code=CODES.get(word, INVALID),
+            message=sentence(error, word, schema),
+        )  # fmt: skip
 
 
 def types_of(choice: list[Any]) -> list[str]:

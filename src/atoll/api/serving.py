@@ -1,12 +1,12 @@
-"""What every dialect asks of the framework: its application, and use cases carried out.
+"""What every dialect asks of the framework: its application, and commands carried out.
 
 A dialect says in its own words what an error looks like; what is wrong it learns here.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import structlog
@@ -21,15 +21,23 @@ from litestar.utils.scope.state import ScopeState
 
 from atoll.api.http import BODY_BYTES_MAX, Call, caller_of, json_response, once_of
 from atoll.api.problems import TOO_DEEP, Problem, message_in, problems_of
-from atoll.domain.errors import AtollError, Invalid, Malformed, NotFound
+from atoll.domain.commands import Command
+from atoll.domain.errors import AtollError, Invalid, Malformed, NotFound, Refused
+from atoll.domain.projects import Caller, Role
+from atoll.service import proposals
 from atoll.service.bundle import Services
-from atoll.service.desk import Accepted, Answer, UseCase
+from atoll.service.desk import View
+from atoll.service.outcomes import Outcome
+from atoll.service.proposals import Proposal
 
 log = structlog.get_logger()
 NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-REPLAY = "Idempotent-Replay"
+REPLAYED = {"Idempotent-Replay": "true"}
+# The key of a route's `opt` that names the types of commands it may make.
+COMMANDS = "commands"
+ASKED = "asked"
+ANYBODY = Caller(key_id="", project_id="", role=Role.VIEWER, dialect="")
 encode = msgspec.json.Encoder().encode
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -100,36 +108,56 @@ def services_of(request: Call) -> Services:
     return services
 
 
-async def mutate(
-    request: Call,
-    use_case: UseCase[Accepted[T]],
-    show: Callable[[Accepted[T]], Any],
-    status: int = 200,
-) -> Response[bytes]:
-    """Carries a use case out and answers what `show` makes of it, once per Idempotency-Key."""
-
-    def render(accepted: Accepted[T]) -> Answer:
-        return Answer(status=status, body=encode(show(accepted)))
-
-    answer = await answer_of(request, use_case, render)
-    return json_response(answer.body, answer.status, REPLAYED if answer.replayed else None)
+def view_of(request: Call) -> View:
+    """For reads, in the caller's name. What needs no key is read by a viewer of no project."""
+    caller = request.scope["state"]["caller"] or ANYBODY
+    return services_of(request).desk.view(caller)
 
 
-async def gone(request: Call, use_case: UseCase[Any]) -> Response[None]:
-    """204: nothing is left to say."""
-    render = lambda _: Answer(status=204, body=b"")  # noqa: E731
-    answer = await answer_of(request, use_case, render)
-    headers = REPLAYED if answer.replayed else None
-    return Response(None, status_code=204, headers=headers)
+@dataclass(frozen=True)
+class Asked:
+    """A command, and the fields of the request that its fields came from, where the dialect's
+    table names others."""
+
+    command: Command
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
-REPLAYED = {REPLAY: "true"}
-
-
-async def answer_of(request: Call, use_case: UseCase[T], render: Callable[[T], Answer]) -> Answer:
+async def execute(request: Call, *wishes: Command | Asked) -> Outcome[Any]:
+    """Carries out all commands or none, once per Idempotency-Key. The route declares the types of
+    commands that it may make."""
+    asked = tuple(one if isinstance(one, Asked) else Asked(one) for one in wishes)
+    request.scope["state"][ASKED] = asked
+    commands = [one.command for one in asked]
+    declared = request.route_handler.opt[COMMANDS]
+    assert {type(one) for one in commands} <= set(declared), "the route declares its commands"
     services = services_of(request)
     once = await once_of(request, services.keys)
-    return await services.desk.carry_out(caller_of(request), use_case, render, once)
+    return await services.desk.execute(caller_of(request), *commands, once=once)
+
+
+async def propose(request: Call, command: Command) -> Proposal:
+    """What a command on an instance would do."""
+    request.scope["state"][ASKED] = (Asked(command),)
+    return await proposals.propose(services_of(request).desk, caller_of(request), command)
+
+
+def asked_at(request: Call, error: AtollError) -> Asked | None:
+    """The command at which an error occurred."""
+    asked: tuple[Asked, ...] = request.scope["state"].get(ASKED, ())
+    if not asked or not isinstance(error, Refused):
+        return None
+    return asked[error.position]
+
+
+def respond(outcome: Outcome[Any], body: Any, status: int = 200) -> Response[bytes]:
+    return json_response(encode(body), status, REPLAYED if outcome.replayed else None)
+
+
+async def gone(request: Call, *wishes: Command | Asked) -> Response[None]:
+    """204: nothing is left to say."""
+    outcome = await execute(request, *wishes)
+    return Response(None, status_code=204, headers=REPLAYED if outcome.replayed else None)
 
 
 def shown(spec: type[Any], words: str, status: int = 200) -> dict[int, ResponseSpec]:

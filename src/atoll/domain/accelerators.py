@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from atoll.domain.errors import Invalid
+from atoll.domain.reasons import Reason
 
 KIND = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 ADDRESS = re.compile(r"([0-9a-f]{4}:)?[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
@@ -43,20 +44,16 @@ def address_of(text: str) -> str | None:
 
 
 def require_accelerators(wanted: Accelerators | None) -> None:
-    """Raises Invalid naming the field in the native dialect's words."""
+    """Raises Invalid."""
     if wanted is None:
         return
     if not is_kind(wanted.kind):
-        raise Invalid(
-            f"spec.accelerators.kind is {wanted.kind[:80]!r}: lower-case letters, digits, dots and "
-            "hyphens are allowed, as in nvidia-rtx-3090",
-            field="spec.accelerators.kind",
-        )
+        raise Invalid(Reason.ACCELERATOR_KIND, field="accelerators.kind", value=wanted.kind[:80])
     if not COUNT_MIN <= wanted.count <= COUNT_MAX:
         raise Invalid(
-            f"spec.accelerators.count is {wanted.count}, allowed are {COUNT_MIN} to {COUNT_MAX}",
-            field="spec.accelerators.count",
-        )
+            Reason.OUT_OF_RANGE, field="accelerators.count", value=wanted.count,
+            lowest=COUNT_MIN, highest=COUNT_MAX,
+        )  # fmt: skip
 
 
 def chosen(held: Sequence[Device], wanted: Accelerators | None) -> tuple[Device, ...]:

@@ -5,6 +5,7 @@ import re
 import msgspec
 
 from atoll.domain.errors import Invalid
+from atoll.domain.reasons import Reason
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 # Served by Atoll itself: a document under such a name would speak for it.
@@ -52,10 +53,9 @@ class ApiDocument(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
 
 
-def require_name(name: str, field: str) -> None:
+def require_name(name: str) -> None:
+    """Raises Invalid."""
     if not NAME.fullmatch(name):
-        raise Invalid(
-            f"{field}: small letters, digits and hyphens are allowed, 63 at most", field=field
-        )
+        raise Invalid(Reason.API_NAME, field="name")
     if name in OWN:
-        raise Invalid(f"{field}: {name} is an API of Atoll's own: choose another", field=field)
+        raise Invalid(Reason.API_NAME_RESERVED, field="name", value=name)

@@ -46,6 +46,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """`command` is what was asked for, with secrets and long texts as digests."""
+
     id: str
     project_id: str
     key_id: str
@@ -53,6 +55,7 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     agent: Agent | None = None
     action: str
+    command: dict[str, Any] = {}
     resource_id: str
     operation_id: str | None = None
     before: dict[str, Any] | None = None
@@ -61,7 +64,8 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IdempotencyRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The first answer to a mutation that came with an Idempotency-Key."""
+    """The outcome of a mutation that came with an Idempotency-Key, in `body`. The `status` is 0;
+    a console's token that was used has 101, and those of earlier versions a status of HTTP."""
 
     key_id: str
     key: str

@@ -10,6 +10,7 @@ import msgspec
 
 from atoll.domain.accelerators import Accelerators, Device
 from atoll.domain.errors import Conflict, Invalid, Protected
+from atoll.domain.reasons import Reason
 
 
 class Goal(StrEnum):
@@ -159,47 +160,42 @@ LABEL_KEY_MAX, LABEL_VALUE_MAX = 63, 255
 
 def require_bounds(field: str, value: int, lowest: int, highest: int) -> None:
     if not lowest <= value <= highest:
-        raise Invalid(f"{field} is {value}, allowed are {lowest} to {highest}", field=field)
+        raise Invalid(Reason.OUT_OF_RANGE, field=field, value=value, lowest=lowest, highest=highest)
 
 
 def require_size(vcpus: int, memory_mib: int, disk_gib: int, *, disk_gib_min: int) -> None:
-    """The bounds of a size. Raises Invalid naming the field in the native dialect's words."""
-    require_bounds("spec.vcpus", vcpus, VCPUS_MIN, VCPUS_MAX)
-    require_bounds("spec.memory_mb", memory_mib, MEMORY_MIB_MIN, MEMORY_MIB_MAX)
-    require_bounds("spec.disk_gb", disk_gib, max(DISK_GIB_MIN, disk_gib_min), DISK_GIB_MAX)
+    """Checks the bounds of a size. Raises Invalid."""
+    require_bounds("vcpus", vcpus, VCPUS_MIN, VCPUS_MAX)
+    require_bounds("memory_mib", memory_mib, MEMORY_MIB_MIN, MEMORY_MIB_MAX)
+    require_bounds("disk_gib", disk_gib, max(DISK_GIB_MIN, disk_gib_min), DISK_GIB_MAX)
 
 
-def require_password(text: str, field: str) -> None:
-    """One that somebody chose. Raises Invalid, with a sentence that does not repeat it."""
+def require_password(text: str) -> None:
+    """Checks a password that somebody chose. Raises Invalid, which does not repeat it."""
+    field = "password"
     if len(text) < PASSWORD_MIN or len(text.encode(errors="replace")) > PASSWORD_MAX:
         raise Invalid(
-            f"{field}: {PASSWORD_MIN} to {PASSWORD_MAX} characters are allowed, "
-            "of which those outside ASCII count several times",
-            field=field,
+            Reason.PASSWORD_LENGTH, field=field, lowest=PASSWORD_MIN, highest=PASSWORD_MAX
         )
     if not text.isprintable():
-        raise Invalid(f"{field}: only characters that can be printed are allowed", field=field)
+        raise Invalid(Reason.NOT_PRINTABLE, field=field)
 
 
 def require_labels(labels: dict[str, str]) -> None:
+    field = "labels"
     if len(labels) > LABELS_MAX:
-        raise Invalid(
-            f"metadata.labels: {len(labels)} given, at most {LABELS_MAX} are allowed",
-            field="metadata.labels",
-        )
+        raise Invalid(Reason.TOO_MANY, field=field, count=len(labels), highest=LABELS_MAX)
     for key, value in labels.items():
         if not 1 <= len(key) <= LABEL_KEY_MAX:
             raise Invalid(
-                f"metadata.labels: {key[:80]!r} has {len(key)} characters, "
-                f"1 to {LABEL_KEY_MAX} are allowed",
-                field="metadata.labels",
-            )
+                Reason.LABEL_KEY_LENGTH, field=field, key=key[:80], count=len(key),
+                lowest=1, highest=LABEL_KEY_MAX,
+            )  # fmt: skip
         if len(value) > LABEL_VALUE_MAX:
             raise Invalid(
-                f"metadata.labels.{key}: its value has {len(value)} characters, "
-                f"at most {LABEL_VALUE_MAX} are allowed",
-                field=f"metadata.labels.{key}",
-            )
+                Reason.LABEL_VALUE_LENGTH, field=f"{field}.{key}", count=len(value),
+                highest=LABEL_VALUE_MAX,
+            )  # fmt: skip
 
 
 def crashes_by(instance: Instance, now_ms: int) -> int:
@@ -219,16 +215,12 @@ def restart_pause_s(crashes: int) -> int:
 
 def require_alive(instance: Instance) -> None:
     if instance.goal is Goal.DELETED:
-        raise Conflict(f"instance {instance.id} is being deleted or is gone")
+        raise Conflict(Reason.IS_BEING_DELETED, instance=instance.id)
 
 
 def require_unprotected(instance: Instance) -> None:
     if instance.protected:
-        raise Protected(
-            f"instance {instance.id} is protected from deletion: "
-            "set metadata.protected to false first",
-            field="metadata.protected",
-        )
+        raise Protected(Reason.IS_PROTECTED, field="protected", instance=instance.id)
 
 
 def own_ports(instance: Instance) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from atoll.domain.errors import Invalid
+from atoll.domain.reasons import Reason
 
 SUBNET_PREFIX_MIN, SUBNET_PREFIX_MAX = 8, 29
 RESERVED_AT_START = 4
@@ -44,7 +45,7 @@ def cidr_of(text: str, field: str) -> ipaddress.IPv4Network:
     try:
         return ipaddress.IPv4Network(text)
     except ValueError as error:
-        raise Invalid(f"{field}: {error}; write it as 10.0.0.0/16", field=field) from error
+        raise Invalid(Reason.NOT_AN_IPV4_RANGE, field=field, why=str(error)) from error
 
 
 def range_of(text: str, field: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
@@ -54,20 +55,20 @@ def range_of(text: str, field: str) -> ipaddress.IPv4Network | ipaddress.IPv6Net
     try:
         return ipaddress.IPv6Network(text)
     except ValueError as error:
-        raise Invalid(f"{field}: {error}; write it as 2001:db8::/32", field=field) from error
+        raise Invalid(Reason.NOT_AN_IPV6_RANGE, field=field, why=str(error)) from error
 
 
-def private_cidr_of(text: str, field: str) -> ipaddress.IPv4Network:
-    """The same for a VPC or subnet, whose size and range are bounded. Raises Invalid."""
+def private_cidr_of(text: str) -> ipaddress.IPv4Network:
+    """The range of a VPC or subnet, whose size and place are bounded. Raises Invalid."""
+    field = "cidr"
     network = cidr_of(text, field)
     if not SUBNET_PREFIX_MIN <= network.prefixlen <= SUBNET_PREFIX_MAX:
         raise Invalid(
-            f"{field}: /{network.prefixlen} is not allowed, "
-            f"/{SUBNET_PREFIX_MIN} to /{SUBNET_PREFIX_MAX} are",
-            field=field,
-        )
+            Reason.PREFIX_LENGTH, field=field, value=network.prefixlen,
+            lowest=SUBNET_PREFIX_MIN, highest=SUBNET_PREFIX_MAX,
+        )  # fmt: skip
     if not network.is_private or network.is_loopback or network.is_link_local:
-        raise Invalid(f"{field}: {network} is not a private range (RFC 1918)", field=field)
+        raise Invalid(Reason.NOT_A_PRIVATE_RANGE, field=field, cidr=str(network))
     return network
 
 

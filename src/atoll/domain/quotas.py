@@ -3,6 +3,7 @@
 import msgspec
 
 from atoll.domain.errors import QuotaExceeded
+from atoll.domain.reasons import Reason
 
 RESOURCES = (
     "instances", "vcpus", "memory_mib", "disk_gib", "volumes", "snapshots", "floating_ips",
@@ -41,6 +42,5 @@ def require_within(quota: Quota, more: Amounts) -> None:
         wanted, used = getattr(more, name), getattr(quota.used, name)
         if wanted > 0 and used + wanted > limit:
             raise QuotaExceeded(
-                f"the project may have {limit} {WORDS.get(name, name)}: {used} are in use, "
-                f"and {wanted} more were asked for"
+                Reason.QUOTA, limit=limit, resource=WORDS.get(name, name), used=used, more=wanted
             )

@@ -5,6 +5,7 @@ import re
 import msgspec
 
 from atoll.domain.errors import Invalid
+from atoll.domain.reasons import Reason
 
 NAME_MAX = 253
 LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
@@ -22,12 +23,10 @@ class ReverseRecord(msgspec.Struct, frozen=True, kw_only=True):
     created_at_ms: int
 
 
-def host_name(text: str, field: str) -> str:
+def host_name(text: str) -> str:
     """In small letters and without a dot at its end (RFC 1123 section 2.1). Raises Invalid."""
     name = text.lower().removesuffix(".")
     labels = name.split(".")
     if len(name) > NAME_MAX or len(labels) < 2 or not all(map(LABEL.fullmatch, labels)):
-        raise Invalid(
-            f"{field}: {text[:80]!r} is not a full host name; one is web.example.com", field=field
-        )
+        raise Invalid(Reason.NOT_A_HOST_NAME, field="name", value=text[:80])
     return name

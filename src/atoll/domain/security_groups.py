@@ -8,6 +8,7 @@ import msgspec
 
 from atoll.domain.errors import Invalid
 from atoll.domain.networks import range_of
+from atoll.domain.reasons import Reason
 
 RULES_MAX = 100
 
@@ -87,20 +88,19 @@ def numbered(rules: Iterable[Rule], before: Iterable[Rule] = ()) -> tuple[Rule, 
 def require_rules(rules: tuple[Rule, ...]) -> None:
     """Raises Invalid, naming the rule by its place."""
     if len(rules) > RULES_MAX:
-        raise Invalid(f"{len(rules)} rules, at most {RULES_MAX} are allowed", field="spec.rules")
+        raise Invalid(Reason.TOO_MANY, field="rules", count=len(rules), highest=RULES_MAX)
     for index, rule in enumerate(rules):
-        field = f"spec.rules.{index}"
+        field = f"rules.{index}"
         if rule.cidr != "0.0.0.0/0":
             range_of(rule.cidr, f"{field}.cidr")
         if rule.port is None:
             if rule.port_max is not None:
-                raise Invalid(f"{field}.port_max stands without port", field=f"{field}.port_max")
+                raise Invalid(Reason.PORT_MAX_ALONE, field=f"{field}.port_max")
             continue
         if rule.protocol not in {Protocol.TCP, Protocol.UDP}:
-            raise Invalid(f"{field}: {rule.protocol} has no ports", field=f"{field}.port")
+            raise Invalid(
+                Reason.PROTOCOL_WITHOUT_PORTS, field=f"{field}.port", protocol=rule.protocol
+            )
         last = rule.port if rule.port_max is None else rule.port_max
         if not 1 <= rule.port <= last <= 65_535:
-            raise Invalid(
-                f"{field}: ports {rule.port} to {last}, allowed are 1 to 65535 in rising order",
-                field=f"{field}.port",
-            )
+            raise Invalid(Reason.PORT_ORDER, field=f"{field}.port", first=rule.port, last=last)

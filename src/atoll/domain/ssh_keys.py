@@ -6,6 +6,7 @@ import hashlib
 import msgspec
 
 from atoll.domain.errors import Invalid
+from atoll.domain.reasons import Reason
 
 KINDS = frozenset(
     {
@@ -71,22 +72,20 @@ def bits_of(public_key: str) -> int:
 
 def blob_of(public_key: str) -> bytes:
     """What its line says in base64. Raises Invalid where it is not one."""
-    field = "spec.public_key"
+    field = "public_key"
     if "\n" in public_key.strip() or "\r" in public_key.strip():
-        raise Invalid(f"{field} must be one line", field=field)
+        raise Invalid(Reason.NOT_ONE_LINE, field=field)
     kind, _, rest = public_key.strip().partition(" ")
     blob_text = rest.partition(" ")[0]
     if kind not in KINDS:
-        raise Invalid(
-            f"{field} must begin with a key type, one of {', '.join(sorted(KINDS))}", field=field
-        )
+        raise Invalid(Reason.KEY_TYPE, field=field, allowed=sorted(KINDS))
     try:
         blob = base64.b64decode(blob_text, validate=True)
     except ValueError:
         blob = b""
     named = int.from_bytes(blob[:4], "big")
     if blob[4 : 4 + named] != kind.encode() or len(blob) <= 4 + named:
-        raise Invalid(f"{field}: what follows {kind} is not such a key", field=field)
+        raise Invalid(Reason.NOT_A_KEY, field=field, kind=kind)
     return blob
 
 

@@ -12,6 +12,7 @@ from email.mime.text import MIMEText
 import msgspec
 
 from atoll.domain.errors import Invalid
+from atoll.domain.reasons import Reason
 
 SCRIPT_BYTES_MAX = 64 * 1024
 # What cloud-init knows a part of several by (its documentation, "User data formats").
@@ -41,18 +42,17 @@ class StartupScript(msgspec.Struct, frozen=True, kw_only=True):
 
 def require_script(script: str) -> None:
     """Raises Invalid."""
-    field = "spec.script"
+    field = "script"
     try:
         content = base64.b64decode(script, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Invalid(f"{field} is not base64: {error}", field=field) from error
+        raise Invalid(Reason.NOT_BASE64, field=field, why=str(error)) from error
     if len(content) > SCRIPT_BYTES_MAX:
         raise Invalid(
-            f"{field} has {len(content)} bytes, at most {SCRIPT_BYTES_MAX} are allowed",
-            field=field,
+            Reason.TOO_MANY_BYTES, field=field, count=len(content), highest=SCRIPT_BYTES_MAX
         )
     if not content.startswith(b"#!"):
-        raise Invalid(f"{field} must begin with #! and the program that runs it", field=field)
+        raise Invalid(Reason.NO_INTERPRETER, field=field)
 
 
 def part_of(content: bytes) -> Message:

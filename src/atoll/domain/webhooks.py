@@ -6,6 +6,7 @@ import msgspec
 
 from atoll.domain.errors import Invalid
 from atoll.domain.events import EVERYTHING, PATTERNS, VERBS
+from atoll.domain.reasons import Reason
 
 URL_MAX = 2048
 PATTERNS_MAX = 50
@@ -41,30 +42,28 @@ def wants(webhook: Webhook, kind: str) -> bool:
 
 
 def require_url(url: str) -> None:
-    field = "spec.url"
+    field = "url"
     if not url.startswith(("http://", "https://")):
-        raise Invalid(f"{field} must begin with http:// or https://", field=field)
+        raise Invalid(Reason.NOT_HTTP_URL, field=field)
     if len(url) > URL_MAX or not all("!" <= character <= "~" for character in url):
-        raise Invalid(
-            f"{field}: at most {URL_MAX} ASCII characters without spaces are allowed", field=field
-        )
+        raise Invalid(Reason.URL_CHARACTERS, field=field, highest=URL_MAX)
 
 
 def require_patterns(patterns: tuple[str, ...]) -> None:
-    field = "spec.events"
+    field = "events"
     if not 1 <= len(patterns) <= PATTERNS_MAX:
-        raise Invalid(f"{field}: 1 to {PATTERNS_MAX} are allowed", field=field)
+        raise Invalid(Reason.COUNT_OUT_OF_RANGE, field=field, lowest=1, highest=PATTERNS_MAX)
     for index, pattern in enumerate(patterns):
         if pattern not in PATTERNS:
-            place = f"{field}.{index}"
-            raise Invalid(f"{place}: {instead_of(pattern)}", field=place)
+            raise Invalid(
+                Reason.NO_SUCH_EVENT, field=f"{field}.{index}",
+                value=pattern[:PATTERN_SHOWN_MAX], allowed=patterns_like(pattern),
+            )  # fmt: skip
 
 
-def instead_of(pattern: str) -> str:
-    """What may be said instead of an event that nobody sends."""
-    noun, wrong = pattern.partition(".")[0], repr(pattern[:PATTERN_SHOWN_MAX])
+def patterns_like(pattern: str) -> list[str]:
+    """The patterns of the same noun, or of every noun where there is no such noun."""
+    noun = pattern.partition(".")[0]
     if noun in VERBS:
-        kinds = ", ".join([*(f"{noun}.{verb}" for verb in VERBS[noun]), f"{noun}.*"])
-        return f"there is no event {wrong}; of {noun} there are {kinds}"
-    nouns = ", ".join(f"{noun}.*" for noun in VERBS)
-    return f"there is no event {wrong}; there are {nouns} and {EVERYTHING} for all"
+        return [*(f"{noun}.{verb}" for verb in VERBS[noun]), f"{noun}.*"]
+    return [*(f"{noun}.*" for noun in VERBS), f"{EVERYTHING} for all"]

@@ -5,6 +5,7 @@ nothing that it did not just read: any number of engines may work on one databas
 """
 
 import asyncio
+import itertools
 import random
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -21,6 +22,7 @@ from atoll.domain.errors import (
     HostRemoved,
     Lost,
     Refused,
+    Stale,
     StoreUnavailable,
 )
 from atoll.domain.events import Event
@@ -78,6 +80,7 @@ class Engine:
         self._limits = limits
         self._wake = asyncio.Event()
         self._pace = Pace(clock)
+        self._asks = itertools.count(1)
         self._carrying: dict[str, asyncio.Task[None]] = {}
 
     def wake(self) -> None:
@@ -205,6 +208,8 @@ class Engine:
         except DriverBusy as busy:
             await self._wait(operation, Retry(busy.after_s, busy.message, busy.percent))
             return None
+        except Stale as stale:
+            return await self._requeue(workflow, operation, step, stale)
         except (Refused, DriverRefused) as error:
             return await self._turn_round(operation, error.code, error.message)
         except Exception as error:
@@ -325,8 +330,21 @@ class Engine:
         except DriverBusy as busy:
             await self._wait(operation, Retry(busy.after_s, busy.message, busy.percent))
             return None
+        except Stale as stale:
+            return await self._requeue(workflow, operation, step, stale)
         except Exception as error:
             return await self._failed(workflow, operation, step, error)
+
+    async def _requeue(
+        self, workflow: Workflow, operation: Operation, step: Step, stale: Stale
+    ) -> Operation | None:
+        """A host has served a later claim. Raises Lost where ours was overtaken. Where it still
+        holds, another control process with a clock ahead of ours has queued what went before:
+        from now on ours counts as queued after that."""
+        if stale.queued_at_ms < operation.queued_at_ms:
+            return await self._failed(workflow, operation, step, stale)
+        async with self._store.transaction(fresh=True) as tx:
+            return tx.operations.advance(operation, queued_at_ms=stale.queued_at_ms + 1)
 
     async def _failed(
         self, workflow: Workflow, operation: Operation, step: Step, error: Exception
@@ -398,7 +416,7 @@ class Engine:
 
     def _context(self, operation: Operation, tx: Transaction) -> StepContext:
         now_ms = self._clock.now_ms()
-        return StepContext(operation, tx, self._bus, now_ms, self._ranges, self._ids)
+        return StepContext(operation, tx, self._bus, now_ms, self._ranges, self._ids, self._asks)
 
 
 def attempts_for(step: Step, error: Exception, *, undoing: bool) -> int:

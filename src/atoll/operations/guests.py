@@ -11,10 +11,12 @@ from atoll.domain.hosts import Reservation
 from atoll.domain.images import ImageKind
 from atoll.domain.instances import Attachment, Goal, Instance, InstanceState, hostname_of
 from atoll.domain.networks import RESERVED_AT_START, ipv6_of
+from atoll.domain.reasons import Reason
 from atoll.domain.security_groups import ALL_MAY_GO_OUT, Direction, Rule, SecurityGroup
 from atoll.domain.startup_scripts import with_scripts
 from atoll.messages import (
     EnsureConfigured,
+    EnsureRunning,
     GuestFacts,
     GuestSpec,
     ImageSpec,
@@ -71,7 +73,7 @@ def another_boot(instance: Instance) -> dict[str, Any]:
 def host_of(instance: Instance) -> str:
     """Raises Conflict where its creation, which came before, has failed."""
     if instance.host_id is None:
-        raise Conflict(f"instance {instance.id} has no host: it was never made")
+        raise Conflict(Reason.NEVER_MADE, instance=instance.id)
     return instance.host_id
 
 
@@ -109,10 +111,25 @@ async def image_spec(context: StepContext, image_id: str) -> ImageSpec:
     return ImageSpec(id=image.id, name=image.name, source=image.source, kind=image.kind)
 
 
-async def guest_spec(context: StepContext, instance: Instance) -> GuestSpec:
+async def request_running(context: StepContext, instance: Instance) -> EnsureRunning:
     """The whole wish, from what is committed now."""
-    keys = [await context.tx.ssh_keys.find(key) for key in instance.resolved.ssh_key_ids]
     groups = await groups_of(context, instance)
+    guest = await guest_spec(context, instance, groups)
+    return EnsureRunning(guest=guest, rules=rules_of(groups))
+
+
+async def request_configured(context: StepContext, instance: Instance) -> EnsureConfigured:
+    """The same, of a guest that is not to start for it."""
+    groups = await groups_of(context, instance)
+    guest = await guest_spec(context, instance, groups)
+    return EnsureConfigured(guest=guest, rules=rules_of(groups))
+
+
+async def guest_spec(
+    context: StepContext, instance: Instance, groups: list[SecurityGroup]
+) -> GuestSpec:
+    """Without the rules of its groups."""
+    keys = [await context.tx.ssh_keys.find(key) for key in instance.resolved.ssh_key_ids]
     return GuestSpec(
         id=instance.id,
         name=instance.name,
@@ -176,7 +193,6 @@ async def first_nic(
         floating_ips=instance.floating_ips,
         ipv6=ipv6_of(instance.network, instance.private_ip),
         groups=tuple(group.id for group in groups),
-        rules=rules_of(groups),
     )
 
 
@@ -191,7 +207,6 @@ async def further_nic(
         network=attachment.vpc_id,
         ipv6=ipv6_of(attachment.vpc_id, attachment.private_ip),
         groups=tuple(group.id for group in groups),
-        rules=rules_of(groups),
     )
 
 
@@ -199,7 +214,7 @@ async def configure(context: StepContext, instance: Instance, **changes: Any) ->
     """A guest that runs becomes what the instance, with these changes, says, as far as it can
     without a restart. The changes are written together with the step."""
     wanted = msgspec.structs.replace(instance, **changes)
-    request = EnsureConfigured(guest=await guest_spec(context, wanted))
+    request = await request_configured(context, wanted)
     facts = await context.ask(host_of(instance), request, timeout_s=50)
     if isinstance(facts, GuestFacts) and facts.power is Power.RUNNING:
         changes["ports"] = facts.ports

@@ -18,8 +18,8 @@ from atoll.operations import instance_delete
 from atoll.operations.guests import note
 from atoll.operations.snapshot_copies import parcel_of
 from atoll.operations.steps import Retry, Step, StepContext, Workflow
+from atoll.operations.system_change import SystemChange
 from atoll.operations.transfer import look
-from atoll.operations.unasked import Unasked
 from atoll.ports import Filter, Transaction
 
 T = TypeVar("T", Volume, Snapshot)
@@ -71,8 +71,13 @@ async def end(context: StepContext, instance: Instance) -> None:
         return
     for operation in live:
         context.tx.operations.cancel(operation, context.now_ms)
-    change = Unasked(context.tx, context.now_ms, context.ids)
-    change.begin(instance, instance_delete.WORKFLOW, {"reason": REASON}, goal=Goal.DELETED)
+    change = SystemChange(context.tx, context.now_ms, context.ids)
+    change.begin(
+        instance,
+        instance_delete.WORKFLOW,
+        instance_delete.Arguments(reason=REASON),
+        goal=Goal.DELETED,
+    )
 
 
 async def lose_volumes(context: StepContext) -> Retry | None:
@@ -139,7 +144,7 @@ async def may_be_whole(context: StepContext, snapshot: Snapshot, host_id: str) -
 
 def tell(context: StepContext, kind: str, thing: Volume | Snapshot) -> None:
     """In the project of whoever has it."""
-    Unasked(context.tx, context.now_ms, context.ids).note(thing, kind, {"why": REASON})
+    SystemChange(context.tx, context.now_ms, context.ids).note(thing, kind, {"why": REASON})
 
 
 async def settle(context: StepContext, outcome: OperationState) -> None:

@@ -9,7 +9,6 @@ from atoll.domain.networks import mac_of
 from atoll.domain.operations import OperationState
 from atoll.domain.quotas import Amounts
 from atoll.messages import (
-    EnsureRunning,
     EnsureVolume,
     GuestFacts,
     InspectGuest,
@@ -23,12 +22,12 @@ from atoll.operations.guests import (
     MAC_LAST,
     MAC_SCOPE,
     PUBLIC_SCOPE,
-    guest_spec,
     host_of,
     instance_of,
     numbers_of,
     private_network,
     private_scope,
+    request_running,
     root_volume_spec,
     settle_instance,
 )
@@ -138,7 +137,7 @@ async def remove_volume(context: StepContext) -> None:
 
 async def start_guest(context: StepContext) -> None:
     instance = await instance_of(context)
-    request = EnsureRunning(guest=await guest_spec(context, instance))
+    request = await request_running(context, instance)
     await context.ask(host_of(instance), request)
 
 

@@ -3,6 +3,8 @@
 Volumes, floating IPs and snapshots stay: they are the project's own.
 """
 
+import msgspec
+
 from atoll.domain.instances import InstanceState
 from atoll.domain.operations import OperationState
 from atoll.operations.guests import instance_of, settle_instance
@@ -16,11 +18,17 @@ from atoll.operations.instance_create import (
 from atoll.operations.steps import Step, StepContext, Workflow
 
 
+class Arguments(msgspec.Struct, frozen=True, kw_only=True):
+    """Why it is deleted, where nobody asked for it."""
+
+    reason: str = ""
+
+
 async def settle(context: StepContext, outcome: OperationState) -> None:
     """A deletion that failed can be asked for again: the goal stays `deleted`."""
     instance = await instance_of(context)
     if outcome is OperationState.DONE:
-        await settle_deleted(context, instance, context.operation.arguments.get("reason", ""))
+        await settle_deleted(context, instance, context.arguments(Arguments).reason)
         return
     reason = context.operation.error_message or ""
     await settle_instance(context, instance, state=InstanceState.ERROR, reason=reason)

@@ -3,7 +3,7 @@
 A machine looks for what it starts from when it starts, so a running guest starts anew.
 """
 
-from typing import Any
+import msgspec
 
 from atoll.domain.instances import Goal, Instance, InstanceState
 from atoll.domain.operations import OperationState
@@ -21,25 +21,31 @@ from atoll.operations.instance_rebuild import start_guest, start_guest_again, st
 from atoll.operations.steps import Retry, Step, StepContext, Workflow
 
 
-def arguments_of(instance: Instance, iso_id: str | None) -> dict[str, Any]:
-    return {
-        "old": instance.iso_id,
-        "new": iso_id,
-        "was_running": instance.goal is Goal.RUNNING,
-    }
+class Arguments(msgspec.Struct, frozen=True, kw_only=True):
+    """The discs before and after, as ids of images."""
+
+    old: str | None
+    new: str | None
+    was_running: bool
+
+
+def change_of(instance: Instance, iso_id: str | None) -> Arguments:
+    was_running = instance.goal is Goal.RUNNING
+    return Arguments(old=instance.iso_id, new=iso_id, was_running=was_running)
 
 
 async def prepare_disc(context: StepContext) -> None:
-    instance = await instance_of(context)
-    await prepare_image(context, host_of(instance), context.operation.arguments["new"])
+    instance, iso_id = await instance_of(context), context.arguments(Arguments).new
+    assert iso_id is not None, "a disc that is attached has an id"
+    await prepare_image(context, host_of(instance), iso_id)
 
 
 async def change_disc(context: StepContext) -> None:
-    await put_in(context, context.operation.arguments["new"])
+    await put_in(context, context.arguments(Arguments).new)
 
 
 async def change_back(context: StepContext) -> None:
-    await put_in(context, context.operation.arguments["old"])
+    await put_in(context, context.arguments(Arguments).old)
 
 
 async def put_in(context: StepContext, iso_id: str | None) -> None:
@@ -49,12 +55,12 @@ async def put_in(context: StepContext, iso_id: str | None) -> None:
 
 
 async def start_again(context: StepContext) -> None:
-    if context.operation.arguments["was_running"]:
+    if context.arguments(Arguments).was_running:
         await start_guest(context)
 
 
 async def wait_where_it_ran(context: StepContext) -> Retry | None:
-    if context.operation.arguments["was_running"]:
+    if context.arguments(Arguments).was_running:
         return await wait_until_running(context)
     return None
 
@@ -62,7 +68,7 @@ async def wait_where_it_ran(context: StepContext) -> Retry | None:
 async def settle(context: StepContext, outcome: OperationState) -> None:
     instance = await instance_of(context)
     if outcome is OperationState.DONE:
-        runs = context.operation.arguments["was_running"]
+        runs = context.arguments(Arguments).was_running
         state = InstanceState.RUNNING if runs else InstanceState.STOPPED
         await settle_instance(context, instance, state=state, reason="")
         return

@@ -1,14 +1,16 @@
 """`instance.start`, `instance.stop`, `instance.reboot` and `instance.reset`."""
 
+import msgspec
+
 from atoll.domain.instances import InstanceState
 from atoll.domain.operations import OperationState
-from atoll.messages import EnsureRunning, EnsureStopped, GuestFacts, InspectGuest, Power
+from atoll.messages import EnsureStopped, GuestFacts, InspectGuest, Power
 from atoll.operations.guests import (
     another_boot,
     goal_after_failure,
-    guest_spec,
     host_of,
     instance_of,
+    request_running,
     settle_instance,
 )
 from atoll.operations.instance_create import wait_until_running
@@ -19,10 +21,16 @@ ASK_AGAIN_S = 1.0
 GRACE_S = 60.0
 
 
+class Grace(msgspec.Struct, frozen=True, kw_only=True):
+    """For how long the guest may shut down by itself."""
+
+    graceful_s: float = GRACE_S
+
+
 async def ensure_running(context: StepContext) -> None:
     """Starts the guest, or resets it where it booted fewer times than the instance wants."""
     instance = await instance_of(context)
-    request = EnsureRunning(guest=await guest_spec(context, instance))
+    request = await request_running(context, instance)
     await context.ask(host_of(instance), request, timeout_s=BOOT_S)
 
 
@@ -31,7 +39,7 @@ async def ask_to_stop(context: StepContext) -> Retry | None:
     the operation can be cancelled."""
     instance = await instance_of(context)
     started_ms = context.operation.started_at_ms or context.now_ms
-    grace_s = float(context.operation.arguments.get("graceful_s", GRACE_S))
+    grace_s = context.arguments(Grace).graceful_s
     if context.now_ms - started_ms >= grace_s * 1000:
         return None
     facts = await context.ask(host_of(instance), EnsureStopped(guest_id=instance.id))

@@ -12,7 +12,6 @@ from atoll.domain.images import ImageKind
 from atoll.domain.instances import Goal, Instance, InstanceState, Password
 from atoll.domain.operations import OperationState
 from atoll.messages import (
-    EnsureRunning,
     EnsureStopped,
     EnsureVolume,
     GuestFacts,
@@ -22,10 +21,10 @@ from atoll.messages import (
 from atoll.operations.guests import (
     another_boot,
     goal_after_failure,
-    guest_spec,
     host_of,
     instance_of,
     note,
+    request_running,
     root_volume_spec,
     settle_instance,
 )
@@ -97,20 +96,25 @@ def body_before(instance: Instance, new: Body) -> Body:
     )
 
 
-def arguments_of(instance: Instance, new: Body) -> dict[str, Any]:
-    return {
-        "old": msgspec.to_builtins(body_before(instance, new)),
-        "new": msgspec.to_builtins(new),
-        "was_running": instance.goal is Goal.RUNNING,
-    }
+class BeforeChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What the arguments of all operations have that stop a guest and start it again."""
+
+    was_running: bool
 
 
-def body(context: StepContext, which: str) -> Body:
-    return msgspec.convert(context.operation.arguments[which], Body)
+class Arguments(msgspec.Struct, frozen=True, kw_only=True):
+    old: Body
+    new: Body
+    was_running: bool
+
+
+def change_of(instance: Instance, new: Body) -> Arguments:
+    was_running = instance.goal is Goal.RUNNING
+    return Arguments(old=body_before(instance, new), new=new, was_running=was_running)
 
 
 def source_snapshot(context: StepContext) -> str | None:
-    new = body(context, "new")
+    new = context.arguments(Arguments).new
     return new.source_snapshot_id or new.snapshot_id
 
 
@@ -121,7 +125,7 @@ async def expect_snapshot(context: StepContext) -> None:
 
 
 async def prepare_new_volume(context: StepContext) -> Retry | None:
-    instance, new = await instance_of(context), body(context, "new")
+    instance, new = await instance_of(context), context.arguments(Arguments).new
     host_id, snapshot_id = host_of(instance), source_snapshot(context)
     await prepare_image(context, host_id, new.image_id)
     if snapshot_id is not None:
@@ -136,7 +140,7 @@ async def prepare_new_volume(context: StepContext) -> Retry | None:
 
 
 async def remove_new_volume(context: StepContext) -> None:
-    instance, new = await instance_of(context), body(context, "new")
+    instance, new = await instance_of(context), context.arguments(Arguments).new
     if instance.host_id is not None:
         request = RemoveVolume(volume_id=new.root_volume_id)
         await context.ask(instance.host_id, request)
@@ -151,7 +155,7 @@ async def stop_guest(context: StepContext) -> None:
 
 async def start_guest(context: StepContext) -> None:
     instance = await instance_of(context)
-    request = EnsureRunning(guest=await guest_spec(context, instance))
+    request = await request_running(context, instance)
     await context.ask(host_of(instance), request, timeout_s=110)
 
 
@@ -160,17 +164,17 @@ async def start_guest_again(context: StepContext) -> None:
     instance = await instance_of(context)
     if instance.host_id is None:
         return
-    if context.operation.arguments["was_running"] and instance.goal is not Goal.DELETED:
+    if context.arguments(BeforeChange).was_running and instance.goal is not Goal.DELETED:
         await start_guest(context)
     await see_what_is(context)
 
 
 async def swap_in(context: StepContext) -> None:
-    await swap(context, body(context, "new"))
+    await swap(context, context.arguments(Arguments).new)
 
 
 async def swap_back(context: StepContext) -> None:
-    await swap(context, body(context, "old"))
+    await swap(context, context.arguments(Arguments).old)
 
 
 async def swap(context: StepContext, wanted: Body) -> None:
@@ -195,14 +199,15 @@ async def wait_until_ready(context: StepContext) -> Retry | None:
 
 async def discard_old_volume(context: StepContext) -> None:
     """From here on there is no way back, so it is an operation of its own that cannot fail us."""
-    instance, old = await instance_of(context), body(context, "old")
+    instance, old = await instance_of(context), context.arguments(Arguments).old
     discard(context, old.root_volume_id, host_of(instance))
 
 
 def volumes_beside(context: StepContext, instance: Instance) -> tuple[str, ...]:
     """Of the old and the new root volume, the one that the instance is not on: its host could not
     be asked to remove it, so it goes with the instance."""
-    both = {body(context, which).root_volume_id for which in ("old", "new")}
+    given = context.arguments(Arguments)
+    both = {given.old.root_volume_id, given.new.root_volume_id}
     return tuple(both - {instance.resolved.root_volume_id})
 
 

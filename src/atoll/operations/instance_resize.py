@@ -4,8 +4,6 @@ A larger root disk alone is given to a running guest. All else needs a restart; 
 room for the larger of both sizes, and the devices of both, until the guest has really stopped.
 """
 
-from typing import Any
-
 import msgspec
 
 from atoll.domain.accelerators import Accelerators, chosen
@@ -64,33 +62,34 @@ def boots_with(size: Size) -> tuple[int, int, Accelerators | None]:
     return size.vcpus, size.memory_mib, size.accelerators
 
 
-def arguments_of(instance: Instance, new: Size) -> dict[str, Any]:
+class Arguments(msgspec.Struct, frozen=True, kw_only=True):
+    """The sizes before and after, and whether a running guest has to start again for it."""
+
+    old: Size
+    new: Size
+    restart: bool
+
+
+def change_of(instance: Instance, new: Size) -> Arguments:
     old = size_of(instance.spec)
-    return {
-        "old": msgspec.to_builtins(old),
-        "new": msgspec.to_builtins(new),
-        "restart": instance.goal is Goal.RUNNING and boots_with(old) != boots_with(new),
-    }
-
-
-def size(context: StepContext, which: str) -> Size:
-    return msgspec.convert(context.operation.arguments[which], Size)
+    restart = instance.goal is Goal.RUNNING and boots_with(old) != boots_with(new)
+    return Arguments(old=old, new=new, restart=restart)
 
 
 def restarts(context: StepContext) -> bool:
-    return bool(context.operation.arguments["restart"])
+    return context.arguments(Arguments).restart
 
 
 async def hold_both(context: StepContext) -> None:
-    await hold(context, size(context, "old"), size(context, "new"))
+    await hold(context, context.arguments(Arguments).old, context.arguments(Arguments).new)
 
 
 async def hold_old(context: StepContext) -> None:
-    await hold(context, size(context, "old"))
+    await hold(context, context.arguments(Arguments).old)
 
 
 async def hold_new(context: StepContext) -> None:
-    await hold(context, size(context, "new"))
+    await hold(context, context.arguments(Arguments).new)
 
 
 async def hold(context: StepContext, *sizes: Size) -> None:
@@ -132,12 +131,12 @@ async def power_on_again(context: StepContext) -> None:
 
 
 async def change_size(context: StepContext) -> None:
-    await write_size(context, size(context, "new"))
+    await write_size(context, context.arguments(Arguments).new)
 
 
 async def change_size_back(context: StepContext) -> None:
     """A root disk that has grown stays as it is: it may be larger than the record says."""
-    await write_size(context, size(context, "old"))
+    await write_size(context, context.arguments(Arguments).old)
 
 
 async def write_size(context: StepContext, wanted: Size) -> None:
@@ -163,7 +162,7 @@ async def wait_for_guest(context: StepContext) -> Retry | None:
 def too_much(context: StepContext, instance: Instance) -> Amounts:
     """What was taken of the quota besides the size that the instance now has: room for the larger
     of both was taken when this was accepted."""
-    old, new = size(context, "old").held(), size(context, "new").held()
+    old, new = context.arguments(Arguments).old.held(), context.arguments(Arguments).new.held()
     now = size_of(instance.spec).held()
     return Amounts(**{name: max(old[name], new[name]) - now[name] for name in now})
 

@@ -5,6 +5,8 @@ They queue at the instance. Each place has a MAC and an address that nobody else
 
 import ipaddress
 
+import msgspec
+
 from atoll.domain.instances import Attachment, Instance, InstanceState
 from atoll.domain.networks import mac_of
 from atoll.domain.operations import OperationState
@@ -22,12 +24,16 @@ from atoll.operations.guests import (
 from atoll.operations.steps import Step, StepContext, Workflow
 
 
+class Arguments(msgspec.Struct, frozen=True, kw_only=True):
+    subnet_id: str
+
+
 def holder(context: StepContext) -> str:
     return holder_of(context.operation.resource_id, subnet_id_of(context))
 
 
 def subnet_id_of(context: StepContext) -> str:
-    return str(context.operation.arguments["subnet_id"])
+    return context.arguments(Arguments).subnet_id
 
 
 async def take_place(context: StepContext) -> None:

@@ -23,8 +23,8 @@ from atoll.domain.timers import TimerKind
 from atoll.messages import GuestFacts, GuestReport, HostReport, Power, Report
 from atoll.operations import instance_configure, instance_power
 from atoll.operations.steps import Workflow
+from atoll.operations.system_change import SystemChange
 from atoll.operations.timekeeper import set_timer
-from atoll.operations.unasked import Unasked
 from atoll.ports import Clock, Filter, Ids, Store, Transaction
 
 log = structlog.get_logger()
@@ -85,19 +85,20 @@ class Reconciler:
             else:
                 tx.hosts.change(known, **facts)
         if report.guests is not None:
-            guests = {guest.id: guest for guest in report.guests}
-            seen_at_ms = report.seen_at_ms or now_ms
-            await self._compare(report.host_id, guests, seen_at_ms)
+            await self._compare(report, {guest.id: guest for guest in report.guests})
 
-    async def _compare(self, host_id: str, guests: dict[str, GuestFacts], seen_at_ms: int) -> None:
-        """All instances of a host against all that it has, when its agent starts and from time to
-        time. What was changed after the host was looked at is left to the next look."""
+    async def _compare(self, report: HostReport, guests: dict[str, GuestFacts]) -> None:
+        """The instances of a host that the report speaks of against what it has, when its agent
+        starts and from time to time. What was changed after the host was looked at is left to the
+        next look."""
+        host_id, seen_at_ms = report.host_id, report.seen_at_ms or self._clock.now_ms()
         here = ((("host_id", (host_id,)),),)
-        after: str | None = None
+        after: str | None = report.after or None
         while True:
-            page = await self._store.read().instances.page(
+            found = await self._store.read().instances.page(
                 Filter(any_of=here, after=after, limit=PAGE)
             )
+            page = [one for one in found if not report.until or one.id <= report.until]
             now_ms = self._clock.now_ms()
             differing = [
                 (instance, facts)
@@ -149,7 +150,7 @@ class Reconciler:
     async def _write(self, tx: Transaction, instance: Instance, verdict: "Verdict | None") -> None:
         if verdict is None:
             return
-        change = Unasked(tx, self._clock.now_ms(), self._ids)
+        change = SystemChange(tx, self._clock.now_ms(), self._ids)
         if verdict.follow_up is not None:
             change.begin(instance, verdict.follow_up, **verdict.changes)
         else:

@@ -1,5 +1,7 @@
 """`snapshot.clone`: the same disk as another snapshot, in another region."""
 
+import msgspec
+
 from atoll.domain.operations import Operation, OperationState
 from atoll.domain.snapshots import Snapshot
 from atoll.messages import RemoveSnapshot
@@ -10,6 +12,10 @@ from atoll.operations.steps import Retry, Step, StepContext, Workflow
 from atoll.operations.transfer import Way, bring, remove_exports
 from atoll.scheduler.placement import Demand, pick
 from atoll.scheduler.weighers import free_disk
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True):
+    source_id: str
 
 
 def pending(source: Snapshot, operation: Operation, *, name: str, region: str) -> Snapshot:
@@ -38,7 +44,7 @@ async def snapshot_of(context: StepContext) -> Snapshot:
 
 
 async def source_of(context: StepContext) -> Snapshot:
-    return await context.tx.snapshots.get(context.operation.arguments["source_id"])
+    return await context.tx.snapshots.get(context.arguments(Arguments).source_id)
 
 
 async def pick_host(context: StepContext) -> None:
@@ -72,7 +78,7 @@ async def take_back(context: StepContext) -> None:
     if snapshot.host_id is not None:
         await context.ask(snapshot.host_id, RemoveSnapshot(snapshot_id=snapshot.id))
         context.tx.snapshots.change(snapshot, size_bytes=None)
-    source = await context.tx.snapshots.find(context.operation.arguments["source_id"])
+    source = await context.tx.snapshots.find(context.arguments(Arguments).source_id)
     if source is not None:
         await remove_exports(context, source.hosts)
 

@@ -6,6 +6,7 @@ deleted: the next one who wants it there finds it.
 
 from atoll.domain.errors import Conflict, DriverUnavailable
 from atoll.domain.hosts import HostState
+from atoll.domain.reasons import Reason
 from atoll.domain.snapshots import Snapshot
 from atoll.messages import Parcel, ParcelKind, RemoveImport, RemoveSnapshot
 from atoll.operations import snapshot_delete
@@ -36,7 +37,7 @@ async def bring_copy(context: StepContext, snapshot_id: str, host_id: str) -> Re
     if host_id == snapshot.host_id:
         return None
     if is_going(snapshot):
-        raise Conflict(f"snapshot {snapshot.name} is being deleted")
+        raise Conflict(Reason.SNAPSHOT_BEING_DELETED, snapshot=snapshot.name)
     if (await look(context, host_id, parcel)).complete:
         await remove_exports(context, set(snapshot.hosts) - {host_id})
         return None

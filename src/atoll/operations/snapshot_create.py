@@ -2,23 +2,37 @@
 
 from typing import Any
 
+import msgspec
+
 from atoll.domain.instances import Instance
 from atoll.domain.operations import Operation, OperationState
 from atoll.domain.snapshots import Snapshot, SnapshotKind, SnapshotState
 from atoll.messages import EnsureSnapshot, RemoveSnapshot, SnapshotFacts
 from atoll.operations import snapshot_delete
 from atoll.operations.guests import host_of, instance_of, note, settle_instance
-from atoll.operations.steps import Step, StepContext, Workflow, enqueue
+from atoll.operations.steps import Step, StepContext, Workflow, arguments_of, enqueue
 from atoll.ports import Filter
 
 GIB = 2**30
 BACKUPS_MAX = 1000
 
 
+class Arguments(msgspec.Struct, frozen=True, kw_only=True):
+    """`keep`: of a backup, how many complete ones stay."""
+
+    snapshot_id: str
+    keep: int | None = None
+
+
+def is_backup(operation: Operation) -> bool:
+    is_create = operation.kind == WORKFLOW.kind
+    return is_create and arguments_of(operation, Arguments).keep is not None
+
+
 def pending(instance: Instance, operation: Operation, **given: Any) -> Snapshot:
     """The snapshot that the operation will take of the instance as it is by then."""
     return Snapshot(
-        id=operation.arguments["snapshot_id"],
+        id=arguments_of(operation, Arguments).snapshot_id,
         project_id=instance.project_id,
         annotations=instance.annotations,
         region=instance.spec.region,
@@ -35,7 +49,7 @@ def pending(instance: Instance, operation: Operation, **given: Any) -> Snapshot:
 
 
 async def snapshot_of(context: StepContext) -> Snapshot:
-    return await context.tx.snapshots.get(context.operation.arguments["snapshot_id"])
+    return await context.tx.snapshots.get(context.arguments(Arguments).snapshot_id)
 
 
 async def note_host(context: StepContext) -> None:
@@ -71,8 +85,9 @@ async def take_back(context: StepContext) -> None:
 async def settle(context: StepContext, outcome: OperationState) -> None:
     instance, snapshot = await instance_of(context), await snapshot_of(context)
     finish(context, snapshot, outcome)
-    if outcome is OperationState.DONE and snapshot.kind is SnapshotKind.BACKUP:
-        await remove_old_backups(context, instance.id, context.operation.arguments["keep"])
+    keep = context.arguments(Arguments).keep
+    if outcome is OperationState.DONE and keep is not None:
+        await remove_old_backups(context, instance.id, keep)
     await settle_instance(context, instance, state=instance.state)
 
 

@@ -5,15 +5,19 @@ with the step's line in the journal, so both happen once or not at all. What a s
 the database must be repeatable: it may have happened before.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
+
+import msgspec
 
 from atoll.domain import ids
 from atoll.domain.errors import DriverElsewhere, DriverUnavailable, HostRemoved
 from atoll.domain.hosts import HostState
 from atoll.domain.operations import Operation, OperationState
 from atoll.messages import (
+    Ask,
+    Done,
     RemoveExport,
     RemoveGuest,
     RemoveImage,
@@ -22,9 +26,11 @@ from atoll.messages import (
     RemoveVolume,
     Reply,
     Request,
+    Token,
 )
 from atoll.ports import Bus, Ids, Transaction
 
+A = TypeVar("A", bound=msgspec.Struct)
 SYSTEM = "system"
 REMOVALS = (RemoveExport, RemoveGuest, RemoveImage, RemoveImport, RemoveSnapshot, RemoveVolume)
 
@@ -51,7 +57,7 @@ class Ranges:
 
 @dataclass(frozen=True)
 class StepContext:
-    """One run of one step."""
+    """One run of one step. `asks` counts what its engine asks, and never the same number twice."""
 
     operation: Operation
     tx: Transaction
@@ -59,19 +65,42 @@ class StepContext:
     now_ms: int
     ranges: Ranges
     ids: Ids
+    asks: Iterator[int]
 
     async def ask(self, host_id: str, request: Request, *, timeout_s: float = 30) -> Reply:
         """Of a host that is being removed there is nothing left to remove. Raises HostRemoved
         where anything else is asked of it."""
         try:
-            return await self.bus.request(host_id, request, timeout_s=timeout_s)
+            return await self.bus.request(host_id, self._envelope(request, timeout_s))
         except (DriverElsewhere, DriverUnavailable):
             host = await self.tx.hosts.find(host_id)
             if host is not None and host.state is not HostState.REMOVING:
                 raise
         if not isinstance(request, REMOVALS):
             raise HostRemoved(f"host {host_id} was removed")
-        return None
+        return Done()
+
+    def _envelope(self, request: Request, timeout_s: float) -> Ask:
+        """Each ask has an id of its own, also where a step is repeated: what a host answered
+        before need not be true any more, and every request may be repeated."""
+        operation, number = self.operation, next(self.asks)
+        direction = "undo" if operation.state is OperationState.UNDOING else "do"
+        step = f"{operation.id}:{operation.run}:{operation.step}:{direction}"
+        return Ask(
+            id=f"{step}:{operation.epoch}.{number}",
+            within_ms=int(timeout_s * 1000),
+            resource_id=operation.resource_id,
+            token=Token(operation.queued_at_ms, operation.id, operation.epoch, number),
+            body=request,
+        )
+
+    def arguments(self, kind: type[A]) -> A:
+        """The operation's arguments, as its workflow's module declares them."""
+        return arguments_of(self.operation, kind)
+
+
+def arguments_of(operation: Operation, kind: type[A]) -> A:
+    return msgspec.convert(operation.arguments, kind)
 
 
 Do = Callable[[StepContext], Awaitable[Retry | None]]
@@ -112,7 +141,7 @@ class Workflow:
         project_id: str,
         resource_id: str,
         now_ms: int,
-        arguments: dict[str, Any] | None = None,
+        arguments: msgspec.Struct | None = None,
         requested_by: str = SYSTEM,
     ) -> Operation:
         """What carries this out about one resource, once it is enqueued."""
@@ -121,7 +150,7 @@ class Workflow:
             project_id=project_id,
             kind=self.kind,
             resource_id=resource_id,
-            arguments=arguments or {},
+            arguments=msgspec.to_builtins(arguments) if arguments is not None else {},
             steps=len(self.steps),
             requested_by=requested_by,
             deadline_ms=now_ms + int(self.deadline_s * 1000),
@@ -134,9 +163,9 @@ def enqueue(
     context: StepContext,
     workflow: Workflow,
     resource_id: str,
-    arguments: dict[str, Any] | None = None,
+    arguments: msgspec.Struct | None = None,
 ) -> Operation:
-    """What follows from an operation, as one of its own."""
+    """Accepts what follows from an operation, as an operation of its own."""
     operation = workflow.operation(
         context.ids.new(ids.OPERATION),
         project_id=context.operation.project_id,

@@ -17,7 +17,7 @@ from atoll.domain.quotas import Amounts, require_within
 from atoll.domain.snapshots import SnapshotKind
 from atoll.domain.timers import Backups, Timer, TimerKind, timer_id
 from atoll.operations import instance_delete, instance_power, snapshot_create
-from atoll.operations.unasked import Unasked
+from atoll.operations.system_change import SystemChange
 from atoll.ports import Clock, Ids, Store, Transaction
 
 log = structlog.get_logger()
@@ -67,7 +67,8 @@ class Timekeeper:
                 self._delete(tx, timer, instance)
             case TimerKind.RESTART:
                 tx.timers.remove(timer)
-                Unasked(tx, self._clock.now_ms(), self._ids).begin(instance, instance_power.START)
+                change = SystemChange(tx, self._clock.now_ms(), self._ids)
+                change.begin(instance, instance_power.START)
 
     def _delete(self, tx: Transaction, timer: Timer, instance: Instance) -> None:
         """What expires goes for good, unless it is protected, or was deleted and may come back. The
@@ -75,18 +76,19 @@ class Timekeeper:
         tx.timers.change(timer, due_at_ms=self._clock.now_ms() + AGAIN_MS)
         if timer.kind is TimerKind.EXPIRE and (instance.protected or instance.purge_at_ms):
             return
-        change = Unasked(tx, self._clock.now_ms(), self._ids)
+        change = SystemChange(tx, self._clock.now_ms(), self._ids)
         change.begin(instance, instance_delete.WORKFLOW, goal=Goal.DELETED)
         change.note(instance, HAPPENED[timer.kind])
 
     async def _back_up(self, tx: Transaction, timer: Timer, instance: Instance) -> None:
         """The next one is due after now: what was missed meanwhile is not made up for."""
         assert timer.backups is not None, "a backup timer has a schedule"
-        change = Unasked(tx, self._clock.now_ms(), self._ids)
+        change = SystemChange(tx, self._clock.now_ms(), self._ids)
         tx.timers.change(timer, due_at_ms=next_ms(timer.backups.cron, change.now_ms))
         if instance.state is InstanceState.DELETED or instance.goal is Goal.DELETED:
             return
-        if any("keep" in o.arguments for o in await tx.operations.live_on(instance.id)):
+        live = await tx.operations.live_on(instance.id)
+        if any(snapshot_create.is_backup(operation) for operation in live):
             return  # the backup before has not even begun
         quota = await tx.quotas.find(instance.project_id)
         if quota is not None:
@@ -97,7 +99,7 @@ class Timekeeper:
                 return
         tx.quotas.take(instance.project_id, Amounts(snapshots=1))
         snapshot_id = self._ids.new(ids.SNAPSHOT)
-        arguments = {"snapshot_id": snapshot_id, "keep": timer.backups.keep}
+        arguments = snapshot_create.Arguments(snapshot_id=snapshot_id, keep=timer.backups.keep)
         operation = change.begin(instance, snapshot_create.WORKFLOW, arguments)
         moment = datetime.fromtimestamp(change.now_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
         name = f"{instance.name} {moment}"[:253]

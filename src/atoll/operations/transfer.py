@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from atoll.domain.errors import DriverElsewhere
 from atoll.domain.hosts import HostState
 from atoll.messages import (
+    PIECE_BYTES,
+    Bytes,
     EnsureExport,
     ExportFacts,
     ImportFacts,
@@ -24,7 +26,6 @@ from atoll.messages import (
 )
 from atoll.operations.steps import Retry, StepContext
 
-PIECE_BYTES = 2**20
 RUN_S = 2.0
 LAY_OUT_S = 50.0
 
@@ -68,11 +69,11 @@ async def copy_some(
     while not facts.complete and loop.time() < until_s:
         offset = facts.size_bytes
         wanted = ReadExport(export_id=export.id, offset=offset, bytes_max=PIECE_BYTES)
-        data = await context.ask(way.from_host, wanted)
-        assert isinstance(data, bytes), "an export is read as bytes"
+        read = await context.ask(way.from_host, wanted)
+        assert isinstance(read, Bytes), "an export is read as bytes"
         piece = WriteImport(
             parcel=way.target, size_bytes=export.size_bytes, checksum=export.checksum,
-            offset=offset, data=data,
+            offset=offset, data=read.data,
         )  # fmt: skip
         answer = await context.ask(way.to_host, piece)
         assert isinstance(answer, ImportFacts), "an import is answered by facts"

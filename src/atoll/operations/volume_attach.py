@@ -4,6 +4,8 @@ The first attachment makes the volume's bytes, on the instance's host. A later o
 another host moves them there.
 """
 
+import msgspec
+
 from atoll.domain.errors import DriverBusy
 from atoll.domain.hosts import Reservation
 from atoll.domain.instances import InstanceState
@@ -23,8 +25,15 @@ from atoll.operations.transfer import Way, bring, remove_exports
 from atoll.operations.volume_delete import discard, place_of
 
 
+class Arguments(msgspec.Struct, frozen=True, kw_only=True):
+    """`fresh`: the volume had no bytes before."""
+
+    volume_id: str
+    fresh: bool = False
+
+
 async def volume_of(context: StepContext) -> Volume:
-    return await context.tx.volumes.get(context.operation.arguments["volume_id"])
+    return await context.tx.volumes.get(context.arguments(Arguments).volume_id)
 
 
 def parcel_of(volume: Volume) -> Parcel:
@@ -120,7 +129,7 @@ async def unmake_volume(context: StepContext) -> None:
 
 def made_here(context: StepContext) -> bool:
     """Whether the volume had no bytes before this operation."""
-    return bool(context.operation.arguments["fresh"])
+    return context.arguments(Arguments).fresh
 
 
 async def plug_in(context: StepContext) -> None:

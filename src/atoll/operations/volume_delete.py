@@ -4,6 +4,8 @@ What is discarded is a root volume that its instance no longer uses, or what a v
 left on its old host.
 """
 
+import msgspec
+
 from atoll.domain.operations import OperationState
 from atoll.domain.quotas import Amounts
 from atoll.domain.volumes import VolumeState
@@ -42,9 +44,16 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     )
 
 
+class Bytes(msgspec.Struct, frozen=True, kw_only=True):
+    """What a volume left on a host. Without a `volume_id`, of the operation's resource."""
+
+    host_id: str
+    volume_id: str = ""
+
+
 def discard(context: StepContext, volume_id: str, host_id: str) -> None:
     """Behind nothing that goes on about the volume, and nothing of that behind it."""
-    arguments = {"volume_id": volume_id, "host_id": host_id}
+    arguments = Bytes(volume_id=volume_id, host_id=host_id)
     enqueue(context, DISCARD, place_of(volume_id, host_id), arguments)
 
 
@@ -54,9 +63,9 @@ def place_of(volume_id: str, host_id: str) -> str:
 
 
 async def discard_bytes(context: StepContext) -> None:
-    given = context.operation.arguments
-    volume_id = given.get("volume_id", context.operation.resource_id)
-    await context.ask(given["host_id"], RemoveVolume(volume_id=volume_id))
+    given = context.arguments(Bytes)
+    volume_id = given.volume_id or context.operation.resource_id
+    await context.ask(given.host_id, RemoveVolume(volume_id=volume_id))
 
 
 async def nothing_to_settle(context: StepContext, outcome: OperationState) -> None:

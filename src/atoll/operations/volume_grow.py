@@ -13,8 +13,13 @@ from atoll.operations.steps import Step, StepContext, Workflow
 from atoll.operations.volume_attach import volume_of
 
 
+class Arguments(msgspec.Struct, frozen=True, kw_only=True):
+    volume_id: str
+    size_gib: int
+
+
 def wanted_gib(context: StepContext) -> int:
-    return int(context.operation.arguments["size_gib"])
+    return context.arguments(Arguments).size_gib
 
 
 async def hold_room(context: StepContext) -> None:
@@ -27,7 +32,7 @@ async def give_room_back(context: StepContext) -> None:
 
 async def hold(context: StepContext, size_gib: int) -> None:
     """Makes the reservation as large as that, where the volume has a place at all."""
-    reservation = await context.tx.hosts.reservation(context.operation.arguments["volume_id"])
+    reservation = await context.tx.hosts.reservation(context.arguments(Arguments).volume_id)
     if reservation is None or reservation.disk_gib == size_gib:
         return
     wanted = msgspec.structs.replace(reservation, disk_gib=size_gib)

@@ -8,6 +8,7 @@ import msgspec
 from atoll.domain.faults import Fault
 from atoll.domain.hosts import Capabilities, Capacity
 from atoll.messages import (
+    Ask,
     Console,
     ExportFacts,
     GuestFacts,
@@ -18,13 +19,13 @@ from atoll.messages import (
     ImportFacts,
     NicCounters,
     NicSpec,
-    OpenConsole,
+    Opening,
     Parcel,
     Reply,
     Report,
-    Request,
     SnapshotFacts,
     VolumeSpec,
+    WriteImport,
 )
 
 
@@ -41,30 +42,47 @@ class Stream(Protocol):
 
 
 class Bus(Protocol):
-    """Carries requests to the agent of one host, and reports back."""
+    """Carries requests to the agent of one host, and reports back. No message has more than
+    `MESSAGE_BYTES_MAX`; what may be larger is a stream."""
 
-    async def request(self, host_id: str, request: Request, *, timeout_s: float) -> Reply:
+    async def open(self) -> None: ...
+
+    async def close(self) -> None:
+        """Lets go of every host. What is in flight fails."""
+        ...
+
+    async def request(self, host_id: str, ask: Ask) -> Reply:
         """The agent's answer. Raises what the agent raised (a DriverError), DriverElsewhere where
         the host's agent is not to be reached from here now, and DriverUnavailable where it does
-        not answer in time."""
+        not answer in time or the connection breaks: whether it was done is then not known."""
         ...
 
-    def serve(
+    async def connect(self, host_id: str, request: Opening, *, timeout_s: float) -> "Stream":
+        """A connection to one of a guest's consoles, or its log or screen as a stream that ends.
+        Raises as `request` does."""
+        ...
+
+    async def serve(
         self,
         host_id: str,
-        handler: Callable[[Request], Coroutine[Any, Any, Reply]],
-        connector: Callable[[OpenConsole], Coroutine[Any, Any, "Stream"]],
-    ) -> Callable[[], None]:
-        """Answers this host's requests until the returned function is called."""
-        ...
-
-    async def connect(self, host_id: str, request: OpenConsole, *, timeout_s: float) -> "Stream":
-        """A connection to one of a guest's consoles. Raises as `request` does."""
+        handler: Callable[[Ask], Coroutine[Any, Any, Reply]],
+        connector: Callable[[Opening], Coroutine[Any, Any, "Stream"]],
+    ) -> Callable[[], Coroutine[Any, Any, None]]:
+        """Answers this host's requests until the returned function is called. Returns when
+        requests arrive."""
         ...
 
     async def report(self, report: Report) -> None: ...
 
     def on_report(self, handler: Callable[[Report], Coroutine[Any, Any, None]]) -> None: ...
+
+    async def run(self) -> None:
+        """Hands reports to their handlers, one after the other, until it is cancelled."""
+        ...
+
+    async def settled(self) -> None:
+        """Returns when every report so far was handled."""
+        ...
 
 
 class Transfers(Protocol):
@@ -84,9 +102,7 @@ class Transfers(Protocol):
 
     async def inspect_import(self, parcel: Parcel) -> ImportFacts: ...
 
-    async def write_import(
-        self, parcel: Parcel, size_bytes: int, checksum: str, offset: int, data: bytes
-    ) -> ImportFacts:
+    async def write_import(self, piece: WriteImport) -> ImportFacts:
         """See `messages.WriteImport`. With the last piece the parcel is there, unless the file is
         not what the checksum says: then it is thrown away, and DriverUnavailable raised. Raises
         DriverBusy while that is found out, and DriverRefused for a disk that is not let in."""

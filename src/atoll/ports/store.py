@@ -69,8 +69,9 @@ class Rows(Protocol[T]):
         """How many there are on all pages after `after`, whatever the offset and the limit."""
         ...
 
-    def claim_name(self, project_id: str, name: str) -> None:
-        """The commit raises AlreadyExists where a thing of the project has the name."""
+    def claim_name(self, project_id: str, name: str, *, chosen: bool = False) -> None:
+        """The commit raises AlreadyExists where a thing of the project has the name, and Lost where
+        the name was `chosen` for it and another will do."""
         ...
 
     def add(self, thing: T) -> None:

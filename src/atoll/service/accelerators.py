@@ -3,6 +3,7 @@
 from atoll.domain.accelerators import Accelerators
 from atoll.domain.errors import NoCapacity
 from atoll.domain.hosts import HostState
+from atoll.domain.reasons import Reason
 from atoll.operations.placing import serving
 from atoll.ports import Transaction
 
@@ -25,4 +26,4 @@ async def require_offered(tx: Transaction, wanted: Accelerators | None, region: 
         return
     kinds = await kinds_by_region(tx)
     if wanted.kind not in kinds.get(await serving(tx, region), ()):
-        raise NoCapacity(f"no host in region {region} has a {wanted.kind}")
+        raise NoCapacity(Reason.NO_SUCH_DEVICE, region=region, kind=wanted.kind)

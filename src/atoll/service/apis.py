@@ -1,59 +1,54 @@
-"""Use cases of the registry's further APIs. They belong to nobody: operators add them, and whoever
-reaches the server sees them."""
+"""Carries out commands on the registry's further APIs. They belong to nobody: operators add them,
+and all callers see them."""
 
+import asyncio
 import hashlib
 import zlib
-from collections.abc import Awaitable, Callable
 
 from atoll.domain import ids
 from atoll.domain.apis import VERSIONS_MAX, Api, ApiDocument, ApiVersion, require_name
-from atoll.domain.commands import AddApi
+from atoll.domain.commands import AddApi, RemoveApi
 from atoll.domain.errors import Invalid, NotFound
 from atoll.domain.images import CATALOGUE
-from atoll.ports import Filter, Transaction
+from atoll.domain.reasons import Reason
+from atoll.ports import Filter
 from atoll.service import references
-from atoll.service.desk import Accepted, Case
-from atoll.service.tools import Spec
+from atoll.service.desk import Case, Done, View
+from atoll.service.nouns import APIS
+from atoll.service.tools import Spec, spec_of
 
-NOUN = "API"
 APIS_MAX = 1000
 WEB = ("http://", "https://")
 
 
-def add(command: AddApi, spec: Spec) -> Callable[[Case], Awaitable[Accepted[Api]]]:
-    """A new version where the name is known. The same document again changes nothing. `spec` is
-    what the document says, which takes too long to be read here."""
-
-    async def use_case(case: Case) -> Accepted[Api]:
-        case.require("operate")
-        require_name(command.name, "metadata.name")
-        known = await find(case.tx, command.name)
-        number = known.newest.number + 1 if known else 1
-        url = base_url_of(command, spec, known)
-        new = version_of(case, command, spec, number, url)
-        if known is None:
-            return Accepted(await added(case, command, new))
-        if known.newest.digest == new.digest and known.newest.base_url == new.base_url:
-            return Accepted(known)
-        return Accepted(await grown(case, known, command, new))
-
-    return use_case
+async def add(case: Case, command: AddApi) -> Done[Api]:
+    """A new version where the name is known. The same document again changes nothing."""
+    require_name(command.name)
+    # Reading a large document takes long: others have their turn meanwhile.
+    spec = await asyncio.to_thread(spec_of, command.document)
+    known = await find(case, command.name)
+    number = known.newest.number + 1 if known else 1
+    url = base_url_of(command, spec, known)
+    new = version_of(case, command, spec, number, url)
+    if known is None:
+        return await add_first(case, command, new)
+    if known.newest.digest == new.digest and known.newest.base_url == new.base_url:
+        return Done(known, changed=False)
+    return add_version(case, known, command, new, await too_old(case, known))
 
 
 def base_url_of(command: AddApi, spec: Spec, known: Api | None) -> str:
     """As it is said, else as the document says it, else as it was before. Raises Invalid."""
-    field, said = "spec.base_url", command.base_url
+    field, said = "base_url", command.base_url
     if said:
         if not said.startswith(WEB):
-            raise Invalid(f"{field}: {said} is not an address: http://… or https://…", field=field)
+            raise Invalid(Reason.NOT_A_WEB_ADDRESS, field=field, value=said)
         return said
     if spec.base_url.startswith(WEB):
         return spec.base_url
     if known is not None:
         return known.newest.base_url
-    raise Invalid(
-        f"{field}: the document names no server with a host: say where the API is", field=field
-    )
+    raise Invalid(Reason.API_WITHOUT_SERVER, field=field)
 
 
 def version_of(case: Case, command: AddApi, spec: Spec, number: int, base_url: str) -> ApiVersion:
@@ -70,8 +65,8 @@ def version_of(case: Case, command: AddApi, spec: Spec, number: int, base_url: s
     )
 
 
-async def added(case: Case, command: AddApi, new: ApiVersion) -> Api:
-    await references.require_free_name(case.tx.apis, CATALOGUE, command.name, NOUN)
+async def add_first(case: Case, command: AddApi, new: ApiVersion) -> Done[Api]:
+    await references.require_free_name(case, APIS, command.name, CATALOGUE)
     keep(case, command, new)
     api = Api(
         id=case.ids.new(ids.API),
@@ -83,24 +78,29 @@ async def added(case: Case, command: AddApi, new: ApiVersion) -> Api:
         created_at_ms=case.now_ms,
     )
     case.tx.apis.add(api)
-    case.audit("api.add", api.id, after={"name": api.name, "digest": new.digest})
-    return api
+    return Done(api, after={"name": api.name, "digest": new.digest})
 
 
-async def grown(case: Case, known: Api, command: AddApi, new: ApiVersion) -> Api:
+async def too_old(case: Case, known: Api) -> list[ApiDocument]:
+    """The documents that go when one more version comes."""
+    leaving = known.versions[: len(known.versions) + 1 - VERSIONS_MAX]
+    found = [await case.tx.api_documents.find(old.document_id) for old in leaving]
+    return [document for document in found if document is not None]
+
+
+def add_version(
+    case: Case, known: Api, command: AddApi, new: ApiVersion, leaving: list[ApiDocument]
+) -> Done[Api]:
     keep(case, command, new)
-    every = (*known.versions, new)
-    for old in every[:-VERSIONS_MAX]:
-        await forget(case, old)
+    for document in leaving:
+        case.tx.api_documents.remove(document)
     changed = case.tx.apis.change(
         known,
-        versions=every[-VERSIONS_MAX:],
+        versions=(*known.versions, new)[-VERSIONS_MAX:],
         display_name=command.display_name or known.display_name,
         category=command.category or known.category,
     )
-    before, after = {"digest": known.newest.digest}, {"digest": new.digest}
-    case.audit("api.add", known.id, before=before, after=after)
-    return changed
+    return Done(changed, before={"digest": known.newest.digest}, after={"digest": new.digest})
 
 
 def keep(case: Case, command: AddApi, new: ApiVersion) -> None:
@@ -108,40 +108,31 @@ def keep(case: Case, command: AddApi, new: ApiVersion) -> None:
     case.tx.api_documents.add(ApiDocument(id=new.document_id, compressed=compressed))
 
 
-async def forget(case: Case, old: ApiVersion) -> None:
-    document = await case.tx.api_documents.find(old.document_id)
-    if document is not None:
-        case.tx.api_documents.remove(document)
+async def remove(case: Case, command: RemoveApi) -> Done[Api]:
+    api = await get(case, command.api)
+    for version in api.versions:
+        document = await case.tx.api_documents.find(version.document_id)
+        if document is not None:
+            case.tx.api_documents.remove(document)
+    case.tx.apis.remove(api)
+    return Done(api, before={"name": api.name})
 
 
-def remove(reference: str) -> Callable[[Case], Awaitable[Accepted[Api]]]:
-    async def use_case(case: Case) -> Accepted[Api]:
-        case.require("operate")
-        api = await get(case.tx, reference)
-        for version in api.versions:
-            await forget(case, version)
-        case.tx.apis.remove(api)
-        case.audit("api.remove", api.id, before={"name": api.name})
-        return Accepted(api)
-
-    return use_case
+async def list_all(view: View) -> list[Api]:
+    return await view.tx.apis.page(Filter(project_id=CATALOGUE, limit=APIS_MAX))
 
 
-async def every(tx: Transaction) -> list[Api]:
-    return await tx.apis.page(Filter(project_id=CATALOGUE, limit=APIS_MAX))
+async def find(view: View, reference: str) -> Api | None:
+    return await references.find(view, APIS, reference, CATALOGUE)
 
 
-async def find(tx: Transaction, reference: str) -> Api | None:
-    return await references.find(tx.apis, CATALOGUE, reference, NOUN)
-
-
-async def get(tx: Transaction, reference: str) -> Api:
-    api = await find(tx, reference)
+async def get(view: View, reference: str) -> Api:
+    """Raises NotFound."""
+    api = await find(view, reference)
     if api is None:
-        raise NotFound(f"{NOUN} not found: {reference}")
+        raise NotFound(Reason.NOT_FOUND, noun=APIS.name, reference=reference)
     return api
 
 
-async def text_of(tx: Transaction, version: ApiVersion) -> bytes:
-    """Its document."""
-    return zlib.decompress((await tx.api_documents.get(version.document_id)).compressed)
+async def read_document(view: View, version: ApiVersion) -> bytes:
+    return zlib.decompress((await view.tx.api_documents.get(version.document_id)).compressed)

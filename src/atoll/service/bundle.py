@@ -1,28 +1,47 @@
-"""What the dialects are handed: the desk, the store's reads, the bus, and who holds the keys."""
+"""What the dialects are handed: the desk, and what reads beside it need."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from atoll.operations.steps import Ranges
 from atoll.ports import Bus, Clock, Faults, Ids, Store
+from atoll.service.deployment import Deployment
 from atoll.service.desk import Desk
+from atoll.service.keys import Keys
 from atoll.service.passwords import Passwords
-from atoll.service.projects import Keys
 
 
 @dataclass(frozen=True)
 class Services:
-    """`faults` is the simulator's plan, or None. `secret` answers 256 new random bits. A deleted
-    instance can be recovered for `recoverable_s` seconds."""
+    """`faults` is the simulator's plan, or None."""
 
-    store: Store
-    bus: Bus
-    clock: Clock
-    ids: Ids
     desk: Desk
-    keys: Keys
-    passwords: Passwords
-    secret: Callable[[], bytes]
-    ranges: Ranges
-    recoverable_s: int = 0
+    bus: Bus
     faults: Faults | None = None
+
+    @property
+    def deployment(self) -> Deployment:
+        return self.desk.deployment
+
+    @property
+    def store(self) -> Store:
+        return self.desk.store
+
+    @property
+    def clock(self) -> Clock:
+        return self.desk.clock
+
+    @property
+    def ids(self) -> Ids:
+        return self.desk.ids
+
+    @property
+    def keys(self) -> Keys:
+        return self.deployment.keys
+
+    @property
+    def passwords(self) -> Passwords:
+        return self.deployment.passwords
+
+    @property
+    def new_secret(self) -> Callable[[], bytes]:
+        return self.deployment.new_secret

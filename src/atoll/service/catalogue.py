@@ -1,23 +1,26 @@
-"""Use cases of plans and regions, and the catalogue that a new Atoll starts with."""
+"""Carries out commands on plans and regions, and adds the catalogue of a new Atoll."""
 
 import contextlib
 import tomllib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from atoll.domain import ids
 from atoll.domain.accelerators import require_accelerators
-from atoll.domain.commands import CreatePlan
+from atoll.domain.commands import CreatePlan, CreateRegion, DeletePlan, DeleteRegion
 from atoll.domain.errors import AlreadyExists
 from atoll.domain.images import CATALOGUE, Image, ImageKind, ImageSource
 from atoll.domain.instances import require_size
 from atoll.domain.plans import Plan
+from atoll.domain.reasons import Reason
 from atoll.domain.regions import Region
 from atoll.ports import Clock, Filter, Ids, Store
-from atoll.service import references
-from atoll.service.desk import Accepted, Case
+from atoll.service import queries, references
+from atoll.service.desk import Case, Done
+from atoll.service.nouns import PLANS, REGIONS, Noun
 
 ROWS_MAX = 1000
 
@@ -91,62 +94,45 @@ async def adopt(store: Store, plan: Plan | None = None, region: Region | None = 
                 tx.regions.add(region)
 
 
-def create_plan(command: CreatePlan) -> Callable[[Case], Awaitable[Accepted[Plan]]]:
-    async def use_case(case: Case) -> Accepted[Plan]:
-        case.require("operate")
-        references.require_name(command.name)
-        require_size(command.vcpus, command.memory_mib, command.disk_gib, disk_gib_min=1)
-        require_accelerators(command.accelerators)
-        if await case.tx.plans.find(command.name) is not None:
-            raise AlreadyExists(f"type already exists: {command.name}", field="metadata.name")
-        plan = Plan(
-            id=command.name,
-            vcpus=command.vcpus,
-            memory_mib=command.memory_mib,
-            disk_gib=command.disk_gib,
-            accelerators=command.accelerators,
-            description=command.description,
-        )
-        case.tx.plans.add(plan)
-        case.audit("type.create", plan.id)
-        return Accepted(plan)
-
-    return use_case
+async def create_plan(case: Case, command: CreatePlan) -> Done[Plan]:
+    references.require_name(command.name)
+    require_size(command.vcpus, command.memory_mib, command.disk_gib, disk_gib_min=1)
+    require_accelerators(command.accelerators)
+    await require_new(case, PLANS, command.name)
+    plan = Plan(
+        id=command.name,
+        vcpus=command.vcpus,
+        memory_mib=command.memory_mib,
+        disk_gib=command.disk_gib,
+        accelerators=command.accelerators,
+        description=command.description,
+    )
+    case.tx.plans.add(plan)
+    return Done(plan)
 
 
-def delete_plan(name: str) -> Callable[[Case], Awaitable[Accepted[Plan]]]:
+async def delete_plan(case: Case, command: DeletePlan) -> Done[Plan]:
     """Instances keep their size: it was copied when they were created."""
-
-    async def use_case(case: Case) -> Accepted[Plan]:
-        case.require("operate")
-        plan = await case.tx.plans.get(name)
-        case.tx.plans.remove(plan)
-        case.audit("type.delete", name)
-        return Accepted(plan)
-
-    return use_case
+    plan = await queries.get_by_id(case, PLANS, command.plan)
+    case.tx.plans.remove(plan)
+    return Done(plan)
 
 
-def create_region(name: str, description: str) -> Callable[[Case], Awaitable[Accepted[Region]]]:
-    async def use_case(case: Case) -> Accepted[Region]:
-        case.require("operate")
-        references.require_name(name)
-        if await case.tx.regions.find(name) is not None:
-            raise AlreadyExists(f"region already exists: {name}", field="metadata.name")
-        region = Region(id=name, description=description)
-        case.tx.regions.add(region)
-        case.audit("region.create", name)
-        return Accepted(region)
-
-    return use_case
+async def create_region(case: Case, command: CreateRegion) -> Done[Region]:
+    references.require_name(command.name)
+    await require_new(case, REGIONS, command.name)
+    region = Region(id=command.name, description=command.description)
+    case.tx.regions.add(region)
+    return Done(region)
 
 
-def delete_region(name: str) -> Callable[[Case], Awaitable[Accepted[Region]]]:
-    async def use_case(case: Case) -> Accepted[Region]:
-        case.require("operate")
-        region = await case.tx.regions.get(name)
-        case.tx.regions.remove(region)
-        case.audit("region.delete", name)
-        return Accepted(region)
+async def delete_region(case: Case, command: DeleteRegion) -> Done[Region]:
+    region = await queries.get_by_id(case, REGIONS, command.region)
+    case.tx.regions.remove(region)
+    return Done(region)
 
-    return use_case
+
+async def require_new(case: Case, noun: Noun[Any], name: str) -> None:
+    """Plans and regions have their name as id. Raises AlreadyExists."""
+    if await noun.rows(case.tx).find(name) is not None:
+        raise AlreadyExists(Reason.ALREADY_EXISTS, field="name", noun=noun.name, name=name)

@@ -1,4 +1,4 @@
-"""Use cases of consoles: tokens that open one, the connections that go on, screens and metrics.
+"""Consoles: tokens that open one, the connections that go on, screens and metrics.
 
 A token is signed, not stored: it says who may open which console until when. That it was used is
 written down as the answer to an Idempotency-Key of its own, so that it opens one console once,
@@ -10,13 +10,14 @@ import base64
 import binascii
 import hmac
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
 
 import msgspec
 import structlog
 
+from atoll.domain.commands import OpenConsole as OpenConsoleCommand
 from atoll.domain.errors import (
     AtollError,
     Conflict,
@@ -28,19 +29,22 @@ from atoll.domain.errors import (
 from atoll.domain.events import IdempotencyRecord
 from atoll.domain.instances import Goal, Instance, InstanceState
 from atoll.domain.projects import Caller
+from atoll.domain.reasons import Reason
 from atoll.messages import (
     Console,
     GuestMetrics,
     OpenConsole,
+    Opening,
+    ReadGuestLog,
     ReadMetrics,
     ReadScreen,
-    Reply,
-    Request,
+    ask_for,
 )
-from atoll.ports import Bus, Clock, Store, Stream, Transaction
-from atoll.service import instances
-from atoll.service.desk import Accepted, Case
-from atoll.service.projects import Keys
+from atoll.ports import Bus, Clock, Store, Stream
+from atoll.service import instances, queries
+from atoll.service.desk import Case, Done, View
+from atoll.service.keys import Keys
+from atoll.service.nouns import INSTANCES
 
 log = structlog.get_logger()
 TOKEN_MS = 60_000
@@ -51,6 +55,7 @@ CHECK_S = 15.0
 CONNECT_S = 10.0
 LOOK_S = 15.0
 LAST_WORDS_S = 2.0
+SCREEN_BYTES_MAX = 32 * 2**20
 PER_INSTANCE_MAX = 10
 OPEN_MAX = 100
 
@@ -79,52 +84,77 @@ class End(Enum):
     UNREACHABLE = auto()
 
 
-def open_console(
-    reference: str, console: Console
-) -> Callable[[Case], Awaitable[Accepted[Instance]]]:
-    """Whether the caller may, and what the audit keeps of it."""
-
-    async def use_case(case: Case) -> Accepted[Instance]:
-        case.require("write")
-        instance = require_running(await instances.get(case.tx, case.caller, reference))
-        case.audit("instance.console", instance.id, after={"type": console})
-        return Accepted(instance)
-
-    return use_case
+async def open_console(case: Case, command: OpenConsoleCommand) -> Done[Instance]:
+    """Checks whether the caller may, and leaves an audit record."""
+    instance = require_running(await instances.get(case, command.instance))
+    return Done(instance, after={"type": command.console})
 
 
 def require_running(instance: Instance) -> Instance:
     if instance.state is not InstanceState.RUNNING or instance.host_id is None:
-        raise Conflict(f"instance {instance.id} does not run: start it first")
+        raise Conflict(Reason.NOT_RUNNING, instance=instance.id)
     return instance
 
 
-async def screen(tx: Transaction, bus: Bus, caller: Caller, reference: str) -> bytes:
-    """PNG."""
-    instance = require_running(await instances.get(tx, caller, reference))
-    picture = await ask(bus, instance, ReadScreen(guest_id=instance.id))
-    assert isinstance(picture, bytes), "a screen is answered with a picture"
-    return picture
+async def screen(view: View, bus: Bus, reference: str) -> bytes:
+    """A PNG of the screen. Raises Conflict where the guest does not run."""
+    instance = require_running(await queries.get(view, INSTANCES, reference))
+    wanted = ReadScreen(guest_id=instance.id)
+    with refusals_as_conflicts():
+        return await read_whole(bus, host_of(instance), wanted, bytes_max=SCREEN_BYTES_MAX)
 
 
-async def metrics(
-    tx: Transaction, bus: Bus, caller: Caller, reference: str
-) -> tuple[Instance, GuestMetrics]:
-    instance = require_running(await instances.get(tx, caller, reference))
-    measured = await ask(bus, instance, ReadMetrics(guest_id=instance.id))
-    if measured is None:
-        raise Conflict(f"instance {instance.id} does not run: start it first")
-    assert isinstance(measured, GuestMetrics), "metrics are answered with metrics"
+async def log_end(view: View, bus: Bus, reference: str, bytes_max: int) -> bytes:
+    """The last bytes of the serial console; none before the instance has a host."""
+    instance = await queries.get(view, INSTANCES, reference)
+    if instance.host_id is None:
+        return b""
+    wanted = ReadGuestLog(guest_id=instance.id, bytes_max=bytes_max)
+    with refusals_as_conflicts():
+        return await read_whole(bus, instance.host_id, wanted, bytes_max=bytes_max)
+
+
+async def metrics(view: View, bus: Bus, reference: str) -> tuple[Instance, GuestMetrics]:
+    """Raises Conflict where the guest does not run."""
+    instance = require_running(await queries.get(view, INSTANCES, reference))
+    wanted = ask_for(ReadMetrics(guest_id=instance.id), timeout_s=LOOK_S)
+    with refusals_as_conflicts():
+        measured = await bus.request(host_of(instance), wanted)
+    if not isinstance(measured, GuestMetrics):
+        raise Conflict(Reason.NOT_RUNNING, instance=instance.id)
     return instance, measured
 
 
-async def ask(bus: Bus, instance: Instance, request: Request) -> Reply:
+@contextmanager
+def refusals_as_conflicts() -> Iterator[None]:
     """The host may know before us that its guest has ended."""
-    assert instance.host_id is not None, "what runs does so on a host"
     try:
-        return await bus.request(instance.host_id, request, timeout_s=LOOK_S)
+        yield
     except DriverRefused as refused:
-        raise Conflict(refused.message) from refused
+        raise Conflict(Reason.HOST_REFUSED, why=refused.message) from refused
+
+
+def host_of(instance: Instance) -> str:
+    assert instance.host_id is not None, "what runs does so on a host"
+    return instance.host_id
+
+
+async def read_whole(bus: Bus, host_id: str, request: Opening, *, bytes_max: int) -> bytes:
+    """All that a stream holds which ends by itself. Raises DriverUnavailable where it takes
+    longer than `LOOK_S`, or holds more."""
+    stream = await bus.connect(host_id, request, timeout_s=LOOK_S)
+    data = bytearray()
+    try:
+        async with asyncio.timeout(LOOK_S):
+            while chunk := await stream.receive():
+                data += chunk
+                if len(data) > bytes_max:
+                    raise DriverUnavailable(f"host {host_id} sent more than {bytes_max} bytes")
+    except TimeoutError as error:
+        raise DriverUnavailable(f"host {host_id} sent too slowly") from error
+    finally:
+        await stream.close()
+    return bytes(data)
 
 
 class Tickets:
@@ -156,13 +186,13 @@ class Tickets:
         """Raises Unauthenticated, also the second time."""
         words, _, signature = text.rpartition(".")
         if len(text) > TOKEN_LENGTH_MAX or not self._is_ours(words, signature):
-            raise Unauthenticated("this console token is not known")
+            raise Unauthenticated(Reason.TOKEN_UNKNOWN)
         try:
             ticket = msgspec.json.decode(base64.urlsafe_b64decode(words), type=Ticket)
         except (binascii.Error, msgspec.DecodeError) as error:
-            raise Unauthenticated("this console token is not known") from error
+            raise Unauthenticated(Reason.TOKEN_UNKNOWN) from error
         if ticket.expires_at_ms <= self._clock.now_ms():
-            raise Unauthenticated("this console token has expired: ask for another one")
+            raise Unauthenticated(Reason.TOKEN_EXPIRED)
         await self._use_up(ticket)
         return ticket
 
@@ -186,9 +216,7 @@ class Tickets:
             async with self._store.transaction() as tx:
                 tx.idempotency.add(used)
         except Lost as error:
-            raise Unauthenticated(
-                "this console token was used already: ask for another one"
-            ) from error
+            raise Unauthenticated(Reason.TOKEN_USED) from error
 
 
 class Activity:

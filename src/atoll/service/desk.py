@@ -1,22 +1,29 @@
-"""Where every mutation passes: one transaction, the first answer kept, races run again.
+"""Where every mutation passes: commands carried out in one transaction, races run again.
 
-A use case is a function of a `Case`. It reads, checks and holds its writes back; the desk commits
-them together with the audit record and the answer to an Idempotency-Key, then wakes the engine.
+A handler is found by the type of its command. It reads, checks and holds its writes back; the desk
+commits them together with the audit records and the outcome kept for an Idempotency-Key, then
+wakes the engine.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from atoll.domain import ids
-from atoll.domain.errors import Conflict, Forbidden, KeyReused, Lost
+from atoll.domain.actions import Action, action_of
+from atoll.domain.commands import Command, Made, Reference, described
+from atoll.domain.errors import Conflict, Forbidden, KeyReused, Lost, Refused
 from atoll.domain.events import AuditRecord, Event, IdempotencyRecord
 from atoll.domain.operations import Operation
 from atoll.domain.projects import RIGHTS, Caller
+from atoll.domain.reasons import Reason
 from atoll.operations.steps import Workflow
 from atoll.ports import Clock, Ids, Store, Transaction
+from atoll.service.deployment import Deployment
+from atoll.service.nouns import latest
+from atoll.service.outcomes import Outcome, decode_outcome, encode_outcome
 
 RACES_MAX = 50
 T = TypeVar("T")
@@ -29,38 +36,74 @@ class Once(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: bytes
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """`body` in the dialect's own words."""
-
-    status: int
-    body: bytes
-    replayed: bool = False
-
-
 @dataclass(frozen=True)
-class Accepted(Generic[T]):
-    """The thing as it now is, and the operation that goes on about it, if one does."""
+class Done(Generic[T]):
+    """What a handler answers: the thing as it is now, and the operation that was accepted for it.
+
+    `before` and `after` are what changed, for the audit record, which is about `about` where that
+    is not the thing. Where nothing `changed`, nothing is recorded. `secret` is a text that is
+    shown once."""
 
     thing: T
     operation: Operation | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    about: str = ""
+    changed: bool = True
+    secret: str = ""
 
 
 @dataclass(frozen=True)
-class Case:
-    """One mutation: who asks, when, and the transaction that it happens in. What it has accepted so
-    far is not to be read in that before it ends."""
+class View:
+    """Who reads, when, and where."""
 
     caller: Caller
     tx: Transaction
     now_ms: int
-    ids: Ids
-    accepted: list[Operation] = field(default_factory=list)
+    deployment: Deployment
+
+    @property
+    def project_id(self) -> str:
+        return self.caller.project_id
 
     def require(self, right: str) -> None:
-        require(self.caller, right)
+        """Raises Forbidden."""
+        if right not in RIGHTS[self.caller.role]:
+            raise Forbidden(Reason.ROLE_LACKS_RIGHT, role=self.caller.role, right=right)
+
+
+Handler = Callable[["Case", Any], Awaitable[Done[Any]]]
+
+
+@dataclass(frozen=True)
+class Case(View):
+    """The commands of one request, and the transaction that they happen in. `made` holds the
+    things of those that are carried out; operations `accepted` so far are not visible to
+    queries yet."""
+
+    ids: Ids
+    handlers: Mapping[type[Command], Handler]
+    made: list[Any] = field(default_factory=list)
+    accepted: list[Operation] = field(default_factory=list)
+
+    async def execute(self, command: Command) -> Done[Any]:
+        """Carries out one command; handlers call it for the commands that theirs consists of."""
+        action = action_of(command)
+        self.require(action.right)
+        done = await self.handlers[type(command)](self, command)
+        if done.changed:
+            self._audit(action, command, done)
+        return done
+
+    def id_of(self, reference: Reference) -> str:
+        """The id or name that a reference stands for."""
+        if isinstance(reference, Made):
+            made: str = self.made[reference.position].id
+            return made
+        return reference
 
     def accept(
-        self, workflow: Workflow, resource_id: str, arguments: dict[str, Any] | None = None
+        self, workflow: Workflow, resource_id: str, arguments: msgspec.Struct | None = None
     ) -> Operation:
         """Writes down an operation, due at once or behind those on the same resource."""
         operation = workflow.operation(
@@ -83,6 +126,7 @@ class Case:
         operation_id: str | None = None,
         data: dict[str, Any] | None = None,
     ) -> None:
+        """Writes an event."""
         self.tx.events.add(
             Event(
                 project_id=self.caller.project_id,
@@ -94,15 +138,7 @@ class Case:
             )
         )
 
-    def audit(
-        self,
-        action: str,
-        resource_id: str,
-        *,
-        operation: Operation | None = None,
-        before: dict[str, Any] | None = None,
-        after: dict[str, Any] | None = None,
-    ) -> None:
+    def _audit(self, action: Action, command: Command, done: Done[Any]) -> None:
         self.tx.audit.add(
             AuditRecord(
                 id=self.ids.new(ids.AUDIT),
@@ -111,40 +147,38 @@ class Case:
                 dialect=self.caller.dialect,
                 request_id=self.caller.request_id,
                 agent=self.caller.agent,
-                action=action,
-                resource_id=resource_id,
-                operation_id=operation.id if operation else None,
-                before=before,
-                after=after,
+                action=action.name,
+                command=described(command, self.deployment.keys.conceal),
+                resource_id=done.about or done.thing.id,
+                operation_id=done.operation.id if done.operation else None,
+                before=done.before,
+                after=done.after,
                 at_ms=self.now_ms,
             )
         )
 
 
-UseCase = Callable[[Case], Awaitable[T]]
-
-
-def require(caller: Caller, right: str) -> None:
-    if right not in RIGHTS[caller.role]:
-        raise Forbidden(f"a key with the role {caller.role} may not {right}")
-
-
+@dataclass(frozen=True)
 class Desk:
-    def __init__(self, store: Store, clock: Clock, new_ids: Ids, wake: Callable[[], None]) -> None:
-        self.store = store
-        self.clock = clock
-        self._ids = new_ids
-        self._wake = wake
+    """Carries out commands, and rehearses them for a dry run."""
 
-    async def carry_out(
-        self,
-        caller: Caller,
-        use_case: UseCase[T],
-        render: Callable[[T], Answer],
-        once: Once | None = None,
-    ) -> Answer:
-        """The answer as it was first given. Raises KeyReused where the key came with another
-        request before, and Conflict where others were faster too many times."""
+    store: Store
+    clock: Clock
+    ids: Ids
+    wake: Callable[[], None]
+    handlers: Mapping[type[Command], Handler]
+    deployment: Deployment
+
+    def view(self, caller: Caller) -> View:
+        """For reading only."""
+        return View(caller, self.store.read(), self.clock.now_ms(), self.deployment)
+
+    async def execute(
+        self, caller: Caller, *commands: Command, once: Once | None = None
+    ) -> Outcome[Any]:
+        """Carries out all commands or none. A repeated Idempotency-Key is answered with the first
+        outcome. Raises KeyReused where the key came with another request before, and Conflict
+        where others were faster too many times."""
         for race in range(RACES_MAX):
             if once is not None:
                 first = await self.store.read().idempotency.find(caller.key_id, once.key)
@@ -152,39 +186,65 @@ class Desk:
                     return replay(first, once)
             try:
                 async with self.store.transaction(fresh=race > 0) as tx:
-                    case = Case(caller, tx, self.clock.now_ms(), self._ids)
-                    answer = render(await use_case(case))
+                    case = self._case(caller, tx)
+                    outcome = await carry_out(case, commands)
                     if once is not None:
-                        tx.idempotency.add(first_answer(case, once, answer))
+                        tx.idempotency.add(first_answer(case, once, outcome))
             except Lost:
                 continue
-            self._wake()
-            return answer
-        raise Conflict("others are changing the same thing all the time: try again")
+            self.wake()
+            return outcome
+        raise Conflict(Reason.TOO_MANY_RACES)
 
-    async def rehearse(self, caller: Caller, use_case: UseCase[T]) -> T:
-        """What the use case would answer; nothing is written."""
+    async def rehearse(self, caller: Caller, *commands: Command) -> Outcome[Any]:
+        """Answers what the commands would; writes nothing."""
         async with self.store.transaction() as tx:
-            result = await use_case(Case(caller, tx, self.clock.now_ms(), self._ids))
+            outcome = await carry_out(self._case(caller, tx), commands)
             tx.discard()
-        return result
+        return outcome
+
+    def _case(self, caller: Caller, tx: Transaction) -> Case:
+        return Case(caller, tx, self.clock.now_ms(), self.deployment, self.ids, self.handlers)
 
 
-def first_answer(case: Case, once: Once, answer: Answer) -> IdempotencyRecord:
+async def carry_out(case: Case, commands: tuple[Command, ...]) -> Outcome[Any]:
+    """An error says at which command it occurred."""
+    every: list[Done[Any]] = []
+    for position, command in enumerate(commands):
+        try:
+            done = await case.execute(command)
+        except Refused as error:
+            error.position = position
+            raise
+        every.append(done)
+        case.made.append(done.thing)
+    things = [done.thing for done in every]
+    if len(things) > 1:
+        # A later command may have changed the thing of an earlier one.
+        things = [await latest(case.tx, thing) for thing in things]
+    return Outcome(
+        things=tuple(things),
+        operations=tuple(done.operation for done in every if done.operation is not None),
+        secret=next((done.secret for done in every if done.secret), ""),
+    )
+
+
+def first_answer(case: Case, once: Once, outcome: Outcome[Any]) -> IdempotencyRecord:
     return IdempotencyRecord(
         key_id=case.caller.key_id,
         key=once.key,
         fingerprint=once.fingerprint,
-        status=answer.status,
-        body=answer.body,
+        status=0,
+        body=encode_outcome(outcome),
         at_ms=case.now_ms,
     )
 
 
-def replay(first: IdempotencyRecord, once: Once) -> Answer:
+def replay(first: IdempotencyRecord, once: Once) -> Outcome[Any]:
+    """Raises KeyReused."""
     if first.fingerprint != once.fingerprint:
-        raise KeyReused(
-            "this Idempotency-Key came with another request before: use a new one",
-            field="Idempotency-Key",
-        )
-    return Answer(status=first.status, body=first.body, replayed=True)
+        raise KeyReused(Reason.KEY_REUSED, field="idempotency_key")
+    try:
+        return decode_outcome(first.body)
+    except msgspec.DecodeError as error:
+        raise KeyReused(Reason.KEY_FROM_EARLIER_VERSION, field="idempotency_key") from error

@@ -1,63 +1,43 @@
-"""Use cases of hosts. Hosts come and go by their agents' reports; a person may disable one."""
+"""Carries out commands on hosts, which come and go by their agents' reports."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from atoll.domain.commands import RemoveHost, UpdateHost
 from atoll.domain.errors import Conflict, NotFound
 from atoll.domain.hosts import Host, HostState
 from atoll.domain.instances import Instance
+from atoll.domain.reasons import Reason
 from atoll.domain.snapshots import Snapshot
 from atoll.domain.volumes import Volume
 from atoll.operations import host_remove
-from atoll.ports import Filter, Transaction
-from atoll.service import references
-from atoll.service.desk import Accepted, Case
-from atoll.service.instances import require_version
+from atoll.ports import Filter
+from atoll.service import owned, references
+from atoll.service.desk import Case, Done, View
+from atoll.service.nouns import HOSTS
 
 SHOWN = 100
 
 
-def set_enabled(
-    reference: str, enabled: bool, version: int | None
-) -> Callable[[Case], Awaitable[Accepted[Host]]]:
+async def update(case: Case, command: UpdateHost) -> Done[Host]:
     """A disabled host keeps its guests and gets no new ones."""
-
-    async def use_case(case: Case) -> Accepted[Host]:
-        case.require("operate")
-        host = await get(case.tx, reference)
-        require_version(host.version, version)
-        changed = case.tx.hosts.change(host, enabled=enabled)
-        case.audit("host.update", host.id, before={"enabled": host.enabled},
-                   after={"enabled": enabled})  # fmt: skip
-        return Accepted(changed)
-
-    return use_case
+    host = await get(case, command.host)
+    owned.require_version(host.version, command.version)
+    changed = case.tx.hosts.change(host, enabled=command.enabled)
+    return Done(changed, before={"enabled": host.enabled}, after={"enabled": command.enabled})
 
 
-def remove(
-    reference: str, version: int | None = None
-) -> Callable[[Case], Awaitable[Accepted[Host]]]:
-    """A removal that goes on already is answered by its operation. Raises Conflict where the host
-    may still have its guests."""
-
-    async def use_case(case: Case) -> Accepted[Host]:
-        case.require("operate")
-        host = await get(case.tx, reference)
-        require_version(host.version, version)
-        for operation in await case.tx.operations.live_on(host.id):
-            return Accepted(host, operation)
-        if host.state is HostState.READY:
-            raise Conflict(
-                f"host {host.name} is ready: only a lost host is removed. Stop its server, and "
-                "wait until it has been silent for 30 seconds"
-            )
-        operation = case.accept(host_remove.WORKFLOW, host.id)
-        changed = case.tx.hosts.change(host, state=HostState.REMOVING)
-        before = {"name": host.name, "state": host.state}
-        case.audit("host.remove", host.id, operation=operation, before=before)
-        return Accepted(changed, operation)
-
-    return use_case
+async def remove(case: Case, command: RemoveHost) -> Done[Host]:
+    """A removal in progress is answered with its operation. Raises Conflict where the host may
+    still have its guests."""
+    host = await get(case, command.host)
+    owned.require_version(host.version, command.version)
+    for operation in await case.tx.operations.live_on(host.id):
+        return Done(host, operation, changed=False)
+    if host.state is HostState.READY:
+        raise Conflict(Reason.HOST_READY, host=host.name)
+    operation = case.accept(host_remove.WORKFLOW, host.id)
+    changed = case.tx.hosts.change(host, state=HostState.REMOVING)
+    return Done(changed, operation, before={"name": host.name, "state": host.state})
 
 
 @dataclass(frozen=True)
@@ -71,8 +51,8 @@ class Losses:
     snapshots: list[Snapshot]
 
 
-async def losses(tx: Transaction, host: Host) -> Losses:
-    on = host_remove.instances_on(host.id, SHOWN)
+async def losses(view: View, host: Host) -> Losses:
+    tx, on = view.tx, host_remove.instances_on(host.id, SHOWN)
     return Losses(
         instances=await tx.instances.page(on),
         instances_count=await tx.instances.count(on),
@@ -85,12 +65,13 @@ async def losses(tx: Transaction, host: Host) -> Losses:
     )
 
 
-async def get(tx: Transaction, reference: str) -> Host:
+async def get(view: View, reference: str) -> Host:
     """By id or name. Raises NotFound."""
-    host = await tx.hosts.find(reference) if references.is_id(reference) else None
+    view.require("read")
+    host = await view.tx.hosts.find(reference) if references.is_id(reference) else None
     if host is None:
-        named = await tx.hosts.page(Filter(name=reference, limit=1))
+        named = await view.tx.hosts.page(Filter(name=reference, limit=1))
         if not named:
-            raise NotFound(f"host not found: {reference}")
+            raise NotFound(Reason.NOT_FOUND, noun=HOSTS.name, reference=reference)
         host = named[0]
     return host

@@ -1,10 +1,12 @@
-"""Use cases of images."""
+"""Carries out commands on images."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from atoll.domain import ids
-from atoll.domain.commands import CreateImage, Update
+from atoll.domain.commands import CreateImage, DeleteImage, ImportImage, Reference, UpdateImage
 from atoll.domain.errors import Conflict, Invalid
 from atoll.domain.images import (
     CATALOGUE,
@@ -15,150 +17,156 @@ from atoll.domain.images import (
     SourceKind,
 )
 from atoll.domain.instances import require_labels
-from atoll.domain.projects import Caller
+from atoll.domain.reasons import Reason
 from atoll.operations import image_delete, image_import
-from atoll.ports import Transaction
 from atoll.service import owned, references
-from atoll.service.desk import Accepted, Case, require
-from atoll.service.instances import require_version
+from atoll.service.desk import Case, Done, View
+from atoll.service.nouns import IMAGES
+from atoll.service.queries import Query
 
+FIELD = "image"
 CHECKSUMS = {"sha256": 64, "sha512": 128}
 URL_MAX = 2048
+CATALOGUE_MAX = 1000
 
 
-def create(command: CreateImage) -> Callable[[Case], Awaitable[Accepted[Image]]]:
+async def create(case: Case, command: CreateImage) -> Done[Image]:
     """An alias is there at once; anything else is imported by an operation."""
-
-    async def use_case(case: Case) -> Accepted[Image]:
-        case.require("write")
-        project_id = case.caller.project_id
-        await references.require_free_name(case.tx.images, project_id, command.name, "image")
-        require_labels(command.labels)
-        image_id = case.ids.new(ids.IMAGE)
-        operation = None
-        if command.alias_of is None:
-            source = require_source(case, command.source)
-            if command.kind is ImageKind.ISO and source.kind is SourceKind.RECIPE:
-                raise Invalid(
-                    "spec.source.kind: a disc is imported, from a url or a file",
-                    field="spec.source.kind",
-                )
-            operation = case.accept(image_import.WORKFLOW, image_id)
-        else:
-            source = alias_source(command.source)
-            await references.image(case.tx, project_id, command.alias_of, "spec.alias_of")
-        image = Image(
-            id=image_id,
-            project_id=project_id,
-            name=command.name,
-            labels=command.labels,
-            kind=command.kind,
-            os=command.os,
-            image_version=command.image_version,
-            description=command.description,
-            source=source,
-            alias_of=command.alias_of,
-            state=ImageState.IMPORTING if operation else ImageState.AVAILABLE,
-            disk_gib_min=command.disk_gib_min,
-            memory_mib_min=command.memory_mib_min,
-            doing=operation.kind if operation else None,
-            operation_id=operation.id if operation else None,
-            created_at_ms=case.now_ms,
-            updated_at_ms=case.now_ms,
-        )
-        case.tx.images.add(image)
-        after = {"name": image.name, "source": source.location, "alias_of": image.alias_of}
-        case.audit("image.create", image_id, operation=operation, after=after)
-        return Accepted(image, operation)
-
-    return use_case
+    name = await owned.name_of_new(case, IMAGES, name=command.name, free=command.free_name)
+    require_labels(command.labels)
+    image_id = case.ids.new(ids.IMAGE)
+    operation = None
+    if command.alias_of is None:
+        source = require_source(case, command.source)
+        if command.kind is ImageKind.ISO and source.kind is SourceKind.RECIPE:
+            raise Invalid(Reason.DISC_FROM_RECIPE, field="source.kind")
+        operation = case.accept(image_import.WORKFLOW, image_id)
+    else:
+        source = alias_source(command.source)
+        await references.resolve_image(case, command.alias_of, "alias_of")
+    image = Image(
+        id=image_id,
+        project_id=case.project_id,
+        name=name,
+        labels=command.labels,
+        kind=command.kind,
+        os=command.os,
+        image_version=command.image_version,
+        description=command.description,
+        source=source,
+        alias_of=command.alias_of,
+        state=ImageState.IMPORTING if operation else ImageState.AVAILABLE,
+        disk_gib_min=command.disk_gib_min,
+        memory_mib_min=command.memory_mib_min,
+        doing=operation.kind if operation else None,
+        operation_id=operation.id if operation else None,
+        created_at_ms=case.now_ms,
+        updated_at_ms=case.now_ms,
+    )
+    case.tx.images.add(image)
+    after = {"name": image.name, "source": source.location, "alias_of": image.alias_of}
+    return Done(image, operation, after=after)
 
 
-def update(
-    reference: str, command: Update, alias_of: str | None
-) -> Callable[[Case], Awaitable[Accepted[Image]]]:
+async def update(case: Case, command: UpdateImage) -> Done[Image]:
     """An empty `alias_of` makes an alias an image of its own again."""
-
-    async def use_case(case: Case) -> Accepted[Image]:
-        case.require("write")
-        image = await own(case, reference)
-        require_version(image.version, command.version)
-        changes: dict[str, Any] = {}
-        if command.name is not None and command.name != image.name:
-            await references.require_free_name(
-                case.tx.images, image.project_id, command.name, "image"
-            )
-            changes["name"] = command.name
-        if command.labels is not None:
-            require_labels(command.labels)
-            changes["labels"] = command.labels
-        if alias_of is not None:
-            changes["alias_of"] = alias_of or None
-            await require_no_circle(case, image, alias_of)
-        before = {key: getattr(image, key) for key in changes}
-        changed = case.tx.images.change(image, updated_at_ms=case.now_ms, **changes)
-        case.audit("image.update", image.id, before=before, after=dict(changes))
-        case.note("image.updated", image.id)
-        return Accepted(changed)
-
-    return use_case
+    image = await get_own(case, command.image)
+    owned.require_version(image.version, command.version)
+    changes: dict[str, Any] = {}
+    if command.name is not None and command.name != image.name:
+        await references.require_free_name(case, IMAGES, command.name, image.project_id)
+        changes["name"] = command.name
+    if command.labels is not None:
+        require_labels(command.labels)
+        changes["labels"] = command.labels
+    if command.alias_of is not None:
+        changes["alias_of"] = command.alias_of or None
+        await require_no_circle(case, image, command.alias_of)
+    before = {key: getattr(image, key) for key in changes}
+    changed = case.tx.images.change(image, updated_at_ms=case.now_ms, **changes)
+    case.note("image.updated", image.id)
+    return Done(changed, before=before, after=dict(changes))
 
 
-def fetch(reference: str) -> Callable[[Case], Awaitable[Accepted[Image]]]:
-    """Imports a listed image now, or again after a failure. Raises Conflict while it goes on."""
-
-    async def use_case(case: Case) -> Accepted[Image]:
-        case.require("write")
-        image = await own(case, reference)
-        if image.alias_of is not None:
-            raise Conflict(f"image {image.name} is an alias of {image.alias_of}: import that one")
-        references.require_idle(image, "image")
-        operation = case.accept(image_import.WORKFLOW, image.id)
-        changed = case.tx.images.change(
-            image,
-            state=ImageState.IMPORTING,
-            reason="",
-            doing=operation.kind,
-            operation_id=operation.id,
-            updated_at_ms=case.now_ms,
-        )
-        case.audit("image.import", image.id, operation=operation)
-        return Accepted(changed, operation)
-
-    return use_case
+async def import_(case: Case, command: ImportImage) -> Done[Image]:
+    """Imports a listed image now, or again after a failure. Raises Busy while it is imported."""
+    image = await get_own(case, command.image)
+    if image.alias_of is not None:
+        raise Conflict(Reason.ALIAS_NOT_IMPORTED, image=image.name, alias_of=image.alias_of)
+    references.require_idle(image, IMAGES)
+    operation = case.accept(image_import.WORKFLOW, image.id)
+    changed = case.tx.images.change(
+        image,
+        state=ImageState.IMPORTING,
+        reason="",
+        doing=operation.kind,
+        operation_id=operation.id,
+        updated_at_ms=case.now_ms,
+    )
+    return Done(changed, operation)
 
 
-def delete(
-    reference: str, version: int | None = None
-) -> Callable[[Case], Awaitable[Accepted[Image]]]:
-    """The hosts' copies go first, then what lists it."""
-
-    async def use_case(case: Case) -> Accepted[Image]:
-        case.require("write")
-        image = await own(case, reference)
-        require_version(image.version, version)
-        references.require_idle(image, "image")
-        await owned.require_unused(case, "image", image)
-        operation = case.accept(image_delete.WORKFLOW, image.id)
-        changed = case.tx.images.change(
-            image, doing=operation.kind, operation_id=operation.id, updated_at_ms=case.now_ms
-        )
-        before = {"name": image.name}
-        case.audit("image.delete", image.id, operation=operation, before=before)
-        return Accepted(changed, operation)
-
-    return use_case
+async def delete(case: Case, command: DeleteImage) -> Done[Image]:
+    """The hosts' copies go first, then the entry in the list."""
+    image = await get_own(case, command.image)
+    owned.require_version(image.version, command.version)
+    references.require_idle(image, IMAGES)
+    await owned.require_unused(case, IMAGES, image)
+    operation = case.accept(image_delete.WORKFLOW, image.id)
+    changed = case.tx.images.change(
+        image, doing=operation.kind, operation_id=operation.id, updated_at_ms=case.now_ms
+    )
+    return Done(changed, operation, before={"name": image.name})
 
 
-async def get(tx: Transaction, caller: Caller, reference: str) -> Image:
-    require(caller, "read")
-    own_image = await references.find(tx.images, caller.project_id, reference, "image")
-    return own_image or await references.get(tx.images, CATALOGUE, reference, "image")
+async def find_page(view: View, wanted: Query, states: Sequence[str] = ()) -> list[Image]:
+    """The project's own and the catalogue's."""
+    view.require("read")
+    clause: tuple[tuple[str, tuple[str, ...]], ...] = (
+        ("project_id", (view.project_id, CATALOGUE)),
+    )
+    if states:
+        clause += (("state", tuple(states)),)
+    return await view.tx.images.page(
+        msgspec.structs.replace(wanted, project_id=None, any_of=(clause,))
+    )
 
 
-async def own(case: Case, reference: str) -> Image:
+async def find_catalogue(view: View) -> list[Image]:
+    """Those that every project sees."""
+    view.require("read")
+    return await view.tx.images.page(Query(project_id=CATALOGUE, limit=CATALOGUE_MAX))
+
+
+async def get(view: View, reference: str) -> Image:
+    """One of the project, or of the catalogue. Raises NotFound."""
+    view.require("read")
+    own_image = await references.find(view, IMAGES, reference)
+    return own_image or await references.get(view, IMAGES, reference, FIELD, CATALOGUE)
+
+
+async def find(view: View, image_id: str) -> Image | None:
+    """By its id, one of the project or of the catalogue."""
+    view.require("read")
+    image = await view.tx.images.find(image_id)
+    if image is None or image.project_id not in {CATALOGUE, view.project_id}:
+        return None
+    return image
+
+
+async def find_by_ids(view: View, wanted: Iterable[str]) -> dict[str, Image]:
+    """Those that instances of the project were made from, by id."""
+    view.require("read")
+    some = tuple(set(wanted))
+    if not some:
+        return {}
+    query = Query(any_of=((("id", some),),), limit=len(some))
+    return {image.id: image for image in await view.tx.images.page(query)}
+
+
+async def get_own(case: Case, reference: Reference) -> Image:
     """One that the caller may change: the catalogue is for operators."""
-    image = await get(case.tx, case.caller, reference)
+    image = await get(case, case.id_of(reference))
     if image.project_id == CATALOGUE:
         case.require("operate")
     return image
@@ -166,48 +174,41 @@ async def own(case: Case, reference: str) -> Image:
 
 async def require_no_circle(case: Case, image: Image, alias_of: str) -> None:
     """Follows the aliases from the new target on; none may be the image itself."""
-    field = "spec.alias_of"
+    field = "alias_of"
     if not alias_of:
         if not image.source.location:
-            raise Invalid(
-                f"{field}: {image.name} is nothing but an alias: delete it instead", field=field
-            )
+            raise Invalid(Reason.ONLY_AN_ALIAS, field=field, image=image.name)
         return
-    await references.image(case.tx, case.caller.project_id, alias_of, field)
+    await references.resolve_image(case, alias_of, field)
+    wanted = alias_of
     for _ in range(references.ALIASES_MAX):
-        target = await get(case.tx, case.caller, alias_of)
+        target = await get(case, wanted)
         if target.id == image.id:
-            raise Invalid(f"{field}: {alias_of!r} leads back to {image.name}", field=field)
+            raise Invalid(Reason.ALIAS_CIRCLE, field=field, reference=wanted, image=image.name)
         if target.alias_of is None:
             return
-        alias_of = target.alias_of
+        wanted = target.alias_of
 
 
 def alias_source(source: ImageSource | None) -> ImageSource:
     if source is not None:
-        raise Invalid("spec.source and spec.alias_of exclude each other", field="spec.source")
+        raise Invalid(Reason.EXCLUDE_EACH_OTHER, field="source", other_field="alias_of")
     return ImageSource(kind=SourceKind.RECIPE, location="")
 
 
 def require_source(case: Case, source: ImageSource | None) -> ImageSource:
     """Recipes and files are the host's own: for operators."""
-    field = "spec.source"
     if source is None:
-        raise Invalid(f"{field} or spec.alias_of is needed", field=field)
+        raise Invalid(Reason.ONE_OF_BOTH_NEEDED, field="source", other_field="alias_of")
     if source.kind is not SourceKind.URL:
         case.require("operate")
     if not 1 <= len(source.location) <= URL_MAX:
-        raise Invalid(f"{field}.location: 1 to {URL_MAX} characters", field=f"{field}.location")
+        raise Invalid(Reason.LENGTH, field="source.location", lowest=1, highest=URL_MAX)
     if source.kind is SourceKind.URL and not source.location.startswith(("http://", "https://")):
-        raise Invalid(
-            f"{field}.location must begin with http:// or https://", field=f"{field}.location"
-        )
+        raise Invalid(Reason.NOT_HTTP_URL, field="source.location")
     if source.checksum is not None:
         kind, _, digest = source.checksum.partition(":")
         hexadecimal = all(c in "0123456789abcdef" for c in digest)
         if CHECKSUMS.get(kind) != len(digest) or not hexadecimal:
-            raise Invalid(
-                f"{field}.checksum must be sha256: and 64 hexadecimal digits, or sha512: and 128",
-                field=f"{field}.checksum",
-            )
+            raise Invalid(Reason.CHECKSUM_FORM, field="source.checksum")
     return source

@@ -1,60 +1,61 @@
-"""Use cases of an instance's CD drive."""
+"""Carries out commands on an instance's CD drive."""
 
-from collections.abc import Awaitable, Callable
-
+from atoll.domain.commands import AttachDisc, DetachDisc
 from atoll.domain.errors import Conflict, Invalid
 from atoll.domain.images import Image, ImageKind
 from atoll.domain.instances import Instance
+from atoll.domain.reasons import Reason
 from atoll.operations import instance_iso
-from atoll.operations.steps import Workflow
-from atoll.ports import Transaction
+from atoll.operations.steps import Workflow, arguments_of
 from atoll.service import references
-from atoll.service.desk import Accepted, Case
-from atoll.service.instance_rebuild import rebuildable
-from atoll.service.instances import go_on
+from atoll.service.desk import Case, Done, View
+from atoll.service.instance_rebuild import get_rebuildable
+from atoll.service.instances import mark_busy
 
 FIELD = "image"
 
 
-def attach(reference: str, iso: str) -> Callable[[Case], Awaitable[Accepted[Instance]]]:
-    """Instead of the disc that is in it. Raises Conflict where it is this one already."""
-
-    async def use_case(case: Case) -> Accepted[Instance]:
-        case.require("write")
-        instance = await rebuildable(case, reference)
-        image = await disc_meant(case.tx, instance.project_id, iso)
-        if instance.iso_id == image.id:
-            raise Conflict(f"{image.name} is in the drive of {instance.name} already")
-        return change(case, instance, instance_iso.ATTACH, image.id)
-
-    return use_case
+async def attach(case: Case, command: AttachDisc) -> Done[Instance]:
+    """Replaces the disc in the drive. Raises Conflict where it is this one already."""
+    instance = await get_rebuildable(case, command.instance)
+    image = await resolve_disc(case, command.image)
+    if instance.iso_id == image.id:
+        if command.attached_ok:
+            return Done(instance, changed=False)
+        raise Conflict(Reason.DISC_ATTACHED, image=image.name, instance=instance.name)
+    return change(case, instance, instance_iso.ATTACH, image.id)
 
 
-def detach(reference: str) -> Callable[[Case], Awaitable[Accepted[Instance]]]:
+async def detach(case: Case, command: DetachDisc) -> Done[Instance]:
     """Raises Conflict where there is none."""
-
-    async def use_case(case: Case) -> Accepted[Instance]:
-        case.require("write")
-        instance = await rebuildable(case, reference)
-        if instance.iso_id is None:
-            raise Conflict(f"there is no disc in the drive of {instance.name}")
-        return change(case, instance, instance_iso.DETACH, None)
-
-    return use_case
+    instance = await get_rebuildable(case, command.instance)
+    if instance.iso_id is None:
+        if command.missing_ok:
+            return Done(instance, changed=False)
+        raise Conflict(Reason.NO_DISC, instance=instance.name)
+    return change(case, instance, instance_iso.DETACH, None)
 
 
-async def disc_meant(tx: Transaction, project_id: str, reference: str) -> Image:
-    image = await references.image(tx, project_id, reference, FIELD)
+async def resolve_disc(view: View, reference: str) -> Image:
+    image = await references.resolve_image(view, reference, FIELD)
     if image.kind is not ImageKind.ISO:
-        raise Invalid(f"{FIELD}: {image.name} is a disk: reinstall from it", field=FIELD)
+        raise Invalid(Reason.NOT_A_DISC, field=FIELD, image=image.name)
     return references.require_usable_image(image, FIELD)
+
+
+async def find_change(view: View, instance: Instance) -> instance_iso.Arguments | None:
+    """The change of discs that is in progress, if one is."""
+    if instance.doing not in {instance_iso.ATTACH.kind, instance_iso.DETACH.kind}:
+        return None
+    for operation in await view.tx.operations.live_on(instance.id):
+        if operation.kind == instance.doing:
+            return arguments_of(operation, instance_iso.Arguments)
+    return None
 
 
 def change(
     case: Case, instance: Instance, workflow: Workflow, iso_id: str | None
-) -> Accepted[Instance]:
-    arguments = instance_iso.arguments_of(instance, iso_id)
-    operation = case.accept(workflow, instance.id, arguments)
+) -> Done[Instance]:
+    operation = case.accept(workflow, instance.id, instance_iso.change_of(instance, iso_id))
     before, after = {"iso_id": instance.iso_id}, {"iso_id": iso_id}
-    case.audit(workflow.kind, instance.id, operation=operation, before=before, after=after)
-    return Accepted(go_on(case, instance, operation), operation)
+    return Done(mark_busy(case, instance, operation), operation, before, after)

@@ -1,15 +1,22 @@
-"""Use cases of instances."""
+"""Carries out commands on instances: create, update, and the power verbs."""
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
 from atoll.domain import ids
-from atoll.domain.commands import CreateInstance, Power, UpdateInstance
-from atoll.domain.errors import Conflict, Invalid, VersionMismatch
+from atoll.domain.commands import (
+    CreateInstance,
+    RebootInstance,
+    Reference,
+    ResetInstance,
+    StartInstance,
+    StopInstance,
+    UpdateInstance,
+)
+from atoll.domain.errors import Conflict, Invalid, require_all
 from atoll.domain.images import Image, ImageKind
 from atoll.domain.instances import (
     USER_DATA_BYTES_MAX,
@@ -17,6 +24,7 @@ from atoll.domain.instances import (
     Instance,
     InstanceSpec,
     InstanceState,
+    Password,
     Resolved,
     hostname_of,
     require_alive,
@@ -26,7 +34,7 @@ from atoll.domain.instances import (
 from atoll.domain.networks import Subnet, Vpc
 from atoll.domain.operations import Operation
 from atoll.domain.plans import Plan
-from atoll.domain.projects import Caller
+from atoll.domain.reasons import Reason
 from atoll.domain.security_groups import DEFAULT_GROUP
 from atoll.domain.snapshots import Snapshot
 from atoll.operations import (
@@ -34,76 +42,83 @@ from atoll.operations import (
     instance_create,
     instance_delete,
     instance_power,
-    unasked,
+    system_change,
 )
 from atoll.operations.instance_create import amounts_of
 from atoll.operations.steps import Workflow
-from atoll.ports import Filter, Transaction
-from atoll.service import accelerators, quotas, references, timers
-from atoll.service.desk import Accepted, Case, require
+from atoll.ports import Filter
+from atoll.service import accelerators, owned, quotas, references, room, timers
+from atoll.service.desk import Case, Done, View
+from atoll.service.nouns import (
+    INSTANCES,
+    SECURITY_GROUPS,
+    SSH_KEYS,
+    STARTUP_SCRIPTS,
+    SUBNETS,
+    VPCS,
+)
 
+FIELD = "instance"
 KEYS_MAX = 100
 GROUPS_MAX = 50
 GRACE_S_MAX = 3600
 REGIONS_MAX = 1000
-POWER = {
-    "start": (instance_power.START, Goal.RUNNING),
-    "stop": (instance_power.STOP, Goal.STOPPED),
-    "reboot": (instance_power.REBOOT, Goal.RUNNING),
-    "reset": (instance_power.RESET, Goal.RUNNING),
+GOALS = {
+    instance_power.START.kind: Goal.RUNNING,
+    instance_power.STOP.kind: Goal.STOPPED,
+    instance_power.REBOOT.kind: Goal.RUNNING,
+    instance_power.RESET.kind: Goal.RUNNING,
 }
 
 replace = msgspec.structs.replace
 
 
-def create(command: CreateInstance) -> Callable[[Case], Awaitable[Accepted[Instance]]]:
-    async def use_case(case: Case) -> Accepted[Instance]:
-        case.require("write")
-        references.require_label(command.name)
-        references.require_name(command.hostname, "hostname", lowest=0)
-        require_labels(command.labels)
-        require_user_data(command.user_data)
-        plan = await plan_of(case.tx, command.plan)
-        image, snapshot = await references.source(
-            case.tx, case.caller.project_id, command.image, "spec.image"
-        )
-        spec, resolved = await resolve(case, command, plan, image, snapshot)
-        await quotas.take(case, amounts_of(spec))
-        instance_id = case.ids.new(ids.INSTANCE)
-        operation = case.accept(instance_create.WORKFLOW, instance_id)
-        instance = Instance(
-            id=instance_id,
-            project_id=case.caller.project_id,
-            name=command.name,
-            hostname=command.hostname or hostname_of(command.name),
-            labels=command.labels,
-            annotations=command.annotations,
-            spec=spec,
-            resolved=resolved,
-            doing=operation.kind,
-            operation_id=operation.id,
-            iso_id=image.id if image.kind is ImageKind.ISO and snapshot is None else None,
-            password=command.password,
-            protected=command.protected,
-            expires_at_ms=command.expires_at_ms,
-            created_at_ms=case.now_ms,
-            updated_at_ms=case.now_ms,
-        )
-        case.tx.instances.add(instance)
-        if command.expires_at_ms is not None:
-            await timers.expire(case, instance, command.expires_at_ms)
-        after = {"name": command.name, "plan": command.plan, "image": command.image}
-        case.audit("instance.create", instance_id, operation=operation, after=after)
-        return Accepted(instance, operation)
-
-    return use_case
+async def create(case: Case, command: CreateInstance) -> Done[Instance]:
+    require_all(
+        lambda: references.require_label(command.name),
+        lambda: references.require_name(command.hostname, "hostname", lowest=0),
+        lambda: require_labels(command.labels),
+        lambda: require_user_data(command.user_data),
+        lambda: require_count("ssh_keys", command.ssh_keys, KEYS_MAX),
+        lambda: require_count("security_groups", command.security_groups or (), GROUPS_MAX),
+    )
+    plan = await plan_of(case, command.plan)
+    image, snapshot = await references.resolve_source(case, command.image, "image")
+    spec, resolved = await resolve(case, command, plan, image, snapshot)
+    await quotas.take(case, amounts_of(spec))
+    instance_id = case.ids.new(ids.INSTANCE)
+    operation = case.accept(instance_create.WORKFLOW, instance_id)
+    instance = Instance(
+        id=instance_id,
+        project_id=case.project_id,
+        name=command.name,
+        hostname=command.hostname or hostname_of(command.name),
+        labels=command.labels,
+        annotations=command.annotations,
+        spec=spec,
+        resolved=resolved,
+        doing=operation.kind,
+        operation_id=operation.id,
+        iso_id=image.id if image.kind is ImageKind.ISO and snapshot is None else None,
+        password=await password_of(case, command),
+        protected=command.protected,
+        expires_at_ms=command.expires_at_ms,
+        created_at_ms=case.now_ms,
+        updated_at_ms=case.now_ms,
+    )
+    case.tx.instances.add(instance)
+    if command.expires_at_ms is not None:
+        await timers.expire(case, instance, command.expires_at_ms)
+    if command.room_needed:
+        await room.require_for_new(case, instance)
+    after = {"name": command.name, "plan": command.plan, "image": command.image}
+    return Done(instance, operation, after=after)
 
 
 async def resolve(
     case: Case, command: CreateInstance, plan: Plan, image: Image, snapshot: Snapshot | None
 ) -> tuple[InstanceSpec, Resolved]:
     """The wish with its defaults filled in, and what its references mean."""
-    tx = case.tx
     vcpus = plan.vcpus if command.vcpus is None else command.vcpus
     memory_mib = plan.memory_mib if command.memory_mib is None else command.memory_mib
     disk_gib = plan.disk_gib if command.disk_gib is None else command.disk_gib
@@ -111,11 +126,11 @@ async def resolve(
     require_size(vcpus, memory_mib, disk_gib, disk_gib_min=smallest_gib)
     require_memory(memory_mib, image)
     groups = (DEFAULT_GROUP,) if command.security_groups is None else command.security_groups
-    region = await region_of(tx, command.region)
-    await accelerators.require_offered(tx, plan.accelerators, region)
+    region = await region_of(case, command.region)
+    await accelerators.require_offered(case.tx, plan.accelerators, region)
     vpc, subnet = await network_of(case, command)
-    keys = await keys_meant(case, command.ssh_keys)
-    found = await groups_meant(case, groups)
+    keys = await key_ids_of(case, command.ssh_keys)
+    found = await group_ids_of(case, groups)
     spec = InstanceSpec(
         plan=command.plan, image=command.image, vcpus=vcpus, memory_mib=memory_mib,
         disk_gib=disk_gib, accelerators=plan.accelerators, region=region, vpc=command.vpc or "",
@@ -126,7 +141,7 @@ async def resolve(
         image_id=image.id,
         snapshot_id=snapshot.id if snapshot else None,
         ssh_key_ids=keys,
-        startup_script_id=await script_meant(case, command.startup_script),
+        startup_script_id=await script_id_of(case, command.startup_script),
         security_group_ids=found,
         vpc_id=vpc.id if vpc else None,
         subnet_id=subnet.id if subnet else None,
@@ -138,39 +153,43 @@ async def resolve(
 def require_memory(memory_mib: int, image: Image) -> None:
     if memory_mib < image.memory_mib_min:
         raise Invalid(
-            f"spec.memory_mb is {memory_mib}, image {image.name} needs {image.memory_mib_min}",
-            field="spec.memory_mb",
-        )
+            Reason.IMAGE_NEEDS_MEMORY, field="memory_mib", value=memory_mib, image=image.name,
+            lowest=image.memory_mib_min,
+        )  # fmt: skip
 
 
-async def keys_meant(case: Case, keys: tuple[str, ...]) -> tuple[str, ...]:
-    """Their ids."""
-    field, rows = "spec.ssh_key_ids", case.tx.ssh_keys
+async def password_of(case: Case, command: Any) -> Password | None:
+    """Root's password as a command asks for it: generated, chosen, or none. Raises Invalid."""
+    passwords = case.deployment.passwords
+    if command.password is None:
+        if not command.generate_password:
+            return None
+        return passwords.generate(case.deployment.new_secret())
+    if command.generate_password:
+        raise Invalid(Reason.PASSWORD_TWICE, field="password")
+    return await passwords.chosen(command.password.text)
+
+
+async def key_ids_of(case: Case, keys: tuple[str, ...]) -> tuple[str, ...]:
+    field = "ssh_keys"
     require_count(field, keys, KEYS_MAX)
-    project_id = case.caller.project_id
     found = [
-        await references.meant(rows, project_id, key, "ssh key", f"{field}.{i}")
-        for i, key in enumerate(keys)
+        await references.resolve(case, SSH_KEYS, key, f"{field}.{i}") for i, key in enumerate(keys)
     ]
     return tuple(key.id for key in found)
 
 
-async def script_meant(case: Case, script: str | None) -> str | None:
-    """Its id."""
+async def script_id_of(case: Case, script: str | None) -> str | None:
     if not script:
         return None
-    field, rows = "spec.startup_script_id", case.tx.startup_scripts
-    project_id = case.caller.project_id
-    return (await references.meant(rows, project_id, script, "startup script", field)).id
+    return (await references.resolve(case, STARTUP_SCRIPTS, script, "startup_script")).id
 
 
-async def groups_meant(case: Case, groups: tuple[str, ...]) -> tuple[str, ...]:
-    """Their ids."""
-    field, rows = "spec.security_groups", case.tx.security_groups
+async def group_ids_of(case: Case, groups: tuple[str, ...]) -> tuple[str, ...]:
+    field = "security_groups"
     require_count(field, groups, GROUPS_MAX)
-    project_id = case.caller.project_id
     found = [
-        await references.meant(rows, project_id, group, "security group", f"{field}.{i}")
+        await references.resolve(case, SECURITY_GROUPS, group, f"{field}.{i}")
         for i, group in enumerate(groups)
     ]
     return tuple(group.id for group in found)
@@ -178,16 +197,15 @@ async def groups_meant(case: Case, groups: tuple[str, ...]) -> tuple[str, ...]:
 
 async def network_of(case: Case, command: CreateInstance) -> tuple[Vpc | None, Subnet | None]:
     """A VPC alone means its only subnet; a subnet alone brings its VPC."""
-    tx, project_id = case.tx, case.caller.project_id
     vpc = subnet = None
     if command.vpc:
-        vpc = await references.meant(tx.vpcs, project_id, command.vpc, "vpc", "spec.vpc_id")
+        vpc = await references.resolve(case, VPCS, command.vpc, "vpc")
     if command.subnet:
-        field = "spec.subnet_id"
-        subnet = await references.meant(tx.subnets, project_id, command.subnet, "subnet", field)
+        field = "subnet"
+        subnet = await references.resolve(case, SUBNETS, command.subnet, field)
         if vpc is not None and subnet.vpc_id != vpc.id:
-            raise Invalid(f"{field}: {command.subnet} is not a subnet of {vpc.name}", field=field)
-        vpc = vpc or await tx.vpcs.get(subnet.vpc_id)
+            raise Invalid(Reason.NOT_A_SUBNET_OF, field=field, subnet=command.subnet, vpc=vpc.name)
+        vpc = vpc or await case.tx.vpcs.get(subnet.vpc_id)
     elif vpc is not None:
         subnet = await only_subnet(case, vpc)
     return vpc, subnet
@@ -195,87 +213,70 @@ async def network_of(case: Case, command: CreateInstance) -> tuple[Vpc | None, S
 
 async def only_subnet(case: Case, vpc: Vpc) -> Subnet:
     own = (("vpc_id", (vpc.id,)),)
-    wanted = Filter(project_id=case.caller.project_id, any_of=(own,), limit=2)
+    wanted = Filter(project_id=case.project_id, any_of=(own,), limit=2)
     found = await case.tx.subnets.page(wanted)
     if len(found) != 1:
-        raise Invalid(
-            f"spec.subnet_id is needed: vpc {vpc.name} has {'several' if found else 'no'} subnets",
-            field="spec.subnet_id",
-        )
+        how_many = "several" if found else "no"
+        raise Invalid(Reason.SUBNET_NEEDED, field="subnet", vpc=vpc.name, how_many=how_many)
     return found[0]
 
 
-async def plan_of(tx: Transaction, name: str) -> Plan:
-    plan = await tx.plans.find(name)
+async def plan_of(view: View, name: str) -> Plan:
+    plan = await view.tx.plans.find(name)
     if plan is None:
-        raise Invalid(f"spec.type: there is no type {name!r}; see /v1/types", field="spec.type")
+        raise Invalid(Reason.NO_SUCH_PLAN, field="plan", reference=name)
     return plan
 
 
-async def region_of(tx: Transaction, name: str | None) -> str:
+async def region_of(view: View, name: str | None) -> str:
     """A region that was not named is the only one there is, or the one called `local`."""
+    field = "region"
     if name is not None:
-        if await tx.regions.find(name) is None:
-            raise Invalid(
-                f"spec.region: there is no region {name!r}; see /v1/regions", field="spec.region"
-            )
+        if await view.tx.regions.find(name) is None:
+            raise Invalid(Reason.NO_SUCH_REGION, field=field, reference=name)
         return name
-    found = await tx.regions.page(Filter(limit=REGIONS_MAX))
+    found = await view.tx.regions.page(Filter(limit=REGIONS_MAX))
     regions = [region for region in found if region.served_by is None]
     if len(regions) == 1:
         return regions[0].id
     if any(region.id == "local" for region in regions):
         return "local"
-    raise Invalid("spec.region is needed; see /v1/regions", field="spec.region")
+    raise Invalid(Reason.REGION_NEEDED, field=field)
 
 
 def require_count(field: str, things: tuple[str, ...], most: int) -> None:
     if len(things) > most:
-        raise Invalid(f"{field}: {len(things)} given, at most {most} are allowed", field=field)
+        raise Invalid(Reason.TOO_MANY, field=field, count=len(things), highest=most)
 
 
 def require_user_data(text: str) -> None:
+    field = "user_data"
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Invalid(f"spec.user_data is not base64: {error}", field="spec.user_data") from error
+        raise Invalid(Reason.NOT_BASE64, field=field, why=str(error)) from error
     if len(data) > USER_DATA_BYTES_MAX:
         raise Invalid(
-            f"spec.user_data has {len(data)} bytes, at most {USER_DATA_BYTES_MAX} are allowed",
-            field="spec.user_data",
+            Reason.TOO_MANY_BYTES, field=field, count=len(data), highest=USER_DATA_BYTES_MAX
         )
 
 
-def update(
-    reference: str, command: UpdateInstance
-) -> Callable[[Case], Awaitable[Accepted[Instance]]]:
-    """New groups and keys are told to a running guest by an operation."""
-
-    async def use_case(case: Case) -> Accepted[Instance]:
-        case.require("write")
-        instance = await instance_meant(case, reference)
-        require_version(instance.version, command.version)
-        require_alive(instance)
-        changes = await changes_of(case, instance, command)
-        if "expires_at_ms" in changes:
-            await timers.expire(case, instance, changes["expires_at_ms"])
-        before = {key: getattr(instance, key) for key in changes}
-        operation = None
-        if "resolved" in changes:
-            changed, operation = configure(case, instance, **changes)
-        else:
-            changed = case.tx.instances.change(instance, updated_at_ms=case.now_ms, **changes)
-        case.audit(
-            "instance.update",
-            instance.id,
-            operation=operation,
-            before=msgspec.to_builtins(before),
-            after=msgspec.to_builtins(changes),
-        )
-        case.note("instance.updated", instance.id)
-        return Accepted(changed, operation)
-
-    return use_case
+async def update(case: Case, command: UpdateInstance) -> Done[Instance]:
+    """A running guest is told new groups and keys by an operation."""
+    instance = await get(case, command.instance)
+    owned.require_version(instance.version, command.version)
+    require_alive(instance)
+    changes = await changes_of(case, instance, command)
+    if "expires_at_ms" in changes:
+        await timers.expire(case, instance, changes["expires_at_ms"])
+    before = {key: getattr(instance, key) for key in changes}
+    operation = None
+    if "resolved" in changes:
+        changed, operation = configure(case, instance, **changes)
+    else:
+        changed = case.tx.instances.change(instance, updated_at_ms=case.now_ms, **changes)
+    case.note("instance.updated", instance.id)
+    return Done(changed, operation, msgspec.to_builtins(before), msgspec.to_builtins(changes))
 
 
 async def changes_of(case: Case, instance: Instance, command: UpdateInstance) -> dict[str, Any]:
@@ -287,8 +288,9 @@ async def changes_of(case: Case, instance: Instance, command: UpdateInstance) ->
     if command.labels is not None:
         require_labels(command.labels)
         changes["labels"] = command.labels
-    if command.annotations is not None:
-        changes["annotations"] = command.annotations
+    notes = owned.merged(instance.annotations, command.annotations)
+    if notes is not None:
+        changes["annotations"] = notes
     if command.protected is not None:
         changes["protected"] = command.protected
     if command.expires_at_ms is not None:
@@ -298,11 +300,11 @@ async def changes_of(case: Case, instance: Instance, command: UpdateInstance) ->
         require_user_data(command.user_data)
         spec = replace(spec, user_data=command.user_data)
     if command.ssh_keys is not None:
-        keys = await keys_meant(case, command.ssh_keys)
+        keys = await key_ids_of(case, command.ssh_keys)
         spec = replace(spec, ssh_keys=command.ssh_keys)
         resolved = replace(resolved, ssh_key_ids=keys)
     if command.security_groups is not None:
-        groups = await groups_meant(case, command.security_groups)
+        groups = await group_ids_of(case, command.security_groups)
         spec = replace(spec, security_groups=command.security_groups)
         resolved = replace(resolved, security_group_ids=groups)
     if spec != instance.spec:
@@ -312,50 +314,81 @@ async def changes_of(case: Case, instance: Instance, command: UpdateInstance) ->
     return changes
 
 
-def power(reference: str, command: Power) -> Callable[[Case], Awaitable[Accepted[Instance]]]:
-    async def use_case(case: Case) -> Accepted[Instance]:
-        case.require("write")
-        instance = await instance_meant(case, reference)
-        require_alive(instance)
-        workflow, goal = POWER[command.verb]
-        if command.verb in {"reboot", "reset"} and instance.goal is not Goal.RUNNING:
-            raise Conflict(f"instance {instance.id} is stopped: start it")
-        if not 0 <= command.graceful_s <= GRACE_S_MAX:
-            field = "timeout_seconds"
-            raise Invalid(f"{field}: 0 to {GRACE_S_MAX} are allowed", field=field)
-        if command.verb == "stop" and command.graceful_s == 0:
-            await hurry(case, instance)
-        operation = case.accept(workflow, instance.id, {"graceful_s": command.graceful_s})
-        changed = go_on(case, instance, operation, goal=goal)
-        before, after = {"goal": instance.goal}, {"goal": goal}
-        case.audit(workflow.kind, instance.id, operation=operation, before=before, after=after)
-        return Accepted(changed, operation)
+async def start(case: Case, command: StartInstance) -> Done[Instance]:
+    instance = await get_alive(case, command.instance)
+    return switch(case, instance, instance_power.START)
 
-    return use_case
+
+async def stop(case: Case, command: StopInstance) -> Done[Instance]:
+    instance = await get_alive(case, command.instance)
+    require_grace(command.graceful_s)
+    if command.graceful_s == 0:
+        await hurry(case, instance)
+    return switch(case, instance, instance_power.STOP, command.graceful_s)
+
+
+async def reboot(case: Case, command: RebootInstance) -> Done[Instance]:
+    instance = await get_wanted_running(case, command.instance)
+    require_grace(command.graceful_s)
+    return switch(case, instance, instance_power.REBOOT, command.graceful_s)
+
+
+async def reset(case: Case, command: ResetInstance) -> Done[Instance]:
+    instance = await get_wanted_running(case, command.instance)
+    return switch(case, instance, instance_power.RESET)
+
+
+def switch(
+    case: Case, instance: Instance, workflow: Workflow, graceful_s: float | None = None
+) -> Done[Instance]:
+    """Accepts a power operation, and writes the goal that it has."""
+    arguments = None if graceful_s is None else instance_power.Grace(graceful_s=graceful_s)
+    operation = case.accept(workflow, instance.id, arguments)
+    goal = GOALS[workflow.kind]
+    changed = mark_busy(case, instance, operation, goal=goal)
+    return Done(changed, operation, before={"goal": instance.goal}, after={"goal": goal})
+
+
+def require_grace(graceful_s: float) -> None:
+    if not 0 <= graceful_s <= GRACE_S_MAX:
+        raise Invalid(Reason.COUNT_OUT_OF_RANGE, field="graceful_s", lowest=0, highest=GRACE_S_MAX)
+
+
+async def get_alive(case: Case, reference: Reference) -> Instance:
+    instance = await get(case, reference)
+    require_alive(instance)
+    return instance
+
+
+async def get_wanted_running(case: Case, reference: Reference) -> Instance:
+    instance = await get_alive(case, reference)
+    if instance.goal is not Goal.RUNNING:
+        raise Conflict(Reason.IS_STOPPED, instance=instance.id)
+    return instance
 
 
 async def hurry(case: Case, instance: Instance) -> None:
-    """Whoever pulls the plug does not wait until the guest has shut down by itself."""
+    """Cancels graceful stops: powering off does not wait until the guest has shut down."""
     for operation in await case.tx.operations.live_on(instance.id):
         if operation.kind in {instance_power.STOP.kind, instance_power.REBOOT.kind}:
             case.tx.operations.cancel(operation, case.now_ms)
 
 
-def go_on(case: Case, instance: Instance, operation: Operation, **changes: Any) -> Instance:
-    return unasked.go_on(case.tx, instance, operation, case.now_ms, **changes)
+def mark_busy(case: Case, instance: Instance, operation: Operation, **changes: Any) -> Instance:
+    return system_change.mark_busy(case.tx, instance, operation, case.now_ms, **changes)
 
 
 def begin(
-    case: Case, instance: Instance, workflow: Workflow, arguments: dict[str, Any] | None = None
+    case: Case, instance: Instance, workflow: Workflow, arguments: msgspec.Struct | None = None
 ) -> Operation:
-    """An operation behind those that go on about the instance."""
+    """Accepts an operation behind those in progress on the instance."""
     operation = case.accept(workflow, instance.id, arguments)
-    go_on(case, instance, operation)
+    mark_busy(case, instance, operation)
     return operation
 
 
 async def coming_to(case: Case, instance: Instance, workflow: Workflow) -> list[Operation]:
-    """What was accepted of this kind for the instance, and has not ended."""
+    """Operations of this kind that were accepted for the instance and have not ended."""
     live = await case.tx.operations.live_on(instance.id)
     now = [operation for operation in case.accepted if operation.resource_id == instance.id]
     return [operation for operation in (*live, *now) if operation.kind == workflow.kind]
@@ -367,52 +400,39 @@ def configure(case: Case, instance: Instance, **changes: Any) -> tuple[Instance,
         changed = case.tx.instances.change(instance, updated_at_ms=case.now_ms, **changes)
         return changed, None
     operation = case.accept(instance_configure.WORKFLOW, instance.id)
-    return go_on(case, instance, operation, **changes), operation
+    return mark_busy(case, instance, operation, **changes), operation
 
 
 def reopen(instance: Instance, operation: Operation, now_ms: int) -> dict[str, Any]:
-    """What a retry of this operation makes of its instance. Raises Conflict."""
+    """What a retry of this operation changes in its instance. Raises Conflict."""
     if operation.kind == instance_create.WORKFLOW.kind:
         if instance.operation_id != operation.id or instance.state is not InstanceState.DELETED:
-            raise Conflict(f"instance {instance.id} is no longer what {operation.id} left")
+            raise Conflict(Reason.CHANGED_SINCE, instance=instance.id, operation=operation.id)
         return {
             "goal": Goal.RUNNING, "state": InstanceState.CREATING, "reason": "",
             "deleted_at_ms": None, "doing": operation.kind, "updated_at_ms": now_ms,
         }  # fmt: skip
     if instance.state is InstanceState.DELETED:
-        raise Conflict(f"instance {instance.id} is deleted")
+        raise Conflict(Reason.IS_DELETED, instance=instance.id)
     goal = Goal.DELETED
     if operation.kind != instance_delete.WORKFLOW.kind:
         require_alive(instance)
-        goals = {workflow.kind: goal for workflow, goal in POWER.values()}
-        if operation.kind not in goals:
-            raise Conflict(f"{operation.kind} is not retried: ask for it anew")
-        goal = goals[operation.kind]
+        if operation.kind not in GOALS:
+            raise Conflict(Reason.NOT_RETRIED, kind=operation.kind)
+        goal = GOALS[operation.kind]
     return {"goal": goal, "doing": instance.doing or operation.kind, "updated_at_ms": now_ms}
 
 
-def require_version(version: int, wanted: int | None) -> None:
-    if wanted is not None and wanted != version:
-        raise VersionMismatch(
-            f"the version is {version}, If-Match says {wanted}: read it again", field="If-Match"
-        )
+async def get(case: Case, reference: Reference) -> Instance:
+    """The instance that a command is about. Raises NotFound."""
+    return await owned.get(case, INSTANCES, reference, FIELD)
 
 
-async def instance_meant(case: Case, reference: str) -> Instance:
-    return await get(case.tx, case.caller, reference)
+async def resolve_instance(case: Case, reference: Reference, field: str = FIELD) -> Instance:
+    """The instance that a field names. Raises Invalid."""
+    return await references.resolve(case, INSTANCES, case.id_of(reference), field)
 
 
 def runs(instance: Instance) -> bool:
-    """Whether it has a guest that reads no more what is written now, or may soon have."""
+    """Whether it has a guest, or may soon have one, that does not read what is written now."""
     return instance.state is InstanceState.RUNNING or instance.doing is not None
-
-
-async def instance_named(case: Case, reference: str, field: str) -> Instance:
-    """What a field means by an instance. Raises Invalid that names it."""
-    rows, project_id = case.tx.instances, case.caller.project_id
-    return await references.meant(rows, project_id, reference, "instance", field)
-
-
-async def get(tx: Transaction, caller: Caller, reference: str) -> Instance:
-    require(caller, "read")
-    return await references.get(tx.instances, caller.project_id, reference, "instance")

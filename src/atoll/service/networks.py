@@ -1,277 +1,260 @@
-"""Use cases of VPCs and subnets."""
+"""Carries out commands on VPCs and subnets, and on instances' places in them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from ipaddress import IPv4Network
 
 from atoll.domain import ids
-from atoll.domain.commands import CreateSubnet, CreateVpc
+from atoll.domain.commands import (
+    AttachDefaultVpc,
+    AttachNetwork,
+    AttachVpc,
+    CreateSubnet,
+    CreateVpc,
+    DeleteSubnet,
+    DeleteVpc,
+    DetachNetwork,
+    DetachVpc,
+    UpdateSubnet,
+    UpdateVpc,
+)
 from atoll.domain.errors import Conflict, InUse, Invalid
 from atoll.domain.instances import Instance, require_alive, require_labels
 from atoll.domain.networks import Subnet, Vpc, free_cidrs, private_cidr_of
+from atoll.domain.operations import Operation
+from atoll.domain.reasons import Reason
 from atoll.operations import network_attach
+from atoll.operations.steps import arguments_of
 from atoll.ports import Filter
 from atoll.service import instances, owned, references
-from atoll.service.desk import Accepted, Case
-from atoll.service.instances import coming_to, require_version
+from atoll.service.desk import Case, Done
+from atoll.service.instances import coming_to
+from atoll.service.nouns import SUBNETS, VPCS
 from atoll.service.references import called
 
+VPC, SUBNET = "vpc", "subnet"
 VPCS_MAX = 10_000
 SUBNETS_MAX = 200
 ATTACHMENTS_MAX = 4
 DEFAULT_VPC = "default"
 DEFAULT_CIDR = "10.99.0.0/20"
-UseCase = Callable[[Case], Awaitable[Accepted[Instance]]]
 
 
-def create_vpc(command: CreateVpc) -> Callable[[Case], Awaitable[Accepted[Vpc]]]:
-    async def use_case(case: Case) -> Accepted[Vpc]:
-        case.require("write")
-        rows, project_id = case.tx.vpcs, case.caller.project_id
-        await references.require_free_name(rows, project_id, command.name, "vpc")
-        require_labels(command.labels)
-        vpc = Vpc(
-            id=case.ids.new(ids.VPC),
-            project_id=project_id,
-            name=command.name,
-            description=command.description,
-            region=command.region,
-            labels=command.labels,
-            cidr=str(private_cidr_of(command.cidr, "spec.cidr")),
-            created_at_ms=case.now_ms,
+async def create_vpc(case: Case, command: CreateVpc) -> Done[Vpc]:
+    nouns = (VPCS, SUBNETS) if command.with_subnet else (VPCS,)
+    name = await owned.name_of_new(case, *nouns, name=command.name, free=command.free_name)
+    require_labels(command.labels)
+    cidr = command.cidr if command.cidr is not None else await free_cidr(case)
+    vpc = Vpc(
+        id=case.ids.new(ids.VPC),
+        project_id=case.project_id,
+        name=name,
+        description=command.description,
+        region=command.region,
+        labels=command.labels,
+        cidr=str(private_cidr_of(cidr)),
+        created_at_ms=case.now_ms,
+    )
+    done = owned.add(case, VPCS, vpc)
+    if command.with_subnet:
+        await case.execute(CreateSubnet(name=vpc.name, vpc=vpc.id, cidr=vpc.cidr))
+    return done
+
+
+async def update_vpc(case: Case, command: UpdateVpc) -> Done[Vpc]:
+    vpc = await owned.get(case, VPCS, command.vpc, VPC)
+    return await owned.update(case, VPCS, vpc, command, description=command.description)
+
+
+async def delete_vpc(case: Case, command: DeleteVpc) -> Done[Vpc]:
+    """Raises InUse where it has subnets, or with them, where an instance is in one of them."""
+    vpc = await owned.get(case, VPCS, command.vpc, VPC)
+    owned.require_version(vpc.version, command.version)
+    subnets = await subnets_of(case, vpc)
+    if subnets and not command.with_subnets:
+        names = [subnet.name for subnet in subnets[:5]]
+        raise InUse(Reason.USED_BY_SUBNETS, vpc=vpc.name, subnets=names)
+    for subnet in subnets:
+        await case.execute(DeleteSubnet(subnet=subnet.id))
+    return owned.remove(case, VPCS, vpc)
+
+
+async def create_subnet(case: Case, command: CreateSubnet) -> Done[Subnet]:
+    await references.require_free_name(case, SUBNETS, command.name)
+    require_labels(command.labels)
+    vpc = await references.resolve(case, VPCS, command.vpc, VPC)
+    network = private_cidr_of(command.cidr)
+    if not network.subnet_of(IPv4Network(vpc.cidr)):
+        raise Invalid(
+            Reason.NOT_INSIDE_VPC, field="cidr", cidr=str(network), range=vpc.cidr, vpc=vpc.name
         )
-        owned.add(case, rows, vpc, "vpc")
-        return Accepted(vpc)
-
-    return use_case
-
-
-def create_subnet(command: CreateSubnet) -> Callable[[Case], Awaitable[Accepted[Subnet]]]:
-    async def use_case(case: Case) -> Accepted[Subnet]:
-        case.require("write")
-        rows, project_id = case.tx.subnets, case.caller.project_id
-        await references.require_free_name(rows, project_id, command.name, "subnet")
-        require_labels(command.labels)
-        vpc = await references.meant(case.tx.vpcs, project_id, command.vpc, "vpc", "spec.vpc_id")
-        network = private_cidr_of(command.cidr, "spec.cidr")
-        if not network.subnet_of(private_cidr_of(vpc.cidr, "spec.cidr")):
-            raise Invalid(
-                f"spec.cidr: {network} is not inside {vpc.cidr} of vpc {vpc.name}",
-                field="spec.cidr",
-            )
-        for other in await subnets_of(case, vpc):
-            if network.overlaps(private_cidr_of(other.cidr, "spec.cidr")):
-                raise Conflict(f"{network} overlaps subnet {other.name}, {other.cidr}")
-        # A change to the VPC makes two that are created at once notice each other.
-        case.tx.vpcs.change(vpc)
-        subnet = Subnet(
-            id=case.ids.new(ids.SUBNET),
-            project_id=project_id,
-            name=command.name,
-            labels=command.labels,
-            vpc_id=vpc.id,
-            cidr=str(network),
-            created_at_ms=case.now_ms,
-        )
-        owned.add(case, rows, subnet, "subnet")
-        return Accepted(subnet)
-
-    return use_case
-
-
-def delete_vpc(
-    reference: str, version: int | None = None
-) -> Callable[[Case], Awaitable[Accepted[Vpc]]]:
-    async def use_case(case: Case) -> Accepted[Vpc]:
-        case.require("write")
-        vpc = await references.get(case.tx.vpcs, case.caller.project_id, reference, "vpc")
-        require_version(vpc.version, version)
-        if subnets := await subnets_of(case, vpc):
-            names = ", ".join(subnet.name for subnet in subnets[:5])
-            raise InUse(f"vpc {vpc.name} is in use by subnets ({names}): delete those first")
-        owned.remove(case, case.tx.vpcs, vpc, "vpc")
-        return Accepted(vpc)
-
-    return use_case
-
-
-def attach(instance_reference: str, subnet: str, private_cidr: str) -> UseCase:
-    """A further network interface, while the guest runs. `private_cidr` is where instances are
-    that name no subnet."""
-
-    async def use_case(case: Case) -> Accepted[Instance]:
-        case.require("write")
-        instance = await instances.instance_meant(case, instance_reference)
-        require_alive(instance)
-        project_id = case.caller.project_id
-        wanted = await references.meant(case.tx.subnets, project_id, subnet, "subnet", "subnet_id")
-        coming = await coming_to(case, instance, network_attach.ATTACH)
-        for operation in coming:
-            if operation.arguments["subnet_id"] == wanted.id:
-                raise Conflict(
-                    f"{operation.kind} of subnet {wanted.name} goes on: wait for {operation.id}"
-                )
-        taken = {instance.resolved.subnet_id, *(a.subnet_id for a in instance.attachments)}
-        if wanted.id in taken:
-            raise Conflict(f"instance {instance.name} is in subnet {wanted.name} already")
-        if len(instance.attachments) + len(coming) >= ATTACHMENTS_MAX:
+    for other in await subnets_of(case, vpc):
+        if network.overlaps(IPv4Network(other.cidr)):
             raise Conflict(
-                f"instance {instance.name} has {ATTACHMENTS_MAX} further networks, "
-                "which is the most"
+                Reason.SUBNET_OVERLAPS, cidr=str(network), subnet=other.name, range=other.cidr
             )
-        there = [a.subnet_id for a in instance.attachments]
-        there += [operation.arguments["subnet_id"] for operation in coming]
-        await require_apart(case, instance, wanted, there, private_cidr)
-        operation = case.accept(network_attach.ATTACH, instance.id, {"subnet_id": wanted.id})
-        changed = instances.go_on(case, instance, operation)
-        after = {"subnet": wanted.id}
-        case.audit("network.attach", instance.id, operation=operation, after=after)
-        return Accepted(changed, operation)
+    # A change to the VPC makes two that are created at once notice each other.
+    case.tx.vpcs.change(vpc)
+    subnet = Subnet(
+        id=case.ids.new(ids.SUBNET),
+        project_id=case.project_id,
+        name=command.name,
+        labels=command.labels,
+        vpc_id=vpc.id,
+        cidr=str(network),
+        created_at_ms=case.now_ms,
+    )
+    return owned.add(case, SUBNETS, subnet)
 
-    return use_case
+
+async def update_subnet(case: Case, command: UpdateSubnet) -> Done[Subnet]:
+    subnet = await owned.get(case, SUBNETS, command.subnet, SUBNET)
+    return await owned.update(case, SUBNETS, subnet, command)
+
+
+async def delete_subnet(case: Case, command: DeleteSubnet) -> Done[Subnet]:
+    subnet = await owned.get(case, SUBNETS, command.subnet, SUBNET)
+    return await owned.delete(case, SUBNETS, subnet, command.version)
+
+
+async def attach(case: Case, command: AttachNetwork) -> Done[Instance]:
+    """Adds a network interface, while the guest runs."""
+    instance = await instances.get_alive(case, command.instance)
+    wanted = await references.resolve(case, SUBNETS, command.subnet, SUBNET)
+    return await begin_attach(case, instance, wanted)
+
+
+async def begin_attach(case: Case, instance: Instance, wanted: Subnet) -> Done[Instance]:
+    """Raises Conflict where the instance cannot be in that subnet too."""
+    coming = await coming_to(case, instance, network_attach.ATTACH)
+    for one in coming:
+        if subnet_id_of(one) == wanted.id:
+            raise Conflict(
+                Reason.SUBNET_ATTACHING, doing=one.kind, subnet=wanted.name, operation=one.id
+            )
+    taken = {instance.resolved.subnet_id, *(a.subnet_id for a in instance.attachments)}
+    if wanted.id in taken:
+        raise Conflict(Reason.SUBNET_ATTACHED, instance=instance.name, subnet=wanted.name)
+    if len(instance.attachments) + len(coming) >= ATTACHMENTS_MAX:
+        raise Conflict(Reason.INTERFACES_FULL, instance=instance.name, highest=ATTACHMENTS_MAX)
+    there = [a.subnet_id for a in instance.attachments] + [subnet_id_of(one) for one in coming]
+    await require_apart(case, instance, wanted, there)
+    arguments = network_attach.Arguments(subnet_id=wanted.id)
+    operation = case.accept(network_attach.ATTACH, instance.id, arguments)
+    changed = instances.mark_busy(case, instance, operation)
+    return Done(changed, operation, after={"subnet": wanted.id})
+
+
+def subnet_id_of(operation: Operation) -> str:
+    return arguments_of(operation, network_attach.Arguments).subnet_id
 
 
 async def require_apart(
-    case: Case, instance: Instance, wanted: Subnet, there: Sequence[str], private_cidr: str
+    case: Case, instance: Instance, wanted: Subnet, there: Sequence[str]
 ) -> None:
     """A guest that is in two networks of the same addresses reaches one of them only."""
     ours = instance.resolved.subnet_id
     subnets = [await case.tx.subnets.find(one) for one in (*([ours] if ours else ()), *there)]
-    taken = [*([] if ours else [private_cidr]), *(subnet.cidr for subnet in subnets if subnet)]
+    default = [] if ours else [case.deployment.ranges.private_cidr]
     network = IPv4Network(wanted.cidr)
-    for cidr in taken:
+    for cidr in (*default, *(subnet.cidr for subnet in subnets if subnet)):
         if network.overlaps(IPv4Network(cidr)):
             raise Conflict(
-                f"subnet {wanted.name}, {wanted.cidr}, overlaps {cidr}, which instance "
-                f"{called(instance)} is in already: attach a network of another range"
-            )
+                Reason.NETWORK_OVERLAPS, subnet=wanted.name, cidr=wanted.cidr, range=cidr,
+                instance=called(instance),
+            )  # fmt: skip
 
 
-def attach_vpc(instance_reference: str, vpc: str, private_cidr: str) -> UseCase:
-    """The same, by a VPC that has one subnet."""
-
-    async def use_case(case: Case) -> Accepted[Instance]:
-        rows, project_id = case.tx.vpcs, case.caller.project_id
-        wanted = await references.meant(rows, project_id, vpc, "vpc", "vpc_id")
-        subnet = await instances.only_subnet(case, wanted)
-        return await attach(instance_reference, subnet.id, private_cidr)(case)
-
-    return use_case
+async def detach(case: Case, command: DetachNetwork) -> Done[Instance]:
+    """Not of the network that the instance was created in: its addresses are the instance's."""
+    instance = await instances.get_alive(case, command.instance)
+    wanted = await owned.get(case, SUBNETS, command.subnet, SUBNET)
+    if wanted.id not in {a.subnet_id for a in instance.attachments}:
+        raise Conflict(Reason.SUBNET_NOT_ATTACHED, instance=instance.name, subnet=wanted.name)
+    return begin_detach(case, instance, wanted.id)
 
 
-def detach_vpc(instance_reference: str, vpc: str) -> UseCase:
-    """Of every subnet of the VPC that was attached later. Raises Conflict where none was."""
-
-    async def use_case(case: Case) -> Accepted[Instance]:
-        instance = await instances.instance_meant(case, instance_reference)
-        rows, project_id = case.tx.vpcs, case.caller.project_id
-        wanted = await references.meant(rows, project_id, vpc, "vpc", "vpc_id")
-        places = [a for a in instance.attachments if a.vpc_id == wanted.id]
-        if not places:
-            raise Conflict(f"instance {instance.name} was not attached to vpc {wanted.name} later")
-        for place in places:
-            accepted = await detach(instance.id, place.subnet_id)(case)
-        return accepted
-
-    return use_case
+def begin_detach(case: Case, instance: Instance, subnet_id: str) -> Done[Instance]:
+    arguments = network_attach.Arguments(subnet_id=subnet_id)
+    operation = case.accept(network_attach.DETACH, instance.id, arguments)
+    changed = instances.mark_busy(case, instance, operation)
+    return Done(changed, operation, before={"subnet": subnet_id})
 
 
-def create_vpc_with_subnet(command: CreateVpc) -> Callable[[Case], Awaitable[Accepted[Vpc]]]:
-    """For dialects in which a VPC is one network: a subnet of the same range and name."""
+async def attach_vpc(case: Case, command: AttachVpc) -> Done[Instance]:
+    """By the only subnet of the VPC."""
+    wanted = await references.resolve(case, VPCS, command.vpc, VPC)
+    instance = await instances.get_alive(case, command.instance)
+    if command.attached_ok and wanted.id in {place.vpc_id for place in instance.attachments}:
+        return Done(instance, changed=False)
+    return await begin_attach(case, instance, await instances.only_subnet(case, wanted))
 
-    async def use_case(case: Case) -> Accepted[Vpc]:
-        subnet = await only_subnet_of_new(case, command)
-        return Accepted(await case.tx.vpcs.get(subnet.vpc_id))
 
-    return use_case
+async def detach_vpc(case: Case, command: DetachVpc) -> Done[Instance]:
+    """From every subnet of the VPC that was attached later. Raises Conflict where none was."""
+    instance = await instances.get(case, command.instance)
+    wanted = await references.resolve(case, VPCS, command.vpc, VPC)
+    places = [a for a in instance.attachments if a.vpc_id == wanted.id]
+    if not places:
+        if command.missing_ok:
+            return Done(instance, changed=False)
+        raise Conflict(Reason.VPC_NOT_ATTACHED, instance=instance.name, vpc=wanted.name)
+    require_alive(instance)
+    for place in places:
+        done = begin_detach(case, instance, place.subnet_id)
+        instance = done.thing
+    return done
 
 
-async def only_subnet_of_new(case: Case, command: CreateVpc) -> Subnet:
-    vpc = (await create_vpc(command)(case)).thing
+async def attach_default_vpc(case: Case, command: AttachDefaultVpc) -> Done[Instance]:
+    """The one of that name and region, made where there is none. One that the instance is in
+    already is no change."""
+    subnet = await default_subnet(case, command.region)
+    instance = await instances.get(case, command.instance)
+    if subnet.vpc_id in {place.vpc_id for place in instance.attachments}:
+        return Done(instance, changed=False)
+    require_alive(instance)
+    return await begin_attach(case, instance, subnet)
+
+
+async def default_subnet(case: Case, region: str) -> Subnet:
+    name = f"{DEFAULT_VPC}-{region}"
+    found = await case.tx.vpcs.named(case.project_id, name)
+    if found:
+        return await instances.only_subnet(case, found[0])
+    command = CreateVpc(
+        name=name, description="Default private network", cidr=await default_cidr(case),
+        region=region,
+    )  # fmt: skip
+    vpc: Vpc = (await case.execute(command)).thing
     subnet = CreateSubnet(name=vpc.name, vpc=vpc.id, cidr=vpc.cidr)
-    return (await create_subnet(subnet)(case)).thing
+    made: Subnet = (await case.execute(subnet)).thing
+    return made
 
 
-async def free_cidr(case: Case, *taken: str) -> str:
-    """A range that overlaps no VPC of the project, and none of `taken`. Any one of the many, so
-    that two VPCs that are created at once do not get the same."""
-    wanted = Filter(project_id=case.caller.project_id, limit=VPCS_MAX)
-    there = [vpc.cidr for vpc in await case.tx.vpcs.page(wanted)]
-    free = free_cidrs([*there, *taken, DEFAULT_CIDR])
+async def free_cidr(case: Case) -> str:
+    """A range that overlaps no VPC of the project, nor the deployment's own. Any one of the many,
+    so that two VPCs that are created at once do not get the same."""
+    free = free_cidrs([*await cidrs_taken(case), DEFAULT_CIDR])
     if not free:
-        raise Conflict("no range is free for another vpc: name one")
+        raise Conflict(Reason.NO_FREE_RANGE)
     return free[ids.bits_of(case.ids.new(ids.VPC)) % len(free)]
 
 
-def attach_default_vpc(instance_reference: str, region: str, private_cidr: str) -> UseCase:
-    """The one of that name and region, made where there is none. One that the instance is in
-    already is no change."""
-
-    async def use_case(case: Case) -> Accepted[Instance]:
-        case.require("write")
-        subnet = await default_subnet(case, region, private_cidr)
-        instance = await instances.instance_meant(case, instance_reference)
-        if subnet.vpc_id in {place.vpc_id for place in instance.attachments}:
-            return Accepted(instance)
-        return await attach(instance.id, subnet.id, private_cidr)(case)
-
-    return use_case
-
-
-async def default_subnet(case: Case, region: str, private_cidr: str) -> Subnet:
-    name = f"{DEFAULT_VPC}-{region}"
-    if found := await case.tx.vpcs.named(case.caller.project_id, name):
-        return await instances.only_subnet(case, found[0])
-    cidr = await default_cidr(case, private_cidr)
-    command = CreateVpc(name=name, description="Default private network", cidr=cidr, region=region)
-    return await only_subnet_of_new(case, command)
-
-
-async def default_cidr(case: Case, private_cidr: str) -> str:
+async def default_cidr(case: Case) -> str:
     """Always the same where nothing has it yet."""
-    wanted = Filter(project_id=case.caller.project_id, limit=VPCS_MAX)
-    there = [private_cidr, *(vpc.cidr for vpc in await case.tx.vpcs.page(wanted))]
-    if any(IPv4Network(DEFAULT_CIDR).overlaps(IPv4Network(cidr)) for cidr in there):
-        return await free_cidr(case, private_cidr)
+    taken = await cidrs_taken(case)
+    if any(IPv4Network(DEFAULT_CIDR).overlaps(IPv4Network(cidr)) for cidr in taken):
+        return await free_cidr(case)
     return DEFAULT_CIDR
 
 
-def delete_vpc_with_subnets(reference: str) -> Callable[[Case], Awaitable[Accepted[Vpc]]]:
-    """Raises InUse where an instance is in one of them."""
-
-    async def use_case(case: Case) -> Accepted[Vpc]:
-        case.require("write")
-        vpc = await references.get(case.tx.vpcs, case.caller.project_id, reference, "vpc")
-        for subnet in await subnets_of(case, vpc):
-            await owned.delete(lambda tx: tx.subnets, "subnet", subnet.id)(case)
-        owned.remove(case, case.tx.vpcs, vpc, "vpc")
-        return Accepted(vpc)
-
-    return use_case
-
-
-def detach(instance_reference: str, subnet: str) -> UseCase:
-    """Not of the network that the instance was created in: its addresses are the instance's."""
-
-    async def use_case(case: Case) -> Accepted[Instance]:
-        case.require("write")
-        instance = await instances.instance_meant(case, instance_reference)
-        require_alive(instance)
-        project_id = case.caller.project_id
-        wanted = await references.get(case.tx.subnets, project_id, subnet, "subnet")
-        if wanted.id not in {a.subnet_id for a in instance.attachments}:
-            raise Conflict(
-                f"instance {instance.name} was not attached to subnet {wanted.name} later"
-            )
-        operation = case.accept(network_attach.DETACH, instance.id, {"subnet_id": wanted.id})
-        changed = instances.go_on(case, instance, operation)
-        before = {"subnet": wanted.id}
-        case.audit("network.detach", instance.id, operation=operation, before=before)
-        return Accepted(changed, operation)
-
-    return use_case
+async def cidrs_taken(case: Case) -> list[str]:
+    wanted = Filter(project_id=case.project_id, limit=VPCS_MAX)
+    there = [vpc.cidr for vpc in await case.tx.vpcs.page(wanted)]
+    return [case.deployment.ranges.private_cidr, *there]
 
 
 async def subnets_of(case: Case, vpc: Vpc) -> list[Subnet]:
     own = (("vpc_id", (vpc.id,)),)
-    wanted = Filter(project_id=case.caller.project_id, any_of=(own,), limit=SUBNETS_MAX)
+    wanted = Filter(project_id=case.project_id, any_of=(own,), limit=SUBNETS_MAX)
     return await case.tx.subnets.page(wanted)

@@ -1,78 +1,79 @@
-"""Use cases of operations: wait, cancel, retry, explain."""
+"""Carries out commands on operations, and waits for them."""
 
-from collections.abc import Awaitable, Callable
+import msgspec
 
+from atoll.domain.commands import CancelOperation, RetryOperation
 from atoll.domain.errors import Conflict, NotFound
 from atoll.domain.images import ImageState
 from atoll.domain.instances import Resolved
-from atoll.domain.operations import ENDED, RETRYABLE, Operation, OperationState
+from atoll.domain.operations import ENDED, RETRYABLE, Operation, OperationState, StepRecord
 from atoll.domain.projects import Caller
+from atoll.domain.reasons import Reason
 from atoll.domain.timers import TimerKind
 from atoll.operations import image_import, instance_create
 from atoll.operations.instance_create import amounts_of
 from atoll.operations.registry import WORKFLOWS
-from atoll.ports import Clock, Store, Transaction
+from atoll.ports import Transaction
 from atoll.service import quotas, timers
-from atoll.service.desk import Accepted, Case, require
+from atoll.service.desk import Case, Desk, Done, View
 from atoll.service.instances import reopen
+from atoll.service.queries import Query
 
+NOUN = "operation"
 POLL_S = 1.0
 WAIT_S_MAX = 60
 
 
-async def get(tx: Transaction, caller: Caller, operation_id: str) -> Operation:
-    require(caller, "read")
-    operation = await tx.operations.find(operation_id)
-    if operation is None or operation.project_id != caller.project_id:
-        raise NotFound(f"operation not found: {operation_id}")
+async def get(view: View, operation_id: str) -> Operation:
+    """Raises NotFound."""
+    view.require("read")
+    operation = await view.tx.operations.find(operation_id)
+    if operation is None or operation.project_id != view.project_id:
+        raise NotFound(Reason.NOT_FOUND, noun=NOUN, reference=operation_id)
     return operation
 
 
-async def wait(
-    store: Store, clock: Clock, caller: Caller, operation_id: str, wait_s: float
-) -> Operation:
-    """As it is when it ends, or when the time is up."""
-    until_ms = clock.now_ms() + int(wait_s * 1000)
-    with store.watch(operation_id) as watch:
+async def find_page(view: View, wanted: Query) -> list[Operation]:
+    view.require("read")
+    scoped = msgspec.structs.replace(wanted, project_id=view.project_id)
+    return await view.tx.operations.page(scoped)
+
+
+async def steps_of(view: View, operation: Operation) -> list[StepRecord]:
+    return await view.tx.operations.steps_of(operation.id)
+
+
+async def wait(desk: Desk, caller: Caller, operation_id: str, wait_s: float) -> Operation:
+    """The operation as it is when it ends, or when the time is up."""
+    until_ms = desk.clock.now_ms() + int(wait_s * 1000)
+    with desk.store.watch(operation_id) as watch:
         while True:
-            operation = await get(store.read(), caller, operation_id)
-            left_s = (until_ms - clock.now_ms()) / 1000
+            operation = await get(desk.view(caller), operation_id)
+            left_s = (until_ms - desk.clock.now_ms()) / 1000
             if operation.ended or left_s <= 0:
                 return operation
             await watch.wait(min(left_s, POLL_S))
 
 
-def cancel(operation_id: str) -> Callable[[Case], Awaitable[Accepted[Operation]]]:
-    async def use_case(case: Case) -> Accepted[Operation]:
-        case.require("write")
-        operation = await get(case.tx, case.caller, operation_id)
-        if operation.state in ENDED:
-            raise Conflict(f"operation {operation_id} has ended: it is {operation.state}")
-        if not WORKFLOWS[operation.kind].cancellable:
-            raise Conflict(f"{operation.kind} cannot be cancelled")
-        case.tx.operations.cancel(operation, case.now_ms)
-        case.audit("operation.cancel", operation.resource_id, operation=operation)
-        return Accepted(operation, operation)
-
-    return use_case
+async def cancel(case: Case, command: CancelOperation) -> Done[Operation]:
+    operation = await get(case, command.operation)
+    if operation.state in ENDED:
+        raise Conflict(Reason.OPERATION_ENDED, operation=operation.id, state=operation.state)
+    if not WORKFLOWS[operation.kind].cancellable:
+        raise Conflict(Reason.NOT_CANCELLABLE, kind=operation.kind)
+    case.tx.operations.cancel(operation, case.now_ms)
+    return Done(operation, operation, about=operation.resource_id)
 
 
-def retry(operation_id: str) -> Callable[[Case], Awaitable[Accepted[Operation]]]:
-    """The same operation anew, from its first step. Its resource must be as it left it."""
-
-    async def use_case(case: Case) -> Accepted[Operation]:
-        case.require("write")
-        operation = await get(case.tx, case.caller, operation_id)
-        if operation.state not in RETRYABLE:
-            raise Conflict(f"operation {operation_id} is {operation.state}: only what failed or "
-                           "was cancelled can be retried")  # fmt: skip
-        await reopen_resource(case, operation)
-        deadline_ms = case.now_ms + int(WORKFLOWS[operation.kind].deadline_s * 1000)
-        again = case.tx.operations.retry(operation, case.now_ms, deadline_ms=deadline_ms)
-        case.audit("operation.retry", operation.resource_id, operation=operation)
-        return Accepted(again, again)
-
-    return use_case
+async def retry(case: Case, command: RetryOperation) -> Done[Operation]:
+    """The same operation again, from its first step. Its resource must be as it left it."""
+    operation = await get(case, command.operation)
+    if operation.state not in RETRYABLE:
+        raise Conflict(Reason.NOT_FAILED, operation=operation.id, state=operation.state)
+    await reopen_resource(case, operation)
+    deadline_ms = case.now_ms + int(WORKFLOWS[operation.kind].deadline_s * 1000)
+    again = case.tx.operations.retry(operation, case.now_ms, deadline_ms=deadline_ms)
+    return Done(again, again, about=operation.resource_id)
 
 
 async def reopen_resource(case: Case, operation: Operation) -> None:
@@ -88,11 +89,11 @@ async def reopen_resource(case: Case, operation: Operation) -> None:
         return
     image = await case.tx.images.find(operation.resource_id)
     if operation.kind != image_import.WORKFLOW.kind:
-        raise Conflict(f"{operation.kind} is not retried: ask for it anew")
+        raise Conflict(Reason.NOT_RETRIED, kind=operation.kind)
     if image is None:
-        raise Conflict(f"{operation.resource_id} is no longer there")
+        raise Conflict(Reason.NO_LONGER_THERE, reference=operation.resource_id)
     if image.doing is not None:
-        raise Conflict(f"image {image.name} is being imported by {image.operation_id}")
+        raise Conflict(Reason.IMPORT_IN_PROGRESS, image=image.name, operation=image.operation_id)
     case.tx.images.change(image, state=ImageState.IMPORTING, reason="", doing=operation.kind,
                           operation_id=operation.id, updated_at_ms=case.now_ms)  # fmt: skip
 
@@ -104,17 +105,23 @@ async def require_needed(tx: Transaction, resolved: Resolved) -> None:
     if resolved.subnet_id is not None:
         needed.append(await tx.subnets.find(resolved.subnet_id))
     if None in needed:
-        raise Conflict(
-            "its image, its subnet or one of its security groups is gone: create it anew"
-        )
+        raise Conflict(Reason.NEEDED_THINGS_GONE)
 
 
-async def waiting_for(tx: Transaction, operation: Operation) -> str:
-    """One sentence, or nothing where it does not wait."""
+async def what_waits(view: View, resource_id: str) -> str:
+    """What the operations on a resource wait for; empty where none waits."""
+    for operation in await view.tx.operations.live_on(resource_id):
+        if waiting := await waiting_for(view, operation):
+            return waiting
+    return ""
+
+
+async def waiting_for(view: View, operation: Operation) -> str:
+    """What an operation waits for, in one sentence; empty where it does not wait."""
     if operation.ended:
         return ""
     if operation.claimable_at_ms is None:
-        ahead = [o for o in await tx.operations.live_on(operation.resource_id)
+        ahead = [o for o in await view.tx.operations.live_on(operation.resource_id)
                  if (o.queued_at_ms, o.id) < (operation.queued_at_ms, operation.id)]  # fmt: skip
         return f"waits behind {ahead[-1].id} ({ahead[-1].kind})" if ahead else ""
     if operation.message:

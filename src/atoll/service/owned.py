@@ -1,115 +1,134 @@
 """What ssh keys, networks and groups have in common: a name, labels, a version, an owner."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from atoll.domain.commands import Update
-from atoll.domain.errors import InUse
+from atoll.domain.commands import Reference
+from atoll.domain.errors import InUse, VersionMismatch
 from atoll.domain.instances import InstanceState, require_labels
-from atoll.ports import Filter, Rows, Transaction
+from atoll.domain.reasons import Reason
+from atoll.ports import Filter
 from atoll.service import references
-from atoll.service.desk import Accepted, Case
-from atoll.service.instances import require_version
+from atoll.service.desk import Case, Done
+from atoll.service.nouns import Noun, Owned
 
-T = TypeVar("T", bound=Any)
-RowsOf = Callable[[Transaction], Rows[T]]
-# How a thing gets free of an instance.
-FREEING = {
+T = TypeVar("T", bound=Owned)
+# What a user does first to free a thing of an instance.
+REMEDIES = {
     "image": "delete that instance, or reinstall it from another image, first",
     "security group": "take it off that instance first",
     "subnet": "detach it from that instance, or delete that instance, first",
 }
-PURGING = "purge that one first"
+REMEDY = "delete that instance first"
+PURGE = "purge that one first"
 
 
-def update(
-    rows_of: RowsOf[T],
-    noun: str,
-    reference: str,
-    command: Update,
-    *,
-    unique: bool = True,
-    **more: Any,
-) -> Callable[[Case], Awaitable[Accepted[T]]]:
-    """Name and labels; names of the noun may be `unique` in a project. `more` are fields of the
-    noun itself, None where they stay."""
+class Update(Protocol):
+    """A command that changes a name or labels."""
 
-    async def use_case(case: Case) -> Accepted[T]:
-        case.require("write")
-        rows = rows_of(case.tx)
-        thing = await references.get(rows, case.caller.project_id, reference, noun)
-        require_version(thing.version, command.version)
-        changes = {key: value for key, value in more.items() if value is not None}
-        if command.name is not None and command.name != thing.name:
-            references.require_name(command.name, lowest=1 if unique else 0)
-            if unique:
-                await references.require_free_name(rows, thing.project_id, command.name, noun)
-            changes["name"] = command.name
-        if command.labels is not None:
-            require_labels(command.labels)
-            changes["labels"] = command.labels
-        before = msgspec.to_builtins({key: getattr(thing, key) for key in changes})
-        changed = rows.change(thing, **changes)
-        after = msgspec.to_builtins(changes)
-        case.audit(f"{slug(noun)}.update", thing.id, before=before, after=after)
-        case.note(f"{slug(noun)}.updated", thing.id)
-        return Accepted(changed)
-
-    return use_case
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def labels(self) -> dict[str, str] | None: ...
+    @property
+    def version(self) -> int | None: ...
 
 
-def delete(
-    rows_of: RowsOf[T],
-    noun: str,
-    reference: str,
-    version: int | None = None,
-) -> Callable[[Case], Awaitable[Accepted[T]]]:
+async def get(case: Case, noun: Noun[T], reference: Reference, field: str) -> T:
+    """The thing that a command is about. Raises NotFound."""
+    return await references.get(case, noun, case.id_of(reference), field)
+
+
+async def update(case: Case, noun: Noun[T], thing: T, command: Update, **more: Any) -> Done[T]:
+    """Changes name, labels, and `more` fields of the noun itself; None leaves a field as it is."""
+    require_version(thing.version, command.version)
+    changes = {key: value for key, value in more.items() if value is not None}
+    if command.name is not None and command.name != thing.name:
+        changes["name"] = await new_name(case, noun, thing, command)
+    if command.labels is not None:
+        require_labels(command.labels)
+        changes["labels"] = command.labels
+    before = msgspec.to_builtins({key: getattr(thing, key) for key in changes})
+    changed = noun.rows(case.tx).change(thing, **changes)
+    case.note(f"{noun.event}.updated", thing.id)
+    return Done(changed, before=before, after=msgspec.to_builtins(changes))
+
+
+async def new_name(case: Case, noun: Noun[T], thing: T, command: Update) -> str:
+    assert command.name is not None, "a thing is only renamed where a name is given"
+    if not noun.is_unique:
+        references.require_label(command.name)
+        return command.name
+    if getattr(command, "free_name", False):
+        return await references.choose_name(case, command.name, noun)
+    await references.require_free_name(case, noun, command.name, thing.project_id)
+    return command.name
+
+
+async def delete(case: Case, noun: Noun[T], thing: T, version: int | None) -> Done[T]:
     """Raises InUse where an instance needs it."""
-
-    async def use_case(case: Case) -> Accepted[T]:
-        case.require("write")
-        rows = rows_of(case.tx)
-        thing = await references.get(rows, case.caller.project_id, reference, noun)
-        require_version(thing.version, version)
-        await require_unused(case, noun, thing)
-        remove(case, rows, thing, noun)
-        return Accepted(thing)
-
-    return use_case
+    require_version(thing.version, version)
+    await require_unused(case, noun, thing)
+    return remove(case, noun, thing)
 
 
-async def require_unused(case: Case, noun: str, thing: Any) -> None:
+async def require_unused(case: Case, noun: Noun[Any], thing: Any) -> None:
     """By instances and snapshots of any project: an image of the catalogue may be anybody's, and
     only those who operate the cloud come here with one. They are told whose it is."""
-    what, wanted = f"{noun} {thing.name}", Filter(uses=thing.id, limit=1)
+    wanted = Filter(uses=thing.id, limit=1)
     for user in await case.tx.instances.page(wanted):
         if user.state is InstanceState.DELETED:
-            raise used_by(case, what, "a deleted instance that can be recovered,", user, PURGING)
-        away = FREEING.get(noun, "delete that instance first")
-        raise used_by(case, what, "instance", user, away)
+            raise used_by(case, noun, thing, "recoverable instance", user, PURGE)
+        raise used_by(case, noun, thing, "instance", user, REMEDIES.get(noun.name, REMEDY))
     for snapshot in await case.tx.snapshots.page(wanted):
-        raise used_by(case, what, "snapshot", snapshot, "delete that snapshot first")
+        raise used_by(case, noun, thing, "snapshot", snapshot, "delete that snapshot first")
 
 
-def used_by(case: Case, what: str, kind: str, user: Any, away: str) -> InUse:
-    foreign = user.project_id != case.caller.project_id
-    whose = f" of project {user.project_id}" if foreign else ""
-    return InUse(f"{what} is in use by {kind} {user.name} ({user.id}){whose}: {away}")
+def used_by(
+    case: Case, noun: Noun[Any], thing: Any, user_noun: str, user: Any, remedy: str
+) -> InUse:
+    facts = {
+        "noun": noun.name, "name": thing.name, "user_noun": user_noun, "user": user.name,
+        "user_id": user.id, "remedy": remedy,
+    }  # fmt: skip
+    if user.project_id != case.project_id:
+        return InUse(Reason.USED_BY_OTHER_PROJECT, project=user.project_id, **facts)
+    return InUse(Reason.USED_BY, **facts)
 
 
-def add(case: Case, rows: Rows[T], thing: T, noun: str) -> None:
-    rows.add(thing)
-    case.audit(f"{slug(noun)}.create", thing.id, after={"name": thing.name})
-    case.note(f"{slug(noun)}.created", thing.id)
+async def name_of_new(case: Case, *nouns: Noun[Any], name: str, free: bool) -> str:
+    """The name of a new thing, claimed among these nouns. Raises AlreadyExists, unless a `free`
+    one may be made of it."""
+    if free:
+        return await references.choose_name(case, name, *nouns)
+    for noun in nouns:
+        await references.require_free_name(case, noun, name)
+    return name
 
 
-def remove(case: Case, rows: Rows[T], thing: T, noun: str) -> None:
-    rows.remove(thing)
-    case.audit(f"{slug(noun)}.delete", thing.id, before={"name": thing.name})
-    case.note(f"{slug(noun)}.deleted", thing.id)
+def merged(before: dict[str, str], notes: dict[str, str]) -> dict[str, str] | None:
+    """A dialect's annotations with others merged in; an empty text removes one. None where that
+    changes nothing."""
+    after = {key: text for key, text in {**before, **notes}.items() if text}
+    return None if after == before else after
 
 
-def slug(noun: str) -> str:
-    return noun.replace(" ", "_").lower()
+def add(case: Case, noun: Noun[T], thing: T) -> Done[T]:
+    noun.rows(case.tx).add(thing)
+    case.note(f"{noun.event}.created", thing.id)
+    return Done(thing, after={"name": thing.name})
+
+
+def remove(case: Case, noun: Noun[T], thing: T) -> Done[T]:
+    noun.rows(case.tx).remove(thing)
+    case.note(f"{noun.event}.deleted", thing.id)
+    return Done(thing, before={"name": thing.name})
+
+
+def require_version(version: int, wanted: int | None) -> None:
+    """Raises VersionMismatch where the caller has seen another version."""
+    if wanted is not None and wanted != version:
+        raise VersionMismatch(
+            Reason.VERSION_DIFFERS, field="version", version=version, wanted=wanted
+        )

@@ -30,14 +30,14 @@ class Passwords:
         self._secret = secret
         self._clock = clock
 
-    def new(self, random_256: bytes) -> Password:
+    def generate(self, random_256: bytes) -> Password:
         nonce = random_256.hex()
         hashed = bcrypt.hashpw(self.text(nonce).encode(), bcrypt.gensalt(ROUNDS))
         return Password(nonce=nonce, hash=hashed.decode(), set_at_ms=self._clock.now_ms())
 
-    async def chosen(self, text: str, field: str) -> Password:
+    async def chosen(self, text: str) -> Password:
         """Raises Invalid. Takes a tenth of a second, in a thread."""
-        require_password(text, field)
+        require_password(text)
         hashed = await asyncio.to_thread(
             bcrypt.hashpw, text.encode(), bcrypt.gensalt(ROUNDS_OF_CHOSEN)
         )

@@ -1,12 +1,12 @@
 """What a project may have: counted in the transaction of the wish that takes it."""
 
-from collections.abc import Awaitable, Callable, Mapping
-
+from atoll.domain.commands import SetQuota
 from atoll.domain.errors import Invalid
-from atoll.domain.projects import Caller
 from atoll.domain.quotas import RESOURCES, Amounts, Quota, require_within
-from atoll.ports import Transaction
-from atoll.service.desk import Accepted, Case, require
+from atoll.domain.reasons import Reason
+from atoll.service import queries
+from atoll.service.desk import Case, Done, View
+from atoll.service.nouns import PROJECTS
 
 LIMIT_MAX = 2**53
 
@@ -23,41 +23,36 @@ def give_back(case: Case, amounts: Amounts) -> None:
     case.tx.quotas.give_back(case.caller.project_id, amounts)
 
 
-async def of(case: Case, project_id: str) -> Quota:
-    return await case.tx.quotas.find(project_id) or Quota(project_id=project_id)
+async def of(view: View, project_id: str) -> Quota:
+    return await view.tx.quotas.find(project_id) or Quota(project_id=project_id)
 
 
-async def get(tx: Transaction, caller: Caller) -> Quota:
-    require(caller, "read")
-    return await tx.quotas.find(caller.project_id) or Quota(project_id=caller.project_id)
+async def get(view: View) -> Quota:
+    view.require("read")
+    return await of(view, view.project_id)
 
 
-async def get_of(tx: Transaction, caller: Caller, project: str) -> Quota:
-    """Another project's, for whoever may set its limits. Raises NotFound."""
-    require(caller, "administer")
-    found = await tx.projects.get(project)
-    return await tx.quotas.find(found.id) or Quota(project_id=found.id)
+async def get_of(view: View, project: str) -> Quota:
+    """Another project's, for callers who may set its limits. Raises NotFound."""
+    view.require("administer")
+    return await of(view, (await queries.get_by_id(view, PROJECTS, project)).id)
 
 
-def limit(project: str, limits: Mapping[str, int]) -> Callable[[Case], Awaitable[Accepted[Quota]]]:
+async def limit(case: Case, command: SetQuota) -> Done[Quota]:
     """The new limits instead of the old ones. What is used already stays, even where it is more."""
-
-    async def use_case(case: Case) -> Accepted[Quota]:
-        case.require("administer")
-        for name, most in limits.items():
-            require_limit(name, most)
-        found = await case.tx.projects.get(project)
-        case.tx.quotas.limit(found.id, limits)
-        before = await of(case, found.id)
-        case.audit("quota.limit", found.id, before=dict(before.limits), after=dict(limits))
-        return Accepted(Quota(project_id=found.id, used=before.used, limits=dict(limits)))
-
-    return use_case
+    limits = dict(command.limits)
+    for name, most in limits.items():
+        require_limit(name, most)
+    found = await queries.get_by_id(case, PROJECTS, command.project)
+    case.tx.quotas.limit(found.id, limits)
+    before = await of(case, found.id)
+    quota = Quota(project_id=found.id, used=before.used, limits=limits)
+    return Done(quota, before=dict(before.limits), after=limits, about=found.id)
 
 
 def require_limit(name: str, most: int) -> None:
     field = f"limits.{name}"
     if name not in RESOURCES:
-        raise Invalid(f"{field} is not known; there are {', '.join(RESOURCES)}", field=field)
+        raise Invalid(Reason.UNKNOWN_QUOTA, field=field, allowed=RESOURCES)
     if not 0 <= most <= LIMIT_MAX:
-        raise Invalid(f"{field} is {most}, allowed are 0 to {LIMIT_MAX}", field=field)
+        raise Invalid(Reason.OUT_OF_RANGE, field=field, value=most, lowest=0, highest=LIMIT_MAX)

@@ -5,11 +5,16 @@ from typing import Any, Protocol, TypeVar
 from atoll.domain import ids
 from atoll.domain.errors import AlreadyExists, Busy, Conflict, Invalid, NotFound
 from atoll.domain.images import CATALOGUE, Image, ImageState
+from atoll.domain.reasons import Reason
 from atoll.domain.snapshots import Snapshot, SnapshotState
-from atoll.ports import Rows, Transaction
+from atoll.service.desk import View
+from atoll.service.nouns import IMAGES, SNAPSHOTS, Noun, Owned
 
 ALIASES_MAX = 5
 NAME_MAX = 253
+UNNAMED = "unnamed-"
+TAIL = 6
+T = TypeVar("T", bound=Owned)
 
 
 class Named(Protocol):
@@ -19,116 +24,115 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
-class Owned(Named, Protocol):
-    @property
-    def project_id(self) -> str: ...
-
-
-T = TypeVar("T", bound=Owned)
-
-
-async def find(rows: Rows[T], project_id: str, reference: str, noun: str) -> T | None:
-    """Raises Conflict where several things bear the name."""
+async def find(view: View, noun: Noun[T], reference: str, project_id: str = "") -> T | None:
+    """In the caller's project, or in another one. Raises Conflict where several things have the
+    name."""
+    rows, owner = noun.rows(view.tx), project_id or view.project_id
     if is_id(reference):
         thing = await rows.find(reference)
-        if thing is not None and thing.project_id == project_id:
+        if thing is not None and thing.project_id == owner:
             return thing
-    named = await rows.named(project_id, reference)
+    named = await rows.named(owner, reference)
     if len(named) > 1:
-        raise Conflict(f"{len(named)} or more are called {reference}: name the {noun} by its id")
+        raise Conflict(Reason.AMBIGUOUS, count=len(named), reference=reference, noun=noun.name)
     return named[0] if named else None
 
 
-async def get(rows: Rows[T], project_id: str, reference: str, noun: str) -> T:
-    """Of a path: raises NotFound."""
-    thing = await find(rows, project_id, reference, noun)
+async def get(
+    view: View, noun: Noun[T], reference: str, field: str | None = None, project_id: str = ""
+) -> T:
+    """The thing that a command is about. Raises NotFound, with the command's field."""
+    thing = await find(view, noun, reference, project_id)
     if thing is None:
-        raise NotFound(f"{noun} not found: {reference}")
+        raise NotFound(Reason.NOT_FOUND, field=field, noun=noun.name, reference=reference)
     return thing
 
 
-async def meant(rows: Rows[T], project_id: str, reference: str, noun: str, field: str) -> T:
-    """Of a field: raises Invalid that names it."""
-    thing = await find(rows, project_id, reference, noun)
+async def resolve(view: View, noun: Noun[T], reference: str, field: str) -> T:
+    """The thing that a field names. Raises Invalid."""
+    thing = await find(view, noun, reference)
     if thing is None:
-        raise Invalid(f"{field}: no {noun} has the id or name {reference!r}", field=field)
+        raise Invalid(Reason.NO_SUCH_THING, field=field, noun=noun.name, reference=reference)
     return thing
 
 
-async def image(tx: Transaction, project_id: str, reference: str, field: str) -> Image:
+async def resolve_image(view: View, reference: str, field: str) -> Image:
     """The project's own images come before the catalogue's; aliases are followed."""
-    found = await image_called(tx, project_id, reference)
-    return await behind_aliases(tx, project_id, reference, found, field)
+    return await behind_aliases(view, reference, await find_image(view, reference), field)
 
 
-async def image_called(tx: Transaction, project_id: str, reference: str) -> Image | None:
-    own = await find(tx.images, project_id, reference, "image")
-    return own or await find(tx.images, CATALOGUE, reference, "image")
+async def find_image(view: View, reference: str) -> Image | None:
+    own = await find(view, IMAGES, reference)
+    return own or await find(view, IMAGES, reference, CATALOGUE)
 
 
-async def behind_aliases(
-    tx: Transaction, project_id: str, reference: str, found: Image | None, field: str
-) -> Image:
+async def behind_aliases(view: View, reference: str, found: Image | None, field: str) -> Image:
     wanted = reference
     for _ in range(ALIASES_MAX):
         if found is None:
-            raise Invalid(f"{field}: no image has the id or name {wanted!r}", field=field)
+            raise Invalid(Reason.NO_SUCH_THING, field=field, noun=IMAGES.name, reference=wanted)
         if found.alias_of is None:
             return found
         wanted = found.alias_of
-        found = await image_called(tx, project_id, wanted)
-    raise Invalid(f"{field}: {reference!r} is an alias of an alias too often", field=field)
+        found = await find_image(view, wanted)
+    raise Invalid(Reason.ALIAS_CHAIN, field=field, reference=reference, highest=ALIASES_MAX)
 
 
-async def source(
-    tx: Transaction, project_id: str, reference: str, field: str
-) -> tuple[Image, Snapshot | None]:
+async def resolve_source(view: View, reference: str, field: str) -> tuple[Image, Snapshot | None]:
     """What a root volume is made from: an image, or a snapshot and the image behind it."""
     snapshot = named = None
     if not reference.startswith(f"{ids.SNAPSHOT}-"):
-        named = await image_called(tx, project_id, reference)
+        named = await find_image(view, reference)
     if named is None:
-        snapshot = await find(tx.snapshots, project_id, reference, "snapshot")
+        snapshot = await find(view, SNAPSHOTS, reference)
     if snapshot is None and reference.startswith(f"{ids.SNAPSHOT}-"):
-        raise Invalid(f"{field}: no snapshot has the id {reference!r}", field=field)
+        raise Invalid(Reason.NO_SUCH_THING, field=field, noun=SNAPSHOTS.name, reference=reference)
     if snapshot is None:
-        found = await behind_aliases(tx, project_id, reference, named, field)
+        found = await behind_aliases(view, reference, named, field)
         return require_usable_image(found, field), None
     if snapshot.state is not SnapshotState.COMPLETE or snapshot.doing is not None:
         raise Invalid(
-            f"{field}: snapshot {snapshot.name} is {snapshot.doing or snapshot.state}, "
-            "only a complete one can be used",
-            field=field,
-        )
-    return await tx.images.get(snapshot.image_id), snapshot
+            Reason.SNAPSHOT_NOT_COMPLETE, field=field, snapshot=snapshot.name,
+            state=snapshot.doing or snapshot.state,
+        )  # fmt: skip
+    return await view.tx.images.get(snapshot.image_id), snapshot
 
 
 def require_usable_image(found: Image, field: str) -> Image:
     if found.state is ImageState.ERROR or found.doing == "image.delete":
         why = found.reason or found.doing or found.state
-        raise Invalid(f"{field}: {found.name} cannot be used: {why}", field=field)
+        raise Invalid(Reason.IMAGE_UNUSABLE, field=field, image=found.name, why=why)
     return found
 
 
-async def require_free_name(rows: Rows[T], project_id: str, name: str, noun: str) -> None:
+async def require_free_name(view: View, noun: Noun[Any], name: str, project_id: str = "") -> None:
+    """Raises AlreadyExists."""
     require_name(name)
-    if await rows.named(project_id, name):
-        raise AlreadyExists(f"{noun} already exists: {name}", field="metadata.name")
+    rows, owner = noun.rows(view.tx), project_id or view.project_id
+    if await rows.named(owner, name):
+        raise AlreadyExists(Reason.ALREADY_EXISTS, field="name", noun=noun.name, name=name)
     # Two that ask at the same time both come this far; the commit lets one of them pass.
-    rows.claim_name(project_id, name)
+    rows.claim_name(owner, name)
 
 
-async def free_name(project_id: str, wanted: str, tail: str, *of: Rows[Any]) -> str:
-    """The wanted name, for dialects in which names need not be unique: with the tail behind it
-    where one of these things has it already."""
-    for rows in of:
-        if await rows.named(project_id, wanted):
-            return f"{wanted[: NAME_MAX - len(tail) - 1]}-{tail}"
-    return wanted
+async def choose_name(view: View, wish: str, *nouns: Noun[Any]) -> str:
+    """The wish where it is free among these nouns, otherwise with a tail; for dialects in which
+    names need not be unique, and may be empty. Where somebody takes the name at the same time, the
+    commit raises Lost and another one is chosen."""
+    require_label(wish)
+    tail = view.deployment.new_secret().hex()[:TAIL]
+    name = wish or f"{UNNAMED}{tail}"
+    for noun in nouns:
+        if await noun.rows(view.tx).named(view.project_id, name):
+            name = f"{wish[: NAME_MAX - TAIL - 1]}-{tail}"
+            break
+    for noun in nouns:
+        noun.rows(view.tx).claim_name(view.project_id, name, chosen=True)
+    return name
 
 
 class Worked(Named, Protocol):
-    """What operations go on about, one at a time."""
+    """A thing that one operation at a time works on."""
 
     @property
     def doing(self) -> str | None: ...
@@ -136,25 +140,29 @@ class Worked(Named, Protocol):
     def operation_id(self) -> str | None: ...
 
 
-def require_idle(thing: Worked, noun: str) -> None:
+def require_idle(thing: Worked, noun: Noun[Any]) -> None:
+    """Raises Busy."""
     if thing.doing is not None:
-        raise Busy(f"{thing.doing} goes on about {noun} {called(thing)}", thing.operation_id)
+        raise Busy(
+            noun=noun.name, name=called(thing), doing=thing.doing,
+            operation_id=thing.operation_id,
+        )  # fmt: skip
 
 
 def called(thing: Named) -> str:
-    """By its id where its name is empty."""
+    """Its name, or its id where the name is empty."""
     return thing.name or thing.id
 
 
-def require_name(name: str, field: str = "metadata.name", *, lowest: int = 1) -> None:
+def require_name(name: str, field: str = "name", *, lowest: int = 1) -> None:
     if not lowest <= len(name) <= NAME_MAX:
-        raise Invalid(f"{field}: {lowest} to {NAME_MAX} characters are allowed", field=field)
+        raise Invalid(Reason.LENGTH, field=field, lowest=lowest, highest=NAME_MAX)
     if any(ord(c) < 32 or ord(c) == 127 for c in name):
-        raise Invalid(f"{field}: control characters are not allowed", field=field)
+        raise Invalid(Reason.CONTROL_CHARACTERS, field=field)
 
 
 def require_label(name: str) -> None:
-    """Of what is known by its id: its name may be anything, and nothing."""
+    """Checks the name of a thing that is known by its id: any name, may be empty."""
     require_name(name, lowest=0)
 
 

@@ -1,90 +1,78 @@
-"""Use cases of reverse DNS, and the look-up that the DNS server answers from."""
+"""Carries out commands on reverse DNS, and looks names up for the DNS server."""
 
 import ipaddress
-from collections.abc import Awaitable, Callable
 
 from atoll.domain import ids
+from atoll.domain.commands import DeleteReverseDns, SetReverseDns
 from atoll.domain.errors import NotFound
-from atoll.domain.projects import Caller
+from atoll.domain.reasons import Reason
 from atoll.domain.reverse_dns import ReverseRecord, host_name
 from atoll.operations.guests import PUBLIC_SCOPE
 from atoll.operations.steps import Ranges
 from atoll.ports import Transaction
-from atoll.service.desk import Accepted, Case, require
-
-UseCase = Callable[[Case], Awaitable[Accepted[ReverseRecord]]]
+from atoll.service.desk import Case, Done, View
 
 
-def put(address: str, name: str, ranges: Ranges) -> UseCase:
-    async def use_case(case: Case) -> Accepted[ReverseRecord]:
-        case.require("write")
-        holder_id = await held(case.tx, case.caller, address, ranges)
-        record = ReverseRecord(
-            id=address,
-            project_id=case.caller.project_id,
-            holder_id=holder_id,
-            name=host_name(name, "name"),
-            created_at_ms=case.now_ms,
+async def put(case: Case, command: SetReverseDns) -> Done[ReverseRecord]:
+    address = command.address
+    holder_id = await get_holder(case, address)
+    record = ReverseRecord(
+        id=address,
+        project_id=case.project_id,
+        holder_id=holder_id,
+        name=host_name(command.name),
+        created_at_ms=case.now_ms,
+    )
+    before = await case.tx.reverse_records.find(address)
+    if before is None:
+        case.tx.reverse_records.add(record)
+    else:
+        record = case.tx.reverse_records.change(
+            before, project_id=record.project_id, holder_id=holder_id, name=record.name
         )
-        before = await case.tx.reverse_records.find(address)
-        if before is None:
-            case.tx.reverse_records.add(record)
-        else:
-            record = case.tx.reverse_records.change(
-                before, project_id=record.project_id, holder_id=holder_id, name=record.name
-            )
-        case.audit("reverse_dns.put", holder_id, after={"address": address, "name": record.name})
-        return Accepted(record)
-
-    return use_case
+    after = {"address": address, "name": record.name}
+    return Done(record, after=after, about=holder_id)
 
 
-def delete(address: str, ranges: Ranges) -> UseCase:
-    async def use_case(case: Case) -> Accepted[ReverseRecord]:
-        case.require("write")
-        record = await get(case.tx, case.caller, address, ranges)
-        case.tx.reverse_records.remove(record)
-        case.audit("reverse_dns.delete", record.holder_id, before={"name": record.name})
-        return Accepted(record)
-
-    return use_case
-
-
-def ensure_none(address: str, ranges: Ranges) -> Callable[[Case], Awaitable[None]]:
-    """The same, and no error where the address has no name."""
-
-    async def use_case(case: Case) -> None:
-        case.require("write")
-        await held(case.tx, case.caller, address, ranges)
-        if await find(case.tx, address, ranges) is not None:
-            await delete(address, ranges)(case)
-
-    return use_case
-
-
-async def get(tx: Transaction, caller: Caller, address: str, ranges: Ranges) -> ReverseRecord:
-    require(caller, "read")
-    await held(tx, caller, address, ranges)
-    record = await find(tx, address, ranges)
+async def delete(case: Case, command: DeleteReverseDns) -> Done[ReverseRecord | None]:
+    await get_holder(case, command.address)
+    record = await find(case.tx, command.address, case.deployment.ranges)
     if record is None:
-        raise NotFound(f"address {address} has no name")
+        if command.missing_ok:
+            return Done(None, changed=False)
+        raise without_name(command.address)
+    case.tx.reverse_records.remove(record)
+    return Done(record, before={"name": record.name}, about=record.holder_id)
+
+
+async def get(view: View, address: str) -> ReverseRecord:
+    """Raises NotFound."""
+    view.require("read")
+    await get_holder(view, address)
+    record = await find(view.tx, address, view.deployment.ranges)
+    if record is None:
+        raise without_name(address)
     return record
 
 
+def without_name(address: str) -> NotFound:
+    return NotFound(Reason.ADDRESS_WITHOUT_NAME, reference=address)
+
+
 async def find(tx: Transaction, address: str, ranges: Ranges) -> ReverseRecord | None:
-    """The record of whoever has the address now."""
+    """The record, where the address is still with the holder that it was written for."""
     record = await tx.reverse_records.find(address)
     if record is None or record.holder_id != await holder_of(tx, address, ranges):
         return None
     return record
 
 
-async def held(tx: Transaction, caller: Caller, address: str, ranges: Ranges) -> str:
-    """Whose of the caller's things has the address. Raises NotFound."""
-    holder_id = await holder_of(tx, address, ranges)
-    if holder_id is not None and await project_of(tx, holder_id) == caller.project_id:
+async def get_holder(view: View, address: str) -> str:
+    """The id of the caller's thing that has the address. Raises NotFound."""
+    holder_id = await holder_of(view.tx, address, view.deployment.ranges)
+    if holder_id is not None and await project_of(view.tx, holder_id) == view.project_id:
         return holder_id
-    raise NotFound(f"no instance and no floating IP of this project has the address {address}")
+    raise NotFound(Reason.ADDRESS_NOT_YOURS, reference=address)
 
 
 async def holder_of(tx: Transaction, address: str, ranges: Ranges) -> str | None:

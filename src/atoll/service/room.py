@@ -7,35 +7,35 @@ answers. Only the operation itself reserves anything.
 from atoll.domain.errors import Invalid, NoCapacity
 from atoll.domain.hosts import Host, HostState
 from atoll.domain.instances import Instance
+from atoll.domain.reasons import Reason
 from atoll.operations.instance_resize import Size, size_of
 from atoll.operations.placing import demand_of, devices_on
-from atoll.ports import Transaction
 from atoll.scheduler.filters import Demand, has_disk, has_memory, has_vcpus
 from atoll.scheduler.placement import verdicts
-from atoll.service.desk import Case
+from atoll.service.desk import View
 
 REASONS_MAX = 5
-FIELD = "spec.type"
+FIELD = "plan"
 # Processors, MiB of memory, GiB of disk, kinds of accelerators: all that a host has, free or not.
 Shape = tuple[int, int, int, frozenset[str]]
 
 
-async def require_for_new(case: Case, instance: Instance) -> None:
-    """Raises Invalid with what is said of each host of its region, where none fits."""
-    demand = await demand_of(case.tx, instance)
-    hosts = await case.tx.hosts.every()
+async def require_for_new(view: View, instance: Instance) -> None:
+    """Raises Invalid with a reason for each host of its region, where none fits."""
+    demand = await demand_of(view.tx, instance)
+    hosts = await view.tx.hosts.every()
     judged = verdicts([host for host in hosts if host.region == demand.region], demand)
     if not judged or judged[0].reason:
         reasons = [f"{verdict.host.name}: {verdict.reason}" for verdict in judged]
         raise too_large(instance, reasons or ["there is no host"])
 
 
-async def require_for_resize(case: Case, instance: Instance, new: Size) -> None:
+async def require_for_resize(view: View, instance: Instance, new: Size) -> None:
     """It stays where it is: its host must have the difference, and both sizes for a while."""
-    held = await case.tx.hosts.reservation(instance.id)
+    held = await view.tx.hosts.reservation(instance.id)
     if held is None:
         return
-    host, old = await case.tx.hosts.get(held.host_id), size_of(instance.spec)
+    host, old = await view.tx.hosts.get(held.host_id), size_of(instance.spec)
     more = {name: max(0, value - getattr(held, name)) for name, value in new.held().items()}
     demand = Demand(region=host.region, **more)
     found = [has(host, demand) for has in (has_vcpus, has_memory, has_disk)]
@@ -51,14 +51,14 @@ async def require_for_resize(case: Case, instance: Instance, new: Size) -> None:
 def too_large(instance: Instance, reasons: list[str]) -> Invalid:
     said = "; ".join(reasons[:REASONS_MAX])
     region = instance.spec.region
-    return Invalid(f"{FIELD}: no host of region {region} has room for it: {said}", field=FIELD)
+    return Invalid(Reason.NO_ROOM_IN_REGION, field=FIELD, region=region, why=said)
 
 
-async def shapes_by_region(tx: Transaction) -> dict[str, frozenset[Shape]]:
+async def shapes_by_region(view: View) -> dict[str, frozenset[Shape]]:
     """Of ready hosts, each form once, by the region that they are in. Regions that others serve are
     not among them: see `operations.placing.serving`."""
     shapes: dict[str, frozenset[Shape]] = {}
-    for host in await tx.hosts.every():
+    for host in await view.tx.hosts.every():
         if host.state is HostState.READY:
             shapes[host.region] = shapes.get(host.region, frozenset()) | {shape_of(host)}
     return shapes

@@ -1,13 +1,19 @@
-"""Use cases of security groups."""
-
-from collections.abc import Awaitable, Callable
+"""Carries out commands on security groups."""
 
 import msgspec
 
 from atoll.domain import ids
-from atoll.domain.commands import CreateSecurityGroup, Update
+from atoll.domain.commands import (
+    AddRule,
+    CreateSecurityGroup,
+    DeleteSecurityGroup,
+    Reference,
+    RemoveRule,
+    UpdateSecurityGroup,
+)
 from atoll.domain.errors import AlreadyExists, Conflict, NotFound
 from atoll.domain.instances import require_labels
+from atoll.domain.reasons import Reason
 from atoll.domain.security_groups import (
     BUILT_IN,
     Rule,
@@ -17,114 +23,112 @@ from atoll.domain.security_groups import (
 )
 from atoll.ports import Filter
 from atoll.service import instances, owned, references
-from atoll.service.desk import Accepted, Case
+from atoll.service.desk import Case, Done, View
+from atoll.service.nouns import SECURITY_GROUPS
 
-NOUN = "security group"
+FIELD = "security_group"
 PAGE = 1000
 
 replace = msgspec.structs.replace
 
 
-def create(command: CreateSecurityGroup) -> Callable[[Case], Awaitable[Accepted[SecurityGroup]]]:
-    async def use_case(case: Case) -> Accepted[SecurityGroup]:
-        case.require("write")
-        rows, project_id = case.tx.security_groups, case.caller.project_id
-        await references.require_free_name(rows, project_id, command.name, NOUN)
-        require_labels(command.labels)
+async def create(case: Case, command: CreateSecurityGroup) -> Done[SecurityGroup]:
+    name = await owned.name_of_new(case, SECURITY_GROUPS, name=command.name, free=command.free_name)
+    require_labels(command.labels)
+    require_rules(command.rules)
+    group = SecurityGroup(
+        id=case.ids.new(ids.SECURITY_GROUP),
+        project_id=case.project_id,
+        name=name,
+        description=command.description,
+        labels=command.labels,
+        annotations=command.annotations,
+        rules=numbered(await with_group_ids(case, command.rules)),
+        created_at_ms=case.now_ms,
+        updated_at_ms=case.now_ms,
+    )
+    return owned.add(case, SECURITY_GROUPS, group)
+
+
+async def update(case: Case, command: UpdateSecurityGroup) -> Done[SecurityGroup]:
+    """Every guest that runs in the group is told new rules."""
+    if command.rules is not None:
         require_rules(command.rules)
-        group = SecurityGroup(
-            id=case.ids.new(ids.SECURITY_GROUP),
-            project_id=project_id,
-            name=command.name,
-            description=command.description,
-            labels=command.labels,
-            annotations=command.annotations,
-            rules=numbered(await with_groups(case, command.rules)),
-            created_at_ms=case.now_ms,
-            updated_at_ms=case.now_ms,
-        )
-        owned.add(case, rows, group, NOUN)
-        return Accepted(group)
-
-    return use_case
+    group = await get(case, command.security_group)
+    if command.name is not None:
+        require_own(group)
+    return await change(case, group, command)
 
 
-def update(
-    reference: str,
-    command: Update,
-    rules: tuple[Rule, ...] | None = None,
-    description: str | None = None,
-) -> Callable[[Case], Awaitable[Accepted[SecurityGroup]]]:
-    """New rules are told to every guest that runs in the group."""
-    if rules is not None:
-        require_rules(rules)
-
-    async def use_case(case: Case) -> Accepted[SecurityGroup]:
-        group = await meant(case, reference)
-        if command.name is not None:
-            require_own(group)
-        wanted = None if rules is None else numbered(await with_groups(case, rules), group.rules)
-        change = owned.update(
-            lambda tx: tx.security_groups, NOUN, reference, command,
-            rules=wanted, description=description, updated_at_ms=case.now_ms,
-        )  # fmt: skip
-        accepted = await change(case)
-        if rules is not None:
-            await tell_members(case, accepted.thing.id)
-        return accepted
-
-    return use_case
+async def change(
+    case: Case, group: SecurityGroup, command: UpdateSecurityGroup
+) -> Done[SecurityGroup]:
+    wanted = None
+    if command.rules is not None:
+        wanted = numbered(await with_group_ids(case, command.rules), group.rules)
+    done = await owned.update(
+        case, SECURITY_GROUPS, group, command,
+        rules=wanted, description=command.description, updated_at_ms=case.now_ms,
+    )  # fmt: skip
+    if wanted is not None:
+        await tell_members(case, group.id)
+    return done
 
 
-def add_rule(reference: str, rule: Rule) -> Callable[[Case], Awaitable[Accepted[SecurityGroup]]]:
+async def add_rule(case: Case, command: AddRule) -> Done[SecurityGroup]:
     """The last of the group's rules is then the new one."""
-
-    async def use_case(case: Case) -> Accepted[SecurityGroup]:
-        group = await meant(case, reference)
-        bare = replace(rule, notes="")
-        for one in numbered(group.rules):
-            if replace(one, number=0, notes="") == bare:
-                raise AlreadyExists(f"rule {one.number} of {NOUN} {group.name} says that already")
-        return await update(group.id, Update(), (*numbered(group.rules), rule))(case)
-
-    return use_case
+    group = await get(case, command.security_group)
+    bare = replace(command.rule, notes="")
+    for one in numbered(group.rules):
+        if replace(one, number=0, notes="") == bare:
+            raise AlreadyExists(
+                Reason.RULE_EXISTS, number=one.number, noun=SECURITY_GROUPS.name, name=group.name
+            )
+    return await with_rules(case, group, (*numbered(group.rules), command.rule))
 
 
-def remove_rule(
-    reference: str, number: int
-) -> Callable[[Case], Awaitable[Accepted[SecurityGroup]]]:
-    async def use_case(case: Case) -> Accepted[SecurityGroup]:
-        group = await meant(case, reference)
-        rest = tuple(rule for rule in numbered(group.rules) if rule.number != number)
-        if len(rest) == len(group.rules):
-            raise NotFound(f"{NOUN} {group.name} has no rule {number}")
-        return await update(group.id, Update(), rest)(case)
-
-    return use_case
+async def remove_rule(case: Case, command: RemoveRule) -> Done[SecurityGroup]:
+    group = await get(case, command.security_group)
+    rest = tuple(rule for rule in numbered(group.rules) if rule.number != command.number)
+    if len(rest) == len(group.rules):
+        raise NotFound(
+            Reason.NO_SUCH_RULE, noun=SECURITY_GROUPS.name, name=group.name,
+            reference=command.number,
+        )  # fmt: skip
+    return await with_rules(case, group, rest)
 
 
-def delete(
-    reference: str, version: int | None = None
-) -> Callable[[Case], Awaitable[Accepted[SecurityGroup]]]:
-    async def use_case(case: Case) -> Accepted[SecurityGroup]:
-        require_own(await meant(case, reference))
-        return await owned.delete(lambda tx: tx.security_groups, NOUN, reference, version)(case)
-
-    return use_case
+async def with_rules(
+    case: Case, group: SecurityGroup, rules: tuple[Rule, ...]
+) -> Done[SecurityGroup]:
+    require_rules(rules)
+    return await change(case, group, UpdateSecurityGroup(security_group=group.id, rules=rules))
 
 
-async def meant(case: Case, reference: str) -> SecurityGroup:
-    rows, project_id = case.tx.security_groups, case.caller.project_id
-    return await references.get(rows, project_id, reference, NOUN)
+async def delete(case: Case, command: DeleteSecurityGroup) -> Done[SecurityGroup]:
+    group = await get(case, command.security_group)
+    require_own(group)
+    return await owned.delete(case, SECURITY_GROUPS, group, command.version)
+
+
+async def get(case: Case, reference: Reference) -> SecurityGroup:
+    return await owned.get(case, SECURITY_GROUPS, reference, FIELD)
+
+
+async def find_built_in(view: View) -> list[SecurityGroup]:
+    """Those that every project has."""
+    view.require("read")
+    return [
+        group
+        for name in BUILT_IN
+        for group in await view.tx.security_groups.named(view.project_id, name)
+    ]
 
 
 def require_own(group: SecurityGroup) -> None:
-    """Not one that every project has."""
+    """Raises Conflict for a group that every project has."""
     if group.name in BUILT_IN:
-        raise Conflict(
-            f"every project has a security group {group.name}, which is neither renamed nor "
-            "deleted: change its rules"
-        )
+        raise Conflict(Reason.BUILT_IN_GROUP, name=group.name)
 
 
 async def tell_members(case: Case, group_id: str) -> None:
@@ -139,15 +143,14 @@ async def tell_members(case: Case, group_id: str) -> None:
         after = page[-1].id
 
 
-async def with_groups(case: Case, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+async def with_group_ids(case: Case, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
     """The rules, with the groups that they name by id. One that has its number was in the group
     before, and stays though the group that it names may be gone. Raises Invalid."""
     resolved = []
-    rows, project_id = case.tx.security_groups, case.caller.project_id
     for index, rule in enumerate(rules):
         if rule.group is not None and not rule.number:
-            field = f"spec.rules.{index}.group"
-            group = await references.meant(rows, project_id, rule.group, NOUN, field)
+            field = f"rules.{index}.group"
+            group = await references.resolve(case, SECURITY_GROUPS, rule.group, field)
             rule = replace(rule, group=group.id)  # noqa: PLW2901
         resolved.append(rule)
     return tuple(resolved)

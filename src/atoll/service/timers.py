@@ -1,27 +1,28 @@
-"""What shall happen to an instance at a time: expiry, purge and backups."""
+"""Carries out commands on what shall happen to an instance at a time: expiry, purge, backups."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 
 from croniter import CroniterError
 
+from atoll.domain.commands import DisableBackups, SetBackups
 from atoll.domain.errors import Invalid, NotFound
 from atoll.domain.instances import Instance, require_alive
-from atoll.domain.projects import Caller
+from atoll.domain.reasons import Reason
 from atoll.domain.timers import Backups, Timer, TimerKind, timer_id
 from atoll.operations import timekeeper
 from atoll.operations.timekeeper import next_ms
-from atoll.ports import Transaction
-from atoll.service import references
-from atoll.service.desk import Accepted, Case, require
+from atoll.service import owned, queries
+from atoll.service.desk import Case, Done, View
+from atoll.service.nouns import INSTANCES, TIMERS
 
+FIELD = "instance"
 YEARS_100_MS = 100 * 366 * 24 * 3600 * 1000
 # A disk stands on at most 32 snapshots, and the oldest backup goes only after the newest is there.
 KEEP_MAX = 30
 CRON_FIELDS = 5
 NAMES = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat"
 PLAIN = re.compile(rf"(?:[0-9*,/ \t-]|{NAMES}){{9,200}}", re.IGNORECASE)
-UseCase = Callable[[Case], Awaitable[Accepted[Timer]]]
 
 
 async def expire(case: Case, instance: Instance, expires_at_ms: int | None) -> None:
@@ -30,8 +31,7 @@ async def expire(case: Case, instance: Instance, expires_at_ms: int | None) -> N
         await drop_timer(case, TimerKind.EXPIRE, instance)
         return
     if not case.now_ms < expires_at_ms < case.now_ms + YEARS_100_MS:
-        field = "metadata.expires_at"
-        raise Invalid(f"{field} must lie in the future", field=field)
+        raise Invalid(Reason.IN_THE_PAST, field="expires_at_ms")
     await set_timer(case, TimerKind.EXPIRE, instance, expires_at_ms)
 
 
@@ -51,36 +51,58 @@ async def drop_timer(case: Case, kind: TimerKind, instance: Instance) -> None:
         case.tx.timers.remove(known)
 
 
-async def instance_meant(tx: Transaction, caller: Caller, reference: str) -> Instance:
-    return await references.get(tx.instances, caller.project_id, reference, "instance")
+async def set_backups(case: Case, command: SetBackups) -> Done[Timer]:
+    """A backup whenever the schedule is due, from now on."""
+    instance = await owned.get(case, INSTANCES, command.instance, FIELD)
+    wanted = command.backups
+    require_alive(instance)
+    require_schedule(wanted)
+    due_at_ms = next_ms(wanted.cron, case.now_ms)
+    timer = await set_timer(case, TimerKind.BACKUP, instance, due_at_ms, wanted)
+    return Done(timer, after={"cron": wanted.cron, "keep": wanted.keep}, about=instance.id)
 
 
-def back_up(reference: str, wanted: Backups) -> UseCase:
-    """A backup whenever the schedule says so, from now on."""
+async def disable_backups(case: Case, command: DisableBackups) -> Done[Timer | Instance]:
+    """Existing backups are kept."""
+    instance = await owned.get(case, INSTANCES, command.instance, FIELD)
+    timer = await case.tx.timers.find(timer_id(TimerKind.BACKUP, instance.id))
+    if timer is not None:
+        case.tx.timers.remove(timer)
+        return Done(timer, about=instance.id)
+    if command.missing_ok:
+        return Done(instance, changed=False)
+    raise no_schedule(instance)
 
-    async def use_case(case: Case) -> Accepted[Timer]:
-        case.require("write")
-        instance = await instance_meant(case.tx, case.caller, reference)
-        require_alive(instance)
-        require_schedule(wanted)
-        due_at_ms = next_ms(wanted.cron, case.now_ms)
-        timer = await set_timer(case, TimerKind.BACKUP, instance, due_at_ms, wanted)
-        after = {"cron": wanted.cron, "keep": wanted.keep}
-        case.audit("instance.back_up", instance.id, after=after)
-        return Accepted(timer)
 
-    return use_case
+async def get_backups(view: View, reference: str) -> Timer:
+    """Raises NotFound where the instance has no schedule."""
+    instance = await queries.get(view, INSTANCES, reference)
+    timer = await view.tx.timers.find(timer_id(TimerKind.BACKUP, instance.id))
+    if timer is None:
+        raise no_schedule(instance)
+    return timer
+
+
+async def find_backups(view: View, instance_ids: Sequence[str]) -> dict[str, Timer]:
+    """The schedules of these instances, by the instance's id."""
+    view.require("read")
+    wanted = tuple(timer_id(TimerKind.BACKUP, one) for one in instance_ids)
+    found = await queries.find_by_ids(view, TIMERS, wanted)
+    return {timer.instance_id: timer for timer in found.values()}
+
+
+def no_schedule(instance: Instance) -> NotFound:
+    return NotFound(Reason.NO_BACKUP_SCHEDULE, instance=instance.name)
 
 
 def require_schedule(wanted: Backups) -> None:
     if not is_schedule(wanted.cron):
-        raise Invalid(
-            f"cron: {wanted.cron[:80]!r} is none; five fields are: minute, hour, day of the "
-            'month, month, day of the week, as in "30 3 * * *"',
-            field="cron",
-        )
+        raise Invalid(Reason.NOT_A_SCHEDULE, field="backups.cron", value=wanted.cron[:80])
     if not 1 <= wanted.keep <= KEEP_MAX:
-        raise Invalid(f"keep is {wanted.keep}, allowed are 1 to {KEEP_MAX}", field="keep")
+        raise Invalid(
+            Reason.OUT_OF_RANGE, field="backups.keep", value=wanted.keep, lowest=1,
+            highest=KEEP_MAX,
+        )  # fmt: skip
 
 
 def is_schedule(cron: str) -> bool:
@@ -92,37 +114,3 @@ def is_schedule(cron: str) -> bool:
     except CroniterError:
         return False
     return True
-
-
-async def backups_of(tx: Transaction, caller: Caller, reference: str) -> Timer:
-    """Raises NotFound where the instance has no schedule."""
-    require(caller, "read")
-    instance = await instance_meant(tx, caller, reference)
-    timer = await tx.timers.find(timer_id(TimerKind.BACKUP, instance.id))
-    if timer is None:
-        raise NotFound(f"instance {instance.name} has no backup schedule")
-    return timer
-
-
-def stop_backing_up(reference: str) -> UseCase:
-    """What was backed up stays."""
-
-    async def use_case(case: Case) -> Accepted[Timer]:
-        case.require("write")
-        timer = await backups_of(case.tx, case.caller, reference)
-        case.tx.timers.remove(timer)
-        case.audit("instance.stop_backing_up", timer.instance_id)
-        return Accepted(timer)
-
-    return use_case
-
-
-def ensure_no_backups(reference: str) -> Callable[[Case], Awaitable[None]]:
-    """The same, and no error where there is no schedule."""
-
-    async def use_case(case: Case) -> None:
-        case.require("write")
-        instance = await instance_meant(case.tx, case.caller, reference)
-        await drop_timer(case, TimerKind.BACKUP, instance)
-
-    return use_case

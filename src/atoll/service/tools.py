@@ -5,6 +5,9 @@ from pkgutil import resolve_name
 from typing import Any, Protocol
 
 from atoll.domain.errors import Invalid
+from atoll.domain.reasons import Reason
+
+FIELD = "document"
 
 
 class Spec(Protocol):
@@ -22,14 +25,14 @@ class Spec(Protocol):
     def tools(self) -> list[Any]: ...
 
 
-def spec_of(document: bytes, field: str = "document") -> Spec:
+def spec_of(document: bytes) -> Spec:
     """Raises Invalid where it is no OpenAPI document with an operation in it."""
     wrong = resolve_name("ocp_agent.errors:SchemaDiscoveryError")
     try:
         read = resolve_name("ocp_agent.document:read_document")(document)
         spec: Spec = resolve_name("ocp_agent.discovery:spec_of")(read)
     except wrong as error:
-        raise Invalid(f"{field}: {error}", field=field) from error
+        raise Invalid(Reason.NOT_AN_OPENAPI_DOCUMENT, field=FIELD, why=str(error)) from error
     if not spec.tools:
-        raise Invalid(f"{field}: it has no operations, so no tools", field=field)
+        raise Invalid(Reason.API_WITHOUT_OPERATIONS, field=FIELD)
     return spec

@@ -1,93 +1,74 @@
-"""Use cases of webhooks."""
+"""Carries out commands on webhooks."""
 
 import base64
-from collections.abc import Awaitable, Callable
 
 from atoll.domain import ids
-from atoll.domain.commands import CreateWebhook, Update, UpdateWebhook
+from atoll.domain.commands import CreateWebhook, DeleteWebhook, UpdateWebhook
 from atoll.domain.errors import Conflict
 from atoll.domain.instances import require_labels
+from atoll.domain.reasons import Reason
 from atoll.domain.webhooks import Webhook, require_patterns, require_url
 from atoll.ports import Filter
 from atoll.service import owned, references
-from atoll.service.desk import Accepted, Case
-from atoll.service.instances import require_version
+from atoll.service.desk import Case, Done
+from atoll.service.nouns import WEBHOOKS
 
-NOUN = "webhook"
+FIELD = "webhook"
 WEBHOOKS_MAX = 50
-UseCase = Callable[[Case], Awaitable[Accepted[Webhook]]]
 
 
-def create(command: CreateWebhook, secret: bytes) -> UseCase:
-    """It is told what happens from now on."""
-
-    async def use_case(case: Case) -> Accepted[Webhook]:
-        case.require("write")
-        rows, project_id = case.tx.webhooks, case.caller.project_id
-        await references.require_free_name(rows, project_id, command.name, NOUN)
-        require_labels(command.labels)
-        require_url(command.url)
-        require_patterns(command.events)
-        there = await rows.page(Filter(project_id=project_id, limit=WEBHOOKS_MAX))
-        if len(there) >= WEBHOOKS_MAX:
-            raise Conflict(f"a project may have {WEBHOOKS_MAX} webhooks: delete one first")
-        webhook = Webhook(
-            id=case.ids.new(ids.WEBHOOK),
-            project_id=project_id,
-            name=command.name,
-            labels=command.labels,
-            url=command.url,
-            events=command.events,
-            secret="whsec_" + base64.b64encode(secret).decode(),
-            cursor=await case.tx.events.last(),
-            due_at_ms=case.now_ms,
-            created_at_ms=case.now_ms,
-        )
-        owned.add(case, rows, webhook, NOUN)
-        return Accepted(webhook)
-
-    return use_case
+async def create(case: Case, command: CreateWebhook) -> Done[Webhook]:
+    """It is sent the events from now on."""
+    await references.require_free_name(case, WEBHOOKS, command.name)
+    require_labels(command.labels)
+    require_url(command.url)
+    require_patterns(command.events)
+    there = await case.tx.webhooks.page(Filter(project_id=case.project_id, limit=WEBHOOKS_MAX))
+    if len(there) >= WEBHOOKS_MAX:
+        raise Conflict(Reason.WEBHOOKS_FULL, highest=WEBHOOKS_MAX)
+    webhook = Webhook(
+        id=case.ids.new(ids.WEBHOOK),
+        project_id=case.project_id,
+        name=command.name,
+        labels=command.labels,
+        url=command.url,
+        events=command.events,
+        secret="whsec_" + base64.b64encode(case.deployment.new_secret()).decode(),
+        cursor=await case.tx.events.last(),
+        due_at_ms=case.now_ms,
+        created_at_ms=case.now_ms,
+    )
+    return owned.add(case, WEBHOOKS, webhook)
 
 
-def update(reference: str, command: UpdateWebhook) -> UseCase:
+async def update(case: Case, command: UpdateWebhook) -> Done[Webhook]:
     """Enabled again, or given another URL, it is tried at once, from where it was left."""
     if command.url is not None:
         require_url(command.url)
     if command.events is not None:
         require_patterns(command.events)
-
-    async def use_case(case: Case) -> Accepted[Webhook]:
-        case.require("write")
-        webhook = await meant(case, reference, command.version)
-        at_once = command.enabled or command.url is not None
-        change = owned.update(
-            lambda tx: tx.webhooks,
-            NOUN,
-            webhook.id,
-            Update(name=command.name, labels=command.labels),
-            url=command.url,
-            events=command.events,
-            enabled=command.enabled,
-            due_at_ms=case.now_ms if at_once else None,
-            edition=webhook.edition + 1,
-        )
-        return await change(case)
-
-    return use_case
+    webhook = await get_edition(case, command)
+    at_once = command.enabled or command.url is not None
+    return await owned.update(
+        case,
+        WEBHOOKS,
+        webhook,
+        # The version that users see is the edition, which was compared already.
+        UpdateWebhook(webhook=webhook.id, name=command.name, labels=command.labels),
+        url=command.url,
+        events=command.events,
+        enabled=command.enabled,
+        due_at_ms=case.now_ms if at_once else None,
+        edition=webhook.edition + 1,
+    )
 
 
-def delete(reference: str, version: int | None = None) -> UseCase:
-    async def use_case(case: Case) -> Accepted[Webhook]:
-        case.require("write")
-        webhook = await meant(case, reference, version)
-        owned.remove(case, case.tx.webhooks, webhook, NOUN)
-        return Accepted(webhook)
-
-    return use_case
+async def delete(case: Case, command: DeleteWebhook) -> Done[Webhook]:
+    return owned.remove(case, WEBHOOKS, await get_edition(case, command))
 
 
-async def meant(case: Case, reference: str, version: int | None) -> Webhook:
-    rows, project_id = case.tx.webhooks, case.caller.project_id
-    webhook = await references.get(rows, project_id, reference, NOUN)
-    require_version(webhook.edition, version)
+async def get_edition(case: Case, command: UpdateWebhook | DeleteWebhook) -> Webhook:
+    """Raises VersionMismatch where the caller has seen another edition."""
+    webhook = await owned.get(case, WEBHOOKS, command.webhook, FIELD)
+    owned.require_version(webhook.edition, command.version)
     return webhook

@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from atoll.domain.errors import AlreadyExists, Lost, NotFound
+from atoll.domain.reasons import Reason
 from atoll.ports import Filter
 from atoll.store import tables, uses
 from atoll.store.sql import Query, Write, bind
@@ -135,7 +136,7 @@ class NounRows(Generic[T]):
     async def get(self, thing_id: str) -> T:
         found = await self.find(thing_id)
         if found is None:
-            raise NotFound(f"{self.mapping.singular} not found: {thing_id}")
+            raise NotFound(Reason.NOT_FOUND, noun=self.mapping.singular, reference=thing_id)
         return found
 
     async def find(self, thing_id: str) -> T | None:
@@ -173,7 +174,7 @@ class NounRows(Generic[T]):
             kept.keep(table, key, things, forgotten)
         return list(things)
 
-    def claim_name(self, project_id: str, name: str) -> None:
+    def claim_name(self, project_id: str, name: str, *, chosen: bool = False) -> None:
         table, singular = self.mapping.table, self.mapping.singular
         taken = sa.exists().where(
             table.c.project_id == bind("project_id", table.c.project_id),
@@ -184,7 +185,11 @@ class NounRows(Generic[T]):
             Write(
                 query,
                 query.place({"project_id": project_id, "name": name}),
-                missing=lambda: AlreadyExists(f"{singular} already exists: {name}"),
+                missing=lambda: (
+                    Lost(f"{singular} {name} was made by somebody else meanwhile")
+                    if chosen
+                    else already_exists(singular, name)
+                ),
                 lock=f"{table.name}/{project_id}/{name}",
             )
         )
@@ -196,7 +201,7 @@ class NounRows(Generic[T]):
         self._write(
             query,
             values,
-            duplicate=lambda: AlreadyExists(f"{singular} already exists: {thing_id}"),
+            duplicate=lambda: already_exists(singular, thing_id),
         )
         self._add_labels(thing)
         self._change_uses(values["id"], NONE, uses_of(thing))
@@ -282,6 +287,10 @@ class NounRows(Generic[T]):
         self.unit.write(
             Write(query, query.place(values), topic=values["id"], kept=kept, **problems)
         )
+
+
+def already_exists(singular: str, name: str) -> AlreadyExists:
+    return AlreadyExists(Reason.ALREADY_EXISTS, field="name", noun=singular, name=name)
 
 
 def uses_of(thing: Any) -> frozenset[str]:

@@ -232,7 +232,7 @@ def test_an_address_that_leads_elsewhere_is_not_taken(genesis: Genesis) -> None:
     address = genesis.post("/floating-ips", body)["floating_ip"]
     holder = instance_of(genesis, floating_ip=address["id"])
     said = genesis.refused("POST", "/instances", body_of(floating_ip=address["id"]))
-    assert f"leads to instance {holder['id']}" in said
+    assert f"is attached to instance {holder['id']}" in said
     assert genesis.refusal("DELETE", f"/floating-ips/{address['id']}", status=409)[0] == "IN_USE"
 
 

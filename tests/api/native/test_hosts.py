@@ -2,9 +2,9 @@
 
 import asyncio
 
-from atoll.app import Cloud
 from atoll.domain.hosts import HostState
 from atoll.ports import Filter
+from atoll.roots.all_in_one import Cloud
 from tests.api.client import Api, Json
 from tests.api.conftest import KeyFor
 from tests.api.native.test_errors import refused
@@ -13,12 +13,12 @@ from tests.api.server import RunningCloud
 
 async def lose(cloud: Cloud, name: str) -> None:
     """Its agent ends, and it was silent for long."""
-    agent = next(task for task in cloud._tasks if task.get_name() == f"agent {name}")
+    agent = next(task for task in cloud.supervisor.tasks if task.get_name() == f"agent {name}")
     agent.cancel()
     await asyncio.gather(agent, return_exceptions=True)
     await cloud.bus.settled()
-    (host,) = await cloud.store.read().hosts.page(Filter(name=name))
-    async with cloud.store.transaction() as tx:
+    (host,) = await cloud.control.store.read().hosts.page(Filter(name=name))
+    async with cloud.control.store.transaction() as tx:
         tx.hosts.change(host, state=HostState.LOST)
 
 

@@ -13,7 +13,7 @@ OTHER = "another one, no worse"
 
 def hash_told(cloud: RunningCloud, instance: Json) -> bytes:
     """What the guest is given."""
-    found = cloud.run(cloud.cloud.store.read().instances.get(instance["id"]))
+    found = cloud.run(cloud.cloud.control.store.read().instances.get(instance["id"]))
     assert found.password is not None
     return found.password.hash.encode()
 

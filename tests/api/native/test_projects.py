@@ -139,5 +139,5 @@ class Ahead:
 @pytest.fixture
 def ahead(cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> Ahead:
     clock = Ahead()
-    monkeypatch.setattr(cloud.cloud.keys, "_clock", clock)
+    monkeypatch.setattr(cloud.cloud.control.keys, "_clock", clock)
     return clock

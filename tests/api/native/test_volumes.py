@@ -60,7 +60,7 @@ def test_a_volume_is_detached_grown_and_deleted(api: Api) -> None:
     told = refused(api.call("DELETE", path), 409, "IN_USE")
     name = instance["metadata"]["name"]
     holder = f"is attached to instance {name} ({instance['id']})"
-    assert told["error"].endswith(f"{holder}: detach it there first")
+    assert told["error"].endswith(f"{holder}: detach it first")
     done(api, f"{path}/detach")
     assert api.get(path)["status"]["state"] == "available"
     api.ended(api.delete(path, 202)["operation_id"], "completed")

@@ -102,7 +102,7 @@ def test_only_a_detached_block_goes(vultr: Vultr, api: Api) -> None:
     path = f"/blocks/{made['id']}"
     told = vultr.refused("DELETE", path)
     assert told.startswith(f"volume {made['id']} is attached to instance web ({instance['id']})")
-    assert told.endswith("detach it there first")
+    assert told.endswith("detach it first")
     vultr.post(f"{path}/detach", None, 204)
     settled(api, "volumes", made["id"])
     told = vultr.refused("POST", f"{path}/detach", {"live": False})

@@ -134,7 +134,7 @@ def test_a_deleted_instance_is_not_counted_while_it_can_be_recovered(tmp_path: P
         gone = api.delete(f"/v1/instances/{created['id']}", 202)
         api.ended(gone["operation_id"], "completed")
         assert vultr.get("/firewalls")["firewall_groups"][0]["instance_count"] == 0
-        assert "recovered" in vultr.refused("DELETE", f"/firewalls/{group['id']}")
+        assert "recoverable" in vultr.refused("DELETE", f"/firewalls/{group['id']}")
         api.close()
         vultr.close()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from atoll.domain.hosts import Capacity
-from atoll.hypervisors import simulated
+from atoll.roots import simulated_hosts
 from tests.api.client import Api, Json
 from tests.api.server import RunningCloud
 from tests.api.vultr.client import Vultr
@@ -21,7 +21,7 @@ NEW: Json = {"region": "ewr", "os_id": 2284, "label": "web"}
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCloud]:
     """A cloud of one host that holds two small instances, or one larger."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(simulated, "CAPACITY", Capacity(vcpus=4, memory_mib=4608, disk_gib=200))
+        patch.setattr(simulated_hosts, "CAPACITY", Capacity(vcpus=4, memory_mib=4608, disk_gib=200))
         running = RunningCloud(
             Path(tmp_path_factory.mktemp("narrow")), simulator_hosts=1, vultr_per_second=0
         )

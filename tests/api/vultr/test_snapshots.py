@@ -38,12 +38,12 @@ def complete(vultr: Vultr, api: Api, instance: Json, description: str | None = N
 
 async def back_up_now(cloud: RunningCloud) -> None:
     """As if the hour of every schedule had come."""
-    store = cloud.cloud.store
+    store = cloud.cloud.control.store
     async with store.transaction() as tx:
         for timer in await tx.timers.page(Filter(limit=1000)):
             if timer.kind is TimerKind.BACKUP:
                 tx.timers.change(timer, due_at_ms=0)
-    await cloud.cloud.timekeeper.look()
+    await cloud.cloud.engine.timekeeper.look()
 
 
 def backup_of(cloud: RunningCloud, vultr: Vultr, api: Api, instance: Json) -> Json:
@@ -102,7 +102,7 @@ def test_a_description_is_changed_and_is_the_name_elsewhere(vultr: Vultr, api: A
         assert shown(vultr, made)["description"] == words
         assert native(api, "snapshots", made["id"])["metadata"]["name"] == name
     told = vultr.refused("PUT", f"/snapshots/{made['id']}", {"description": "y" * 1001})
-    assert told == "description: at most 1000 characters"
+    assert told == "description: at most 1000 characters are allowed"
 
 
 def test_a_natively_made_snapshot_is_described_by_its_name(vultr: Vultr, api: Api) -> None:

@@ -49,7 +49,7 @@ def test_a_changed_script_says_when(
     native = api.named("startup-scripts", "before", script=HELLO)
     path = f"/startup-scripts/{to_uuid(native['id'])}"
     before = vultr.get(path)["startup_script"]
-    clock = cloud.cloud.clock
+    clock = cloud.cloud.control.clock
     now_ms = clock.now_ms
     with monkeypatch.context() as patched:
         patched.setattr(clock, "now_ms", lambda: now_ms() + 3000)

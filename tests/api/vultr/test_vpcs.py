@@ -174,7 +174,7 @@ def test_instances_that_were_created_in_a_vpc_are_nodes_of_it(vultr: Vultr, api:
     assert node["ip_address"].startswith("10.9.1.")
     assert node["mac_address"] >> 24 == 0x525400
     text = vultr.refused("POST", f"{path}/detach", {"nodes": [node["id"]]})
-    assert "was not attached" in text
+    assert "has no extra interface" in text
 
 
 def test_wrong_nodes_are_refused_all_together(vultr: Vultr, api: Api) -> None:

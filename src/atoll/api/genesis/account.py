@@ -7,11 +7,10 @@ from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 
 from atoll.api.genesis import wire
-from atoll.api.genesis.wire import Page, Paging, services_of
-from atoll.api.http import Call, caller_of
+from atoll.api.genesis.wire import Page, Paging, view_of
+from atoll.api.http import Call
 from atoll.domain.quotas import RESOURCES, Quota
 from atoll.service import quotas
-from atoll.service.desk import require
 
 # Where there is no limit: the most that clients keep in 32 bits.
 UNLIMITED = 2**31 - 1
@@ -59,17 +58,17 @@ class Account(Controller):
     @get("/quotas", operation_id="listQuotas", summary="List all quotas",
          responses=wire.ANY_ERROR | wire.shown(QuotaList, "one for each resource"))  # fmt: skip
     async def quotas(self, request: Call) -> Response[bytes]:
-        found = await quotas.get(services_of(request).store.read(), caller_of(request))
+        found = await quotas.get(view_of(request))
         return wire.answer(QuotaList(quotas=show(found)))
 
     @get("/reservations", operation_id="listReservations", summary="List all reservations: none",
          responses=wire.ANY_ERROR | wire.shown(ReservationList, "nothing"))  # fmt: skip
     async def reservations(self, request: Call) -> Response[bytes]:
-        require(caller_of(request), "read")
+        view_of(request).require("read")
         return wire.answer(ReservationList(reservations=[]))
 
     @get("/catalog", operation_id="listCatalog", summary="List what is sold: nothing",
          responses=wire.ANY_ERROR | wire.shown(CatalogPage, "nothing"))  # fmt: skip
     async def catalog(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        require(caller_of(request), "read")
-        return wire.answer(CatalogPage(catalog=[], **wire.told(paging, 0)))
+        view_of(request).require("read")
+        return wire.answer(CatalogPage(catalog=[], **wire.about_page(paging, 0)))

@@ -6,7 +6,7 @@ from litestar import Litestar, Response, get
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
-from atoll.api import serving
+from atoll.api import foreign, serving
 from atoll.api.genesis import openapi, wire
 from atoll.api.genesis.account import Account
 from atoll.api.genesis.availability import Availability
@@ -73,7 +73,9 @@ def refused(
 
 
 def on_error(request: Call, error: AtollError) -> Response[bytes]:
-    status, text = wire.status_of_error(error), wire.text_of(error, request.scope["path"])
+    asked = serving.asked_at(request, error)
+    error = foreign.placed(error, asked)
+    status, text = wire.status_of_error(error), wire.text_of(error, asked)
     return refused(
         status, wire.code_of(error), text, {"Retry-After": "1"} if status == 429 else None
     )

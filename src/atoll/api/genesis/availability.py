@@ -6,11 +6,10 @@ from litestar.params import FromPath, FromQuery
 from msgspec import UNSET, UnsetType
 
 from atoll.api.genesis import offers, wire
-from atoll.api.genesis.wire import catalogue_of, services_of
-from atoll.api.http import Call, caller_of
+from atoll.api.genesis.wire import catalogue_of, view_of
+from atoll.api.http import Call
 from atoll.domain.errors import NotFound
-from atoll.service import preview
-from atoll.service.desk import require
+from atoll.service import proposals
 
 
 class TypeOut(msgspec.Struct, kw_only=True):
@@ -31,12 +30,12 @@ class AvailabilityAnswer(msgspec.Struct, kw_only=True):
 
 async def types_in(request: Call, region: str) -> list[TypeOut]:
     """Raises NotFound."""
-    tx, names = services_of(request).store.read(), catalogue_of(request)
-    if region not in await offers.regions(tx, names):
+    view, names = view_of(request), catalogue_of(request)
+    if region not in await offers.regions(view, names):
         raise NotFound(f"there is no region {region!r}")
-    plans = await offers.plans(tx, names)
-    served_by = await offers.serving(tx, names, region)
-    room = await preview.room_for(tx, served_by, plans)
+    plans = await offers.plans(view, names)
+    served_by = await offers.serving(view, names, region)
+    room = await proposals.room_for(view, served_by, plans)
     return [TypeOut(type=plan.id, available=room[plan.id]) for plan in plans]
 
 
@@ -50,7 +49,7 @@ class Availability(Controller):
     async def instances(
         self, request: Call, region: FromPath[str], placement: FromQuery[str | None] = None
     ) -> Response[bytes]:
-        require(caller_of(request), "read")
+        view_of(request).require("read")
         found = AvailabilityOut(
             region=region, placement=placement or UNSET,
             instance_types=await types_in(request, region),

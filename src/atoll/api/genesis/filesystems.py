@@ -12,10 +12,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from atoll.api.genesis import wire
-from atoll.api.genesis.wire import Page, Paging
-from atoll.api.http import Call, caller_of
+from atoll.api.genesis.wire import Page, Paging, view_of
+from atoll.api.http import Call
 from atoll.domain.errors import Invalid, NotFound
-from atoll.service.desk import require
 
 WHY = "file systems are not served here: create a volume and attach it to an instance"
 
@@ -31,7 +30,7 @@ class FilesystemBody(msgspec.Struct, kw_only=True):
 
 
 def missing(request: Call, filesystem_id: str) -> NotFound:
-    require(caller_of(request), "read")
+    view_of(request).require("read")
     return NotFound(f"there is no file system {filesystem_id}: {WHY}")
 
 
@@ -42,13 +41,13 @@ class Filesystems(Controller):
     @get("/", operation_id="listFilesystems", summary="List all file systems: none",
          responses=wire.ANY_ERROR | wire.shown(FilesystemList, "nothing"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        require(caller_of(request), "read")
-        return wire.answer(FilesystemList(filesystems=[], **wire.told(paging, 0)))
+        view_of(request).require("read")
+        return wire.answer(FilesystemList(filesystems=[], **wire.about_page(paging, 0)))
 
     @post("/", operation_id="createFilesystem", status_code=201, summary="Refused",
           responses=wire.ANY_ERROR)  # fmt: skip
     async def create(self, request: Call, data: JSONBody[FilesystemBody]) -> Response[bytes]:
-        require(caller_of(request), "write")
+        view_of(request).require("write")
         raise Invalid(WHY)
 
     @get("/{filesystem_id:str}", operation_id="getFilesystem", summary="Always 404",

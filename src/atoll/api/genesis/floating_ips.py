@@ -1,5 +1,7 @@
 """`/compute/v1/floating-ips`: IPv4 addresses. One is attached when an instance is made."""
 
+from collections.abc import Sequence
+
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
@@ -8,16 +10,20 @@ from litestar.params import FromPath, JSONBody
 from atoll.api import foreign
 from atoll.api.genesis import offers, wire
 from atoll.api.genesis.volumes import require_description
-from atoll.api.genesis.wire import Named, Page, Paging, Wire, services_of
-from atoll.api.http import Call, caller_of
+from atoll.api.genesis.wire import Named, Page, Paging, Wire, view_of
+from atoll.api.http import Call
 from atoll.domain import ids
-from atoll.domain.commands import CreateFloatingIp, Update
+from atoll.domain.commands import (
+    Command,
+    CreateFloatingIp,
+    DeleteFloatingIp,
+    UpdateFloatingIp,
+)
 from atoll.domain.errors import Invalid
 from atoll.domain.floating_ips import FloatingIp
 from atoll.domain.instances import Instance
-from atoll.ports import Filter
-from atoll.service import floating_ips, owned
-from atoll.service.desk import Accepted, Case, UseCase, require
+from atoll.service import queries
+from atoll.service.nouns import FLOATING_IPS, INSTANCES
 
 V4 = "ipv4"
 # What only this dialect speaks of, in an address' annotations.
@@ -77,32 +83,26 @@ def show(floating_ip: FloatingIp, holder: Instance | None) -> FloatingIpOut:
     )  # fmt: skip
 
 
-async def shown(request: Call, found: list[FloatingIp]) -> list[FloatingIpOut]:
-    tx = services_of(request).store.read()
-    holders = await foreign.by_id(tx.instances, [one.instance_id for one in found])
+async def shown(request: Call, found: Sequence[FloatingIp]) -> list[FloatingIpOut]:
+    held = [one.instance_id for one in found]
+    holders = await queries.find_by_ids(view_of(request), INSTANCES, held)
     return [show(one, holders.get(one.instance_id or "")) for one in found]
 
 
-async def of_path(request: Call, floating_ip_id: str) -> FloatingIp:
-    rows = services_of(request).store.read().floating_ips
-    return await foreign.one(request, rows, ids.FLOATING_IP, floating_ip_id, floating_ips.NOUN)
+async def answer_of(request: Call, floating_ip: FloatingIp) -> FloatingIpAnswer:
+    (out,) = await shown(request, [floating_ip])
+    return FloatingIpAnswer(floating_ip=out)
 
 
-def update(reference: str, body: UpdateBody) -> UseCase[Accepted[FloatingIp]]:
+def parse_update(reference: str, body: UpdateBody) -> UpdateFloatingIp:
     require_description(body.description)
+    notes = {} if body.description is None else {DESCRIPTION: body.description}
+    return UpdateFloatingIp(floating_ip=reference, name=body.name, annotations=notes)
 
-    async def use_case(case: Case) -> Accepted[FloatingIp]:
-        case.require("write")
-        notes = (await floating_ips.meant(case, reference)).annotations
-        if body.description is not None:
-            notes = {**notes, DESCRIPTION: body.description}
-        accepted: Accepted[FloatingIp] = await owned.update(
-            lambda tx: tx.floating_ips, floating_ips.NOUN, reference, Update(name=body.name),
-            unique=False, annotations=notes,
-        )(case)  # fmt: skip
-        return accepted
 
-    return use_case
+async def change(request: Call, command: Command, status: int = 200) -> Response[bytes]:
+    outcome = await wire.execute(request, command)
+    return wire.respond(outcome, await answer_of(request, outcome.thing), status)
 
 
 class FloatingIps(Controller):
@@ -112,44 +112,34 @@ class FloatingIps(Controller):
     @get("/", operation_id="listFloatingIPs", summary="List all floating IPs",
          responses=wire.ANY_ERROR | wire.shown(FloatingIpList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        rows = services_of(request).store.read().floating_ips
-        page, about = await wire.page_of(request, rows, paging, Filter())
-        out = await shown(request, list(page))
+        page, about = await wire.page_of(request, FLOATING_IPS, paging)
+        out = await shown(request, page)
         return wire.answer(FloatingIpList(floating_ips=out, **about))
 
-    @post("/", operation_id="createFloatingIP", status_code=201, summary="Create a floating IP",
+    @post("/", operation_id="createFloatingIP", commands=(CreateFloatingIp,), status_code=201,
+          summary="Create a floating IP",
           responses=wire.ANY_ERROR | wire.shown(FloatingIpAnswer, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
-        require(caller_of(request), "write")
         command = parse_create(data, await offers.ensure_region(request, data.region))
-        use_case = floating_ips.create(command, services_of(request).ranges)
-        return await wire.mutate(
-            request, use_case, lambda one: FloatingIpAnswer(floating_ip=show(one.thing, None)), 201
-        )
+        return await change(request, command, 201)
 
     @get("/{floating_ip_id:str}", operation_id="getFloatingIP", summary="Get a floating IP",
          responses=wire.ANY_ERROR | wire.shown(FloatingIpAnswer, "the address"))  # fmt: skip
     async def read(self, request: Call, floating_ip_id: FromPath[str]) -> Response[bytes]:
-        (out,) = await shown(request, [await of_path(request, floating_ip_id)])
-        return wire.answer(FloatingIpAnswer(floating_ip=out))
+        found = await foreign.get(request, FLOATING_IPS, ids.FLOATING_IP, floating_ip_id)
+        return wire.answer(await answer_of(request, found))
 
-    @patch("/{floating_ip_id:str}", operation_id="updateFloatingIP",
+    @patch("/{floating_ip_id:str}", operation_id="updateFloatingIP", commands=(UpdateFloatingIp,),
            summary="Update a floating IP",
            responses=wire.ANY_ERROR | wire.shown(FloatingIpAnswer, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, floating_ip_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[bytes]:
-        found = await of_path(request, floating_ip_id)
-        tx = services_of(request).store.read()
-        holder = await tx.instances.find(found.instance_id) if found.instance_id else None
+        reference = wire.native_id(ids.FLOATING_IP, floating_ip_id)
+        return await change(request, parse_update(reference, data))
 
-        def answer(accepted: Accepted[FloatingIp]) -> FloatingIpAnswer:
-            return FloatingIpAnswer(floating_ip=show(accepted.thing, holder))
-
-        return await wire.mutate(request, update(found.id, data), answer)
-
-    @delete("/{floating_ip_id:str}", operation_id="deleteFloatingIP", status_code=204,
-            summary="Delete a floating IP", responses=wire.ANY_ERROR)  # fmt: skip
+    @delete("/{floating_ip_id:str}", operation_id="deleteFloatingIP", commands=(DeleteFloatingIp,),
+            status_code=204, summary="Delete a floating IP", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, floating_ip_id: FromPath[str]) -> Response[None]:
         reference = wire.native_id(ids.FLOATING_IP, floating_ip_id)
-        return await wire.gone(request, floating_ips.delete(reference))
+        return await wire.gone(request, DeleteFloatingIp(floating_ip=reference))

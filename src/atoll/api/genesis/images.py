@@ -7,17 +7,16 @@ from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
-from atoll.api import foreign
 from atoll.api.genesis import offers, wire
 from atoll.api.genesis.instance_views import LINUX
 from atoll.api.genesis.offers import Offer
-from atoll.api.genesis.wire import Page, Paging, catalogue_of, services_of
-from atoll.api.http import Call, caller_of
-from atoll.domain.errors import Invalid, NotFound
+from atoll.api.genesis.wire import Page, Paging, catalogue_of, view_of
+from atoll.api.http import Call
+from atoll.domain.errors import Invalid
 from atoll.domain.images import Image
 from atoll.domain.snapshots import Snapshot
-from atoll.ports import Filter
-from atoll.service.desk import require
+from atoll.service import queries
+from atoll.service.nouns import SNAPSHOTS
 
 CLOUD, BASE, PRECONFIGURED, SNAPSHOT = "cloud-image", "base-os", "preconfigured", "snapshot"
 TYPES = (CLOUD, BASE, PRECONFIGURED, SNAPSHOT)
@@ -66,26 +65,23 @@ async def of_type(request: Call, kind: str) -> list[ImageOut]:
     """`cloud-image` and `base-os` are two names of the same. Raises Invalid."""
     if kind not in TYPES:
         raise Invalid(f"type: one of {', '.join(TYPES)}", field="type")
-    tx, names = services_of(request).store.read(), catalogue_of(request)
+    view, names = view_of(request), catalogue_of(request)
     if kind == PRECONFIGURED:
         return []
     if kind == SNAPSHOT:
-        return [show_snapshot(s) for s in await foreign.every(request, tx.snapshots, Filter())]
-    regions = await offers.regions(tx, names)
-    found = await offers.images(tx, names, caller_of(request).project_id)
+        return [show_snapshot(one) for one in await queries.find_every(view, SNAPSHOTS)]
+    regions = await offers.regions(view, names)
+    found = await offers.images(view, names)
     return [show(one, regions, kind) for one in found]
 
 
 async def called(request: Call, image_id: str) -> ImageOut:
     """By its id, or as an instance may name it. Raises NotFound."""
-    tx, names = services_of(request).store.read(), catalogue_of(request)
-    try:
-        found = await offers.source_meant(tx, names, caller_of(request).project_id, image_id)
-    except Invalid as error:
-        raise NotFound(error.message.removeprefix("image: ")) from error
+    view, names = view_of(request), catalogue_of(request)
+    found = await offers.resolve_source(view, names, image_id)
     if isinstance(found, Image):
         offer = Offer(image=found, called=offers.called(names, found))
-        return show(offer, await offers.regions(tx, names))
+        return show(offer, await offers.regions(view, names))
     return show_snapshot(found)
 
 
@@ -101,12 +97,10 @@ class Images(Controller):
         paging: NamedDependency[Paging],
         type: FromQuery[str | None] = None,
     ) -> Response[bytes]:
-        require(caller_of(request), "read")
         page, about = wire.part_of(await of_type(request, type or CLOUD), paging)
         return wire.answer(ImageList(images=list(page), **about))
 
     @get("/{image_id:str}", operation_id="getImage", summary="Get an image",
          responses=wire.ANY_ERROR | wire.shown(ImageAnswer, "the image"))  # fmt: skip
     async def read(self, request: Call, image_id: FromPath[str]) -> Response[bytes]:
-        require(caller_of(request), "read")
         return wire.answer(ImageAnswer(image=await called(request, image_id)))

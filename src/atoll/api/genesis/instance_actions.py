@@ -14,14 +14,17 @@ from atoll.api.genesis.instances import instance_of
 from atoll.api.genesis.snapshots import SnapshotAnswer, SnapshotList
 from atoll.api.genesis.wire import Paging, Wire
 from atoll.api.http import Call
-from atoll.domain.commands import CreateSnapshot, Power
+from atoll.domain.commands import CreateSnapshot, ResetInstance, StartInstance, StopInstance
 from atoll.domain.errors import Invalid
-from atoll.ports import Filter
-from atoll.service import instances
-from atoll.service import snapshots as service
+from atoll.service.queries import Query, equal
 
 PATH = "/{instance_id:str}"
-VERBS = ("start", "stop", "reset")
+Power = StartInstance | StopInstance | ResetInstance
+VERBS: dict[str, type[Power]] = {
+    "start": StartInstance,
+    "stop": StopInstance,
+    "reset": ResetInstance,
+}
 
 
 class ActionBody(Wire, kw_only=True):
@@ -39,10 +42,10 @@ class SnapshotBody(Wire, kw_only=True):
     replicated_region: str | None = None
 
 
-def parse_action(body: ActionBody) -> Power:
+def parse_action(body: ActionBody) -> type[Power]:
     if body.action not in VERBS:
         raise Invalid(f"action: one of {', '.join(VERBS)}", field="action")
-    return Power(verb=body.action)
+    return VERBS[body.action]
 
 
 def parse_snapshot(body: SnapshotBody, instance_id: str) -> CreateSnapshot:
@@ -65,14 +68,14 @@ class InstanceActions(Controller):
         instance = await instance_of(request, instance_id)
         return wire.answer(ActionList(actions=wire.actions_of(instance)))
 
-    @post(f"{PATH}/actions", operation_id="performInstanceAction", status_code=204,
-          summary="Perform an action", responses=wire.ANY_ERROR)  # fmt: skip
+    @post(f"{PATH}/actions", operation_id="performInstanceAction", commands=tuple(VERBS.values()),
+          status_code=204, summary="Perform an action", responses=wire.ANY_ERROR)  # fmt: skip
     async def perform(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[ActionBody]
     ) -> Response[None]:
-        command = parse_action(data)
+        verb = parse_action(data)
         instance = await instance_of(request, instance_id)
-        return await wire.gone(request, instances.power(instance.id, command))
+        return await wire.gone(request, verb(instance=instance.id))
 
     @get(f"{PATH}/snapshots", operation_id="listInstanceSnapshots",
          summary="List the snapshots of an instance",
@@ -81,18 +84,18 @@ class InstanceActions(Controller):
         self, request: Call, instance_id: FromPath[str], paging: NamedDependency[Paging]
     ) -> Response[bytes]:
         instance = await instance_of(request, instance_id)
-        wanted = Filter(any_of=((("instance_id", (instance.id,)),),))
+        wanted = Query(any_of=equal(instance_id=instance.id))
         return await snapshots.page_of(request, paging, wanted)
 
-    @post(f"{PATH}/snapshots", operation_id="createInstanceSnapshot", status_code=201,
-          summary="Snapshot an instance",
+    @post(f"{PATH}/snapshots", operation_id="createInstanceSnapshot", commands=(CreateSnapshot,),
+          status_code=201, summary="Snapshot an instance",
           responses=wire.ANY_ERROR | wire.shown(SnapshotAnswer, "accepted", 201))  # fmt: skip
     async def snapshot(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[SnapshotBody]
     ) -> Response[bytes]:
         instance = await instance_of(request, instance_id)
-        use_case = service.create(parse_snapshot(data, instance.id))
-        return await wire.mutate(request, use_case, snapshots.show_answer, 201)
+        command = parse_snapshot(data, instance.id)
+        return await wire.mutate(request, snapshots.show_answer, command, 201)
 
     @get(f"{PATH}/user-metadata", operation_id="getInstanceUserMetadata",
          summary="Get what an instance was given for its first boot",

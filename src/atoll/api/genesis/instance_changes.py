@@ -1,18 +1,24 @@
-"""A request to change an instance, in Genesis Cloud's words, as the use cases that it means.
+"""A request to change an instance, in Genesis Cloud's words, as the commands that it means.
 
 They are one transaction. What a list says already is no change.
 """
 
 from atoll.api.genesis.catalogue import Catalogue
-from atoll.api.genesis.instance_creation import ids_in, require_disk, require_volume
-from atoll.api.genesis.instance_views import RESERVATION, sizes_to_come, volumes_of
-from atoll.api.genesis.wire import Wire
+from atoll.api.genesis.instance_creation import attach, ids_in, require_disk
+from atoll.api.genesis.instance_views import RESERVATION, volumes_of
+from atoll.api.genesis.wire import Wire, catalogue_of, view_of
+from atoll.api.http import Call
+from atoll.api.serving import Asked
 from atoll.domain import ids
-from atoll.domain.commands import Resize, UpdateInstance
+from atoll.domain.commands import (
+    DetachVolume,
+    ResizeInstance,
+    UpdateInstance,
+)
 from atoll.domain.errors import Invalid
 from atoll.domain.instances import Instance
-from atoll.service import instance_resize, instances, volumes
-from atoll.service.desk import Accepted, Case, UseCase
+from atoll.service import instance_resize
+from atoll.service.desk import View
 
 
 class Change(Wire, kw_only=True):
@@ -33,42 +39,37 @@ class UpdateBody(Wire, kw_only=True):
     volumes: list[str] | Change | None = None
 
 
-def use_case_of(reference: str, body: UpdateBody, names: Catalogue) -> UseCase[Accepted[Instance]]:
-    """Raises Invalid in this dialect's own words."""
-
-    async def use_case(case: Case) -> Accepted[Instance]:
-        case.require("write")
-        instance = await instances.get(case.tx, case.caller, reference)
-        await change_disk(case, instance, body.disk_size, names)
-        await change_volumes(case, instance, body.volumes)
-        await instances.update(reference, parse_update(instance, body))(case)
-        return Accepted(await case.tx.instances.get(reference))
-
-    return use_case
+async def wishes_of(request: Call, instance: Instance, body: UpdateBody) -> list[Asked]:
+    """All changes as commands of one transaction. Raises Invalid in this dialect's own words."""
+    view = view_of(request)
+    view.require("write")
+    wishes = await disk_changes(view, instance, body.disk_size, catalogue_of(request))
+    wishes += await volume_changes(view, instance, body.volumes)
+    return [*wishes, Asked(parse_update(instance, body))]
 
 
 def parse_update(instance: Instance, body: UpdateBody) -> UpdateInstance:
-    annotations = groups = None
+    groups, notes = None, {}
     if body.reservation_id is not None:
-        annotations = {**instance.annotations, RESERVATION: body.reservation_id}
+        notes = {RESERVATION: body.reservation_id}
     if body.security_groups is not None:
         now = instance.resolved.security_group_ids
         wanted = wanted_of(ids.SECURITY_GROUP, now, body.security_groups, "security_groups")
         groups = wanted if wanted != now else None
     return UpdateInstance(
-        name=body.name, protected=body.is_protected, annotations=annotations,
+        instance=instance.id, name=body.name, protected=body.is_protected, annotations=notes,
         security_groups=groups,
     )  # fmt: skip
 
 
-async def change_disk(
-    case: Case, instance: Instance, disk_gib: int | None, names: Catalogue
-) -> None:
+async def disk_changes(
+    view: View, instance: Instance, disk_gib: int | None, names: Catalogue
+) -> list[Asked]:
     """The size that it has, or is getting, is no change."""
-    coming = await sizes_to_come(case.tx, [instance])
+    coming = await instance_resize.sizes_to_come(view, [instance])
     now_gib = coming.get(instance.id, instance.spec.disk_gib)
     if disk_gib is None or disk_gib == now_gib:
-        return
+        return []
     require_disk(disk_gib, names)
     if disk_gib < now_gib:
         field = "disk_size"
@@ -76,22 +77,20 @@ async def change_disk(
             f"{field} is {disk_gib}, the disk has {now_gib}: it can only be increased",
             field=field,
         )
-    await instance_resize.resize(instance.id, Resize(disk_gib=disk_gib))(case)
+    return [Asked(ResizeInstance(instance=instance.id, disk_gib=disk_gib))]
 
 
-async def change_volumes(case: Case, instance: Instance, given: list[str] | Change | None) -> None:
+async def volume_changes(
+    view: View, instance: Instance, given: list[str] | Change | None
+) -> list[Asked]:
     if given is None:
-        return
-    held = await volumes_of(case.tx, [instance])
+        return []
+    held = await volumes_of(view, [instance])
     now = tuple(volume.id for volume in held.get(instance.id, ()))
     wanted = wanted_of(ids.VOLUME, now, given, "volumes")
-    for volume_id in wanted:
-        if volume_id not in now:
-            await require_volume(case, volume_id)
-            await volumes.attach(volume_id, instance.id)(case)
-    for volume_id in now:
-        if volume_id not in wanted:
-            await volumes.detach(volume_id)(case)
+    wishes = [attach(volume_id, instance.id) for volume_id in wanted if volume_id not in now]
+    gone = [volume_id for volume_id in now if volume_id not in wanted]
+    return [*wishes, *(Asked(DetachVolume(volume=volume_id)) for volume_id in gone)]
 
 
 def wanted_of(

@@ -1,4 +1,4 @@
-"""A request to create an instance, in Genesis Cloud's words, as the use cases that it means.
+"""A request to create an instance, in Genesis Cloud's words, as the commands that it means.
 
 They are one transaction: an instance with all that was asked for, or an error and nothing.
 """
@@ -11,17 +11,29 @@ from atoll.api.genesis import offers, user_data, wire
 from atoll.api.genesis.catalogue import Catalogue
 from atoll.api.genesis.instance_views import PLACEMENT, RESERVATION
 from atoll.api.genesis.user_data import Metadata
-from atoll.api.genesis.wire import Wire, catalogue_of, services_of
-from atoll.api.http import Call, caller_of
+from atoll.api.genesis.wire import Wire, catalogue_of, services_of, view_of
+from atoll.api.http import Call
+from atoll.api.serving import Asked
 from atoll.domain import ids
-from atoll.domain.commands import CreateInstance
-from atoll.domain.errors import Invalid
-from atoll.domain.instances import DISK_GIB_MAX, Instance, require_bounds
+from atoll.domain.commands import (
+    AttachFloatingIp,
+    AttachVolume,
+    CreateInstance,
+    Made,
+    Reference,
+    Secret,
+)
+from atoll.domain.errors import Invalid, NotFound
+from atoll.domain.images import Image
+from atoll.domain.instances import DISK_GIB_MAX, require_bounds
 from atoll.domain.plans import Plan
 from atoll.domain.security_groups import STANDARD_GROUP
 from atoll.domain.snapshots import Snapshot
-from atoll.service import catalogue, floating_ips, instances, references, volumes
-from atoll.service.desk import Accepted, Case, UseCase, require
+from atoll.service import catalogue, queries
+from atoll.service.desk import View
+from atoll.service.nouns import PLANS
+
+NEW = Made()
 
 PASSWORD_MIN = 16
 NOTE_MAX = 255
@@ -60,41 +72,45 @@ class CreateBody(Wire, kw_only=True):
     public_ip_type: str | None = None
 
 
-async def use_case_of(request: Call, body: CreateBody) -> UseCase[Accepted[Instance]]:
-    """Raises Invalid in this dialect's own words. Types and regions that are used for the first
-    time become known here before."""
-    require(caller_of(request), "write")
+async def wishes_of(request: Call, body: CreateBody) -> list[Asked]:
+    """The commands of one transaction, the instance's first. Raises Invalid in this dialect's own
+    words. Types and regions that are used for the first time become known here before."""
+    view, names = view_of(request), catalogue_of(request)
+    view.require("write")
     refuse_not_served(body)
-    store, names = services_of(request).store, catalogue_of(request)
-    tx = store.read()
-    plan = await offers.plan_meant(tx, names, body.type)
-    project_id = caller_of(request).project_id
-    source = await offers.source_meant(tx, names, project_id, body.image)
-    size = plan or await tx.plans.get(body.type)
+    plan = await offers.resolve_plan(view, names, body.type)
+    source = await source_of(view, names, body.image)
+    size = plan or (await queries.find_by_ids(view, PLANS, [body.type]))[body.type]
     command = parse_create(body, source.id, disk_wanted(body, names, size, source))
-    volume_ids = ids_in(ids.VOLUME, body.volumes, "volumes")
-    address = body.floating_ip and wire.native_id_in(
-        ids.FLOATING_IP, body.floating_ip, "floating_ip"
-    )
+    wishes = attachments(body)
     region = await offers.ensure_region(request, body.region)
-    await catalogue.adopt(store, plan)
-    password = body.password and await services_of(request).passwords.chosen(
-        body.password, "password"
-    )
-    command = msgspec.structs.replace(command, region=region, password=password or None)
+    await catalogue.adopt(services_of(request).store, plan)
+    return [Asked(msgspec.structs.replace(command, region=region)), *wishes]
 
-    async def use_case(case: Case) -> Accepted[Instance]:
-        accepted = await instances.create(command)(case)
-        instance_id = accepted.thing.id
-        for volume_id in volume_ids:
-            await require_volume(case, volume_id)
-            await volumes.attach(volume_id, instance_id)(case)
-        if address:
-            await require_free(case, address)
-            await floating_ips.attach(address, instance_id)(case)
-        return Accepted(await case.tx.instances.get(instance_id), accepted.operation)
 
-    return use_case
+def attach(volume_id: str, instance: Reference) -> Asked:
+    """The fault is always the volume's: the instance is the one that is asked about."""
+    fields = {"volume": "volumes", "instance": "volumes"}
+    return Asked(AttachVolume(volume=volume_id, instance=instance), fields)
+
+
+def attachments(body: CreateBody) -> list[Asked]:
+    """What the new instance is to have besides its own."""
+    wishes = [attach(volume_id, NEW) for volume_id in ids_in(ids.VOLUME, body.volumes, "volumes")]
+    if body.floating_ip:
+        field = "floating_ip"
+        address = wire.native_id_in(ids.FLOATING_IP, body.floating_ip, field)
+        attach = AttachFloatingIp(floating_ip=address, instance=NEW, move=False)
+        wishes.append(Asked(attach, {"floating_ip": field}))
+    return wishes
+
+
+async def source_of(view: View, names: Catalogue, text: str) -> Image | Snapshot:
+    """Raises Invalid."""
+    try:
+        return await offers.resolve_source(view, names, text)
+    except NotFound as error:
+        raise Invalid(f"image: {error}", field="image") from error
 
 
 def parse_create(body: CreateBody, image: str, disk_gib: int) -> CreateInstance:
@@ -107,6 +123,7 @@ def parse_create(body: CreateBody, image: str, disk_gib: int) -> CreateInstance:
         image=image, disk_gib=disk_gib, security_groups=groups,
         ssh_keys=ids_in(ids.SSH_KEY, body.ssh_keys, "ssh_keys"),
         user_data=user_data.parse(body.metadata), protected=protected(body),
+        password=None if body.password is None else Secret(body.password),
     )  # fmt: skip
 
 
@@ -161,20 +178,3 @@ def ids_in(prefix: str, given: list[str] | None, field: str) -> tuple[str, ...]:
     """Each once, in their order. Raises Invalid."""
     found = [wire.native_id_in(prefix, one, field) for one in given or ()]
     return tuple(dict.fromkeys(found))
-
-
-async def require_volume(case: Case, volume_id: str) -> None:
-    """One that is named in a body and is not there is the body's mistake."""
-    rows, project_id = case.tx.volumes, case.caller.project_id
-    await references.meant(rows, project_id, volume_id, volumes.NOUN, "volumes")
-
-
-async def require_free(case: Case, address: str) -> None:
-    """An address is never taken from another instance."""
-    rows, project_id, field = case.tx.floating_ips, case.caller.project_id, "floating_ip"
-    found = await references.meant(rows, project_id, address, floating_ips.NOUN, field)
-    if found.instance_id is not None:
-        raise Invalid(
-            f"{field}: {found.address} leads to instance {found.instance_id}: it must be free",
-            field=field,
-        )

@@ -1,23 +1,33 @@
 """`/compute/v1/instances`."""
 
-from functools import partial
-
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
+from atoll.api import foreign
 from atoll.api.genesis import instance_changes, instance_creation, wire
 from atoll.api.genesis.instance_changes import UpdateBody
 from atoll.api.genesis.instance_creation import CreateBody
-from atoll.api.genesis.instance_views import InstanceOut, around, show
-from atoll.api.genesis.wire import Page, Paging, catalogue_of, services_of
-from atoll.api.http import Call, caller_of
+from atoll.api.genesis.instance_views import InstanceOut, load_related, show
+from atoll.api.genesis.wire import Page, Paging
+from atoll.api.http import Call
 from atoll.domain import ids
+from atoll.domain.commands import (
+    AttachFloatingIp,
+    AttachVolume,
+    CreateInstance,
+    DeleteInstance,
+    DetachVolume,
+    ResizeInstance,
+    UpdateInstance,
+)
 from atoll.domain.errors import NotFound
 from atoll.domain.instances import Instance, InstanceState
-from atoll.ports import Filter
-from atoll.service import instance_delete, instances
+from atoll.service.nouns import INSTANCES
+
+CREATE = (CreateInstance, AttachVolume, AttachFloatingIp)
+UPDATE = (UpdateInstance, ResizeInstance, AttachVolume, DetachVolume)
 
 
 class InstanceAnswer(msgspec.Struct, kw_only=True):
@@ -35,53 +45,55 @@ class Instances(Controller):
     @get("/", operation_id="listInstances", summary="List all instances",
          responses=wire.ANY_ERROR | wire.shown(InstanceList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        rows = services_of(request).store.read().instances
-        page, about = await wire.page_of(request, rows, paging, Filter())
-        near = await around(request, page)
-        return wire.answer(InstanceList(instances=[show(one, near) for one in page], **about))
+        page, about = await wire.page_of(request, INSTANCES, paging)
+        related = await load_related(request, page)
+        out = [show(one, related) for one in page]
+        return wire.answer(InstanceList(instances=out, **about))
 
-    @post("/", operation_id="createInstance", status_code=201, summary="Create an instance",
+    @post("/", operation_id="createInstance", commands=CREATE, status_code=201,
+          summary="Create an instance",
           responses=wire.ANY_ERROR | wire.shown(InstanceAnswer, "accepted", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
-        use_case = await instance_creation.use_case_of(request, data)
-        return await wire.shown_after(request, use_case, partial(answer_of, request), 201)
+        outcome = await wire.execute(request, *await instance_creation.wishes_of(request, data))
+        return wire.respond(outcome, await answer_of(request, outcome.thing), 201)
 
     @get("/{instance_id:str}", operation_id="getInstance", summary="Get an instance",
          responses=wire.ANY_ERROR | wire.shown(InstanceAnswer, "the instance"))  # fmt: skip
     async def read(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
         instance = await instance_of(request, instance_id)
-        return wire.answer(await answer_of(request, instance.id))
+        return wire.answer(await answer_of(request, instance))
 
-    @patch("/{instance_id:str}", operation_id="updateInstance", summary="Update an instance",
+    @patch("/{instance_id:str}", operation_id="updateInstance", commands=UPDATE,
+           summary="Update an instance",
            responses=wire.ANY_ERROR | wire.shown(InstanceAnswer, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[bytes]:
         instance = await instance_of(request, instance_id)
-        use_case = instance_changes.use_case_of(instance.id, data, catalogue_of(request))
-        return await wire.shown_after(request, use_case, partial(answer_of, request))
+        wishes = await instance_changes.wishes_of(request, instance, data)
+        outcome = await wire.execute(request, *wishes)
+        # The last command is about the instance itself.
+        return wire.respond(outcome, await answer_of(request, outcome.things[-1]))
 
-    @delete("/{instance_id:str}", operation_id="destroyInstance", status_code=204,
-            summary="Destroy an instance", responses=wire.ANY_ERROR)  # fmt: skip
+    @delete("/{instance_id:str}", operation_id="destroyInstance", commands=(DeleteInstance,),
+            status_code=204, summary="Destroy an instance", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, instance_id: FromPath[str]) -> Response[None]:
         """For good: when it is gone, its volumes and its address are free."""
         instance = await instance_of(request, instance_id)
-        return await wire.gone(request, instance_delete.delete(instance.id))
+        return await wire.gone(request, DeleteInstance(instance=instance.id, purge=True))
 
 
 async def instance_of(request: Call, instance_id: str) -> Instance:
     """What a path means. Raises NotFound, of a deleted one too: with the reason why, if it came to
     nothing."""
-    reference = wire.native_id(ids.INSTANCE, instance_id)
-    read = services_of(request).store.read()
-    instance = await instances.get(read, caller_of(request), reference)
+    instance = await foreign.get(request, INSTANCES, ids.INSTANCE, instance_id)
     if instance.state is InstanceState.DELETED:
         why = f": {instance.reason}" if instance.reason else ""
-        raise NotFound(f"instance {reference} is gone{why}")
+        raise NotFound(f"instance {wire.uuid_of(instance.id)} is gone{why}")
     return instance
 
 
-async def answer_of(request: Call, instance_id: str) -> InstanceAnswer:
+async def answer_of(request: Call, instance: Instance) -> InstanceAnswer:
     """With all that it has by now."""
-    instance = await services_of(request).store.read().instances.get(instance_id)
-    return InstanceAnswer(instance=show(instance, await around(request, [instance])))
+    related = await load_related(request, [instance])
+    return InstanceAnswer(instance=show(instance, related))

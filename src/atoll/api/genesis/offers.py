@@ -5,18 +5,20 @@ import msgspec
 
 from atoll.api import foreign
 from atoll.api.genesis.catalogue import Catalogue, GenesisImage, plan_here, region_here
-from atoll.api.genesis.wire import catalogue_of, services_of
+from atoll.api.genesis.wire import catalogue_of, services_of, view_of
 from atoll.api.http import Call
 from atoll.domain import ids
-from atoll.domain.errors import Invalid
-from atoll.domain.images import CATALOGUE, Image, ImageKind, ImageState
+from atoll.domain.errors import Invalid, NotFound
+from atoll.domain.images import Image, ImageKind, ImageState
 from atoll.domain.plans import Plan
 from atoll.domain.regions import Region
 from atoll.domain.snapshots import Snapshot
-from atoll.ports import Filter, Transaction
-from atoll.service import catalogue, references
+from atoll.service import catalogue, queries, references
+from atoll.service import images as image_service
+from atoll.service.desk import View
+from atoll.service.nouns import IMAGES, PLANS, REGIONS, SNAPSHOTS
+from atoll.service.queries import Query, equal
 
-ROWS_MAX = 1000
 OWN_SNAPSHOT = "snapshot "
 
 
@@ -31,30 +33,29 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
         return [self.image.image_version] if self.image.image_version else []
 
 
-async def plans(tx: Transaction, names: Catalogue) -> list[Plan]:
+async def plans(view: View, names: Catalogue) -> list[Plan]:
     """All types, with the sizes that they have here, where an operator chose others."""
-    own = {plan.id: plan for plan in await tx.plans.page(Filter(limit=ROWS_MAX))}
+    own = {plan.id: plan for plan in await queries.find_every(view, PLANS)}
     known = {one.id: plan_here(one) for one in names.types}
     return list((known | own).values())
 
 
-async def regions(tx: Transaction, names: Catalogue) -> list[str]:
-    own = await tx.regions.page(Filter(limit=ROWS_MAX))
+async def regions(view: View, names: Catalogue) -> list[str]:
+    own = await queries.find_every(view, REGIONS)
     return list(dict.fromkeys([*names.region_by_id, *(region.id for region in own)]))
 
 
-async def serving(tx: Transaction, names: Catalogue, region: str) -> str:
+async def serving(view: View, names: Catalogue, region: str) -> str:
     """Whose hosts carry what is in it, or would."""
-    if await tx.regions.find(region) is not None or region not in names.region_by_id:
+    if await queries.find_by_ids(view, REGIONS, [region]) or region not in names.region_by_id:
         return region
-    return names.region_by_id[region].served_by or await foreign.own_region(tx)
+    return names.region_by_id[region].served_by or await foreign.own_region(view)
 
 
-async def images(tx: Transaction, names: Catalogue, project_id: str) -> list[Offer]:
+async def images(view: View, names: Catalogue) -> list[Offer]:
     """Those of everybody, then the project's own. Discs are none that this dialect speaks of."""
-    found = []
-    for owner in (CATALOGUE, project_id):
-        found += await tx.images.page(Filter(project_id=owner, limit=ROWS_MAX))
+    found = await image_service.find_catalogue(view)
+    found += await queries.find_every(view, IMAGES)
     return [
         Offer(image=image, called=called(names, image))
         for image in found
@@ -72,9 +73,9 @@ def called(names: Catalogue, image: Image) -> GenesisImage:
     )
 
 
-async def plan_meant(tx: Transaction, names: Catalogue, plan: str) -> Plan | None:
-    """What is not known here yet. Raises Invalid."""
-    if await tx.plans.find(plan) is not None:
+async def resolve_plan(view: View, names: Catalogue, plan: str) -> Plan | None:
+    """A type that is not known here yet; None where it is. Raises Invalid."""
+    if await queries.find_by_ids(view, PLANS, [plan]):
         return None
     theirs = names.type_by_id.get(plan)
     if theirs is None:
@@ -84,8 +85,9 @@ async def plan_meant(tx: Transaction, names: Catalogue, plan: str) -> Plan | Non
 
 async def ensure_region(request: Call, region: str | None) -> str:
     """A region that was not named is the file's default. It becomes known here when it is first
-    used. Raises Invalid."""
-    names, store = catalogue_of(request), services_of(request).store
+    used. Raises Invalid and Forbidden."""
+    view, names = view_of(request), catalogue_of(request)
+    view.require("write")
     name = region or names.default_region
 
     def there(own: str) -> Region | None:
@@ -93,41 +95,34 @@ async def ensure_region(request: Call, region: str | None) -> str:
         return region_here(theirs, own) if theirs is not None else None
 
     refused = f"region: there is no region {name!r}"
-    new = await foreign.region_meant(store.read(), name, there, refused)
-    await catalogue.adopt(store, region=new)
+    new = await foreign.resolve_region(view, name, there, refused)
+    await catalogue.adopt(services_of(request).store, region=new)
     return name
 
 
-async def source_meant(
-    tx: Transaction, names: Catalogue, project_id: str, text: str
-) -> Image | Snapshot:
+async def resolve_source(view: View, names: Catalogue, text: str) -> Image | Snapshot:
     """An image by its id, its slug, `slug:version` or its own name, or a snapshot by its id. Raises
-    Invalid."""
+    NotFound, with a sentence that stands alone."""
     try:
-        return await by_id(tx, project_id, text)
+        image_id = ids.from_uuid(ids.IMAGE, text)
     except ValueError:
-        return await by_slug(tx, names, project_id, text)
-
-
-async def by_id(tx: Transaction, project_id: str, text: str) -> Image | Snapshot:
-    """Raises ValueError where it is none, Invalid where nothing has it."""
-    image = await tx.images.find(ids.from_uuid(ids.IMAGE, text))
-    if image is not None and image.project_id in {CATALOGUE, project_id}:
+        return await by_slug(view, names, text)
+    image = await image_service.find(view, image_id)
+    if image is not None:
         return image
-    snapshot = await tx.snapshots.find(ids.from_uuid(ids.SNAPSHOT, text))
-    if snapshot is not None and snapshot.project_id == project_id:
-        return snapshot
-    raise Invalid(f"image: no image and no snapshot has the id {text}", field="image")
+    snapshot_id = ids.from_uuid(ids.SNAPSHOT, text)
+    found = await queries.find_page(view, SNAPSHOTS, Query(any_of=equal(id=snapshot_id)))
+    if not found:
+        raise NotFound(f"no image and no snapshot has the id {text}")
+    return found[0]
 
 
-async def by_slug(tx: Transaction, names: Catalogue, project_id: str, text: str) -> Image:
+async def by_slug(view: View, names: Catalogue, text: str) -> Image:
     slug, _, version = text.partition(":")
     known = names.image_by_slug.get(slug)
-    image = await references.image_called(tx, project_id, known.image if known else slug)
+    image = await references.find_image(view, known.image if known else slug)
     if image is None:
-        raise Invalid(f"image: no image has the id or slug {slug!r}", field="image")
+        raise NotFound(f"no image has the id or slug {slug!r}")
     if version and version != image.image_version:
-        raise Invalid(
-            f"image: {slug} has the version {image.image_version!r}, not {version!r}", field="image"
-        )
+        raise NotFound(f"{slug} has the version {image.image_version!r}, not {version!r}")
     return image

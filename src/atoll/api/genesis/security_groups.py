@@ -13,15 +13,17 @@ from atoll.api import foreign
 from atoll.api.genesis import offers, wire
 from atoll.api.genesis.catalogue import Catalogue
 from atoll.api.genesis.volumes import require_description
-from atoll.api.genesis.wire import Page, Paging, Wire, catalogue_of, services_of
-from atoll.api.http import Call, caller_of
+from atoll.api.genesis.wire import Page, Paging, Wire, catalogue_of
+from atoll.api.http import Call
 from atoll.domain import ids
-from atoll.domain.commands import CreateSecurityGroup, Update
+from atoll.domain.commands import (
+    CreateSecurityGroup,
+    DeleteSecurityGroup,
+    UpdateSecurityGroup,
+)
 from atoll.domain.errors import Invalid
 from atoll.domain.security_groups import BUILT_IN, Direction, Protocol, Rule, SecurityGroup
-from atoll.ports import Filter
-from atoll.service import security_groups
-from atoll.service.desk import Accepted, require
+from atoll.service.nouns import SECURITY_GROUPS
 
 # What only this dialect speaks of, in a group's annotations.
 REGION = "genesis.region"
@@ -138,52 +140,50 @@ class SecurityGroups(Controller):
     @get("/", operation_id="listSecurityGroups", summary="List all security groups",
          responses=wire.ANY_ERROR | wire.shown(SecurityGroupList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        rows, names = services_of(request).store.read().security_groups, catalogue_of(request)
-        page, about = await wire.page_of(request, rows, paging, Filter())
+        names = catalogue_of(request)
+        page, about = await wire.page_of(request, SECURITY_GROUPS, paging)
         out = [show(group, names) for group in page]
         return wire.answer(SecurityGroupList(security_groups=out, **about))
 
-    @post("/", operation_id="createSecurityGroup", status_code=201,
+    @post("/", operation_id="createSecurityGroup", commands=(CreateSecurityGroup,), status_code=201,
           summary="Create a security group",
           responses=wire.ANY_ERROR | wire.shown(SecurityGroupAnswer, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
-        require(caller_of(request), "write")
         command = parse_create(data, await offers.ensure_region(request, data.region))
-        show_answer = answer_of(catalogue_of(request))
-        return await wire.mutate(request, security_groups.create(command), show_answer, 201)
+        return await wire.mutate(request, answer_of(catalogue_of(request)), command, 201)
 
     @get("/{security_group_id:str}", operation_id="getSecurityGroup",
          summary="Get a security group",
          responses=wire.ANY_ERROR | wire.shown(SecurityGroupAnswer, "the group"))  # fmt: skip
     async def read(self, request: Call, security_group_id: FromPath[str]) -> Response[bytes]:
-        rows = services_of(request).store.read().security_groups
-        group = await foreign.one(
-            request, rows, ids.SECURITY_GROUP, security_group_id, security_groups.NOUN
-        )
+        group = await foreign.get(request, SECURITY_GROUPS, ids.SECURITY_GROUP, security_group_id)
         return wire.answer(SecurityGroupAnswer(security_group=show(group, catalogue_of(request))))
 
     @patch("/{security_group_id:str}", operation_id="updateSecurityGroup",
-           summary="Update a security group",
+           commands=(UpdateSecurityGroup,), summary="Update a security group",
            responses=wire.ANY_ERROR | wire.shown(SecurityGroupAnswer, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, security_group_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[bytes]:
         require_description(data.description)
-        rules = None if data.rules is None else parse_rules(data.rules)
-        reference, changes = reference_of(security_group_id), Update(name=data.name)
-        use_case = security_groups.update(reference, changes, rules, data.description)
-        return await wire.mutate(request, use_case, answer_of(catalogue_of(request)))
+        command = UpdateSecurityGroup(
+            security_group=reference_of(security_group_id), name=data.name,
+            description=data.description,
+            rules=None if data.rules is None else parse_rules(data.rules),
+        )  # fmt: skip
+        return await wire.mutate(request, answer_of(catalogue_of(request)), command)
 
-    @delete("/{security_group_id:str}", operation_id="deleteSecurityGroup", status_code=204,
-            summary="Delete a security group", responses=wire.ANY_ERROR)  # fmt: skip
+    @delete("/{security_group_id:str}", operation_id="deleteSecurityGroup",
+            commands=(DeleteSecurityGroup,), status_code=204, summary="Delete a security group",
+            responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, security_group_id: FromPath[str]) -> Response[None]:
-        use_case = security_groups.delete(reference_of(security_group_id))
-        return await wire.gone(request, use_case)
+        command = DeleteSecurityGroup(security_group=reference_of(security_group_id))
+        return await wire.gone(request, command)
 
 
 def reference_of(security_group_id: str) -> str:
     return wire.native_id(ids.SECURITY_GROUP, security_group_id)
 
 
-def answer_of(names: Catalogue) -> Callable[[Accepted[SecurityGroup]], SecurityGroupAnswer]:
-    return lambda accepted: SecurityGroupAnswer(security_group=show(accepted.thing, names))
+def answer_of(names: Catalogue) -> Callable[[SecurityGroup], SecurityGroupAnswer]:
+    return lambda group: SecurityGroupAnswer(security_group=show(group, names))

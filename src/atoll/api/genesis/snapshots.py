@@ -9,15 +9,14 @@ from msgspec import UNSET, UnsetType
 from atoll.api import foreign
 from atoll.api.genesis import offers, wire
 from atoll.api.genesis.instance_views import LINUX
-from atoll.api.genesis.wire import Page, Paging, Wire, services_of
-from atoll.api.http import Call, caller_of
+from atoll.api.genesis.wire import Page, Paging, Wire
+from atoll.api.http import Call
 from atoll.domain import ids
-from atoll.domain.commands import CloneSnapshot, ImportSnapshot, Update
+from atoll.domain.commands import CloneSnapshot, DeleteSnapshot, ImportSnapshot, UpdateSnapshot
 from atoll.domain.images import ImageSource, SourceKind
 from atoll.domain.snapshots import Snapshot
-from atoll.ports import Filter
-from atoll.service import snapshots
-from atoll.service.desk import Accepted, Case, UseCase, require
+from atoll.service.nouns import SNAPSHOTS
+from atoll.service.queries import ALL, Query
 
 # What only this dialect speaks of, in a snapshot's annotations: what it was cloned from.
 CLONE_OF = "genesis.clone_of"
@@ -81,8 +80,8 @@ def show(snapshot: Snapshot) -> SnapshotOut:
     )  # fmt: skip
 
 
-def show_answer(accepted: Accepted[Snapshot]) -> SnapshotAnswer:
-    return SnapshotAnswer(snapshot=show(accepted.thing))
+def show_answer(snapshot: Snapshot) -> SnapshotAnswer:
+    return SnapshotAnswer(snapshot=show(snapshot))
 
 
 def parse_import(body: CreateBody, region: str) -> ImportSnapshot:
@@ -90,21 +89,15 @@ def parse_import(body: CreateBody, region: str) -> ImportSnapshot:
     return ImportSnapshot(name=body.name, source=source, region=region)
 
 
-def clone(reference: str, command: CloneSnapshot) -> UseCase[Accepted[Snapshot]]:
-    """It remembers what it was cloned from."""
-
-    async def use_case(case: Case) -> Accepted[Snapshot]:
-        accepted = await snapshots.clone(reference, command)(case)
-        notes = {**accepted.thing.annotations, CLONE_OF: reference}
-        copy = case.tx.snapshots.change(accepted.thing, annotations=notes)
-        return Accepted(copy, accepted.operation)
-
-    return use_case
+def parse_clone(reference: str, body: CloneBody, region: str) -> CloneSnapshot:
+    """The copy remembers what it was cloned from."""
+    return CloneSnapshot(
+        snapshot=reference, region=region, name=body.name, annotations={CLONE_OF: reference}
+    )
 
 
-async def page_of(request: Call, asked: Paging, wanted: Filter) -> Response[bytes]:
-    rows = services_of(request).store.read().snapshots
-    page, about = await wire.page_of(request, rows, asked, wanted)
+async def page_of(request: Call, asked: Paging, wanted: Query = ALL) -> Response[bytes]:
+    page, about = await wire.page_of(request, SNAPSHOTS, asked, wanted)
     return wire.answer(SnapshotList(snapshots=[show(one) for one in page], **about))
 
 
@@ -115,46 +108,43 @@ class Snapshots(Controller):
     @get("/", operation_id="listSnapshots", summary="List all snapshots",
          responses=wire.ANY_ERROR | wire.shown(SnapshotList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        return await page_of(request, paging, Filter())
+        return await page_of(request, paging)
 
-    @post("/", operation_id="createSnapshot", status_code=201,
+    @post("/", operation_id="createSnapshot", commands=(ImportSnapshot,), status_code=201,
           summary="Create a snapshot from a disk on the web",
           responses=wire.ANY_ERROR | wire.shown(SnapshotAnswer, "accepted", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
-        require(caller_of(request), "write")
         command = parse_import(data, await offers.ensure_region(request, data.region))
-        return await wire.mutate(request, snapshots.import_(command), show_answer, 201)
+        return await wire.mutate(request, show_answer, command, 201)
 
     @get("/{snapshot_id:str}", operation_id="getSnapshot", summary="Get a snapshot",
          responses=wire.ANY_ERROR | wire.shown(SnapshotAnswer, "the snapshot"))  # fmt: skip
     async def read(self, request: Call, snapshot_id: FromPath[str]) -> Response[bytes]:
-        rows = services_of(request).store.read().snapshots
-        found = await foreign.one(request, rows, ids.SNAPSHOT, snapshot_id, snapshots.NOUN)
+        found = await foreign.get(request, SNAPSHOTS, ids.SNAPSHOT, snapshot_id)
         return wire.answer(SnapshotAnswer(snapshot=show(found)))
 
-    @patch("/{snapshot_id:str}", operation_id="updateSnapshot", summary="Update a snapshot",
+    @patch("/{snapshot_id:str}", operation_id="updateSnapshot", commands=(UpdateSnapshot,),
+           summary="Update a snapshot",
            responses=wire.ANY_ERROR | wire.shown(SnapshotAnswer, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, snapshot_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[bytes]:
         reference = wire.native_id(ids.SNAPSHOT, snapshot_id)
-        use_case = snapshots.update(reference, Update(name=data.name))
-        return await wire.mutate(request, use_case, show_answer)
+        command = UpdateSnapshot(snapshot=reference, name=data.name)
+        return await wire.mutate(request, show_answer, command)
 
-    @post("/{snapshot_id:str}/clone", operation_id="cloneSnapshot", status_code=201,
-          summary="Clone a snapshot into another region",
+    @post("/{snapshot_id:str}/clone", operation_id="cloneSnapshot", commands=(CloneSnapshot,),
+          status_code=201, summary="Clone a snapshot into another region",
           responses=wire.ANY_ERROR | wire.shown(SnapshotAnswer, "accepted", 201))  # fmt: skip
     async def clone(
         self, request: Call, snapshot_id: FromPath[str], data: JSONBody[CloneBody]
     ) -> Response[bytes]:
-        require(caller_of(request), "write")
         reference = wire.native_id(ids.SNAPSHOT, snapshot_id)
         region = await offers.ensure_region(request, data.region)
-        use_case = clone(reference, CloneSnapshot(region=region, name=data.name))
-        return await wire.mutate(request, use_case, show_answer, 201)
+        return await wire.mutate(request, show_answer, parse_clone(reference, data, region), 201)
 
-    @delete("/{snapshot_id:str}", operation_id="deleteSnapshot", status_code=204,
-            summary="Delete a snapshot", responses=wire.ANY_ERROR)  # fmt: skip
+    @delete("/{snapshot_id:str}", operation_id="deleteSnapshot", commands=(DeleteSnapshot,),
+            status_code=204, summary="Delete a snapshot", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, snapshot_id: FromPath[str]) -> Response[None]:
         reference = wire.native_id(ids.SNAPSHOT, snapshot_id)
-        return await wire.gone(request, snapshots.delete(reference))
+        return await wire.gone(request, DeleteSnapshot(snapshot=reference))

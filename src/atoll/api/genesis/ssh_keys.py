@@ -7,14 +7,12 @@ from litestar.params import FromPath, JSONBody
 
 from atoll.api import foreign
 from atoll.api.genesis import wire
-from atoll.api.genesis.wire import Page, Paging, Wire, services_of
+from atoll.api.genesis.wire import Page, Paging, Wire
 from atoll.api.http import Call
 from atoll.domain import ids
-from atoll.domain.commands import CreateSshKey, Update
+from atoll.domain.commands import CreateSshKey, DeleteSshKey, UpdateSshKey
 from atoll.domain.ssh_keys import SshKey, bits_of, md5_fingerprint_of, type_of
-from atoll.ports import Filter
-from atoll.service import owned, ssh_keys
-from atoll.service.desk import Accepted
+from atoll.service.nouns import SSH_KEYS
 
 # What only this dialect speaks of: the text as it was given, with the spaces around it.
 VALUE = "genesis.value"
@@ -64,10 +62,6 @@ def show(key: SshKey) -> SshKeyOut:
     )  # fmt: skip
 
 
-def show_bare(accepted: Accepted[SshKey]) -> SshKeyOut:
-    return show(accepted.thing)
-
-
 def word_of(kind: str) -> str:
     """As `rsa` of ssh-rsa, `ecdsa` of ecdsa-sha2-nistp256."""
     words = kind.partition("@")[0].removeprefix("sk-").removeprefix("ssh-")
@@ -81,34 +75,31 @@ class SshKeys(Controller):
     @get("/", operation_id="listSSHKeys", summary="List all ssh keys",
          responses=wire.ANY_ERROR | wire.shown(SshKeyList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        rows = services_of(request).store.read().ssh_keys
-        page, about = await wire.page_of(request, rows, paging, Filter())
+        page, about = await wire.page_of(request, SSH_KEYS, paging)
         return wire.answer(SshKeyList(ssh_keys=[show(key) for key in page], **about))
 
-    @post("/", operation_id="createSSHKey", status_code=201, summary="Create an ssh key",
+    @post("/", operation_id="createSSHKey", commands=(CreateSshKey,), status_code=201,
+          summary="Create an ssh key",
           responses=wire.ANY_ERROR | wire.shown(SshKeyOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
-        return await wire.mutate(request, ssh_keys.create(parse_create(data)), show_bare, 201)
+        return await wire.mutate(request, show, parse_create(data), 201)
 
     @get("/{ssh_key_id:str}", operation_id="getSSHKey", summary="Get an ssh key",
          responses=wire.ANY_ERROR | wire.shown(SshKeyOut, "the key"))  # fmt: skip
     async def read(self, request: Call, ssh_key_id: FromPath[str]) -> Response[bytes]:
-        rows = services_of(request).store.read().ssh_keys
-        key = await foreign.one(request, rows, ids.SSH_KEY, ssh_key_id, ssh_keys.NOUN)
-        return wire.answer(show(key))
+        return wire.answer(show(await foreign.get(request, SSH_KEYS, ids.SSH_KEY, ssh_key_id)))
 
-    @patch("/{ssh_key_id:str}", operation_id="updateSSHKey", summary="Update an ssh key",
+    @patch("/{ssh_key_id:str}", operation_id="updateSSHKey", commands=(UpdateSshKey,),
+           summary="Update an ssh key",
            responses=wire.ANY_ERROR | wire.shown(SshKeyOut, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, ssh_key_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[bytes]:
         reference = wire.native_id(ids.SSH_KEY, ssh_key_id)
-        use_case = ssh_keys.update(reference, Update(name=data.name), None)
-        return await wire.mutate(request, use_case, show_bare)
+        return await wire.mutate(request, show, UpdateSshKey(ssh_key=reference, name=data.name))
 
-    @delete("/{ssh_key_id:str}", operation_id="deleteSSHKey", status_code=204,
-            summary="Delete an ssh key", responses=wire.ANY_ERROR)  # fmt: skip
+    @delete("/{ssh_key_id:str}", operation_id="deleteSSHKey", commands=(DeleteSshKey,),
+            status_code=204, summary="Delete an ssh key", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, ssh_key_id: FromPath[str]) -> Response[None]:
         reference = wire.native_id(ids.SSH_KEY, ssh_key_id)
-        use_case = owned.delete(lambda tx: tx.ssh_keys, ssh_keys.NOUN, reference)
-        return await wire.gone(request, use_case)
+        return await wire.gone(request, DeleteSshKey(ssh_key=reference))

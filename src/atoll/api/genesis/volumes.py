@@ -1,7 +1,6 @@
 """`/compute/v1/volumes`."""
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
@@ -10,17 +9,21 @@ from litestar.params import FromPath, JSONBody
 
 from atoll.api import foreign
 from atoll.api.genesis import offers, wire
-from atoll.api.genesis.wire import Named, Page, Paging, Wire, services_of
-from atoll.api.http import Call, caller_of
+from atoll.api.genesis.wire import Named, Page, Paging, Wire, view_of
+from atoll.api.http import Call
 from atoll.domain import ids
-from atoll.domain.commands import CreateVolume, Update
+from atoll.domain.commands import (
+    Command,
+    CreateVolume,
+    DeleteVolume,
+    GrowVolume,
+    UpdateVolume,
+)
 from atoll.domain.errors import Invalid
 from atoll.domain.instances import Instance
 from atoll.domain.volumes import Volume
-from atoll.operations import volume_grow
-from atoll.ports import Filter
-from atoll.service import owned, references, volumes
-from atoll.service.desk import Accepted, Case, UseCase, require
+from atoll.service import queries, volumes
+from atoll.service.nouns import INSTANCES, VOLUMES
 
 # What only this dialect speaks of, in a volume's annotations.
 DESCRIPTION, TYPE = "genesis.description", "genesis.type"
@@ -92,43 +95,33 @@ def show(volume: Volume, holders: Mapping[str, Instance], size_gib: int) -> Volu
     )  # fmt: skip
 
 
-async def shown(request: Call, found: list[Volume]) -> list[VolumeOut]:
+async def shown(request: Call, found: Sequence[Volume]) -> list[VolumeOut]:
     """With their instances, and as large as they are to become."""
-    tx = services_of(request).store.read()
-    holders = await foreign.by_id(tx.instances, [one.instance_id for one in found])
-    sizes = {one.id: one.size_gib for one in found}
-    for one in found:
-        if one.doing == volume_grow.WORKFLOW.kind and one.operation_id is not None:
-            operation = await tx.operations.get(one.operation_id)
-            sizes[one.id] = int(operation.arguments["size_gib"])
-    return [show(one, holders, sizes[one.id]) for one in found]
+    view = view_of(request)
+    held = [one.instance_id for one in found]
+    holders = await queries.find_by_ids(view, INSTANCES, held)
+    sizes = await volumes.sizes_to_come(view, found)
+    return [show(one, holders, sizes.get(one.id, one.size_gib)) for one in found]
 
 
-def update(reference: str, body: UpdateBody) -> UseCase[Accepted[Volume]]:
+def parse_update(reference: str, body: UpdateBody) -> list[Command]:
     """The size that it has already is no change."""
     require_description(body.description)
-
-    async def use_case(case: Case) -> Accepted[Volume]:
-        case.require("write")
-        rows, project_id = case.tx.volumes, case.caller.project_id
-        volume = await references.get(rows, project_id, reference, volumes.NOUN)
-        notes = volume.annotations
-        if body.description is not None:
-            notes = {**notes, DESCRIPTION: body.description}
-        accepted: Accepted[Volume] = await owned.update(
-            lambda tx: tx.volumes, volumes.NOUN, reference, Update(name=body.name), unique=False,
-            annotations=notes, updated_at_ms=case.now_ms,
-        )(case)  # fmt: skip
-        if body.size is not None and body.size != volume.size_gib:
-            accepted = await volumes.grow(reference, body.size)(case)
-        return accepted
-
-    return use_case
+    notes = {} if body.description is None else {DESCRIPTION: body.description}
+    wishes: list[Command] = [UpdateVolume(volume=reference, name=body.name, annotations=notes)]
+    if body.size is not None:
+        wishes.append(GrowVolume(volume=reference, size_gib=body.size, same_ok=True))
+    return wishes
 
 
-async def answer_of(request: Call, volume_id: str) -> VolumeAnswer:
-    (out,) = await shown(request, [await services_of(request).store.read().volumes.get(volume_id)])
+async def answer_of(request: Call, volume: Volume) -> VolumeAnswer:
+    (out,) = await shown(request, [volume])
     return VolumeAnswer(volume=out)
+
+
+async def change(request: Call, wishes: Sequence[Command], status: int = 200) -> Response[bytes]:
+    outcome = await wire.execute(request, *wishes)
+    return wire.respond(outcome, await answer_of(request, outcome.thing), status)
 
 
 class Volumes(Controller):
@@ -138,35 +131,32 @@ class Volumes(Controller):
     @get("/", operation_id="listVolumes", summary="List all volumes",
          responses=wire.ANY_ERROR | wire.shown(VolumeList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        rows = services_of(request).store.read().volumes
-        page, about = await wire.page_of(request, rows, paging, Filter())
-        return wire.answer(VolumeList(volumes=await shown(request, list(page)), **about))
+        page, about = await wire.page_of(request, VOLUMES, paging)
+        return wire.answer(VolumeList(volumes=await shown(request, page), **about))
 
-    @post("/", operation_id="createVolume", status_code=201, summary="Create a volume",
+    @post("/", operation_id="createVolume", commands=(CreateVolume,), status_code=201,
+          summary="Create a volume",
           responses=wire.ANY_ERROR | wire.shown(VolumeAnswer, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
-        require(caller_of(request), "write")
         command = parse_create(data, await offers.ensure_region(request, data.region))
-        return await wire.shown_after(
-            request, volumes.create(command), partial(answer_of, request), 201
-        )
+        return await change(request, [command], 201)
 
     @get("/{volume_id:str}", operation_id="getVolume", summary="Get a volume",
          responses=wire.ANY_ERROR | wire.shown(VolumeAnswer, "the volume"))  # fmt: skip
     async def read(self, request: Call, volume_id: FromPath[str]) -> Response[bytes]:
-        rows = services_of(request).store.read().volumes
-        found = await foreign.one(request, rows, ids.VOLUME, volume_id, volumes.NOUN)
-        return wire.answer(await answer_of(request, found.id))
+        found = await foreign.get(request, VOLUMES, ids.VOLUME, volume_id)
+        return wire.answer(await answer_of(request, found))
 
-    @patch("/{volume_id:str}", operation_id="updateVolume", summary="Update a volume",
+    @patch("/{volume_id:str}", operation_id="updateVolume", commands=(UpdateVolume, GrowVolume,),
+           summary="Update a volume",
            responses=wire.ANY_ERROR | wire.shown(VolumeAnswer, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, volume_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[bytes]:
-        use_case = update(wire.native_id(ids.VOLUME, volume_id), data)
-        return await wire.shown_after(request, use_case, partial(answer_of, request))
+        return await change(request, parse_update(wire.native_id(ids.VOLUME, volume_id), data))
 
-    @delete("/{volume_id:str}", operation_id="deleteVolume", status_code=204,
-            summary="Delete a volume", responses=wire.ANY_ERROR)  # fmt: skip
+    @delete("/{volume_id:str}", operation_id="deleteVolume", commands=(DeleteVolume,),
+            status_code=204, summary="Delete a volume", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, volume_id: FromPath[str]) -> Response[None]:
-        return await wire.gone(request, volumes.delete(wire.native_id(ids.VOLUME, volume_id)))
+        reference = wire.native_id(ids.VOLUME, volume_id)
+        return await wire.gone(request, DeleteVolume(volume=reference))

@@ -2,7 +2,7 @@
 
 import datetime
 import functools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,7 +11,10 @@ from litestar.params import FromQuery
 
 from atoll.api import foreign, serving
 from atoll.api.genesis.catalogue import Catalogue
-from atoll.api.http import Call, Headers, Refusal, bearer_or_key, caller_of, header, json_response
+from atoll.api.genesis.wording import COMMON, wording_for
+from atoll.api.http import Call, Headers, Refusal, bearer_or_key, header, json_response
+from atoll.api.serving import Asked
+from atoll.domain.commands import Command
 from atoll.domain.errors import (
     AtollError,
     Busy,
@@ -23,25 +26,26 @@ from atoll.domain.errors import (
     NotFound,
     QuotaExceeded,
     RateLimited,
-    Refused,
     StoreUnavailable,
     Unauthenticated,
 )
 from atoll.domain.instances import Goal, Instance, InstanceState
+from atoll.domain.reasons import Reason
 from atoll.domain.snapshots import Snapshot, SnapshotState
 from atoll.domain.volumes import Volume, VolumeState
-from atoll.ports import Filter, Rows
-from atoll.service.desk import Accepted, UseCase, require
+from atoll.service import queries
+from atoll.service.nouns import Identified, Noun
+from atoll.service.queries import ALL, Query
 
 PREFIX = "/compute/v1"
 PER_PAGE, PER_PAGE_MAX = 50, 100
 PAGE_MAX = 10_000_000
 # The two codes that the vendor's pages tell. All others are Atoll's words for what is wrong.
 NO_ROUTE, IMAGE_CANNOT_RUN = "02001", "02035"
-encode, gone, mutate = serving.encode, serving.gone, serving.mutate
-services_of, shown = serving.services_of, serving.shown
+encode, execute, gone, respond = serving.encode, serving.execute, serving.gone, serving.respond
+services_of, shown, view_of = serving.services_of, serving.shown, serving.view_of
 uuid_of, native_id, native_id_in = foreign.uuid_of, foreign.native_id, foreign.native_id_in
-K = TypeVar("K", bound=foreign.Known)
+K = TypeVar("K", bound=Identified)
 T = TypeVar("T")
 
 # The provider of Terraform asks again after a 429, and after nothing else.
@@ -57,28 +61,6 @@ STATUSES: tuple[tuple[type[AtollError], int], ...] = (
     (StoreUnavailable, 503),
     (DriverError, 503),
 )
-# Fields by the family whose requests have them, from the names that the services speak of.
-FIELDS: Mapping[str, Mapping[str, str]] = {
-    "instances": {
-        "metadata.name": "name", "metadata.protected": "is_protected", "spec.type": "type",
-        "spec.image": "image", "spec.region": "region", "spec.ssh_key_ids": "ssh_keys",
-        "spec.security_groups": "security_groups", "spec.user_data": "metadata",
-        "spec.disk_gb": "disk_size", "disk_gb": "disk_size", "instance_id": "volumes",
-    },
-    "ssh-keys": {"metadata.name": "name", "spec.public_key": "value"},
-    "security-groups": {
-        "metadata.name": "name", "spec.rules": "rules", "spec.region": "region",
-    },
-    "volumes": {
-        "metadata.name": "name", "spec.size_gb": "size", "size_gb": "size",
-        "spec.region": "region",
-    },
-    "snapshots": {
-        "metadata.name": "name", "spec.source.location": "url", "spec.source": "url",
-        "spec.region": "region", "spec.instance_id": "instance_id",
-    },
-    "floating-ips": {"metadata.name": "name", "spec.region": "region"},
-}  # fmt: skip
 
 
 class ErrorBody(msgspec.Struct, kw_only=True):
@@ -125,23 +107,22 @@ async def paging(page: FromQuery[int] = 1, per_page: FromQuery[int] = PER_PAGE) 
 
 
 async def page_of(
-    request: Call, rows: Rows[K], asked: Paging, wanted: Filter
+    request: Call, noun: Noun[K], asked: Paging, wanted: Query = ALL
 ) -> tuple[Sequence[K], dict[str, int]]:
     """One page of the caller's project, in the order in which things were made."""
-    caller = caller_of(request)
-    require(caller, "read")
-    whole = msgspec.structs.replace(wanted, project_id=caller.project_id)
-    page = msgspec.structs.replace(whole, offset=asked.before, limit=asked.per_page)
-    return await rows.page(page), told(asked, await rows.count(whole))
+    view = view_of(request)
+    page = msgspec.structs.replace(wanted, offset=asked.before, limit=asked.per_page)
+    found = await queries.find_page(view, noun, page)
+    return found, about_page(asked, await queries.count(view, noun, wanted))
 
 
 def part_of(things: Sequence[T], asked: Paging) -> tuple[Sequence[T], dict[str, int]]:
     """One page of what is no table's."""
     part = things[asked.before : asked.before + asked.per_page]
-    return part, told(asked, len(things))
+    return part, about_page(asked, len(things))
 
 
-def told(asked: Paging, total: int) -> dict[str, int]:
+def about_page(asked: Paging, total: int) -> dict[str, int]:
     return {"total_count": total, "page": asked.page, "per_page": asked.per_page}
 
 
@@ -157,15 +138,12 @@ def status_of_error(error: AtollError) -> int:
 
 def code_of(error: AtollError) -> str:
     """An image that needs more memory than the type has is what the vendor has a code for."""
-    if isinstance(error, Refused) and error.field == "spec.memory_mb":
-        return IMAGE_CANNOT_RUN
-    return error.code
+    return IMAGE_CANNOT_RUN if error.reason is Reason.IMAGE_NEEDS_MEMORY else error.code
 
 
-def text_of(error: AtollError, path: str) -> str:
+def text_of(error: AtollError, asked: Asked | None) -> str:
     """In the words, and with the ids, of this dialect."""
-    words = [word for word in path.removeprefix(PREFIX).split("/") if word in FIELDS]
-    return foreign.text_of(error, FIELDS[words[-1]] if words else {})
+    return foreign.say(error, asked, wording_for(asked)).message
 
 
 def refusal(status: int, code: str, text: str) -> Refusal:
@@ -174,10 +152,7 @@ def refusal(status: int, code: str, text: str) -> Refusal:
 
 def refuse(error: AtollError) -> Refusal:
     """Of the guard, which knows no path."""
-    text = error.message
-    if isinstance(error, Unauthenticated):
-        text = "send a key of Atoll as Authorization: Bearer KEY, or as X-Auth-Token: KEY"
-    return refusal(status_of_error(error), error.code, text)
+    return refusal(status_of_error(error), error.code, COMMON.say(error).message)
 
 
 ERRORS = {
@@ -209,18 +184,12 @@ def answer(body: Any, status: int = 200) -> Response[bytes]:
     return json_response(encode(body), status)
 
 
-async def shown_after(
-    request: Call,
-    use_case: UseCase[Accepted[K]],
-    show: Callable[[str], Awaitable[Any]],
-    status: int = 200,
+async def mutate(
+    request: Call, show: Callable[[Any], Any], command: Command | Asked, status: int = 200
 ) -> Response[bytes]:
-    """Carries it out, then shows the thing of that id as it is. A request that comes again with its
-    Idempotency-Key is shown the thing as it is by then."""
-    response = await mutate(request, use_case, lambda one: {"id": one.thing.id}, status)
-    thing_id: str = msgspec.json.decode(response.content)["id"]
-    response.content = encode(await show(thing_id))
-    return response
+    """Carries out a command and answers its thing, as `show` makes it."""
+    outcome = await execute(request, command)
+    return respond(outcome, show(outcome.thing), status)
 
 
 def instance_status(instance: Instance) -> str:

@@ -1,6 +1,5 @@
 """`/v1/apis`: further APIs that the registry has as tools."""
 
-import asyncio
 from typing import Annotated
 
 import msgspec
@@ -8,13 +7,12 @@ from litestar import Controller, Response, delete, get, post
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
-from atoll.api.http import Call, caller_of, json_response
+from atoll.api.http import Call, json_response
 from atoll.api.native import named, wire
-from atoll.api.native.wire import Name, Wire, services_of
+from atoll.api.native.wire import Name, Wire, view_of
 from atoll.domain.apis import Api
-from atoll.domain.commands import AddApi
-from atoll.service import apis, tools
-from atoll.service.desk import Accepted, require
+from atoll.domain.commands import AddApi, RemoveApi
+from atoll.service import apis
 
 DOCUMENT_MAX = 32 * 1024 * 1024
 Words = Annotated[str, Meta(max_length=1000)]
@@ -114,39 +112,30 @@ def show(api: Api) -> ApiOut:
     )  # fmt: skip
 
 
-def show_thing(accepted: Accepted[Api]) -> ApiOut:
-    return show(accepted.thing)
-
-
 class Apis(Controller):
     path = "/apis"
     tags = ("Registry",)
 
-    @post("/", operation_id="addApi", status_code=201, request_max_body_size=DOCUMENT_MAX,
-          summary="Make an API's document tools, or a newer one of an API that is there",
+    @post("/", operation_id="addApi", commands=(AddApi,), status_code=201,
+          request_max_body_size=DOCUMENT_MAX,
+          summary="Register an OpenAPI document as tools (or a new version)",
           responses=wire.WRITES | wire.shown(ApiOut, "as it now is", 201))  # fmt: skip
     async def add(self, request: Call, data: JSONBody[AddApiBody]) -> Response[bytes]:
-        require(caller_of(request), "operate")
-        command = parse_add(data)
-        spec = await asyncio.to_thread(tools.spec_of, command.document, "spec.document")
-        return await wire.mutate(request, apis.add(command, spec), show_thing, 201)
+        return await wire.mutate(request, show, parse_add(data), 201)
 
-    @get("/", operation_id="listApis", summary="List the APIs that were added",
+    @get("/", operation_id="listApis", summary="List registered APIs",
          responses=wire.READS | wire.shown(ApiList, "all of them"))  # fmt: skip
     async def page(self, request: Call) -> Response[bytes]:
-        require(caller_of(request), "read")
-        found = await apis.every(services_of(request).store.read())
+        found = await apis.list_all(view_of(request))
         return json_response(wire.encode(ApiList(items=[show(api) for api in found])))
 
-    @get("/{api_id:str}", operation_id="getApi", summary="Get an API that was added",
+    @get("/{api_id:str}", operation_id="getApi", summary="Get a registered API",
          responses=wire.READS | wire.shown(ApiOut, "the API"))  # fmt: skip
     async def read(self, request: Call, api_id: FromPath[str]) -> Response[bytes]:
-        require(caller_of(request), "read")
-        api = await apis.get(services_of(request).store.read(), api_id)
-        return json_response(wire.encode(show(api)), headers={"ETag": f'"{api.version}"'})
+        return named.answer(show(await apis.get(view_of(request), api_id)))
 
-    @delete("/{api_id:str}", operation_id="removeApi", status_code=204,
-            summary="Take an API and its documents out of the registry",
+    @delete("/{api_id:str}", operation_id="removeApi", commands=(RemoveApi,), status_code=204,
+            summary="Remove an API and its documents from the registry",
             responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, api_id: FromPath[str]) -> Response[None]:
-        return await named.gone(request, apis.remove(api_id))
+        return await wire.gone(request, RemoveApi(api=api_id))

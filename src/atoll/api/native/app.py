@@ -75,7 +75,8 @@ def build(services: Services) -> Litestar:
 
 
 def on_error(request: Call, error: AtollError) -> Response[bytes]:
-    return json_response(wire.encode(wire.error_body(error)), wire.status_of_error(error))
+    body = wire.error_body(error, serving.asked_at(request, error))
+    return json_response(wire.encode(body), wire.status_of_error(error))
 
 
 def on_http(request: Call, error: HTTPException, sentence: str) -> Response[bytes]:

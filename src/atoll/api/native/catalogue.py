@@ -8,16 +8,16 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
-from atoll.api.http import Call, caller_of, json_response
+from atoll.api.http import Call, json_response
 from atoll.api.native import accelerators, named, wire
 from atoll.api.native.accelerators import AcceleratorsBody
 from atoll.api.native.paging import NAMED, Paging
-from atoll.api.native.wire import Name, Wire, services_of
-from atoll.domain.commands import CreatePlan
+from atoll.api.native.wire import Name, Wire, view_of
+from atoll.domain.commands import CreatePlan, CreateRegion, DeletePlan, DeleteRegion
 from atoll.domain.plans import Plan
 from atoll.domain.regions import Region
-from atoll.service import catalogue
-from atoll.service.desk import require
+from atoll.service import queries
+from atoll.service.nouns import PLANS, REGIONS
 
 
 class TypeMetadata(Wire, kw_only=True):
@@ -94,7 +94,7 @@ def by_id(paging: Paging) -> Paging:
     """The catalogue belongs to nobody, and its names are its ids."""
     name = paging.wanted.name
     clause = ((("id", (name,)),),) if name is not None else ()
-    return paging.changed(project_id=None, name=None, any_of=clause)
+    return paging.changed(name=None, any_of=clause)
 
 
 class Types(Controller):
@@ -108,25 +108,24 @@ class Types(Controller):
         request: Call,
         paging: NamedDependency[Paging],
     ) -> Response[bytes]:
-        return await named.page(request, lambda tx: tx.plans, by_id(paging), show_type)
+        return await named.page(request, PLANS, by_id(paging), show_type)
 
     @get("/{name:str}", operation_id="getType", summary="Get a type",
          responses=wire.READS | wire.shown(TypeOut, "the type"))  # fmt: skip
     async def read(self, request: Call, name: FromPath[str]) -> Response[bytes]:
-        require(caller_of(request), "read")
-        plan = await services_of(request).store.read().plans.get(name)
+        plan = await queries.get_by_id(view_of(request), PLANS, name)
         return json_response(wire.encode(show_type(plan)))
 
-    @post("/", operation_id="createType", status_code=201, summary="Add a type",
+    @post("/", operation_id="createType", commands=(CreatePlan,), status_code=201,
+          summary="Create a type",
           responses=wire.WRITES | wire.shown(TypeOut, "added", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateTypeBody]) -> Response[bytes]:
-        use_case = catalogue.create_plan(parse_type(data))
-        return await wire.mutate(request, use_case, lambda a: show_type(a.thing), 201)
+        return await wire.mutate(request, show_type, parse_type(data), 201)
 
-    @delete("/{name:str}", operation_id="deleteType", status_code=204,
-            summary="Delete a type; instances keep their size", responses=wire.WRITES)  # fmt: skip
+    @delete("/{name:str}", operation_id="deleteType", commands=(DeletePlan,), status_code=204,
+            summary="Delete a type (instances keep their size)", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, name: FromPath[str]) -> Response[None]:
-        return await named.gone(request, catalogue.delete_plan(name))
+        return await wire.gone(request, DeletePlan(plan=name))
 
 
 class Regions(Controller):
@@ -140,22 +139,22 @@ class Regions(Controller):
         request: Call,
         paging: NamedDependency[Paging],
     ) -> Response[bytes]:
-        return await named.page(request, lambda tx: tx.regions, by_id(paging), show_region)
+        return await named.page(request, REGIONS, by_id(paging), show_region)
 
     @get("/{name:str}", operation_id="getRegion", summary="Get a region",
          responses=wire.READS | wire.shown(RegionOut, "the region"))  # fmt: skip
     async def read(self, request: Call, name: FromPath[str]) -> Response[bytes]:
-        require(caller_of(request), "read")
-        region = await services_of(request).store.read().regions.get(name)
+        region = await queries.get_by_id(view_of(request), REGIONS, name)
         return json_response(wire.encode(show_region(region)))
 
-    @post("/", operation_id="createRegion", status_code=201, summary="Add a region",
+    @post("/", operation_id="createRegion", commands=(CreateRegion,), status_code=201,
+          summary="Create a region",
           responses=wire.WRITES | wire.shown(RegionOut, "added", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateRegionBody]) -> Response[bytes]:
-        use_case = catalogue.create_region(data.metadata.name, data.spec.description)
-        return await wire.mutate(request, use_case, lambda a: show_region(a.thing), 201)
+        command = CreateRegion(name=data.metadata.name, description=data.spec.description)
+        return await wire.mutate(request, show_region, command, 201)
 
-    @delete("/{name:str}", operation_id="deleteRegion", status_code=204,
+    @delete("/{name:str}", operation_id="deleteRegion", commands=(DeleteRegion,), status_code=204,
             summary="Delete a region", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, name: FromPath[str]) -> Response[None]:
-        return await named.gone(request, catalogue.delete_region(name))
+        return await wire.gone(request, DeleteRegion(region=name))

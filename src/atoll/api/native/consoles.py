@@ -15,14 +15,14 @@ from litestar.params import FromPath, JSONBody
 
 from atoll.api.http import VNC_PAGE, Call, Headers, caller_of, header, json_response, origin_of
 from atoll.api.native import wire
-from atoll.api.native.wire import Wire, services_of
+from atoll.api.native.wire import Wire, services_of, view_of
+from atoll.domain.commands import OpenConsole
 from atoll.domain.errors import DriverUnavailable, StoreUnavailable, Unauthenticated
 from atoll.domain.instances import Instance
 from atoll.messages import Console, DiskCounters, GuestMetrics, NicCounters
 from atoll.service import consoles
 from atoll.service.bundle import Services
 from atoll.service.consoles import Connections, End, Ticket, Tickets
-from atoll.service.desk import Accepted
 
 log = structlog.get_logger()
 SOCKET_PATH = "/v1/consoles/ws"
@@ -137,54 +137,41 @@ class Consoles(Controller):
     path = "/instances"
     tags = ("Consoles",)
 
-    @post(
-        "/{instance_id:str}/console", operation_id="openConsole", status_code=201,
-        summary="Get a one-time address of the screen or the serial port",
-        responses=wire.WRITES | wire.shown(ConsoleOut, "good for one connection, for 60 s", 201),
-    )  # fmt: skip
+    @post("/{instance_id:str}/console", operation_id="openConsole", commands=(OpenConsole,),
+          status_code=201, summary="Open a console: get its one-time address",
+          responses=wire.WRITES | wire.shown(ConsoleOut, "valid once, for 60 s", 201))  # fmt: skip
     async def open(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[ConsoleBody]
     ) -> Response[bytes]:
         services = services_of(request)
-
-        def show(accepted: Accepted[Instance]) -> ConsoleOut:
-            """Without a token: with an Idempotency-Key, this answer is kept."""
-            return ConsoleOut(instance_id=accepted.thing.id, type=data.type)
-
-        use_case = consoles.open_console(instance_id, Console(data.type))
-        response = await wire.mutate(request, use_case, show, 201)
-        kept = msgspec.json.decode(response.content, type=ConsoleOut)
+        outcome = await wire.execute(request, OpenConsole(instance=instance_id, console=data.type))
         token, ticket = tickets_of(services).issue(
-            caller_of(request), kept.instance_id, Console(kept.type), services.secret()
+            caller_of(request), outcome.thing.id, Console(data.type), services.new_secret()
         )
-        response.content = wire.encode(show_console(request, ticket, token))
+        response = wire.respond(outcome, show_console(request, ticket, token), 201)
         response.headers.update(NO_STORE)
         return response
 
     @get(
         "/{instance_id:str}/screenshot", operation_id="getScreenshot", media_type="image/png",
-        summary="What the screen shows",
+        summary="Get a screenshot",
         responses=LOOKS
         | {200: ResponseSpec(bytes, description="PNG", generate_examples=False,
                              media_type="image/png")},
     )  # fmt: skip
     async def screenshot(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
-        services = services_of(request)
-        picture = await consoles.screen(
-            services.store.read(), services.bus, caller_of(request), instance_id
-        )
+        bus = services_of(request).bus
+        picture = await consoles.screen(view_of(request), bus, instance_id)
         return Response(picture, media_type="image/png", headers=NO_STORE)
 
     @get(
         "/{instance_id:str}/metrics", operation_id="getInstanceMetrics",
-        summary="What the guest has used",
+        summary="Get a guest's metrics",
         responses=LOOKS | wire.shown(MetricsOut, "as measured now"),
     )  # fmt: skip
     async def metrics(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
         services = services_of(request)
-        instance, measured = await consoles.metrics(
-            services.store.read(), services.bus, caller_of(request), instance_id
-        )
+        instance, measured = await consoles.metrics(view_of(request), services.bus, instance_id)
         shown = show_metrics(instance, measured, services.clock.now_ms())
         return json_response(wire.encode(shown))
 

@@ -13,11 +13,13 @@ from litestar.response import Stream
 from atoll.api.http import Call, caller_of
 from atoll.api.native import wire
 from atoll.api.native.paging import PLAIN, Paging
-from atoll.api.native.wire import services_of
+from atoll.api.native.wire import services_of, view_of
 from atoll.domain.agents import Agent
 from atoll.domain.events import AuditRecord, Event
+from atoll.domain.projects import Caller
+from atoll.service import events
 from atoll.service.bundle import Services
-from atoll.service.desk import require
+from atoll.service.queries import equal
 
 PAGE = 500
 QUIET_S = 15.0
@@ -41,7 +43,8 @@ class StreamedEvent(msgspec.Struct, kw_only=True):
 
 
 class AuditOut(msgspec.Struct, kw_only=True):
-    """`agent` is what a software agent said of itself."""
+    """`agent` is what a software agent said of itself. `command` is what was asked for, with
+    secrets and long texts as digests."""
 
     id: str
     key_id: str
@@ -49,6 +52,7 @@ class AuditOut(msgspec.Struct, kw_only=True):
     request_id: str
     agent: Agent | None
     action: str
+    command: dict[str, Any]
     resource_id: str
     operation_id: str | None
     before: dict[str, Any] | None
@@ -74,21 +78,21 @@ def show_event(event: Event) -> bytes:
 def show_audit(record: AuditRecord) -> AuditOut:
     return AuditOut(
         id=record.id, key_id=record.key_id, dialect=record.dialect, request_id=record.request_id,
-        agent=record.agent, action=record.action, resource_id=record.resource_id,
-        operation_id=record.operation_id, before=record.before, after=record.after,
-        at=wire.time_text(record.at_ms),
+        agent=record.agent, action=record.action, command=record.command,
+        resource_id=record.resource_id, operation_id=record.operation_id,
+        before=record.before, after=record.after, at=wire.time_text(record.at_ms),
     )  # fmt: skip
 
 
 async def stream(
-    services: Services, project_id: str, position: str, follow: bool
+    services: Services, caller: Caller, position: str, follow: bool
 ) -> AsyncIterator[bytes]:
-    """What happened after a position; then, where it is followed, what happens. A comment every
-    few seconds keeps the connection open."""
+    """Sends the events after a position and, where they are followed, those to come. A comment
+    every few seconds keeps the connection open."""
     with services.store.watch("events") as watch:
         quiet_s = 0.0
         while True:
-            page = await services.store.read().events.after(project_id, position, PAGE)
+            page = await events.find_after(services.desk.view(caller), position, PAGE)
             for event in page:
                 position = event.seq
                 yield show_event(event)
@@ -107,32 +111,29 @@ class Events(Controller):
     tags = ("Events",)
 
     @get(
-        "/events", operation_id="streamEvents", summary="Follow what happens",
+        "/events", operation_id="streamEvents", summary="Stream events",
         responses=wire.READS
         | {200: ResponseSpec(StreamedEvent, description="events", generate_examples=False,
                              media_type="text/event-stream")},
     )  # fmt: skip
-    async def events(
+    async def follow_events(
         self,
         request: Call,
         after: FromQuery[str | None] = None,
         follow: FromQuery[bool] = True,
     ) -> Stream:
-        services = services_of(request)
-        caller = caller_of(request)
-        require(caller, "read")
-        read = services.store.read().events
+        view = view_of(request)
         position = request.headers.get("last-event-id") or after or FIRST
         if position == NOW:
-            position = await read.last()
+            position = await events.last_position(view)
         # The first page is read here, so that a wrong position is answered as an error.
-        await read.after(caller.project_id, position, 1)
-        body = stream(services, caller.project_id, position, follow)
+        await events.find_after(view, position, 1)
+        body = stream(services_of(request), caller_of(request), position, follow)
         headers = {"Cache-Control": "no-store"}
         return Stream(body, media_type="text/event-stream", headers=headers)
 
     @get(
-        "/audit", operation_id="listAudit", dependencies=PLAIN, summary="Who did what",
+        "/audit", operation_id="listAudit", dependencies=PLAIN, summary="List audit records",
         responses=wire.LISTS | wire.shown(AuditList, "one page"),
     )  # fmt: skip
     async def audit(
@@ -141,8 +142,6 @@ class Events(Controller):
         paging: NamedDependency[Paging],
         resource_id: FromQuery[str | None] = None,
     ) -> Response[bytes]:
-        require(caller_of(request), "operate")
-        clause = ((("resource_id", (resource_id,)),),) if resource_id is not None else ()
-        wanted = msgspec.structs.replace(paging.wanted, any_of=clause)
-        found = await services_of(request).store.read().audit.page(wanted)
+        wanted = paging.changed(any_of=equal(resource_id=resource_id)).wanted
+        found = await events.find_audit(view_of(request), wanted)
         return wire.page_response(found, paging.limit, show_audit, lambda r: r.id)

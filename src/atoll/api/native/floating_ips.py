@@ -7,15 +7,24 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from atoll.api.http import Call, caller_of, json_response, version_of
+from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
-from atoll.api.native.wire import Metadata, Name, NewMetadata, Wire, services_of
-from atoll.domain.commands import CreateFloatingIp
+from atoll.api.native.wire import Metadata, Name, NewMetadata, Wire, view_of
+from atoll.domain.commands import (
+    AttachFloatingIp,
+    Command,
+    CreateFloatingIp,
+    DeleteFloatingIp,
+    DetachFloatingIp,
+    UpdateFloatingIp,
+)
 from atoll.domain.floating_ips import FloatingIp
-from atoll.ports import Rows, Transaction
-from atoll.service import floating_ips, owned, references
-from atoll.service.desk import Accepted, require
+from atoll.service import floating_ips, queries
+from atoll.service.desk import View
+from atoll.service.nouns import FLOATING_IPS
+from atoll.service.outcomes import Outcome
+from atoll.service.queries import equal
 
 
 class FloatingIpSpecIn(Wire, kw_only=True):
@@ -63,10 +72,6 @@ class FloatingIpList(msgspec.Struct, kw_only=True):
     next: str | None
 
 
-def rows(tx: Transaction) -> Rows[FloatingIp]:
-    return tx.floating_ips
-
-
 def parse_create(body: CreateFloatingIpBody) -> CreateFloatingIp:
     given, spec = body.metadata, body.spec
     return CreateFloatingIp(
@@ -89,16 +94,19 @@ def show(
     )
 
 
-def show_accepted(accepted: Accepted[FloatingIp]) -> FloatingIpOut:
-    operation = accepted.operation
-    return show(accepted.thing, operation_id=operation.id if operation else "")
+def show_outcome(outcome: Outcome[FloatingIp]) -> FloatingIpOut:
+    operations = outcome.operations
+    return show(outcome.thing, operation_id=operations[0].id if operations else "")
 
 
-async def shower(
-    tx: Transaction, found: Sequence[FloatingIp]
-) -> Callable[[FloatingIp], FloatingIpOut]:
+async def change(request: Call, command: Command, status: int = 200) -> Response[bytes]:
+    outcome = await wire.execute(request, command)
+    return wire.respond(outcome, show_outcome(outcome), status)
+
+
+async def shower(view: View, found: Sequence[FloatingIp]) -> Callable[[FloatingIp], FloatingIpOut]:
     """Shows one of these with its ports."""
-    ports = await floating_ips.ports_of(tx, found)
+    ports = await floating_ips.ports_of(view, found)
     return lambda one: show(one, ports=ports.get(one.id, {}))
 
 
@@ -106,11 +114,11 @@ class FloatingIps(Controller):
     path = "/floating-ips"
     tags = ("Floating IPs",)
 
-    @post("/", operation_id="createFloatingIp", status_code=201, summary="Reserve an address",
+    @post("/", operation_id="createFloatingIp", commands=(CreateFloatingIp,), status_code=201,
+          summary="Create a floating IP",
           responses=wire.WRITES | wire.shown(FloatingIpOut, "reserved", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateFloatingIpBody]) -> Response[bytes]:
-        use_case = floating_ips.create(parse_create(data), services_of(request).ranges)
-        return await wire.mutate(request, use_case, show_accepted, 201)
+        return await change(request, parse_create(data), 201)
 
     @get("/", operation_id="listFloatingIps", dependencies=LABELLED, summary="List floating IPs",
          responses=wire.LISTS | wire.shown(FloatingIpList, "one page"))  # fmt: skip
@@ -120,51 +128,45 @@ class FloatingIps(Controller):
         paging: NamedDependency[Paging],
         instance_id: FromQuery[str | None] = None,
     ) -> Response[bytes]:
-        require(caller_of(request), "read")
-        wanted = paging.changed(any_of=wire.equals("instance_id", instance_id))
-        tx = services_of(request).store.read()
-        found = await tx.floating_ips.page(wanted.wanted)
-        return wire.page_response(found, wanted.limit, await shower(tx, found), lambda one: one.id)
+        wanted, view = paging.changed(any_of=equal(instance_id=instance_id)), view_of(request)
+        found = await queries.find_page(view, FLOATING_IPS, wanted.wanted)
+        show_one = await shower(view, found)
+        return wire.page_response(found, wanted.limit, show_one, lambda one: one.id)
 
     @get("/{floating_ip_id:str}", operation_id="getFloatingIp", summary="Get a floating IP",
          responses=wire.READS | wire.shown(FloatingIpOut, "the floating IP"))  # fmt: skip
     async def read(self, request: Call, floating_ip_id: FromPath[str]) -> Response[bytes]:
-        caller, tx = caller_of(request), services_of(request).store.read()
-        require(caller, "read")
-        found = await references.get(
-            tx.floating_ips, caller.project_id, floating_ip_id, floating_ips.NOUN
-        )
-        answer = (await shower(tx, [found]))(found)
-        return json_response(wire.encode(answer), headers={"ETag": f'"{found.version}"'})
+        view = view_of(request)
+        found = await queries.get(view, FLOATING_IPS, floating_ip_id)
+        return named.answer((await shower(view, [found]))(found))
 
-    @patch("/{floating_ip_id:str}", operation_id="updateFloatingIp",
-           summary="Change name or labels",
+    @patch("/{floating_ip_id:str}", operation_id="updateFloatingIp", commands=(UpdateFloatingIp,),
+           summary="Update a floating IP",
            responses=wire.WRITES | wire.shown(FloatingIpOut, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, floating_ip_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:
-        command = named.parse_update(request, data)
-        use_case = owned.update(rows, floating_ips.NOUN, floating_ip_id, command, unique=False)
-        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+        command = named.parse_update(request, data, UpdateFloatingIp, floating_ip=floating_ip_id)
+        return await wire.mutate(request, show, command)
 
-    @post("/{floating_ip_id:str}/attach", operation_id="attachFloatingIp", status_code=200,
-          summary="Let it lead to an instance, away from the one before",
+    @post("/{floating_ip_id:str}/attach", operation_id="attachFloatingIp",
+          commands=(AttachFloatingIp,), status_code=200,
+          summary="Attach a floating IP (moves it if attached)",
           responses=wire.WRITES | wire.shown(FloatingIpOut, "as it now is"))  # fmt: skip
     async def attach(
         self, request: Call, floating_ip_id: FromPath[str], data: JSONBody[AttachFloatingIpBody]
     ) -> Response[bytes]:
-        use_case = floating_ips.attach(floating_ip_id, data.instance_id)
-        return await wire.mutate(request, use_case, show_accepted)
+        command = AttachFloatingIp(floating_ip=floating_ip_id, instance=data.instance_id)
+        return await change(request, command)
 
-    @post("/{floating_ip_id:str}/detach", operation_id="detachFloatingIp", status_code=200,
-          summary="Let it lead nowhere",
+    @post("/{floating_ip_id:str}/detach", operation_id="detachFloatingIp",
+          commands=(DetachFloatingIp,), status_code=200, summary="Detach a floating IP",
           responses=wire.WRITES | wire.shown(FloatingIpOut, "as it now is"))  # fmt: skip
     async def detach(self, request: Call, floating_ip_id: FromPath[str]) -> Response[bytes]:
-        use_case = floating_ips.detach(floating_ip_id)
-        return await wire.mutate(request, use_case, show_accepted)
+        return await change(request, DetachFloatingIp(floating_ip=floating_ip_id))
 
-    @delete("/{floating_ip_id:str}", operation_id="deleteFloatingIp", status_code=204,
-            summary="Give the address back", responses=wire.WRITES)  # fmt: skip
+    @delete("/{floating_ip_id:str}", operation_id="deleteFloatingIp", commands=(DeleteFloatingIp,),
+            status_code=204, summary="Delete a floating IP", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, floating_ip_id: FromPath[str]) -> Response[None]:
-        use_case = floating_ips.delete(floating_ip_id, version_of(request))
-        return await named.gone(request, use_case)
+        command = DeleteFloatingIp(floating_ip=floating_ip_id, version=version_of(request))
+        return await wire.gone(request, command)

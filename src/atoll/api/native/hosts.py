@@ -12,14 +12,16 @@ from atoll.api.http import Call, caller_of, json_response, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.accelerators import HostDeviceOut, show_host_devices
 from atoll.api.native.paging import NAMED, Paging
-from atoll.api.native.wire import Wire, services_of
+from atoll.api.native.wire import Wire, services_of, view_of
+from atoll.domain.actions import ACTIONS
+from atoll.domain.commands import RemoveHost, UpdateHost
 from atoll.domain.hosts import Host
 from atoll.domain.instances import Instance
 from atoll.domain.snapshots import Snapshot
 from atoll.domain.volumes import Volume
 from atoll.operations import host_remove
 from atoll.service import hosts
-from atoll.service.desk import require
+from atoll.service.nouns import HOSTS
 
 State = Literal["ready", "lost", "removing"]
 
@@ -85,7 +87,7 @@ class LostThings(msgspec.Struct, kw_only=True):
     first: list[LostThing]
 
 
-class RemovalPlan(msgspec.Struct, kw_only=True):
+class RemovalProposal(msgspec.Struct, kw_only=True):
     kind: str
     resource_id: str
     host: str
@@ -97,8 +99,8 @@ class RemovalPlan(msgspec.Struct, kw_only=True):
     snapshots: LostThings
 
 
-class RemovalPlanBody(msgspec.Struct, kw_only=True):
-    plan: RemovalPlan
+class RemovalBody(msgspec.Struct, kw_only=True):
+    plan: RemovalProposal
 
 
 def show(host: Host) -> HostOut:
@@ -120,13 +122,13 @@ def show(host: Host) -> HostOut:
     )  # fmt: skip
 
 
-def show_removal(host: Host, lost: hosts.Losses) -> RemovalPlanBody:
-    workflow = host_remove.WORKFLOW
-    return RemovalPlanBody(
-        plan=RemovalPlan(
+def show_removal(host: Host, lost: hosts.Losses) -> RemovalBody:
+    workflow, action = host_remove.WORKFLOW, ACTIONS[RemoveHost]
+    return RemovalBody(
+        plan=RemovalProposal(
             kind=workflow.kind, resource_id=host.id, host=host.name,
-            steps=tuple(step.name for step in workflow.steps), impact=workflow.impact,
-            reverted_by=workflow.undo, instances=show_lost(lost.instances, lost.instances_count),
+            steps=tuple(step.name for step in workflow.steps), impact=action.impact,
+            reverted_by=action.undo, instances=show_lost(lost.instances, lost.instances_count),
             volumes=show_lost(lost.volumes, len(lost.volumes)),
             snapshots=show_lost(lost.snapshots, len(lost.snapshots)),
         )
@@ -140,7 +142,7 @@ def show_lost(things: Sequence[Instance | Volume | Snapshot], count: int) -> Los
     return LostThings(count=count, first=first)
 
 
-DRY = wire.shown(RemovalPlanBody, "what would be lost, where dry_run=true was asked for", 200)
+DRY = wire.shown(RemovalBody, "what would be lost, where dry_run=true was asked for", 200)
 
 
 class Hosts(Controller):
@@ -156,35 +158,32 @@ class Hosts(Controller):
         states: Annotated[list[State] | None, QueryParameter(name="state")] = None,
     ) -> Response[bytes]:
         clause = ((("state", tuple(states)),),) if states else ()
-        paging = paging.changed(project_id=None, any_of=clause)
-        return await named.page(request, lambda tx: tx.hosts, paging, show)
+        return await named.page(request, HOSTS, paging.changed(any_of=clause), show)
 
     @get("/{host_id:str}", operation_id="getHost", summary="Get a host",
          responses=wire.READS | wire.shown(HostOut, "the host"))  # fmt: skip
     async def read(self, request: Call, host_id: FromPath[str]) -> Response[bytes]:
-        require(caller_of(request), "read")
-        host = await hosts.get(services_of(request).store.read(), host_id)
-        return json_response(wire.encode(show(host)), headers={"ETag": f'"{host.version}"'})
+        return named.answer(show(await hosts.get(view_of(request), host_id)))
 
-    @patch("/{host_id:str}", operation_id="updateHost",
-           summary="Enable or disable it for new guests",
+    @patch("/{host_id:str}", operation_id="updateHost", commands=(UpdateHost,),
+           summary="Enable or disable a host for new guests",
            responses=wire.WRITES | wire.shown(HostOut, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, host_id: FromPath[str], data: JSONBody[PatchHostBody]
     ) -> Response[bytes]:
-        use_case = hosts.set_enabled(host_id, data.spec.enabled, version_of(request))
-        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+        command = UpdateHost(host=host_id, enabled=data.spec.enabled, version=version_of(request))
+        return await wire.mutate(request, show, command)
 
-    @delete("/{host_id:str}", operation_id="deleteHost", status_code=202,
-            summary="Remove a lost host and all that was on it",
+    @delete("/{host_id:str}", operation_id="deleteHost", commands=(RemoveHost,), status_code=202,
+            summary="Delete a lost host and everything on it",
             responses=wire.ACCEPTED | DRY)  # fmt: skip
     async def remove(
         self, request: Call, host_id: FromPath[str], dry_run: FromQuery[bool] = False
     ) -> Response[bytes]:
-        use_case = hosts.remove(host_id, version_of(request))
+        command = RemoveHost(host=host_id, version=version_of(request))
         if not dry_run:
-            return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
-        services = services_of(request)
-        host = (await services.desk.rehearse(caller_of(request), use_case)).thing
-        lost = await hosts.losses(services.store.read(), host)
+            return await wire.begin(request, command)
+        outcome = await services_of(request).desk.rehearse(caller_of(request), command)
+        host, view = outcome.thing, view_of(request)
+        lost = await hosts.losses(view, host)
         return json_response(wire.encode(show_removal(host, lost)))

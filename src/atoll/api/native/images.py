@@ -8,7 +8,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
-from atoll.api.http import Call, caller_of, json_response, version_of
+from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import (
@@ -17,12 +17,11 @@ from atoll.api.native.wire import (
     NewMetadata,
     OperationRef,
     Wire,
-    services_of,
+    view_of,
 )
-from atoll.domain.commands import CreateImage
+from atoll.domain.commands import CreateImage, DeleteImage, ImportImage, UpdateImage
 from atoll.domain.images import CATALOGUE, Image, ImageKind, ImageSource, SourceKind
 from atoll.service import images
-from atoll.service.desk import Accepted, require
 
 Words = Annotated[str, Meta(max_length=1000)]
 
@@ -142,18 +141,15 @@ def show(image: Image) -> ImageOut:
     )  # fmt: skip
 
 
-def show_thing(accepted: Accepted[Image]) -> ImageOut:
-    return show(accepted.thing)
-
-
 class Images(Controller):
     path = "/images"
     tags = ("Images",)
 
-    @post("/", operation_id="createImage", status_code=201, summary="Import or alias an image",
+    @post("/", operation_id="createImage", commands=(CreateImage,), status_code=201,
+          summary="Create an image (import, or alias of another)",
           responses=wire.WRITES | wire.shown(ImageOut, "accepted", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateImageBody]) -> Response[bytes]:
-        return await wire.mutate(request, images.create(parse_create(data)), show_thing, 201)
+        return await wire.mutate(request, show, parse_create(data), 201)
 
     @get("/", operation_id="listImages", dependencies=LABELLED, summary="List images",
          responses=wire.LISTS | wire.shown(ImageList, "one page"))  # fmt: skip
@@ -163,42 +159,35 @@ class Images(Controller):
         paging: NamedDependency[Paging],
         states: Annotated[list[State] | None, QueryParameter(name="state")] = None,
     ) -> Response[bytes]:
-        mine = (caller_of(request).project_id, CATALOGUE)
-        clause: tuple[tuple[str, tuple[str, ...]], ...] = (("project_id", mine),)
-        if states:
-            clause += (("state", tuple(states)),)
-        paging = paging.changed(project_id=None, any_of=(clause,))
-        return await named.page(request, lambda tx: tx.images, paging, show)
+        found = await images.find_page(view_of(request), paging.wanted, states or ())
+        return wire.page_response(found, paging.limit, show, lambda image: image.id)
 
     @get("/{image_id:str}", operation_id="getImage", summary="Get an image",
          responses=wire.READS | wire.shown(ImageOut, "the image"))  # fmt: skip
     async def read(self, request: Call, image_id: FromPath[str]) -> Response[bytes]:
-        caller = caller_of(request)
-        require(caller, "read")
-        image = await images.get(services_of(request).store.read(), caller, image_id)
-        headers = {"ETag": f'"{image.version}"'}
-        return json_response(wire.encode(show(image)), headers=headers)
+        return named.answer(show(await images.get(view_of(request), image_id)))
 
-    @patch("/{image_id:str}", operation_id="updateImage",
-           summary="Change name or labels, or make it an alias of another",
+    @patch("/{image_id:str}", operation_id="updateImage", commands=(UpdateImage,),
+           summary="Update an image",
            responses=wire.WRITES | wire.shown(ImageOut, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, image_id: FromPath[str], data: JSONBody[PatchImageBody]
     ) -> Response[bytes]:
         changed = data.metadata or ChangedMetadata()
-        command = named.parse_update(request, named.PatchBody(metadata=changed))
-        alias_of = data.spec.alias_of if data.spec else None
-        return await wire.mutate(request, images.update(image_id, command, alias_of), show_thing)
+        command = named.parse_update(
+            request, named.PatchBody(metadata=changed), UpdateImage, image=image_id,
+            alias_of=data.spec.alias_of if data.spec else None,
+        )  # fmt: skip
+        return await wire.mutate(request, show, command)
 
-    @delete("/{image_id:str}", operation_id="deleteImage", status_code=202,
-            summary="Delete an image that no instance starts from, and every host's copy",
+    @delete("/{image_id:str}", operation_id="deleteImage", commands=(DeleteImage,), status_code=202,
+            summary="Delete an image that no instance uses, with every host's copy",
             responses=wire.ACCEPTED)  # fmt: skip
     async def remove(self, request: Call, image_id: FromPath[str]) -> Response[bytes]:
-        use_case = images.delete(image_id, version_of(request))
-        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
+        return await wire.begin(request, DeleteImage(image=image_id, version=version_of(request)))
 
-    @post("/{image_id:str}/import", operation_id="importImage", status_code=202,
-          summary="Fetch or build a listed image now",
+    @post("/{image_id:str}/import", operation_id="importImage", commands=(ImportImage,),
+          status_code=202, summary="Import an image of the catalogue now",
           responses=wire.WRITES | wire.shown(OperationRef, "it goes on", 202))  # fmt: skip
     async def fetch(self, request: Call, image_id: FromPath[str]) -> Response[bytes]:
-        return await wire.mutate(request, images.fetch(image_id), wire.show_operation_ref, 202)
+        return await wire.begin(request, ImportImage(image=image_id))

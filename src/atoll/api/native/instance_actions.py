@@ -1,28 +1,38 @@
 """`/v1/instances/{instance_id}/…`: what changes an instance as a whole, and its networks."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, delete, get, post, put
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
-from atoll.api.http import Call, caller_of, json_response
-from atoll.api.native import named, passwords, wire
-from atoll.api.native.instances import DRY, DryRun, UserData, planned
-from atoll.api.native.passwords import ChosenPassword
-from atoll.api.native.wire import Name, Wire, services_of
-from atoll.domain.commands import Reinstall, Resize
-from atoll.domain.timers import Backups, Timer
-from atoll.service import (
-    instance_delete,
-    instance_iso,
-    instance_rebuild,
-    instance_resize,
-    networks,
-    timers,
+from atoll.api.http import Call, json_response
+from atoll.api.native import wire
+from atoll.api.native.instances import (
+    DRY,
+    ChosenPassword,
+    DryRun,
+    UserData,
+    begin_or_propose,
+    optional_tuple,
+    secret_of,
 )
-from atoll.service.bundle import Services
+from atoll.api.native.wire import Name, Wire, view_of
+from atoll.domain.commands import (
+    AttachDisc,
+    AttachNetwork,
+    DetachDisc,
+    DetachNetwork,
+    DisableBackups,
+    RecoverInstance,
+    ReinstallInstance,
+    ResizeInstance,
+    RestoreInstance,
+    SetBackups,
+)
+from atoll.domain.timers import Backups, Timer
+from atoll.service import timers
 
 RESPONSES = wire.ACCEPTED | DRY
 PATH = "/{instance_id:str}"
@@ -63,22 +73,20 @@ class AttachNetworkBody(Wire, kw_only=True):
     subnet_id: Name
 
 
-async def parse_reinstall(body: ReinstallBody | None, services: Services) -> Reinstall:
+def parse_reinstall(reference: str, body: ReinstallBody | None) -> ReinstallInstance:
     given = body or ReinstallBody()
-    password = await passwords.wanted(
-        services, generate=given.generate_password, chosen=given.password, field="password"
-    )
-    return Reinstall(
-        image=given.image, hostname=given.hostname, user_data=given.user_data,
-        ssh_keys=None if given.ssh_key_ids is None else tuple(given.ssh_key_ids),
-        password=password,
+    return ReinstallInstance(
+        instance=reference, image=given.image, hostname=given.hostname,
+        user_data=given.user_data, ssh_keys=optional_tuple(given.ssh_key_ids),
+        generate_password=given.generate_password, password=secret_of(given.password),
     )  # fmt: skip
 
 
-def parse_resize(body: ResizeBody) -> Resize:
-    return Resize(
-        plan=body.type, vcpus=body.vcpus, memory_mib=body.memory_mb, disk_gib=body.disk_gb
-    )
+def parse_resize(reference: str, body: ResizeBody) -> ResizeInstance:
+    return ResizeInstance(
+        instance=reference, plan=body.type, vcpus=body.vcpus, memory_mib=body.memory_mb,
+        disk_gib=body.disk_gb,
+    )  # fmt: skip
 
 
 class BackupsBody(Wire, kw_only=True):
@@ -107,8 +115,9 @@ class InstanceActions(Controller):
     path = "/instances"
     tags = ("Instances",)
 
-    @post(f"{PATH}/reinstall", operation_id="reinstallInstance", status_code=202,
-          summary="A fresh root disk; id, addresses, volumes and keys stay",
+    @post(f"{PATH}/reinstall", operation_id="reinstallInstance", commands=(ReinstallInstance,),
+          status_code=202,
+          summary="Reinstall an instance (new root disk; id, addresses and volumes stay)",
           responses=RESPONSES)  # fmt: skip
     async def reinstall(
         self,
@@ -117,12 +126,11 @@ class InstanceActions(Controller):
         data: JSONBody[ReinstallBody | None] = None,
         dry_run: DryRun = False,
     ) -> Response[bytes]:
-        command = await parse_reinstall(data, services_of(request))
-        use_case = instance_rebuild.reinstall(instance_id, command)
-        return await begun(request, use_case, dry_run)
+        return await begin_or_propose(request, parse_reinstall(instance_id, data), dry_run)
 
-    @post(f"{PATH}/restore", operation_id="restoreInstance", status_code=202,
-          summary="The root disk as it was at a snapshot", responses=RESPONSES)  # fmt: skip
+    @post(f"{PATH}/restore", operation_id="restoreInstance", commands=(RestoreInstance,),
+          status_code=202, summary="Restore an instance to a snapshot",
+          responses=RESPONSES)  # fmt: skip
     async def restore(
         self,
         request: Call,
@@ -130,11 +138,11 @@ class InstanceActions(Controller):
         data: JSONBody[RestoreBody],
         dry_run: DryRun = False,
     ) -> Response[bytes]:
-        use_case = instance_rebuild.restore(instance_id, data.snapshot_id)
-        return await begun(request, use_case, dry_run)
+        command = RestoreInstance(instance=instance_id, snapshot=data.snapshot_id)
+        return await begin_or_propose(request, command, dry_run)
 
-    @post(f"{PATH}/iso", operation_id="attachIso", status_code=202,
-          summary="Put a disc into its CD drive, and start from it",
+    @post(f"{PATH}/iso", operation_id="attachIso", commands=(AttachDisc,), status_code=202,
+          summary="Attach an ISO, and boot from it",
           responses=RESPONSES)  # fmt: skip
     async def attach_iso(
         self,
@@ -143,18 +151,19 @@ class InstanceActions(Controller):
         data: JSONBody[AttachIsoBody],
         dry_run: DryRun = False,
     ) -> Response[bytes]:
-        return await begun(request, instance_iso.attach(instance_id, data.image), dry_run)
+        command = AttachDisc(instance=instance_id, image=data.image)
+        return await begin_or_propose(request, command, dry_run)
 
-    @delete(f"{PATH}/iso", operation_id="detachIso", status_code=202,
-            summary="Take the disc out of its CD drive, and start from its root disk",
+    @delete(f"{PATH}/iso", operation_id="detachIso", commands=(DetachDisc,), status_code=202,
+            summary="Detach the ISO, and boot from the root disk",
             responses=RESPONSES)  # fmt: skip
     async def detach_iso(
         self, request: Call, instance_id: FromPath[str], dry_run: DryRun = False
     ) -> Response[bytes]:
-        return await begun(request, instance_iso.detach(instance_id), dry_run)
+        return await begin_or_propose(request, DetachDisc(instance=instance_id), dry_run)
 
-    @post(f"{PATH}/resize", operation_id="resizeInstance", status_code=202,
-          summary="Another type, or a larger disk", responses=RESPONSES)  # fmt: skip
+    @post(f"{PATH}/resize", operation_id="resizeInstance", commands=(ResizeInstance,),
+          status_code=202, summary="Resize an instance", responses=RESPONSES)  # fmt: skip
     async def resize(
         self,
         request: Call,
@@ -162,11 +171,11 @@ class InstanceActions(Controller):
         data: JSONBody[ResizeBody],
         dry_run: DryRun = False,
     ) -> Response[bytes]:
-        use_case = instance_resize.resize(instance_id, parse_resize(data))
-        return await begun(request, use_case, dry_run)
+        return await begin_or_propose(request, parse_resize(instance_id, data), dry_run)
 
-    @post(f"{PATH}/networks", operation_id="attachNetwork", status_code=202,
-          summary="A network interface in a further subnet", responses=RESPONSES)  # fmt: skip
+    @post(f"{PATH}/networks", operation_id="attachNetwork", commands=(AttachNetwork,),
+          status_code=202, summary="Attach an instance to another subnet",
+          responses=RESPONSES)  # fmt: skip
     async def attach(
         self,
         request: Call,
@@ -174,11 +183,12 @@ class InstanceActions(Controller):
         data: JSONBody[AttachNetworkBody],
         dry_run: DryRun = False,
     ) -> Response[bytes]:
-        inside = services_of(request).ranges.private_cidr
-        return await begun(request, networks.attach(instance_id, data.subnet_id, inside), dry_run)
+        command = AttachNetwork(instance=instance_id, subnet=data.subnet_id)
+        return await begin_or_propose(request, command, dry_run)
 
-    @delete(f"{PATH}/networks/{{subnet_id:str}}", operation_id="detachNetwork", status_code=202,
-            summary="Leave a subnet that was attached later", responses=RESPONSES)  # fmt: skip
+    @delete(f"{PATH}/networks/{{subnet_id:str}}", operation_id="detachNetwork",
+            commands=(DetachNetwork,), status_code=202, summary="Detach an instance from a subnet",
+            responses=RESPONSES)  # fmt: skip
     async def detach(
         self,
         request: Call,
@@ -186,38 +196,33 @@ class InstanceActions(Controller):
         subnet_id: FromPath[str],
         dry_run: DryRun = False,
     ) -> Response[bytes]:
-        return await begun(request, networks.detach(instance_id, subnet_id), dry_run)
+        command = DetachNetwork(instance=instance_id, subnet=subnet_id)
+        return await begin_or_propose(request, command, dry_run)
 
-    @post(f"{PATH}/recover", operation_id="recoverInstance", status_code=202,
-          summary="Bring a deleted instance back, while that is possible",
+    @post(f"{PATH}/recover", operation_id="recoverInstance", commands=(RecoverInstance,),
+          status_code=202, summary="Recover a deleted instance",
           responses=wire.ACCEPTED)  # fmt: skip
     async def recover(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
-        return await begun(request, instance_delete.recover(instance_id), dry_run=False)
+        return await wire.begin(request, RecoverInstance(instance=instance_id))
 
-    @get(f"{PATH}/backups", operation_id="getBackupSchedule", summary="When it is backed up",
+    @get(f"{PATH}/backups", operation_id="getBackupSchedule", summary="Get the backup schedule",
          responses=wire.READS | wire.shown(BackupsOut, "the schedule"))  # fmt: skip
     async def backups(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
-        tx = services_of(request).store.read()
-        timer = await timers.backups_of(tx, caller_of(request), instance_id)
+        timer = await timers.get_backups(view_of(request), instance_id)
         return json_response(wire.encode(show_backups(timer)))
 
-    @put(f"{PATH}/backups", operation_id="setBackupSchedule",
-         summary="Back it up whenever the schedule says so",
+    @put(f"{PATH}/backups", operation_id="setBackupSchedule", commands=(SetBackups,),
+         summary="Set the backup schedule",
          responses=wire.WRITES | wire.shown(BackupsOut, "the schedule"))  # fmt: skip
     async def back_up(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[BackupsBody]
     ) -> Response[bytes]:
-        use_case = timers.back_up(instance_id, Backups(cron=data.cron, keep=data.keep))
-        return await wire.mutate(request, use_case, lambda a: show_backups(a.thing))
+        backups = Backups(cron=data.cron, keep=data.keep)
+        command = SetBackups(instance=instance_id, backups=backups)
+        return await wire.mutate(request, show_backups, command)
 
-    @delete(f"{PATH}/backups", operation_id="deleteBackupSchedule", status_code=204,
-            summary="Back it up no more; what there is stays",
+    @delete(f"{PATH}/backups", operation_id="deleteBackupSchedule", commands=(DisableBackups,),
+            status_code=204, summary="Disable backups (existing ones are kept)",
             responses=wire.WRITES)  # fmt: skip
     async def stop_backing_up(self, request: Call, instance_id: FromPath[str]) -> Response[None]:
-        return await named.gone(request, timers.stop_backing_up(instance_id))
-
-
-async def begun(request: Call, use_case: Any, dry_run: bool) -> Response[bytes]:
-    if dry_run:
-        return await planned(request, use_case)
-    return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
+        return await wire.gone(request, DisableBackups(instance=instance_id))

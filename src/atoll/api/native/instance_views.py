@@ -1,20 +1,20 @@
 """`/v1/instances/{instance_id}/log` and `…/explain`: what else can be seen of an instance."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from litestar import Controller, Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
-from atoll.api.http import Call, caller_of, json_response
+from atoll.api.http import Call, json_response
 from atoll.api.native import wire
 from atoll.api.native.instances import HostVerdict, show_verdicts
-from atoll.api.native.wire import services_of
+from atoll.api.native.wire import services_of, view_of
 from atoll.domain.instances import Instance
-from atoll.messages import ReadGuestLog
-from atoll.service import instances, preview
-from atoll.service.operations import waiting_for
+from atoll.service import consoles, operations, proposals, queries
+from atoll.service.desk import View
+from atoll.service.nouns import INSTANCES
 
 LOG_BYTES_DEFAULT, LOG_BYTES_MAX = 65_536, 1_048_576
 
@@ -35,7 +35,7 @@ class InstanceViews(Controller):
 
     @get(
         "/{instance_id:str}/log", operation_id="getInstanceLog", media_type="text/plain",
-        summary="The end of the serial console",
+        summary="Get the end of the serial console's log",
         responses=wire.READS
         | {200: ResponseSpec(str, description="text", generate_examples=False,
                              media_type="text/plain")},
@@ -48,32 +48,26 @@ class InstanceViews(Controller):
             int, QueryParameter(name="bytes", ge=1, le=LOG_BYTES_MAX)
         ] = LOG_BYTES_DEFAULT,
     ) -> Response[bytes]:
-        services = services_of(request)
-        instance = await instances.get(services.store.read(), caller_of(request), instance_id)
-        text: Any = b""
-        if instance.host_id is not None:
-            wanted = ReadGuestLog(guest_id=instance.id, bytes_max=bytes_)
-            text = await services.bus.request(instance.host_id, wanted, timeout_s=10)
+        bus = services_of(request).bus
+        text = await consoles.log_end(view_of(request), bus, instance_id, bytes_)
         return Response(text, media_type="text/plain")
 
     @get(
         "/{instance_id:str}/explain", operation_id="explainInstance",
-        summary="What it is waiting for, and what was said of each host",
+        summary="Explain what an instance waits for, and why each host was chosen or not",
         responses=wire.READS | wire.shown(Explanation, "the explanation"),
     )  # fmt: skip
     async def explain(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
-        tx = services_of(request).store.read()
-        instance = await instances.get(tx, caller_of(request), instance_id)
-        return json_response(wire.encode(await explanation(tx, instance)))
+        view = view_of(request)
+        instance = await queries.get(view, INSTANCES, instance_id)
+        return json_response(wire.encode(await explanation(view, instance)))
 
 
-async def explanation(tx: Any, instance: Instance) -> Explanation:
-    waiting = ""
-    for operation in await tx.operations.live_on(instance.id):
-        waiting = waiting or await waiting_for(tx, operation)
+async def explanation(view: View, instance: Instance) -> Explanation:
+    waiting = await operations.what_waits(view, instance.id)
     return Explanation(
         state=wire.instance_word(instance), goal=instance.goal,
         operation_id=instance.operation_id or "", doing=instance.doing or "",
         waiting_for=waiting, reason=instance.reason,
-        hosts=show_verdicts(await preview.hosts_for(tx, instance)),
+        hosts=show_verdicts(await proposals.hosts_for(view, instance)),
     )  # fmt: skip

@@ -8,19 +8,35 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
-from atoll.api.http import Call, caller_of, json_response, version_of
-from atoll.api.native import accelerators, passwords, wire
+from atoll.api import serving
+from atoll.api.http import Call, json_response, version_of
+from atoll.api.native import accelerators, named, wire
 from atoll.api.native.accelerators import AcceleratorsBody, DeviceOut
 from atoll.api.native.paging import LABELLED, Paging
-from atoll.api.native.passwords import ChosenPassword
-from atoll.api.native.wire import ACCEPTED, Labels, Moment, Name, Wire, services_of
-from atoll.domain.commands import CreateInstance, Power, UpdateInstance
+from atoll.api.native.wire import ACCEPTED, Labels, Moment, Name, Wire, services_of, view_of
+from atoll.domain.commands import (
+    Command,
+    CreateInstance,
+    DeleteInstance,
+    RebootInstance,
+    ResetInstance,
+    Secret,
+    StartInstance,
+    StopInstance,
+    UpdateInstance,
+)
 from atoll.domain.errors import Invalid
-from atoll.domain.instances import Instance, hostname_of, own_ports
+from atoll.domain.instances import (
+    PASSWORD_MAX,
+    PASSWORD_MIN,
+    Instance,
+    hostname_of,
+    own_ports,
+)
 from atoll.domain.networks import ipv6_of
-from atoll.service import instance_delete, instances, preview
-from atoll.service.bundle import Services
-from atoll.service.desk import Accepted
+from atoll.service import queries
+from atoll.service.nouns import INSTANCES
+from atoll.service.proposals import Proposal
 from atoll.service.waiting import until_condition
 
 WAIT_S_MAX = 60
@@ -28,6 +44,7 @@ WAIT = r"^(ready|[0-9]{1,9}(\.[0-9]{1,9})?)$"
 State = Literal["provisioning", "running", "stopping", "stopped", "terminated"]
 
 
+ChosenPassword = Annotated[str, Meta(min_length=PASSWORD_MIN, max_length=PASSWORD_MAX)]
 UserData = Annotated[str, Meta(max_length=90_000)]
 
 
@@ -184,10 +201,12 @@ class HostVerdict(msgspec.Struct, kw_only=True):
     reason: str
 
 
-class PlanOut(msgspec.Struct, kw_only=True):
-    """What would be done. `undo` is what a failure takes back, in that order."""
+class ProposalOut(msgspec.Struct, kw_only=True):
+    """What would be done. `undo` is what a failure takes back, in that order. `risk` is safe,
+    moderate or dangerous."""
 
     kind: str
+    risk: str
     resource_id: str
     host_id: str
     host: str
@@ -198,15 +217,14 @@ class PlanOut(msgspec.Struct, kw_only=True):
     hosts: list[HostVerdict]
 
 
-class PlanBody(msgspec.Struct, kw_only=True):
-    plan: PlanOut
+class ProposalBody(msgspec.Struct, kw_only=True):
+    """Under the name that the field had first."""
+
+    plan: ProposalOut
 
 
-async def parse_create(body: CreateInstanceBody, services: Services) -> CreateInstance:
+def parse_create(body: CreateInstanceBody) -> CreateInstance:
     spec = body.spec
-    password = await passwords.wanted(
-        services, generate=spec.generate_password, chosen=spec.password, field="spec.password"
-    )
     return CreateInstance(
         name=body.metadata.name, labels=body.metadata.labels, plan=spec.type, image=spec.image,
         region=spec.region or None, vcpus=spec.vcpus, memory_mib=spec.memory_mb,
@@ -214,15 +232,20 @@ async def parse_create(body: CreateInstanceBody, services: Services) -> CreateIn
         security_groups=optional_tuple(spec.security_groups),
         ssh_keys=tuple(spec.ssh_key_ids), user_data=spec.user_data,
         startup_script=spec.startup_script_id or None,
-        password=password, protected=body.metadata.protected,
+        generate_password=spec.generate_password, password=secret_of(spec.password),
+        protected=body.metadata.protected,
         expires_at_ms=wire.ms_of(body.metadata.expires_at),
     )  # fmt: skip
 
 
-def parse_update(body: PatchInstanceBody, version: int | None) -> UpdateInstance:
+def secret_of(text: str | None) -> Secret | None:
+    return None if text is None else Secret(text)
+
+
+def parse_update(reference: str, body: PatchInstanceBody, version: int | None) -> UpdateInstance:
     given, spec = body.metadata or InstanceMetadataPatch(), body.spec or InstanceSpecPatch()
     return UpdateInstance(
-        name=given.name, labels=given.labels, protected=given.protected,
+        instance=reference, name=given.name, labels=given.labels, protected=given.protected,
         security_groups=optional_tuple(spec.security_groups),
         ssh_keys=optional_tuple(spec.ssh_key_ids), user_data=spec.user_data,
         expires_at_ms=expiry_of(given), version=version,
@@ -241,9 +264,11 @@ def optional_tuple(given: list[str] | None) -> tuple[str, ...] | None:
     return None if given is None else tuple(given)
 
 
-def parse_stop(body: StopBody | None) -> Power:
+def parse_stop(reference: str, body: StopBody | None) -> StopInstance:
     wanted = body or StopBody()
-    return Power(verb="stop", graceful_s=0 if wanted.force else wanted.timeout_seconds)
+    return StopInstance(
+        instance=reference, graceful_s=0 if wanted.force else wanted.timeout_seconds
+    )
 
 
 def show(instance: Instance, password: str | None = None) -> InstanceOut:
@@ -305,16 +330,13 @@ def show_networks(instance: Instance) -> list[NetworkOut]:
     ]  # fmt: skip
 
 
-def show_thing(accepted: Accepted[Instance]) -> InstanceOut:
-    return show(accepted.thing)
-
-
-def show_plan(planned: preview.Preview) -> PlanBody:
-    return PlanBody(
-        plan=PlanOut(
-            kind=planned.kind, resource_id=planned.resource_id, host_id=planned.host_id,
-            host=planned.host, steps=planned.steps, undo=planned.undo, impact=planned.impact,
-            reverted_by=planned.reverted_by, hosts=show_verdicts(planned.hosts),
+def show_proposal(proposal: Proposal) -> ProposalBody:
+    return ProposalBody(
+        plan=ProposalOut(
+            kind=proposal.kind, risk=proposal.risk, resource_id=proposal.resource_id,
+            host_id=proposal.host_id, host=proposal.host, steps=proposal.steps,
+            undo=proposal.undo, impact=proposal.impact, reverted_by=proposal.reverted_by,
+            hosts=show_verdicts(proposal.hosts),
         )
     )  # fmt: skip
 
@@ -326,15 +348,17 @@ def show_verdicts(verdicts: Any) -> list[HostVerdict]:
     ]
 
 
-async def planned(request: Call, use_case: Any) -> Response[bytes]:
+async def begin_or_propose(request: Call, command: Command, dry_run: bool) -> Response[bytes]:
+    return await (propose(request, command) if dry_run else wire.begin(request, command))
+
+
+async def propose(request: Call, command: Command) -> Response[bytes]:
     """The answer to `dry_run=true`."""
-    services = services_of(request)
-    accepted = await services.desk.rehearse(caller_of(request), use_case)
-    plan = await preview.of_instance(services.store.read(), accepted.thing, accepted.operation.kind)
-    return json_response(wire.encode(show_plan(plan)))
+    proposal = await serving.propose(request, command)
+    return json_response(wire.encode(show_proposal(proposal)))
 
 
-DRY = wire.shown(PlanBody, "the plan, where dry_run=true was asked for", 200)
+DRY = wire.shown(ProposalBody, "the proposal, where dry_run=true was asked for", 200)
 DryRun = FromQuery[bool]
 
 
@@ -342,17 +366,16 @@ class Instances(Controller):
     path = "/instances"
     tags = ("Instances",)
 
-    @post(
-        "/", operation_id="createInstance", summary="Create a new instance", status_code=201,
-        responses=wire.WRITES | DRY | wire.shown(InstanceOut, "accepted", 201),
-    )  # fmt: skip
+    @post("/", operation_id="createInstance", commands=(CreateInstance,),
+          summary="Create a new instance", status_code=201,
+          responses=wire.WRITES | DRY | wire.shown(InstanceOut, "accepted", 201))  # fmt: skip
     async def create(
         self, request: Call, data: JSONBody[CreateInstanceBody], dry_run: DryRun = False
     ) -> Response[bytes]:
-        use_case = instances.create(await parse_create(data, services_of(request)))
+        command = parse_create(data)
         if dry_run:
-            return await planned(request, use_case)
-        return await wire.mutate(request, use_case, show_thing, 201)
+            return await propose(request, command)
+        return await wire.mutate(request, show, command, 201)
 
     @get(
         "/", operation_id="listInstances", dependencies=LABELLED, summary="List all instances",
@@ -367,7 +390,7 @@ class Instances(Controller):
         words = set(states or ())
         clauses = tuple(c for word in sorted(words) for c in wire.INSTANCE_CLAUSES[word])
         wanted = msgspec.structs.replace(paging.wanted, any_of=clauses)
-        found = await services_of(request).store.read().instances.page(wanted)
+        found = await queries.find_page(view_of(request), INSTANCES, wanted)
         return wire.page_response(
             found, paging.limit, show, lambda i: i.id,
             keep=None if not words else lambda i: wire.instance_word(i) in words,
@@ -385,34 +408,29 @@ class Instances(Controller):
         until: FromQuery[Literal["running", "ready"] | None] = None,
     ) -> Response[bytes]:
         services = services_of(request)
-        caller = caller_of(request)
         if until is not None and "wait" not in request.query_params:
             raise Invalid("until needs wait: for how many seconds?", field="wait")
         wait_s = wait_s_of(wait)
-        instance = await instances.get(services.store.read(), caller, instance_id)
+        instance = await queries.get(view_of(request), INSTANCES, instance_id)
         if wait_s:
             instance = await until_condition(
                 services.store, services.clock, instance.id, until or "ready", wait_s
             )
-        headers = {"ETag": f'"{instance.version}"'}
-        shown = show(instance, services.passwords.of(instance))
-        return json_response(wire.encode(shown), headers=headers)
+        return named.answer(show(instance, services.passwords.of(instance)))
 
     @patch(
-        "/{instance_id:str}", operation_id="updateInstance",
-        summary="Change name, labels or protection",
+        "/{instance_id:str}", operation_id="updateInstance", commands=(UpdateInstance,),
+        summary="Update an instance",
         responses=wire.WRITES | wire.shown(InstanceOut, "as it now is"),
     )  # fmt: skip
     async def update(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[PatchInstanceBody]
     ) -> Response[bytes]:
-        command = parse_update(data, version_of(request))
-        return await wire.mutate(request, instances.update(instance_id, command), show_thing)
+        command = parse_update(instance_id, data, version_of(request))
+        return await wire.mutate(request, show, command)
 
-    @delete(
-        "/{instance_id:str}", operation_id="deleteInstance", summary="Delete an instance",
-        status_code=202, responses=ACCEPTED | DRY,
-    )  # fmt: skip
+    @delete("/{instance_id:str}", operation_id="deleteInstance", commands=(DeleteInstance,),
+            summary="Delete an instance", status_code=202, responses=ACCEPTED | DRY)  # fmt: skip
     async def remove(
         self,
         request: Call,
@@ -420,18 +438,11 @@ class Instances(Controller):
         dry_run: DryRun = False,
         purge: FromQuery[bool] = False,
     ) -> Response[bytes]:
-        use_case = instance_delete.delete(
-            instance_id, version_of(request), purge=purge,
-            recoverable_s=services_of(request).recoverable_s,
-        )  # fmt: skip
-        if dry_run:
-            return await planned(request, use_case)
-        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
+        command = DeleteInstance(instance=instance_id, purge=purge, version=version_of(request))
+        return await begin_or_propose(request, command, dry_run)
 
-    @post(
-        "/{instance_id:str}/stop", operation_id="stopInstance", summary="Stop an instance",
-        status_code=202, responses=ACCEPTED | DRY,
-    )  # fmt: skip
+    @post("/{instance_id:str}/stop", operation_id="stopInstance", commands=(StopInstance,),
+          summary="Stop an instance", status_code=202, responses=ACCEPTED | DRY)  # fmt: skip
     async def stop(
         self,
         request: Call,
@@ -439,35 +450,32 @@ class Instances(Controller):
         data: JSONBody[StopBody | None] = None,
         dry_run: DryRun = False,
     ) -> Response[bytes]:
-        return await power(request, instance_id, parse_stop(data), dry_run)
+        return await begin_or_propose(request, parse_stop(instance_id, data), dry_run)
 
-    @post(
-        "/{instance_id:str}/start", operation_id="startInstance", summary="Start an instance",
-        status_code=202, responses=ACCEPTED | DRY,
-    )  # fmt: skip
+    @post("/{instance_id:str}/start", operation_id="startInstance", commands=(StartInstance,),
+          summary="Start an instance", status_code=202, responses=ACCEPTED | DRY)  # fmt: skip
     async def start(
         self, request: Call, instance_id: FromPath[str], dry_run: DryRun = False
     ) -> Response[bytes]:
-        return await power(request, instance_id, Power(verb="start"), dry_run)
+        return await begin_or_propose(request, StartInstance(instance=instance_id), dry_run)
 
     @post(
-        "/{instance_id:str}/reboot", operation_id="rebootInstance",
-        summary="Shut the guest down and start it again", status_code=202,
+        "/{instance_id:str}/reboot", operation_id="rebootInstance", commands=(RebootInstance,),
+        summary="Reboot an instance", status_code=202,
         responses=ACCEPTED | DRY,
     )  # fmt: skip
     async def reboot(
         self, request: Call, instance_id: FromPath[str], dry_run: DryRun = False
     ) -> Response[bytes]:
-        return await power(request, instance_id, Power(verb="reboot"), dry_run)
+        return await begin_or_propose(request, RebootInstance(instance=instance_id), dry_run)
 
-    @post(
-        "/{instance_id:str}/reset", operation_id="resetInstance",
-        summary="Press the reset button", status_code=202, responses=ACCEPTED | DRY,
-    )  # fmt: skip
+    @post("/{instance_id:str}/reset", operation_id="resetInstance", commands=(ResetInstance,),
+          summary="Reset an instance (at once, as by its reset button)", status_code=202,
+          responses=ACCEPTED | DRY)  # fmt: skip
     async def reset(
         self, request: Call, instance_id: FromPath[str], dry_run: DryRun = False
     ) -> Response[bytes]:
-        return await power(request, instance_id, Power(verb="reset"), dry_run)
+        return await begin_or_propose(request, ResetInstance(instance=instance_id), dry_run)
 
 
 def wait_s_of(wait: str) -> float:
@@ -478,10 +486,3 @@ def wait_s_of(wait: str) -> float:
     if seconds > WAIT_S_MAX:
         raise Invalid(f"wait: at most {WAIT_S_MAX} seconds are allowed, or ready", field="wait")
     return seconds
-
-
-async def power(request: Call, instance_id: str, command: Power, dry_run: bool) -> Response[bytes]:
-    use_case = instances.power(instance_id, command)
-    if dry_run:
-        return await planned(request, use_case)
-    return await wire.mutate(request, use_case, wire.show_operation_ref, 202)

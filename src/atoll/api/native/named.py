@@ -5,19 +5,16 @@ from typing import Any, TypeVar
 
 from litestar import Response
 
-from atoll.api import serving
-from atoll.api.http import Call, caller_of, json_response, version_of
+from atoll.api.http import Call, json_response, version_of
 from atoll.api.native import wire
 from atoll.api.native.paging import Paging
-from atoll.api.native.wire import ChangedMetadata, Metadata, Wire, services_of
-from atoll.domain.commands import Update
-from atoll.ports import Rows, Transaction
-from atoll.service import references
-from atoll.service.desk import require
+from atoll.api.native.wire import ChangedMetadata, Metadata, Wire, view_of
+from atoll.domain.commands import Command
+from atoll.service import queries
+from atoll.service.nouns import Noun
 
-gone = serving.gone
 T = TypeVar("T", bound=Any)
-RowsOf = Callable[[Transaction], Rows[T]]
+C = TypeVar("C", bound=Command)
 
 
 class PatchBody(Wire, kw_only=True):
@@ -32,25 +29,25 @@ def metadata(thing: Any, version: int | None = None) -> Metadata:
     )  # fmt: skip
 
 
-def parse_update(request: Call, body: PatchBody) -> Update:
-    given = body.metadata
-    return Update(name=given.name, labels=given.labels, version=version_of(request))
+def parse_update(request: Call, body: PatchBody, kind: type[C], **given: Any) -> C:
+    """A command that changes the name and labels of a thing."""
+    names = {"name": body.metadata.name, "labels": body.metadata.labels}
+    return kind(**names, version=version_of(request), **given)
 
 
 async def page(
-    request: Call, rows_of: RowsOf[T], paging: Paging, show: Callable[[T], Any]
+    request: Call, noun: Noun[T], paging: Paging, show: Callable[[T], Any]
 ) -> Response[bytes]:
-    require(caller_of(request), "read")
-    found = await rows_of(services_of(request).store.read()).page(paging.wanted)
+    found = await queries.find_page(view_of(request), noun, paging.wanted)
     return wire.page_response(found, paging.limit, show, lambda thing: str(thing.id))
 
 
 async def read(
-    request: Call, rows_of: RowsOf[T], reference: str, noun: str, show: Callable[[T], Any]
+    request: Call, noun: Noun[T], reference: str, show: Callable[[T], Any]
 ) -> Response[bytes]:
-    caller = caller_of(request)
-    require(caller, "read")
-    rows = rows_of(services_of(request).store.read())
-    thing = await references.get(rows, caller.project_id, reference, noun)
-    answer = show(thing)
-    return json_response(wire.encode(answer), headers={"ETag": f'"{answer.metadata.version}"'})
+    return answer(show(await queries.get(view_of(request), noun, reference)))
+
+
+def answer(shown: Any) -> Response[bytes]:
+    """One thing, with its version as ETag."""
+    return json_response(wire.encode(shown), headers={"ETag": f'"{shown.metadata.version}"'})

@@ -1,6 +1,6 @@
 """`/v1/operations`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import Controller, Response, get, post
@@ -10,11 +10,12 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from atoll.api.http import Call, caller_of, json_response
 from atoll.api.native import wire
 from atoll.api.native.paging import PLAIN, Paging
-from atoll.api.native.wire import OperationRef, services_of
+from atoll.api.native.wire import OperationRef, services_of, view_of
+from atoll.domain.commands import CancelOperation, RetryOperation
 from atoll.domain.operations import ENDED, Operation, OperationState, StepRecord
 from atoll.operations.registry import WORKFLOWS
-from atoll.ports import Transaction
 from atoll.service import operations
+from atoll.service.desk import View
 
 Status = Literal["pending", "running", "completed", "failed"]
 CLAUSES = {
@@ -106,9 +107,9 @@ def progress_of(operation: Operation) -> Progress:
     )  # fmt: skip
 
 
-async def show_whole(tx: Transaction, operation: Operation) -> OperationOut:
-    records = await tx.operations.steps_of(operation.id)
-    return show(operation, await operations.waiting_for(tx, operation), records)
+async def show_whole(view: View, operation: Operation) -> OperationOut:
+    records = await operations.steps_of(view, operation)
+    return show(operation, await operations.waiting_for(view, operation), records)
 
 
 class Operations(Controller):
@@ -137,39 +138,30 @@ class Operations(Controller):
             clause += (("kind", (kind,)),)
         any_of = (clause,) if clause else ()
         wanted = msgspec.structs.replace(paging.wanted, any_of=any_of)
-        found = await services_of(request).store.read().operations.page(wanted)
+        found = await operations.find_page(view_of(request), wanted)
         return wire.page_response(found, paging.limit, show, lambda o: o.id)
 
-    @get(
-        "/{operation_id:str}", operation_id="getOperation", summary="Get or await an operation",
-        responses=wire.READS | wire.shown(OperationOut, "the operation"),
-    )  # fmt: skip
+    @get("/{operation_id:str}", operation_id="getOperation",
+         summary="Get an operation, or wait for its end",
+         responses=wire.READS | wire.shown(OperationOut, "the operation"))  # fmt: skip
     async def read(
         self,
         request: Call,
         operation_id: FromPath[str],
         wait: Annotated[float, QueryParameter(ge=0, le=operations.WAIT_S_MAX)] = 0,
     ) -> Response[bytes]:
-        services = services_of(request)
-        found = await operations.wait(
-            services.store, services.clock, caller_of(request), operation_id, wait
-        )
-        return json_response(wire.encode(await show_whole(services.store.read(), found)))
+        desk = services_of(request).desk
+        found = await operations.wait(desk, caller_of(request), operation_id, wait)
+        return json_response(wire.encode(await show_whole(view_of(request), found)))
 
-    @post(
-        "/{operation_id:str}/cancel", operation_id="cancelOperation", status_code=202,
-        summary="Take back what was done so far",
-        responses=wire.WRITES | wire.shown(OperationRef, "it will end as cancelled", 202),
-    )  # fmt: skip
+    @post("/{operation_id:str}/cancel", operation_id="cancelOperation", commands=(CancelOperation,),
+          status_code=202, summary="Cancel an operation and roll it back",
+          responses=wire.WRITES | wire.shown(OperationRef, "it ends cancelled", 202))  # fmt: skip
     async def cancel(self, request: Call, operation_id: FromPath[str]) -> Response[bytes]:
-        use_case: Any = operations.cancel(operation_id)
-        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
+        return await wire.begin(request, CancelOperation(operation=operation_id))
 
-    @post(
-        "/{operation_id:str}/retry", operation_id="retryOperation", status_code=202,
-        summary="Carry out anew what failed",
-        responses=wire.WRITES | wire.shown(OperationRef, "it goes on", 202),
-    )  # fmt: skip
+    @post("/{operation_id:str}/retry", operation_id="retryOperation", commands=(RetryOperation,),
+          status_code=202, summary="Retry a failed operation",
+          responses=wire.WRITES | wire.shown(OperationRef, "it goes on", 202))  # fmt: skip
     async def retry(self, request: Call, operation_id: FromPath[str]) -> Response[bytes]:
-        use_case: Any = operations.retry(operation_id)
-        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
+        return await wire.begin(request, RetryOperation(operation=operation_id))

@@ -7,9 +7,9 @@ import msgspec
 from litestar.di import Provide
 from litestar.params import FromQuery, QueryParameter
 
-from atoll.api.http import Call, caller_of
+from atoll.api.http import Call
 from atoll.domain.errors import Invalid
-from atoll.ports import Filter
+from atoll.service.queries import Query
 
 LIMIT_DEFAULT, LIMIT_MAX = 100, 1000
 LABELS_MAX = 16
@@ -20,7 +20,7 @@ Order = Literal["asc", "desc"]
 class Paging(msgspec.Struct, frozen=True, kw_only=True):
     """`wanted` asks for one row more than `limit`: it tells whether there is a next page."""
 
-    wanted: Filter
+    wanted: Query
     limit: int
 
     def changed(self, **changes: object) -> "Paging":
@@ -38,8 +38,7 @@ async def plain(
     """Raises Invalid."""
     if cursor is not None and (not cursor.isascii() or not cursor.isprintable()):
         raise Invalid("cursor is not one that a list answered as next", field="cursor")
-    wanted = Filter(
-        project_id=caller_of(request).project_id,
+    wanted = Query(
         after=cursor,
         limit=limit + 1,
         descending=order == "desc",

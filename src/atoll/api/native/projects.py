@@ -9,17 +9,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
-from atoll.api import serving
-from atoll.api.http import Call, caller_of, json_response
-from atoll.api.limits import CLASSES
-from atoll.api.native import named, wire
+from atoll.api.http import Call
+from atoll.api.native import wire
 from atoll.api.native.paging import NAMED, Paging
-from atoll.api.native.wire import Name, Wire, services_of
-from atoll.domain.commands import CreateApiKey
+from atoll.api.native.wire import Name, Wire, view_of
+from atoll.domain.commands import CreateApiKey, CreateProject, DeleteApiKey
 from atoll.domain.errors import Invalid
 from atoll.domain.projects import ApiKey, Project, Role
 from atoll.service import projects
-from atoll.service.desk import Accepted, require
 
 YEAR_10000_MS = 253_402_300_800_000
 
@@ -132,15 +129,15 @@ class Projects(Controller):
         request: Call,
         paging: NamedDependency[Paging],
     ) -> Response[bytes]:
-        require(caller_of(request), "administer")
-        paging = paging.changed(project_id=None)
-        return await named.page(request, lambda tx: tx.projects, paging, show_project)
+        found = await projects.find_projects(view_of(request), paging.wanted)
+        return wire.page_response(found, paging.limit, show_project, lambda one: one.id)
 
-    @post("/", operation_id="createProject", status_code=201, summary="Create a project",
+    @post("/", operation_id="createProject", commands=(CreateProject,), status_code=201,
+          summary="Create a project",
           responses=wire.WRITES | wire.shown(ProjectOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[ProjectBody]) -> Response[bytes]:
-        use_case = projects.create_project(data.metadata.name)
-        return await wire.mutate(request, use_case, lambda a: show_project(a.thing), 201)
+        command = CreateProject(name=data.metadata.name)
+        return await wire.mutate(request, show_project, command, 201)
 
 
 class ApiKeys(Controller):
@@ -154,30 +151,17 @@ class ApiKeys(Controller):
         request: Call,
         paging: NamedDependency[Paging],
     ) -> Response[bytes]:
-        require(caller_of(request), "administer")
-        return await named.page(request, lambda tx: tx.api_keys, paging, show_key)
+        found = await projects.find_keys(view_of(request), paging.wanted)
+        return wire.page_response(found, paging.limit, show_key, lambda one: one.id)
 
-    @post("/", operation_id="createApiKey", status_code=201, summary="Make an API key",
+    @post("/", operation_id="createApiKey", commands=(CreateApiKey,), status_code=201,
+          summary="Create an API key",
           responses=wire.WRITES | wire.shown(ApiKeyOut, "made; note its text", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateApiKeyBody]) -> Response[bytes]:
-        services = services_of(request)
-        text = projects.new_text(services.secret())
-        classes = frozenset(CLASSES)
-        use_case = projects.create_key(parse_key(data), services.keys, text, classes)
+        outcome = await wire.execute(request, parse_key(data))
+        return wire.respond(outcome, show_key(outcome.thing, outcome.secret or None), 201)
 
-        made: list[ApiKey] = []
-
-        def show(accepted: Accepted[ApiKey]) -> ApiKeyOut:
-            """Without its text: with an Idempotency-Key, this answer is kept."""
-            made.append(accepted.thing)
-            return show_key(accepted.thing)
-
-        response = await wire.mutate(request, use_case, show, 201)
-        if serving.REPLAY in response.headers:
-            return response
-        return json_response(wire.encode(show_key(made[-1], text)), 201)
-
-    @delete("/{key_id:str}", operation_id="deleteApiKey", status_code=204,
-            summary="Revoke an API key", responses=wire.WRITES)  # fmt: skip
+    @delete("/{key_id:str}", operation_id="deleteApiKey", commands=(DeleteApiKey,), status_code=204,
+            summary="Delete (revoke) an API key", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, key_id: FromPath[str]) -> Response[None]:
-        return await named.gone(request, projects.delete_key(key_id, services_of(request).keys))
+        return await wire.gone(request, DeleteApiKey(api_key=key_id))

@@ -7,9 +7,10 @@ from litestar import Controller, Response, get, put
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
-from atoll.api.http import Call, caller_of, json_response
+from atoll.api.http import Call, json_response
 from atoll.api.native import wire
-from atoll.api.native.wire import Wire, services_of
+from atoll.api.native.wire import Wire, view_of
+from atoll.domain.commands import SetQuota
 from atoll.domain.quotas import Quota
 from atoll.service import quotas
 
@@ -70,26 +71,24 @@ def parse_limits(body: LimitsBody) -> dict[str, int]:
 class Quotas(Controller):
     tags = ("Quotas",)
 
-    @get("/quota", operation_id="getQuota", summary="What the project has, and may have",
+    @get("/quota", operation_id="getQuota", summary="Get the project's quota and usage",
          responses=wire.READS | wire.shown(QuotaOut, "used, and limits"))  # fmt: skip
     async def read(self, request: Call) -> Response[bytes]:
-        quota = await quotas.get(services_of(request).store.read(), caller_of(request))
+        quota = await quotas.get(view_of(request))
         return json_response(wire.encode(show(quota)))
 
     @get("/projects/{project_id:str}/quota", operation_id="getProjectQuota",
-         summary="The same of any project",
+         summary="Get a project's quota and usage",
          responses=wire.READS | wire.shown(QuotaOut, "used, and limits"))  # fmt: skip
     async def read_of(self, request: Call, project_id: FromPath[str]) -> Response[bytes]:
-        tx = services_of(request).store.read()
-        return json_response(
-            wire.encode(show(await quotas.get_of(tx, caller_of(request), project_id)))
-        )
+        quota = await quotas.get_of(view_of(request), project_id)
+        return json_response(wire.encode(show(quota)))
 
-    @put("/projects/{project_id:str}/quota", operation_id="limitProject",
-         summary="Set a project's limits",
+    @put("/projects/{project_id:str}/quota", operation_id="limitProject", commands=(SetQuota,),
+         summary="Set a project's quota",
          responses=wire.WRITES | wire.shown(QuotaOut, "as it now is"))  # fmt: skip
     async def limit(
         self, request: Call, project_id: FromPath[str], data: JSONBody[LimitsBody]
     ) -> Response[bytes]:
-        use_case = quotas.limit(project_id, parse_limits(data))
-        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+        command = SetQuota(project=project_id, limits=parse_limits(data))
+        return await wire.mutate(request, show, command)

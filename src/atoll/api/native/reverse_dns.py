@@ -8,13 +8,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
-from atoll.api.http import Call, caller_of, json_response
+from atoll.api.http import Call, json_response
 from atoll.api.native import named, wire
 from atoll.api.native.paging import PLAIN, Paging
-from atoll.api.native.wire import Wire, services_of
+from atoll.api.native.wire import Wire, view_of
+from atoll.domain.commands import DeleteReverseDns, SetReverseDns
 from atoll.domain.reverse_dns import ReverseRecord
-from atoll.ports import Rows, Transaction
 from atoll.service import reverse_dns
+from atoll.service.nouns import REVERSE_RECORDS
 
 # Documented here, refused below in words.
 NAME_SCHEMA = {"pattern": "^([a-z0-9]{1,63}\\.)+[a-z0-9]{1,63}$"}
@@ -39,10 +40,6 @@ class ReverseList(msgspec.Struct, kw_only=True):
     next: str | None
 
 
-def rows(tx: Transaction) -> Rows[ReverseRecord]:
-    return tx.reverse_records
-
-
 def show(record: ReverseRecord) -> ReverseOut:
     return ReverseOut(address=record.id, name=record.name, holder_id=record.holder_id)
 
@@ -52,31 +49,28 @@ class ReverseDns(Controller):
     tags = ("Reverse DNS",)
 
     @get("/", operation_id="listReverseRecords", dependencies=PLAIN,
-         summary="The names of the project's addresses",
+         summary="List reverse DNS records",
          responses=wire.LISTS | wire.shown(ReverseList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        return await named.page(request, rows, paging, show)
+        return await named.page(request, REVERSE_RECORDS, paging, show)
 
-    @get("/{address:str}", operation_id="getReverseRecord", summary="The name of an address",
+    @get("/{address:str}", operation_id="getReverseRecord",
+         summary="Get the reverse DNS record of an address",
          responses=wire.READS | wire.shown(ReverseOut, "the name"))  # fmt: skip
     async def read(self, request: Call, address: FromPath[str]) -> Response[bytes]:
-        services = services_of(request)
-        record = await reverse_dns.get(
-            services.store.read(), caller_of(request), address, services.ranges
-        )
+        record = await reverse_dns.get(view_of(request), address)
         return json_response(wire.encode(show(record)))
 
-    @put("/{address:str}", operation_id="setReverseRecord",
-         summary="Give an address of the project a name",
+    @put("/{address:str}", operation_id="setReverseRecord", commands=(SetReverseDns,),
+         summary="Set the reverse DNS record of an address",
          responses=wire.WRITES | wire.shown(ReverseOut, "the name"))  # fmt: skip
     async def set_name(
         self, request: Call, address: FromPath[str], data: JSONBody[ReverseBody]
     ) -> Response[bytes]:
-        use_case = reverse_dns.put(address, data.name, services_of(request).ranges)
-        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+        return await wire.mutate(request, show, SetReverseDns(address=address, name=data.name))
 
-    @delete("/{address:str}", operation_id="deleteReverseRecord", status_code=204,
-            summary="Take an address's name away", responses=wire.WRITES)  # fmt: skip
+    @delete("/{address:str}", operation_id="deleteReverseRecord", commands=(DeleteReverseDns,),
+            status_code=204, summary="Delete the reverse DNS record of an address",
+            responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, address: FromPath[str]) -> Response[None]:
-        use_case = reverse_dns.delete(address, services_of(request).ranges)
-        return await named.gone(request, use_case)
+        return await wire.gone(request, DeleteReverseDns(address=address))

@@ -12,10 +12,9 @@ from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import ChangedMetadata, Metadata, Name, NewMetadata, Wire
-from atoll.domain.commands import CreateSecurityGroup
+from atoll.domain.commands import CreateSecurityGroup, DeleteSecurityGroup, UpdateSecurityGroup
 from atoll.domain.security_groups import Direction, Protocol, Rule, SecurityGroup
-from atoll.ports import Rows, Transaction
-from atoll.service import security_groups
+from atoll.service.nouns import SECURITY_GROUPS
 
 Range = Annotated[str, Meta(min_length=4, max_length=43, examples=["10.0.0.0/16"])]
 
@@ -65,10 +64,6 @@ class SecurityGroupList(msgspec.Struct, kw_only=True):
     next: str | None
 
 
-def rows(tx: Transaction) -> Rows[SecurityGroup]:
-    return tx.security_groups
-
-
 def parse_rule(body: RuleBody) -> Rule:
     return Rule(
         direction=body.direction, protocol=body.protocol, port=body.port,
@@ -105,41 +100,44 @@ class SecurityGroups(Controller):
     path = "/security-groups"
     tags = ("Security groups",)
 
-    @post("/", operation_id="createSecurityGroup", status_code=201, summary="Create a group",
+    @post("/", operation_id="createSecurityGroup", commands=(CreateSecurityGroup,), status_code=201,
+          summary="Create a security group",
           responses=wire.WRITES | wire.shown(SecurityGroupOut, "added", 201))  # fmt: skip
     async def create(
         self, request: Call, data: JSONBody[CreateSecurityGroupBody]
     ) -> Response[bytes]:
-        use_case = security_groups.create(parse_create(data))
-        return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
+        return await wire.mutate(request, show, parse_create(data), 201)
 
-    @get("/", operation_id="listSecurityGroups", dependencies=LABELLED, summary="List groups",
+    @get("/", operation_id="listSecurityGroups", dependencies=LABELLED,
+         summary="List security groups",
          responses=wire.LISTS | wire.shown(SecurityGroupList, "one page"))  # fmt: skip
     async def page(
         self,
         request: Call,
         paging: NamedDependency[Paging],
     ) -> Response[bytes]:
-        return await named.page(request, rows, paging, show)
+        return await named.page(request, SECURITY_GROUPS, paging, show)
 
     @get("/{group_id:str}", operation_id="getSecurityGroup", summary="Get a security group",
          responses=wire.READS | wire.shown(SecurityGroupOut, "the security group"))  # fmt: skip
     async def read(self, request: Call, group_id: FromPath[str]) -> Response[bytes]:
-        return await named.read(request, rows, group_id, security_groups.NOUN, show)
+        return await named.read(request, SECURITY_GROUPS, group_id, show)
 
-    @patch("/{group_id:str}", operation_id="updateSecurityGroup", summary="Change labels or rules",
+    @patch("/{group_id:str}", operation_id="updateSecurityGroup", commands=(UpdateSecurityGroup,),
+           summary="Update a security group",
            responses=wire.WRITES | wire.shown(SecurityGroupOut, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, group_id: FromPath[str], data: JSONBody[PatchSecurityGroupBody]
     ) -> Response[bytes]:
         changed = named.PatchBody(metadata=data.metadata or ChangedMetadata())
-        command = named.parse_update(request, changed)
-        rules = parse_rules(data.spec.rules) if data.spec else None
-        use_case = security_groups.update(group_id, command, rules)
-        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+        command = named.parse_update(
+            request, changed, UpdateSecurityGroup, security_group=group_id,
+            rules=parse_rules(data.spec.rules) if data.spec else None,
+        )  # fmt: skip
+        return await wire.mutate(request, show, command)
 
-    @delete("/{group_id:str}", operation_id="deleteSecurityGroup", status_code=204,
-            summary="Delete a security group", responses=wire.WRITES)  # fmt: skip
+    @delete("/{group_id:str}", operation_id="deleteSecurityGroup", commands=(DeleteSecurityGroup,),
+            status_code=204, summary="Delete a security group", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, group_id: FromPath[str]) -> Response[None]:
-        use_case = security_groups.delete(group_id, version_of(request))
-        return await named.gone(request, use_case)
+        command = DeleteSecurityGroup(security_group=group_id, version=version_of(request))
+        return await wire.gone(request, command)

@@ -7,13 +7,12 @@ from litestar import Controller, Response, delete, get, post
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta
 
-from atoll.api.http import Call, caller_of, json_response
+from atoll.api.http import Call, json_response
 from atoll.api.native import wire
-from atoll.api.native.wire import Wire, services_of
+from atoll.api.native.wire import Wire, services_of, view_of
 from atoll.domain.errors import NotFound
 from atoll.domain.faults import Fault, FaultError
 from atoll.ports import Faults as FaultsPort
-from atoll.service.desk import require
 
 Verb = Literal[
     "*", "ensure_image", "remove_image", "ensure_volume", "remove_volume", "ensure_snapshot",
@@ -69,7 +68,7 @@ def parse(fault_id: str, body: FaultBody) -> Fault:
 
 
 def plan_of(request: Call) -> FaultsPort:
-    require(caller_of(request), "administer")
+    view_of(request).require("administer")
     faults = services_of(request).faults
     if faults is None:
         raise NotFound("faults are for the simulator: start atoll with --driver simulator")
@@ -80,13 +79,13 @@ class Faults(Controller):
     path = "/simulator/faults"
     tags = ("Simulator",)
 
-    @get("/", operation_id="listFaults", summary="List the faults still to happen",
+    @get("/", operation_id="listFaults", summary="List faults",
          responses=wire.READS | wire.shown(FaultList, "all of them"))  # fmt: skip
     async def page(self, request: Call) -> Response[bytes]:
         faults = [show(fault) for fault in plan_of(request).list()]
         return json_response(wire.encode(FaultList(items=faults, next=None)))
 
-    @post("/", operation_id="createFault", status_code=201, summary="Plan a fault",
+    @post("/", operation_id="createFault", status_code=201, summary="Create a fault",
           responses=wire.WRITES | wire.shown(FaultOut, "planned", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[FaultBody]) -> Response[bytes]:
         plan = plan_of(request)
@@ -94,12 +93,12 @@ class Faults(Controller):
         plan.add(fault)
         return json_response(wire.encode(show(fault)), 201)
 
-    @delete("/", operation_id="deleteFaults", status_code=204, summary="Forget all faults",
+    @delete("/", operation_id="deleteFaults", status_code=204, summary="Delete all faults",
             responses=wire.WRITES)  # fmt: skip
     async def clear(self, request: Call) -> None:
         plan_of(request).remove()
 
     @delete("/{fault_id:str}", operation_id="deleteFault", status_code=204,
-            summary="Forget a fault", responses=wire.WRITES)  # fmt: skip
+            summary="Delete a fault", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, fault_id: FromPath[str]) -> None:
         plan_of(request).remove(fault_id)

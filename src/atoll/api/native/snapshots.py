@@ -9,10 +9,10 @@ from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import Metadata, Name, NewMetadata, Text, Wire
-from atoll.domain.commands import CloneSnapshot, CreateSnapshot
+from atoll.domain.commands import CloneSnapshot, CreateSnapshot, DeleteSnapshot, UpdateSnapshot
 from atoll.domain.snapshots import Snapshot
-from atoll.ports import Rows, Transaction
-from atoll.service import owned, snapshots
+from atoll.service.nouns import SNAPSHOTS
+from atoll.service.queries import equal
 
 
 class SnapshotSpecIn(Wire, kw_only=True):
@@ -66,10 +66,6 @@ class SnapshotList(msgspec.Struct, kw_only=True):
     next: str | None
 
 
-def rows(tx: Transaction) -> Rows[Snapshot]:
-    return tx.snapshots
-
-
 def parse_create(body: CreateSnapshotBody) -> CreateSnapshot:
     given, spec = body.metadata, body.spec
     return CreateSnapshot(
@@ -100,12 +96,11 @@ class Snapshots(Controller):
     path = "/snapshots"
     tags = ("Snapshots",)
 
-    @post("/", operation_id="createSnapshot", status_code=201,
-          summary="Keep an instance's root volume as it is",
+    @post("/", operation_id="createSnapshot", commands=(CreateSnapshot,), status_code=201,
+          summary="Create a snapshot of an instance's root volume",
           responses=wire.WRITES | wire.shown(SnapshotOut, "accepted", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateSnapshotBody]) -> Response[bytes]:
-        use_case = snapshots.create(parse_create(data))
-        return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
+        return await wire.mutate(request, show, parse_create(data), 201)
 
     @get("/", operation_id="listSnapshots", dependencies=LABELLED, summary="List snapshots",
          responses=wire.LISTS | wire.shown(SnapshotList, "one page"))  # fmt: skip
@@ -115,34 +110,35 @@ class Snapshots(Controller):
         paging: NamedDependency[Paging],
         instance_id: FromQuery[str | None] = None,
     ) -> Response[bytes]:
-        wanted = paging.changed(any_of=wire.equals("instance_id", instance_id))
-        return await named.page(request, rows, wanted, show)
+        wanted = paging.changed(any_of=equal(instance_id=instance_id))
+        return await named.page(request, SNAPSHOTS, wanted, show)
 
     @get("/{snapshot_id:str}", operation_id="getSnapshot", summary="Get a snapshot",
          responses=wire.READS | wire.shown(SnapshotOut, "the snapshot"))  # fmt: skip
     async def read(self, request: Call, snapshot_id: FromPath[str]) -> Response[bytes]:
-        return await named.read(request, rows, snapshot_id, snapshots.NOUN, show)
+        return await named.read(request, SNAPSHOTS, snapshot_id, show)
 
-    @patch("/{snapshot_id:str}", operation_id="updateSnapshot", summary="Change name or labels",
+    @patch("/{snapshot_id:str}", operation_id="updateSnapshot", commands=(UpdateSnapshot,),
+           summary="Update a snapshot",
            responses=wire.WRITES | wire.shown(SnapshotOut, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, snapshot_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:
-        command = named.parse_update(request, data)
-        use_case = owned.update(rows, snapshots.NOUN, snapshot_id, command, unique=False)
-        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+        command = named.parse_update(request, data, UpdateSnapshot, snapshot=snapshot_id)
+        return await wire.mutate(request, show, command)
 
-    @post("/{snapshot_id:str}/clone", operation_id="cloneSnapshot", status_code=202,
-          summary="Copy a snapshot to another region", responses=wire.ACCEPTED)  # fmt: skip
+    @post("/{snapshot_id:str}/clone", operation_id="cloneSnapshot", commands=(CloneSnapshot,),
+          status_code=202, summary="Copy a snapshot to another region",
+          responses=wire.ACCEPTED)  # fmt: skip
     async def clone(
         self, request: Call, snapshot_id: FromPath[str], data: JSONBody[CloneSnapshotBody]
     ) -> Response[bytes]:
-        command = CloneSnapshot(region=data.region, name=data.name)
-        use_case = snapshots.clone(snapshot_id, command)
-        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
+        command = CloneSnapshot(snapshot=snapshot_id, region=data.region, name=data.name)
+        return await wire.begin(request, command)
 
-    @delete("/{snapshot_id:str}", operation_id="deleteSnapshot", status_code=202,
-            summary="Destroy a snapshot", responses=wire.ACCEPTED)  # fmt: skip
+    @delete("/{snapshot_id:str}", operation_id="deleteSnapshot", commands=(DeleteSnapshot,),
+            status_code=202, summary="Delete a snapshot", responses=wire.ACCEPTED)  # fmt: skip
     async def remove(self, request: Call, snapshot_id: FromPath[str]) -> Response[bytes]:
-        use_case = snapshots.delete(snapshot_id, version_of(request))
-        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
+        return await wire.begin(
+            request, DeleteSnapshot(snapshot=snapshot_id, version=version_of(request))
+        )

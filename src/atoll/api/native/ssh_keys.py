@@ -12,10 +12,9 @@ from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import Metadata, NewMetadata, Wire
-from atoll.domain.commands import CreateSshKey
+from atoll.domain.commands import CreateSshKey, DeleteSshKey, UpdateSshKey
 from atoll.domain.ssh_keys import SshKey
-from atoll.ports import Rows, Transaction
-from atoll.service import owned, ssh_keys
+from atoll.service.nouns import SSH_KEYS
 
 
 class SshKeySpec(Wire, kw_only=True):
@@ -43,10 +42,6 @@ class SshKeyList(msgspec.Struct, kw_only=True):
     next: str | None
 
 
-def rows(tx: Transaction) -> Rows[SshKey]:
-    return tx.ssh_keys
-
-
 def parse_create(body: CreateSshKeyBody) -> CreateSshKey:
     given = body.metadata
     return CreateSshKey(name=given.name, labels=given.labels, public_key=body.spec.public_key)
@@ -64,10 +59,10 @@ class SshKeys(Controller):
     tags = ("SSH keys",)
 
     @post("/", operation_id="createSshKey", status_code=201, summary="Add a public key",
+          commands=(CreateSshKey,),
           responses=wire.WRITES | wire.shown(SshKeyOut, "added", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateSshKeyBody]) -> Response[bytes]:
-        use_case = ssh_keys.create(parse_create(data))
-        return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
+        return await wire.mutate(request, show, parse_create(data), 201)
 
     @get("/", operation_id="listSshKeys", dependencies=LABELLED, summary="List public keys",
          responses=wire.LISTS | wire.shown(SshKeyList, "one page"))  # fmt: skip
@@ -76,24 +71,24 @@ class SshKeys(Controller):
         request: Call,
         paging: NamedDependency[Paging],
     ) -> Response[bytes]:
-        return await named.page(request, rows, paging, show)
+        return await named.page(request, SSH_KEYS, paging, show)
 
     @get("/{key_id:str}", operation_id="getSshKey", summary="Get a public key",
          responses=wire.READS | wire.shown(SshKeyOut, "the key"))  # fmt: skip
     async def read(self, request: Call, key_id: FromPath[str]) -> Response[bytes]:
-        return await named.read(request, rows, key_id, ssh_keys.NOUN, show)
+        return await named.read(request, SSH_KEYS, key_id, show)
 
     @patch("/{key_id:str}", operation_id="updateSshKey", summary="Change name or labels",
+           commands=(UpdateSshKey,),
            responses=wire.WRITES | wire.shown(SshKeyOut, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, key_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:
-        command = named.parse_update(request, data)
-        use_case = owned.update(rows, ssh_keys.NOUN, key_id, command)
-        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+        command = named.parse_update(request, data, UpdateSshKey, ssh_key=key_id)
+        return await wire.mutate(request, show, command)
 
     @delete("/{key_id:str}", operation_id="deleteSshKey", status_code=204,
-            summary="Delete a public key; guests keep it", responses=wire.WRITES)  # fmt: skip
+            summary="Delete a public key; guests keep it", commands=(DeleteSshKey,),
+            responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, key_id: FromPath[str]) -> Response[None]:
-        use_case = owned.delete(rows, ssh_keys.NOUN, key_id, version=version_of(request))
-        return await named.gone(request, use_case)
+        return await wire.gone(request, DeleteSshKey(ssh_key=key_id, version=version_of(request)))

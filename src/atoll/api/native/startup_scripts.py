@@ -12,10 +12,9 @@ from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import ChangedMetadata, Metadata, NewMetadata, Wire
-from atoll.domain.commands import CreateStartupScript
+from atoll.domain.commands import CreateStartupScript, DeleteStartupScript, UpdateStartupScript
 from atoll.domain.startup_scripts import StartupScript
-from atoll.ports import Rows, Transaction
-from atoll.service import owned, startup_scripts
+from atoll.service.nouns import STARTUP_SCRIPTS
 
 # Base64 of what begins with `#!`. Documented here, refused below in words.
 QUAD = "[A-Za-z0-9+/]{4}"
@@ -51,10 +50,6 @@ class StartupScriptList(msgspec.Struct, kw_only=True):
     next: str | None
 
 
-def rows(tx: Transaction) -> Rows[StartupScript]:
-    return tx.startup_scripts
-
-
 def parse_create(body: CreateStartupScriptBody) -> CreateStartupScript:
     given = body.metadata
     return CreateStartupScript(name=given.name, labels=given.labels, script=body.spec.script)
@@ -70,39 +65,41 @@ class StartupScripts(Controller):
     path = "/startup-scripts"
     tags = ("Startup scripts",)
 
-    @post("/", operation_id="createStartupScript", status_code=201, summary="Add a script",
+    @post("/", operation_id="createStartupScript", commands=(CreateStartupScript,), status_code=201,
+          summary="Create a startup script",
           responses=wire.WRITES | wire.shown(StartupScriptOut, "added", 201))  # fmt: skip
     async def create(
         self, request: Call, data: JSONBody[CreateStartupScriptBody]
     ) -> Response[bytes]:
-        use_case = startup_scripts.create(parse_create(data))
-        return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
+        return await wire.mutate(request, show, parse_create(data), 201)
 
-    @get("/", operation_id="listStartupScripts", dependencies=LABELLED, summary="List scripts",
+    @get("/", operation_id="listStartupScripts", dependencies=LABELLED,
+         summary="List startup scripts",
          responses=wire.LISTS | wire.shown(StartupScriptList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        return await named.page(request, rows, paging, show)
+        return await named.page(request, STARTUP_SCRIPTS, paging, show)
 
-    @get("/{script_id:str}", operation_id="getStartupScript", summary="Get a script",
+    @get("/{script_id:str}", operation_id="getStartupScript", summary="Get a startup script",
          responses=wire.READS | wire.shown(StartupScriptOut, "the script"))  # fmt: skip
     async def read(self, request: Call, script_id: FromPath[str]) -> Response[bytes]:
-        return await named.read(request, rows, script_id, startup_scripts.NOUN, show)
+        return await named.read(request, STARTUP_SCRIPTS, script_id, show)
 
-    @patch("/{script_id:str}", operation_id="updateStartupScript",
-           summary="Change name, labels or the script itself",
+    @patch("/{script_id:str}", operation_id="updateStartupScript", commands=(UpdateStartupScript,),
+           summary="Update a startup script",
            responses=wire.WRITES | wire.shown(StartupScriptOut, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, script_id: FromPath[str], data: JSONBody[PatchStartupScriptBody]
     ) -> Response[bytes]:
         changed = named.PatchBody(metadata=data.metadata or ChangedMetadata())
-        command = named.parse_update(request, changed)
-        script = data.spec.script if data.spec else None
-        use_case = startup_scripts.update(script_id, command, script)
-        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+        command = named.parse_update(
+            request, changed, UpdateStartupScript, startup_script=script_id,
+            script=data.spec.script if data.spec else None,
+        )  # fmt: skip
+        return await wire.mutate(request, show, command)
 
-    @delete("/{script_id:str}", operation_id="deleteStartupScript", status_code=204,
-            summary="Delete a script; guests that ran it stay as they are",
+    @delete("/{script_id:str}", operation_id="deleteStartupScript", commands=(DeleteStartupScript,),
+            status_code=204, summary="Delete a startup script (guests that ran it are not changed)",
             responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, script_id: FromPath[str]) -> Response[None]:
-        use_case = owned.delete(rows, startup_scripts.NOUN, script_id, version_of(request))
-        return await named.gone(request, use_case)
+        command = DeleteStartupScript(startup_script=script_id, version=version_of(request))
+        return await wire.gone(request, command)

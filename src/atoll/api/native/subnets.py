@@ -9,10 +9,9 @@ from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import Metadata, NewMetadata, Wire
-from atoll.domain.commands import CreateSubnet
+from atoll.domain.commands import CreateSubnet, DeleteSubnet, UpdateSubnet
 from atoll.domain.networks import Subnet
-from atoll.ports import Rows, Transaction
-from atoll.service import networks, owned
+from atoll.service.nouns import SUBNETS
 
 
 class SubnetSpec(Wire, kw_only=True):
@@ -36,10 +35,6 @@ class SubnetList(msgspec.Struct, kw_only=True):
     next: str | None
 
 
-def rows(tx: Transaction) -> Rows[Subnet]:
-    return tx.subnets
-
-
 def parse_create(body: CreateSubnetBody) -> CreateSubnet:
     given = body.metadata
     return CreateSubnet(
@@ -59,37 +54,36 @@ class Subnets(Controller):
     path = "/subnets"
     tags = ("Subnets",)
 
-    @post("/", operation_id="createSubnet", status_code=201, summary="Create a subnet",
+    @post("/", operation_id="createSubnet", commands=(CreateSubnet,), status_code=201,
+          summary="Create a subnet",
           responses=wire.WRITES | wire.shown(SubnetOut, "added", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateSubnetBody]) -> Response[bytes]:
-        use_case = networks.create_subnet(parse_create(data))
-        return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
+        return await wire.mutate(request, show, parse_create(data), 201)
 
-    @get("/", operation_id="listSubnets", dependencies=LABELLED, summary="List Subnets",
+    @get("/", operation_id="listSubnets", dependencies=LABELLED, summary="List subnets",
          responses=wire.LISTS | wire.shown(SubnetList, "one page"))  # fmt: skip
     async def page(
         self,
         request: Call,
         paging: NamedDependency[Paging],
     ) -> Response[bytes]:
-        return await named.page(request, rows, paging, show)
+        return await named.page(request, SUBNETS, paging, show)
 
     @get("/{subnet_id:str}", operation_id="getSubnet", summary="Get a subnet",
          responses=wire.READS | wire.shown(SubnetOut, "the subnet"))  # fmt: skip
     async def read(self, request: Call, subnet_id: FromPath[str]) -> Response[bytes]:
-        return await named.read(request, rows, subnet_id, "subnet", show)
+        return await named.read(request, SUBNETS, subnet_id, show)
 
-    @patch("/{subnet_id:str}", operation_id="updateSubnet", summary="Change name or labels",
+    @patch("/{subnet_id:str}", operation_id="updateSubnet", commands=(UpdateSubnet,),
+           summary="Update a subnet",
            responses=wire.WRITES | wire.shown(SubnetOut, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, subnet_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:
-        command = named.parse_update(request, data)
-        use_case = owned.update(rows, "subnet", subnet_id, command)
-        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+        command = named.parse_update(request, data, UpdateSubnet, subnet=subnet_id)
+        return await wire.mutate(request, show, command)
 
-    @delete("/{subnet_id:str}", operation_id="deleteSubnet", status_code=204,
-            summary="Delete a subnet", responses=wire.WRITES)  # fmt: skip
+    @delete("/{subnet_id:str}", operation_id="deleteSubnet", commands=(DeleteSubnet,),
+            status_code=204, summary="Delete a subnet", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, subnet_id: FromPath[str]) -> Response[None]:
-        use_case = owned.delete(rows, "subnet", subnet_id, version_of(request))
-        return await named.gone(request, use_case)
+        return await wire.gone(request, DeleteSubnet(subnet=subnet_id, version=version_of(request)))

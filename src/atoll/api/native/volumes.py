@@ -12,10 +12,17 @@ from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import Metadata, Name, NewMetadata, Wire
-from atoll.domain.commands import CreateVolume
+from atoll.domain.commands import (
+    AttachVolume,
+    CreateVolume,
+    DeleteVolume,
+    DetachVolume,
+    GrowVolume,
+    UpdateVolume,
+)
 from atoll.domain.volumes import Volume, serial_of
-from atoll.ports import Rows, Transaction
-from atoll.service import owned, volumes
+from atoll.service.nouns import VOLUMES
+from atoll.service.queries import equal
 
 SizeGb = Annotated[int, Meta(ge=1, le=65_536)]
 
@@ -80,10 +87,6 @@ DOING = {
 }
 
 
-def rows(tx: Transaction) -> Rows[Volume]:
-    return tx.volumes
-
-
 def parse_create(body: CreateVolumeBody) -> CreateVolume:
     given, spec = body.metadata, body.spec
     return CreateVolume(
@@ -110,11 +113,11 @@ class Volumes(Controller):
     path = "/volumes"
     tags = ("Volumes",)
 
-    @post("/", operation_id="createVolume", status_code=201, summary="Create a volume",
+    @post("/", operation_id="createVolume", commands=(CreateVolume,), status_code=201,
+          summary="Create a volume",
           responses=wire.WRITES | wire.shown(VolumeOut, "there at once", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateVolumeBody]) -> Response[bytes]:
-        use_case = volumes.create(parse_create(data))
-        return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
+        return await wire.mutate(request, show, parse_create(data), 201)
 
     @get("/", operation_id="listVolumes", dependencies=LABELLED, summary="List volumes",
          responses=wire.LISTS | wire.shown(VolumeList, "one page"))  # fmt: skip
@@ -124,48 +127,49 @@ class Volumes(Controller):
         paging: NamedDependency[Paging],
         instance_id: FromQuery[str | None] = None,
     ) -> Response[bytes]:
-        wanted = paging.changed(any_of=wire.equals("instance_id", instance_id))
-        return await named.page(request, rows, wanted, show)
+        wanted = paging.changed(any_of=equal(instance_id=instance_id))
+        return await named.page(request, VOLUMES, wanted, show)
 
     @get("/{volume_id:str}", operation_id="getVolume", summary="Get a volume",
          responses=wire.READS | wire.shown(VolumeOut, "the volume"))  # fmt: skip
     async def read(self, request: Call, volume_id: FromPath[str]) -> Response[bytes]:
-        return await named.read(request, rows, volume_id, volumes.NOUN, show)
+        return await named.read(request, VOLUMES, volume_id, show)
 
-    @patch("/{volume_id:str}", operation_id="updateVolume", summary="Change name or labels",
+    @patch("/{volume_id:str}", operation_id="updateVolume", commands=(UpdateVolume,),
+           summary="Update a volume",
            responses=wire.WRITES | wire.shown(VolumeOut, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, volume_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:
-        command = named.parse_update(request, data)
-        use_case = owned.update(rows, volumes.NOUN, volume_id, command, unique=False)
-        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+        command = named.parse_update(request, data, UpdateVolume, volume=volume_id)
+        return await wire.mutate(request, show, command)
 
-    @post("/{volume_id:str}/attach", operation_id="attachVolume", status_code=202,
-          summary="Attach it to an instance, which may run", responses=wire.ACCEPTED)  # fmt: skip
+    @post("/{volume_id:str}/attach", operation_id="attachVolume", commands=(AttachVolume,),
+          status_code=202, summary="Attach a volume to an instance (running or stopped)",
+          responses=wire.ACCEPTED)  # fmt: skip
     async def attach(
         self, request: Call, volume_id: FromPath[str], data: JSONBody[AttachVolumeBody]
     ) -> Response[bytes]:
-        use_case = volumes.attach(volume_id, data.instance_id)
-        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
+        return await wire.begin(request, AttachVolume(volume=volume_id, instance=data.instance_id))
 
-    @post("/{volume_id:str}/detach", operation_id="detachVolume", status_code=202,
-          summary="Detach it, once the guest has let go of it",
+    @post("/{volume_id:str}/detach", operation_id="detachVolume", commands=(DetachVolume,),
+          status_code=202, summary="Detach a volume (once the guest releases it)",
           responses=wire.ACCEPTED)  # fmt: skip
     async def detach(self, request: Call, volume_id: FromPath[str]) -> Response[bytes]:
-        use_case = volumes.detach(volume_id)
-        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
+        return await wire.begin(request, DetachVolume(volume=volume_id))
 
-    @post("/{volume_id:str}/resize", operation_id="resizeVolume", status_code=202,
-          summary="Let it grow, also below a running guest", responses=wire.ACCEPTED)  # fmt: skip
+    @post("/{volume_id:str}/resize", operation_id="resizeVolume", commands=(GrowVolume,),
+          status_code=202, summary="Resize a volume (larger only; the guest may run)",
+          responses=wire.ACCEPTED)  # fmt: skip
     async def resize(
         self, request: Call, volume_id: FromPath[str], data: JSONBody[ResizeVolumeBody]
     ) -> Response[bytes]:
-        use_case = volumes.grow(volume_id, data.size_gb)
-        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
+        return await wire.begin(request, GrowVolume(volume=volume_id, size_gib=data.size_gb))
 
-    @delete("/{volume_id:str}", operation_id="deleteVolume", status_code=202,
-            summary="Destroy a volume that no instance has", responses=wire.ACCEPTED)  # fmt: skip
+    @delete("/{volume_id:str}", operation_id="deleteVolume", commands=(DeleteVolume,),
+            status_code=202, summary="Delete a volume that is not attached",
+            responses=wire.ACCEPTED)  # fmt: skip
     async def remove(self, request: Call, volume_id: FromPath[str]) -> Response[bytes]:
-        use_case = volumes.delete(volume_id, version_of(request))
-        return await wire.mutate(request, use_case, wire.show_operation_ref, 202)
+        return await wire.begin(
+            request, DeleteVolume(volume=volume_id, version=version_of(request))
+        )

@@ -9,10 +9,9 @@ from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import Metadata, NewMetadata, Wire
-from atoll.domain.commands import CreateVpc
+from atoll.domain.commands import CreateVpc, DeleteVpc, UpdateVpc
 from atoll.domain.networks import Vpc
-from atoll.ports import Rows, Transaction
-from atoll.service import networks, owned
+from atoll.service.nouns import VPCS
 
 
 class VpcSpec(Wire, kw_only=True):
@@ -35,10 +34,6 @@ class VpcList(msgspec.Struct, kw_only=True):
     next: str | None
 
 
-def rows(tx: Transaction) -> Rows[Vpc]:
-    return tx.vpcs
-
-
 def parse_create(body: CreateVpcBody) -> CreateVpc:
     given = body.metadata
     return CreateVpc(name=given.name, labels=given.labels, cidr=body.spec.cidr)
@@ -54,11 +49,11 @@ class Vpcs(Controller):
     path = "/vpcs"
     tags = ("VPCs",)
 
-    @post("/", operation_id="createVpc", status_code=201, summary="Create a VPC",
+    @post("/", operation_id="createVpc", commands=(CreateVpc,), status_code=201,
+          summary="Create a VPC",
           responses=wire.WRITES | wire.shown(VpcOut, "added", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateVpcBody]) -> Response[bytes]:
-        use_case = networks.create_vpc(parse_create(data))
-        return await wire.mutate(request, use_case, lambda a: show(a.thing), 201)
+        return await wire.mutate(request, show, parse_create(data), 201)
 
     @get("/", operation_id="listVpcs", dependencies=LABELLED, summary="List VPCs",
          responses=wire.LISTS | wire.shown(VpcList, "one page"))  # fmt: skip
@@ -67,24 +62,22 @@ class Vpcs(Controller):
         request: Call,
         paging: NamedDependency[Paging],
     ) -> Response[bytes]:
-        return await named.page(request, rows, paging, show)
+        return await named.page(request, VPCS, paging, show)
 
     @get("/{vpc_id:str}", operation_id="getVpc", summary="Get a VPC",
          responses=wire.READS | wire.shown(VpcOut, "the VPC"))  # fmt: skip
     async def read(self, request: Call, vpc_id: FromPath[str]) -> Response[bytes]:
-        return await named.read(request, rows, vpc_id, "vpc", show)
+        return await named.read(request, VPCS, vpc_id, show)
 
-    @patch("/{vpc_id:str}", operation_id="updateVpc", summary="Change name or labels",
+    @patch("/{vpc_id:str}", operation_id="updateVpc", commands=(UpdateVpc,), summary="Update a VPC",
            responses=wire.WRITES | wire.shown(VpcOut, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, vpc_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:
-        command = named.parse_update(request, data)
-        use_case = owned.update(rows, "vpc", vpc_id, command)
-        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+        command = named.parse_update(request, data, UpdateVpc, vpc=vpc_id)
+        return await wire.mutate(request, show, command)
 
-    @delete("/{vpc_id:str}", operation_id="deleteVpc", status_code=204,
+    @delete("/{vpc_id:str}", operation_id="deleteVpc", commands=(DeleteVpc,), status_code=204,
             summary="Delete a VPC", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, vpc_id: FromPath[str]) -> Response[None]:
-        use_case = networks.delete_vpc(vpc_id, version_of(request))
-        return await named.gone(request, use_case)
+        return await wire.gone(request, DeleteVpc(vpc=vpc_id, version=version_of(request)))

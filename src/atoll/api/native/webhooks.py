@@ -1,5 +1,6 @@
 """`/v1/webhooks`."""
 
+import functools
 from typing import Annotated
 
 import msgspec
@@ -11,12 +12,11 @@ from msgspec import UNSET, Meta, UnsetType
 from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
-from atoll.api.native.wire import ChangedMetadata, Metadata, NewMetadata, Wire, services_of
-from atoll.domain.commands import CreateWebhook, UpdateWebhook
+from atoll.api.native.wire import ChangedMetadata, Metadata, NewMetadata, Wire
+from atoll.domain.commands import CreateWebhook, DeleteWebhook, UpdateWebhook
 from atoll.domain.events import EVERYTHING, PATTERNS
 from atoll.domain.webhooks import PATTERNS_MAX, URL_MAX, Webhook
-from atoll.ports import Rows, Transaction
-from atoll.service import webhooks
+from atoll.service.nouns import WEBHOOKS
 
 # Documented here, refused below in words.
 URL_SCHEMA = {
@@ -82,20 +82,17 @@ class WebhookList(msgspec.Struct, kw_only=True):
     next: str | None
 
 
-def rows(tx: Transaction) -> Rows[Webhook]:
-    return tx.webhooks
-
-
 def parse_create(body: CreateWebhookBody) -> CreateWebhook:
     given, spec = body.metadata, body.spec
     events = (EVERYTHING,) if spec.events is None else tuple(spec.events)
     return CreateWebhook(name=given.name, labels=given.labels, url=spec.url, events=events)
 
 
-def parse_update(request: Call, body: PatchWebhookBody) -> UpdateWebhook:
+def parse_update(request: Call, webhook_id: str, body: PatchWebhookBody) -> UpdateWebhook:
     given, spec = body.metadata or ChangedMetadata(), body.spec or WebhookSpecPatch()
     return UpdateWebhook(
-        name=given.name, labels=given.labels, url=spec.url, enabled=spec.enabled,
+        webhook=webhook_id, name=given.name, labels=given.labels, url=spec.url,
+        enabled=spec.enabled,
         events=None if spec.events is None else tuple(spec.events), version=version_of(request),
     )  # fmt: skip
 
@@ -118,34 +115,34 @@ class Webhooks(Controller):
     path = "/webhooks"
     tags = ("Webhooks",)
 
-    @post("/", operation_id="createWebhook", status_code=201,
-          summary="Have an address told what happens from now on",
+    @post("/", operation_id="createWebhook", commands=(CreateWebhook,), status_code=201,
+          summary="Create a webhook",
           responses=wire.WRITES | wire.shown(WebhookOut, "added", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateWebhookBody]) -> Response[bytes]:
-        use_case = webhooks.create(parse_create(data), services_of(request).secret())
-        return await wire.mutate(request, use_case, lambda a: show(a.thing, secret=True), 201)
+        show_secret = functools.partial(show, secret=True)
+        return await wire.mutate(request, show_secret, parse_create(data), 201)
 
     @get("/", operation_id="listWebhooks", dependencies=LABELLED, summary="List webhooks",
          responses=wire.LISTS | wire.shown(WebhookList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        return await named.page(request, rows, paging, show)
+        return await named.page(request, WEBHOOKS, paging, show)
 
     @get("/{webhook_id:str}", operation_id="getWebhook", summary="Get a webhook",
          responses=wire.READS | wire.shown(WebhookOut, "the webhook"))  # fmt: skip
     async def read(self, request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
-        return await named.read(request, rows, webhook_id, webhooks.NOUN, show)
+        return await named.read(request, WEBHOOKS, webhook_id, show)
 
-    @patch("/{webhook_id:str}", operation_id="updateWebhook",
-           summary="Change it; enabled again, it goes on where it was left",
+    @patch("/{webhook_id:str}", operation_id="updateWebhook", commands=(UpdateWebhook,),
+           summary="Update a webhook (enabled again, it continues where it stopped)",
            responses=wire.WRITES | wire.shown(WebhookOut, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, webhook_id: FromPath[str], data: JSONBody[PatchWebhookBody]
     ) -> Response[bytes]:
-        use_case = webhooks.update(webhook_id, parse_update(request, data))
-        return await wire.mutate(request, use_case, lambda a: show(a.thing))
+        return await wire.mutate(request, show, parse_update(request, webhook_id, data))
 
-    @delete("/{webhook_id:str}", operation_id="deleteWebhook", status_code=204,
-            summary="Tell it nothing any more", responses=wire.WRITES)  # fmt: skip
+    @delete("/{webhook_id:str}", operation_id="deleteWebhook", commands=(DeleteWebhook,),
+            status_code=204, summary="Delete a webhook", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, webhook_id: FromPath[str]) -> Response[None]:
-        use_case = webhooks.delete(webhook_id, version_of(request))
-        return await named.gone(request, use_case)
+        return await wire.gone(
+            request, DeleteWebhook(webhook=webhook_id, version=version_of(request))
+        )

@@ -11,8 +11,11 @@ from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Meta
 
 from atoll.api import serving
-from atoll.api.http import Refusal, json_response
+from atoll.api.http import Call, Refusal, json_response
+from atoll.api.native.wording import wording_for
 from atoll.api.problems import Problem
+from atoll.api.serving import Asked
+from atoll.domain.commands import Command
 from atoll.domain.errors import (
     AtollError,
     Conflict,
@@ -24,16 +27,15 @@ from atoll.domain.errors import (
     NotFound,
     QuotaExceeded,
     RateLimited,
-    Refused,
     StoreUnavailable,
     Unauthenticated,
     VersionMismatch,
 )
 from atoll.domain.instances import Goal, Instance, InstanceState
 from atoll.domain.operations import Operation, OperationState
-from atoll.service.desk import Accepted
 
-encode, mutate, services_of = serving.encode, serving.mutate, serving.services_of
+encode, services_of, view_of = serving.encode, serving.services_of, serving.view_of
+execute, respond, gone = serving.execute, serving.respond, serving.gone
 T = TypeVar("T")
 
 STATUSES: tuple[tuple[type[AtollError], int], ...] = (
@@ -61,12 +63,28 @@ class ErrorBody(msgspec.Struct, kw_only=True, omit_defaults=True):
     errors: list[Problem] | None = None
 
 
-def error_body(error: AtollError) -> ErrorBody:
-    field = error.field if isinstance(error, Refused) else None
-    errors = None
+def error_body(error: AtollError, asked: Asked | None = None) -> ErrorBody:
+    """What a path names is not a field of the body."""
+    said = wording_for(asked).say(error)
+    field = None if isinstance(error, NotFound) else said.field
+    return ErrorBody(
+        error=said.message, code=error.code, field=field, errors=problems_of(error, asked)
+    )
+
+
+def problems_of(error: AtollError, asked: Asked | None) -> list[Problem] | None:
+    """Every error of the body where there are several, or what speaks against each host."""
     if isinstance(error, NoCapacity) and error.reasons:
-        errors = [Problem(field="host", message=reason) for reason in error.reasons]
-    return ErrorBody(error=error.message, code=error.code, field=field, errors=errors)
+        return [Problem(field="host", code=error.code, message=why) for why in error.reasons]
+    if isinstance(error, Invalid) and error.others:
+        return [problem_of(one, asked) for one in (error, *error.others)]
+    return None
+
+
+def problem_of(error: Invalid, asked: Asked | None) -> Problem:
+    said = wording_for(asked).say(error)
+    code = error.code if isinstance(error.reason, str) else error.reason.name
+    return Problem(field=said.field or "", code=code, message=said.message)
 
 
 def status_of_error(error: AtollError) -> int:
@@ -101,11 +119,6 @@ def documented(*statuses: int) -> dict[int, ResponseSpec]:
 READS = documented(404, 422)
 LISTS = documented(422)
 WRITES = documented(404, 409, 412, 413, 422)
-
-
-def equals(column: str, value: str | None) -> Any:
-    """A filter for `Filter.any_of`, where a value was given."""
-    return () if value is None else (((column, (value,)),),)
 
 
 def shown(spec: type[Any], words: str, status: int = 200) -> dict[int, ResponseSpec]:
@@ -248,6 +261,18 @@ def page_response(
     return json_response(encode({"items": items, "next": following}))
 
 
-def show_operation_ref(accepted: Accepted[Any]) -> OperationRef:
-    assert accepted.operation is not None, "this use case always starts an operation"
-    return operation_ref(accepted.operation)
+async def mutate(
+    request: Call,
+    show: Callable[[Any], Any],
+    command: Command,
+    status: int = 200,
+) -> Response[bytes]:
+    """Carries out a command and answers its thing, as `show` makes it."""
+    outcome = await execute(request, command)
+    return respond(outcome, show(outcome.thing), status)
+
+
+async def begin(request: Call, command: Command) -> Response[bytes]:
+    """Carries out a command and answers 202 with the operation that it starts."""
+    outcome = await execute(request, command)
+    return respond(outcome, operation_ref(outcome.operation), 202)

@@ -16,8 +16,8 @@ from atoll.api import serving
 from atoll.api.http import Call, Face, Refusal, json_response, origin_of
 from atoll.api.problems import Problem
 from atoll.api.registry import pages
-from atoll.api.registry.shelf import Entry, Own, Shelf
-from atoll.api.serving import encode, services_of
+from atoll.api.registry.index import ApiIndex, Entry, Own
+from atoll.api.serving import encode, view_of
 from atoll.domain.errors import AtollError, Invalid, NotFound, StoreUnavailable
 from atoll.service.bundle import Services
 
@@ -52,9 +52,9 @@ class Results(msgspec.Struct, kw_only=True):
     results: list[Result]
 
 
-def shelf_of(request: Call) -> Shelf:
-    shelf: Shelf = request.app.state.shelf
-    return shelf
+def index_of(request: Call) -> ApiIndex:
+    index: ApiIndex = request.app.state.index
+    return index
 
 
 def listed(entry: Entry) -> Listed:
@@ -66,11 +66,11 @@ def listed(entry: Entry) -> Listed:
 
 async def found(request: Call, words: str) -> list[Result]:
     """An API whose name has the words comes before one that only has tools for them."""
-    tx, shelf = services_of(request).store.read(), shelf_of(request)
+    view, index = view_of(request), index_of(request)
     search = resolve_name("ocp_agent.search:search")
     ranked: list[tuple[bool, int, Result]] = []
-    for entry in await shelf.entries(tx):
-        spec = await shelf.spec(tx, entry)
+    for entry in await index.entries(view):
+        spec = await index.spec(view, entry)
         tools = search(spec.tools, words) if words else []
         named = words.lower() in f"{entry.name} {entry.display_name}".lower()
         if tools or named:
@@ -81,8 +81,8 @@ async def found(request: Call, words: str) -> list[Result]:
 
 
 async def tool_named(request: Call, name: str, tool: str) -> Any:
-    tx, shelf = services_of(request).store.read(), shelf_of(request)
-    spec = await shelf.spec(tx, await shelf.entry(tx, name))
+    view, index = view_of(request), index_of(request)
+    spec = await index.spec(view, await index.entry(view, name))
     for one in spec.tools:
         if one.name.lower() == tool.lower():
             return one
@@ -94,22 +94,22 @@ class Registry(Controller):
 
     @get("/")
     async def every(self, request: Call) -> Response[bytes]:
-        entries = await shelf_of(request).entries(services_of(request).store.read())
+        entries = await index_of(request).entries(view_of(request))
         return json_response(encode([listed(entry) for entry in entries]))
 
     @get("/{name:str}")
     async def read(
         self, request: Call, name: FromPath[str], version: FromQuery[int | None] = None
     ) -> Response[bytes]:
-        tx, shelf = services_of(request).store.read(), shelf_of(request)
-        entry = await shelf.entry(tx, name, version)
-        return json_response(await shelf.answer(tx, entry, origin_of(request)))
+        view, index = view_of(request), index_of(request)
+        entry = await index.entry(view, name, version)
+        return json_response(await index.answer(view, entry, origin_of(request)))
 
     @get("/{name:str}/tools")
     async def tools(self, request: Call, name: FromPath[str]) -> Response[str]:
-        tx, shelf = services_of(request).store.read(), shelf_of(request)
-        entry = await shelf.entry(tx, name)
-        spec = await shelf.spec(tx, entry)
+        view, index = view_of(request), index_of(request)
+        entry = await index.entry(view, name)
+        spec = await index.spec(view, entry)
         shown = pages.tools_html(entry.display_name, name, spec.tools)
         return Response(shown, media_type=HTML)
 
@@ -148,7 +148,7 @@ def build(services: Services, own: Mapping[str, Own]) -> Litestar:
     app = serving.build(
         "/", (Registry, search), services, serving.Refusals(on_error, on_problems, on_http, on_bug)
     )
-    app.state.shelf = Shelf(own)
+    app.state.index = ApiIndex(own)
     return app
 
 

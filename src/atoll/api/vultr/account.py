@@ -3,11 +3,12 @@
 import msgspec
 from litestar import Controller, Response, get
 
-from atoll.api.http import Call, caller_of
+from atoll.api.http import Call
 from atoll.api.vultr import wire
-from atoll.api.vultr.wire import services_of
+from atoll.api.vultr.wire import view_of
 from atoll.domain.projects import RIGHTS, Role
-from atoll.service.desk import require
+from atoll.service import queries
+from atoll.service.nouns import PROJECTS
 
 # What each right lets a key do, in Vultr's words.
 ACLS = {
@@ -42,8 +43,7 @@ class Account(Controller):
     @get("/", operation_id="get-account", summary="Get Account Info",
          responses=wire.ANY_ERROR | wire.shown(AccountAnswer, "the account"))  # fmt: skip
     async def read(self, request: Call) -> Response[bytes]:
-        caller = caller_of(request)
-        require(caller, "read")
-        project = await services_of(request).store.read().projects.get(caller.project_id)
-        account = AccountOut(name=project.name, acls=acls_of(caller.role))
+        view = view_of(request)
+        project = await queries.get_by_id(view, PROJECTS, view.project_id)
+        account = AccountOut(name=project.name, acls=acls_of(view.caller.role))
         return wire.answer(AccountAnswer(account=account))

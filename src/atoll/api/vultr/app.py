@@ -6,26 +6,26 @@ from litestar import Litestar, Response, get
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
-from atoll.api import serving
+from atoll.api import foreign, serving
 from atoll.api.documents import encode
 from atoll.api.http import Call, Face, bearer_or_key, json_response
 from atoll.api.problems import Problem
 from atoll.api.vultr import not_served, wire
 from atoll.api.vultr.account import Account
 from atoll.api.vultr.backups import Backups
-from atoll.api.vultr.bare_metal_facts import BareMetalFacts
-from atoll.api.vultr.bare_metal_networks import BareMetalNetworks
-from atoll.api.vultr.bare_metals import BareMetals
+from atoll.api.vultr.bare_metals.collection import BareMetals
+from atoll.api.vultr.bare_metals.details import BareMetalDetails
+from atoll.api.vultr.bare_metals.vpcs import BareMetalVpcs
 from atoll.api.vultr.blocks import Blocks
 from atoll.api.vultr.catalogue import Catalogue
 from atoll.api.vultr.firewall_rules import FirewallRules
 from atoll.api.vultr.firewalls import Firewalls
-from atoll.api.vultr.instance_actions import InstanceActions
-from atoll.api.vultr.instance_addresses import InstanceAddresses
-from atoll.api.vultr.instance_facts import InstanceFacts
-from atoll.api.vultr.instance_isos import InstanceIsos
-from atoll.api.vultr.instance_networks import InstanceNetworks
-from atoll.api.vultr.instances import Instances
+from atoll.api.vultr.instances.addresses import InstanceAddresses
+from atoll.api.vultr.instances.collection import Instances
+from atoll.api.vultr.instances.details import InstanceDetails
+from atoll.api.vultr.instances.isos import InstanceIsos
+from atoll.api.vultr.instances.power import InstanceActions
+from atoll.api.vultr.instances.vpcs import InstanceVpcs
 from atoll.api.vultr.isos import Isos, PublicIsos
 from atoll.api.vultr.openapi import vultr_document
 from atoll.api.vultr.plans import MetalPlans, Plans
@@ -43,9 +43,9 @@ from atoll.domain.errors import AtollError
 from atoll.service.bundle import Services
 
 CONTROLLERS = (
-    Instances, InstanceActions, InstanceNetworks, InstanceAddresses, InstanceFacts, InstanceIsos,
+    Instances, InstanceActions, InstanceVpcs, InstanceAddresses, InstanceDetails, InstanceIsos,
     SshKeys, Systems, Firewalls, FirewallRules, Vpcs, Vpc2s, PrivateNetworks, StartupScripts, Plans,
-    MetalPlans, Regions, Account, Users, BareMetals, BareMetalFacts, BareMetalNetworks,
+    MetalPlans, Regions, Account, Users, BareMetals, BareMetalDetails, BareMetalVpcs,
     Blocks, Snapshots, Backups, ReservedIps, Isos, PublicIsos,
 )  # fmt: skip
 # Vultr's document has no security for these, and clients send no key there.
@@ -97,7 +97,10 @@ def build(services: Services, catalogue: Catalogue) -> Litestar:
 
 
 def on_error(request: Call, error: AtollError) -> Response[bytes]:
-    refusal = wire.refusal(wire.status_of_error(error), wire.text_of(error, request.scope["path"]))
+    asked = serving.asked_at(request, error)
+    error = foreign.placed(error, asked)
+    text = wire.text_of(error, request.scope["path"], asked)
+    refusal = wire.refusal(wire.status_of_error(error), text)
     headers = {"Retry-After": "1"} if refusal.status == 429 else None
     return json_response(refusal.body, refusal.status, headers)
 

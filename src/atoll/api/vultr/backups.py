@@ -5,13 +5,14 @@ from litestar import Controller, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
-from atoll.api.http import Call, caller_of
+from atoll.api.http import Call
 from atoll.api.vultr import wire
-from atoll.api.vultr.described import description_of
+from atoll.api.vultr.descriptions import description_of
 from atoll.api.vultr.snapshots import find, of_kind, size_of, status_of
-from atoll.api.vultr.wire import Meta, Paging, services_of
+from atoll.api.vultr.wire import Meta, Paging
 from atoll.domain import ids
 from atoll.domain.snapshots import Snapshot, SnapshotKind
+from atoll.service.nouns import SNAPSHOTS
 
 
 class BackupOut(msgspec.Struct, kw_only=True):
@@ -55,14 +56,12 @@ class Backups(Controller):
         columns = {}
         if instance_id:
             columns["instance_id"] = wire.native_id_in(ids.INSTANCE, instance_id, "instance_id")
-        rows = services_of(request).store.read().snapshots
         wanted = of_kind(SnapshotKind.BACKUP, **columns)
-        page, meta = await wire.page_of(request, rows, paging, wanted)
+        page, meta = await wire.page_of(request, SNAPSHOTS, paging, wanted)
         return wire.answer(BackupList(backups=[show(one) for one in page], meta=meta))
 
     @get("/{backup_id:str}", operation_id="get-backup", summary="Get a Backup",
          responses=wire.ANY_ERROR | wire.shown(BackupAnswer, "the backup"))  # fmt: skip
     async def read(self, request: Call, backup_id: FromPath[str]) -> Response[bytes]:
-        tx = services_of(request).store.read()
-        found = await find(tx, caller_of(request), backup_id, SnapshotKind.BACKUP)
+        found = await find(request, backup_id, SnapshotKind.BACKUP)
         return wire.answer(BackupAnswer(backup=show(found)))

@@ -8,24 +8,29 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from atoll.api import foreign
-from atoll.api.http import Call, caller_of
-from atoll.api.vultr import wire
-from atoll.api.vultr.offers import region_meant
-from atoll.api.vultr.wire import Meta, Paging, Wire, catalogue_of, services_of
+from atoll.api.http import Call
+from atoll.api.vultr import offers, wire
+from atoll.api.vultr.wire import Meta, Paging, Wire, view_of
 from atoll.domain import ids
-from atoll.domain.commands import CreateVolume, Update
-from atoll.domain.errors import InUse, Invalid
+from atoll.domain.commands import (
+    AttachVolume,
+    Command,
+    CreateVolume,
+    DeleteVolume,
+    DetachVolume,
+    GrowVolume,
+    UpdateVolume,
+)
+from atoll.domain.errors import Invalid
 from atoll.domain.instances import Instance
 from atoll.domain.volumes import Volume, serial_of
-from atoll.ports import Filter, Transaction
-from atoll.service import catalogue, owned, references, volumes
-from atoll.service.desk import Accepted, Case, UseCase, require
+from atoll.service import queries
+from atoll.service.nouns import INSTANCES, VOLUMES
 
 # What only this dialect speaks of, in a volume's annotations.
 BLOCK_TYPE = "vultr.block_type"
 BLOCK_TYPES = ("high_perf", "storage_opt")
 GIB_A_DOLLAR = 10
-ELSEWHERE = "Block storage is already attached to another server"
 BLANK = "block storage is made blank here: leave it out"
 
 
@@ -120,44 +125,22 @@ def leaves(volume: Volume) -> bool:
     return volume.doing == "volume.detach"
 
 
-def show_new(accepted: Accepted[Volume]) -> BlockAnswer:
-    return BlockAnswer(block=show(accepted.thing, {}))
+def show_new(volume: Volume) -> BlockAnswer:
+    return BlockAnswer(block=show(volume, {}))
 
 
-async def holders_of(tx: Transaction, found: Sequence[Volume]) -> dict[str, Instance]:
+async def holders_of(request: Call, found: Sequence[Volume]) -> dict[str, Instance]:
     """The instances that have them, by their ids."""
-    return await foreign.by_id(tx.instances, [one.instance_id for one in found])
+    held = [one.instance_id for one in found]
+    return await queries.find_by_ids(view_of(request), INSTANCES, held)
 
 
-def update(reference: str, body: UpdateBody) -> UseCase[Accepted[Volume]]:
+def parse_update(reference: str, body: UpdateBody) -> list[Command]:
     """The size that it has already is no change."""
-
-    async def use_case(case: Case) -> Accepted[Volume]:
-        accepted: Accepted[Volume] = await owned.update(
-            lambda tx: tx.volumes, volumes.NOUN, reference, Update(name=body.label), unique=False
-        )(case)
-        if body.size_gb is not None and body.size_gb != accepted.thing.size_gib:
-            accepted = await volumes.grow(reference, body.size_gb)(case)
-        return accepted
-
-    return use_case
-
-
-def attach(reference: str, instance_id: str) -> UseCase[Accepted[Volume]]:
-    """To the instance that has it already is no change."""
-
-    async def use_case(case: Case) -> Accepted[Volume]:
-        case.require("write")
-        volume = await references.get(
-            case.tx.volumes, case.caller.project_id, reference, volumes.NOUN
-        )
-        if volume.instance_id not in {None, instance_id}:
-            raise InUse(ELSEWHERE)
-        if volume.instance_id == instance_id and not leaves(volume):
-            return Accepted(volume)
-        return await volumes.attach(reference, instance_id)(case)
-
-    return use_case
+    wishes: list[Command] = [UpdateVolume(volume=reference, name=body.label)]
+    if body.size_gb is not None:
+        wishes.append(GrowVolume(volume=reference, size_gib=body.size_gb, same_ok=True))
+    return wishes
 
 
 class Blocks(Controller):
@@ -167,56 +150,56 @@ class Blocks(Controller):
     @get("/", operation_id="list-blocks", summary="List Block storages",
          responses=wire.ANY_ERROR | wire.shown(BlockList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        tx = services_of(request).store.read()
-        page, meta = await wire.page_of(request, tx.volumes, paging, Filter())
-        holders = await holders_of(tx, page)
+        page, meta = await wire.page_of(request, VOLUMES, paging)
+        holders = await holders_of(request, page)
         return wire.answer(BlockList(blocks=[show(one, holders) for one in page], meta=meta))
 
-    @post("/", operation_id="create-block", status_code=202, summary="Create Block Storage",
+    @post("/", operation_id="create-block", commands=(CreateVolume,), status_code=202,
+          summary="Create Block Storage",
           responses=wire.ANY_ERROR | wire.shown(BlockAnswer, "created", 202))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
-        store, command = services_of(request).store, parse_create(data)
-        region = await region_meant(store.read(), catalogue_of(request), data.region)
-        await catalogue.adopt(store, region=region)
-        return await wire.mutate(request, volumes.create(command), show_new, 202)
+        command = parse_create(data)
+        await offers.ensure_region(request, data.region)
+        return await wire.mutate(request, show_new, command, 202)
 
     @get("/{block_id:str}", operation_id="get-block", summary="Get Block Storage",
          responses=wire.ANY_ERROR | wire.shown(BlockAnswer, "the block storage"))  # fmt: skip
     async def read(self, request: Call, block_id: FromPath[str]) -> Response[bytes]:
-        caller = caller_of(request)
-        require(caller, "read")
-        tx = services_of(request).store.read()
-        reference = wire.native_id(ids.VOLUME, block_id)
-        volume = await references.get(tx.volumes, caller.project_id, reference, volumes.NOUN)
-        return wire.answer(BlockAnswer(block=show(volume, await holders_of(tx, [volume]))))
+        volume = await foreign.get(request, VOLUMES, ids.VOLUME, block_id)
+        holders = await holders_of(request, [volume])
+        return wire.answer(BlockAnswer(block=show(volume, holders)))
 
-    @patch("/{block_id:str}", operation_id="update-block", status_code=204,
-           summary="Update Block Storage", responses=wire.ANY_ERROR)  # fmt: skip
+    @patch("/{block_id:str}", operation_id="update-block", commands=(UpdateVolume, GrowVolume,),
+           status_code=204, summary="Update Block Storage", responses=wire.ANY_ERROR)  # fmt: skip
     async def update(
         self, request: Call, block_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[None]:
-        return await wire.gone(request, update(wire.native_id(ids.VOLUME, block_id), data))
+        wishes = parse_update(wire.native_id(ids.VOLUME, block_id), data)
+        return await wire.gone(request, *wishes)
 
-    @delete("/{block_id:str}", operation_id="delete-block", status_code=204,
-            summary="Delete Block Storage", responses=wire.ANY_ERROR)  # fmt: skip
+    @delete("/{block_id:str}", operation_id="delete-block", commands=(DeleteVolume,),
+            status_code=204, summary="Delete Block Storage", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, block_id: FromPath[str]) -> Response[None]:
-        return await wire.gone(request, volumes.delete(wire.native_id(ids.VOLUME, block_id)))
+        reference = wire.native_id(ids.VOLUME, block_id)
+        return await wire.gone(request, DeleteVolume(volume=reference))
 
-    @post("/{block_id:str}/attach", operation_id="attach-block", status_code=204,
-          summary="Attach Block Storage", responses=wire.ANY_ERROR)  # fmt: skip
+    @post("/{block_id:str}/attach", operation_id="attach-block", commands=(AttachVolume,),
+          status_code=204, summary="Attach Block Storage", responses=wire.ANY_ERROR)  # fmt: skip
     async def attach(
         self, request: Call, block_id: FromPath[str], data: JSONBody[AttachBody]
     ) -> Response[None]:
         reference = wire.native_id(ids.VOLUME, block_id)
         instance_id = wire.native_id_in(ids.INSTANCE, data.instance_id, "instance_id")
-        return await wire.gone(request, attach(reference, instance_id))
+        command = AttachVolume(volume=reference, instance=instance_id, attached_ok=True)
+        return await wire.gone(request, command)
 
-    @post("/{block_id:str}/detach", operation_id="detach-block", status_code=204,
-          summary="Detach Block Storage", responses=wire.ANY_ERROR)  # fmt: skip
+    @post("/{block_id:str}/detach", operation_id="detach-block", commands=(DetachVolume,),
+          status_code=204, summary="Detach Block Storage", responses=wire.ANY_ERROR)  # fmt: skip
     async def detach(
         self,
         request: Call,
         block_id: FromPath[str],
         data: JSONBody[DetachBody | None] = None,
     ) -> Response[None]:
-        return await wire.gone(request, volumes.detach(wire.native_id(ids.VOLUME, block_id)))
+        reference = wire.native_id(ids.VOLUME, block_id)
+        return await wire.gone(request, DetachVolume(volume=reference))

@@ -15,7 +15,6 @@ from atoll.domain.regions import Region
 PACKAGED = Path(__file__).parent / "catalogue.toml"
 # Systems that stand for what is no image: they are shown, and cannot be asked for.
 CUSTOM, SNAPSHOT, BACKUP, APPLICATION = 159, 164, 180, 186
-METAL = "vbm-"
 BANDWIDTH_GB = 1024
 NUMBERS_FROM = 1_000_000_000
 
@@ -64,6 +63,14 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unk
     @cached_property
     def plan_by_id(self) -> dict[str, VultrPlan]:
         return {plan.id: plan for plan in (*self.plans, *self.metal_plans)}
+
+    @cached_property
+    def metal_ids(self) -> frozenset[str]:
+        return frozenset(plan.id for plan in self.metal_plans)
+
+    def is_metal(self, plan: str) -> bool:
+        """Whether instances of the plan are what Vultr calls bare metal."""
+        return plan in self.metal_ids
 
     @cached_property
     def region_by_id(self) -> dict[str, VultrRegion]:

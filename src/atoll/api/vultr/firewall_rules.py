@@ -13,10 +13,9 @@ from atoll.api.http import Call
 from atoll.api.vultr import wire
 from atoll.api.vultr.firewalls import group_of, rules_shown
 from atoll.api.vultr.wire import Meta, Paging, Wire
+from atoll.domain.commands import AddRule, RemoveRule
 from atoll.domain.errors import Invalid, NotFound
 from atoll.domain.security_groups import Protocol, Rule, SecurityGroup, numbered
-from atoll.service import security_groups
-from atoll.service.desk import Accepted
 
 PATH = "/{firewall_group_id:str}/rules"
 PROTOCOLS = (Protocol.ICMP, Protocol.TCP, Protocol.UDP)
@@ -71,8 +70,8 @@ def show(rule: Rule) -> RuleOut:
     )  # fmt: skip
 
 
-def show_answer(accepted: Accepted[SecurityGroup]) -> RuleAnswer:
-    return RuleAnswer(firewall_rule=show(accepted.thing.rules[-1]))
+def show_last(group: SecurityGroup) -> RuleAnswer:
+    return RuleAnswer(firewall_rule=show(group.rules[-1]))
 
 
 def port_text(rule: Rule) -> str:
@@ -160,15 +159,15 @@ class FirewallRules(Controller):
         page, meta = wire.part_of(shown_rules(group), paging)
         return wire.answer(RuleList(firewall_rules=[show(rule) for rule in page], meta=meta))
 
-    @post(PATH, operation_id="post-firewalls-firewall-group-id-rules", status_code=201,
-          summary="Create Firewall Rules",
+    @post(PATH, operation_id="post-firewalls-firewall-group-id-rules", commands=(AddRule,),
+          status_code=201, summary="Create Firewall Rules",
           responses=wire.ANY_ERROR | wire.shown(RuleAnswer, "created", 201))  # fmt: skip
     async def create(
         self, request: Call, firewall_group_id: FromPath[str], data: JSONBody[CreateBody]
     ) -> Response[bytes]:
         group = await group_of(request, firewall_group_id)
-        use_case = security_groups.add_rule(group.id, parse(data))
-        return await wire.mutate(request, use_case, show_answer, 201)
+        command = AddRule(security_group=group.id, rule=parse(data))
+        return await wire.mutate(request, show_last, command, 201)
 
     @get(f"{PATH}/{{firewall_rule_id:str}}", operation_id="get-firewall-group-rule",
          summary="Get Firewall Rule",
@@ -180,10 +179,11 @@ class FirewallRules(Controller):
         return wire.answer(RuleAnswer(firewall_rule=show(rule_of(group, firewall_rule_id))))
 
     @delete(f"{PATH}/{{firewall_rule_id:str}}", operation_id="delete-firewall-group-rule",
-            status_code=204, summary="Delete Firewall Rule", responses=wire.ANY_ERROR)  # fmt: skip
+            commands=(RemoveRule,), status_code=204, summary="Delete Firewall Rule",
+            responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(
         self, request: Call, firewall_group_id: FromPath[str], firewall_rule_id: FromPath[str]
     ) -> Response[None]:
         group = await group_of(request, firewall_group_id)
         number = rule_of(group, firewall_rule_id).number
-        return await wire.gone(request, security_groups.remove_rule(group.id, number))
+        return await wire.gone(request, RemoveRule(security_group=group.id, number=number))

@@ -1,7 +1,5 @@
 """`/v2/firewalls`: security groups, but for those that every project has."""
 
-from collections.abc import Awaitable, Callable
-
 import msgspec
 from litestar import Controller, Response, delete, get, post, put
 from litestar.di import NamedDependency
@@ -9,20 +7,23 @@ from litestar.params import FromPath, JSONBody
 
 from atoll.api import foreign
 from atoll.api.http import Call
-from atoll.api.vultr import described, wire
-from atoll.api.vultr.described import Description
-from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
+from atoll.api.vultr import descriptions, wire
+from atoll.api.vultr.descriptions import Description
+from atoll.api.vultr.wire import Meta, Paging, Wire, view_of
 from atoll.domain import ids
-from atoll.domain.commands import CreateSecurityGroup, Update
+from atoll.domain.commands import (
+    CreateSecurityGroup,
+    DeleteSecurityGroup,
+    UpdateSecurityGroup,
+)
 from atoll.domain.errors import NotFound
 from atoll.domain.instances import InstanceState
 from atoll.domain.security_groups import BUILT_IN, RULES_MAX, Direction, Rule, SecurityGroup
-from atoll.ports import Filter
-from atoll.service import security_groups
-from atoll.service.desk import Accepted, Case
+from atoll.service import queries
+from atoll.service.nouns import INSTANCES, SECURITY_GROUPS
+from atoll.service.queries import Query
 
 LIVE = tuple(state.value for state in InstanceState if state is not InstanceState.DELETED)
-UseCase = Callable[[Case], Awaitable[Accepted[SecurityGroup]]]
 
 
 class CreateBody(Wire, kw_only=True):
@@ -54,7 +55,7 @@ class FirewallGroupList(msgspec.Struct, kw_only=True):
 
 def show(group: SecurityGroup, instance_count: int) -> FirewallGroupOut:
     return FirewallGroupOut(
-        id=wire.uuid_of(group.id), description=described.description_of(group),
+        id=wire.uuid_of(group.id), description=descriptions.description_of(group),
         date_created=wire.date_of(group.created_at_ms),
         date_modified=wire.date_of(group.updated_at_ms or group.created_at_ms),
         instance_count=instance_count, rule_count=len(rules_shown(group)),
@@ -62,8 +63,8 @@ def show(group: SecurityGroup, instance_count: int) -> FirewallGroupOut:
     )  # fmt: skip
 
 
-def show_answer(accepted: Accepted[SecurityGroup]) -> FirewallGroupAnswer:
-    return FirewallGroupAnswer(firewall_group=show(accepted.thing, 0))
+def show_answer(group: SecurityGroup) -> FirewallGroupAnswer:
+    return FirewallGroupAnswer(firewall_group=show(group, 0))
 
 
 def rules_shown(group: SecurityGroup) -> list[Rule]:
@@ -72,39 +73,16 @@ def rules_shown(group: SecurityGroup) -> list[Rule]:
 
 
 async def instance_count(request: Call, group: SecurityGroup) -> int:
-    wanted = Filter(project_id=group.project_id, uses=group.id, any_of=((("state", LIVE),),))
-    return await services_of(request).store.read().instances.count(wanted)
+    wanted = Query(uses=group.id, any_of=((("state", LIVE),),))
+    return await queries.count(view_of(request), INSTANCES, wanted)
 
 
 async def group_of(request: Call, firewall_group_id: str) -> SecurityGroup:
     """What a path means. Raises NotFound."""
-    rows = services_of(request).store.read().security_groups
-    group = await foreign.one(
-        request, rows, ids.SECURITY_GROUP, firewall_group_id, security_groups.NOUN
-    )
+    group = await foreign.get(request, SECURITY_GROUPS, ids.SECURITY_GROUP, firewall_group_id)
     if group.name in BUILT_IN:
-        raise NotFound(f"{security_groups.NOUN} {group.name} is no firewall group")
+        raise NotFound(f"security group {group.name} is no firewall group")
     return group
-
-
-def create(description: str) -> UseCase:
-    async def use_case(case: Case) -> Accepted[SecurityGroup]:
-        name = await described.name_for(case, description, case.tx.security_groups)
-        command = CreateSecurityGroup(name=name, description=description)
-        return await security_groups.create(command)(case)
-
-    return use_case
-
-
-def update(group_id: str, description: str) -> UseCase:
-    async def use_case(case: Case) -> Accepted[SecurityGroup]:
-        rows = case.tx.security_groups
-        group = await security_groups.meant(case, group_id)
-        name = await described.name_after(case, group, description, rows)
-        change = security_groups.update(group.id, Update(name=name), description=description)
-        return await change(case)
-
-    return use_case
 
 
 class Firewalls(Controller):
@@ -114,20 +92,20 @@ class Firewalls(Controller):
     @get("/", operation_id="list-firewall-groups", summary="List Firewall Groups",
          responses=wire.ANY_ERROR | wire.shown(FirewallGroupList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        rows = services_of(request).store.read().security_groups
-        every = await wire.every(request, rows, Filter())
+        every = await queries.find_every(view_of(request), SECURITY_GROUPS)
         page, meta = wire.part_of([g for g in every if g.name not in BUILT_IN], paging)
         out = [show(group, await instance_count(request, group)) for group in page]
         return wire.answer(FirewallGroupList(firewall_groups=out, meta=meta))
 
-    @post("/", operation_id="create-firewall-group", status_code=201,
-          summary="Create Firewall Group",
+    @post("/", operation_id="create-firewall-group", commands=(CreateSecurityGroup,),
+          status_code=201, summary="Create Firewall Group",
           responses=wire.ANY_ERROR | wire.shown(FirewallGroupAnswer, "created", 201))  # fmt: skip
     async def create(
         self, request: Call, data: JSONBody[CreateBody | None] = None
     ) -> Response[bytes]:
         description = (data.description if data else None) or ""
-        return await described.created(request, create(description), show_answer)
+        command = CreateSecurityGroup(name=description, description=description, free_name=True)
+        return await wire.mutate(request, show_answer, command, 201)
 
     @get("/{firewall_group_id:str}", operation_id="get-firewall-group",
          summary="Get Firewall Group",
@@ -137,16 +115,22 @@ class Firewalls(Controller):
         count = await instance_count(request, group)
         return wire.answer(FirewallGroupAnswer(firewall_group=show(group, count)))
 
-    @put("/{firewall_group_id:str}", operation_id="update-firewall-group", status_code=204,
-         summary="Update Firewall Group", responses=wire.ANY_ERROR)  # fmt: skip
+    @put("/{firewall_group_id:str}", operation_id="update-firewall-group",
+         commands=(UpdateSecurityGroup,), status_code=204, summary="Update Firewall Group",
+         responses=wire.ANY_ERROR)  # fmt: skip
     async def update(
         self, request: Call, firewall_group_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[None]:
         group = await group_of(request, firewall_group_id)
-        return await wire.gone(request, update(group.id, data.description))
+        command = UpdateSecurityGroup(
+            security_group=group.id, name=descriptions.new_name(group, data.description),
+            description=data.description, free_name=True,
+        )  # fmt: skip
+        return await wire.gone(request, command)
 
-    @delete("/{firewall_group_id:str}", operation_id="delete-firewall-group", status_code=204,
-            summary="Delete Firewall Group", responses=wire.ANY_ERROR)  # fmt: skip
+    @delete("/{firewall_group_id:str}", operation_id="delete-firewall-group",
+            commands=(DeleteSecurityGroup,), status_code=204, summary="Delete Firewall Group",
+            responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, firewall_group_id: FromPath[str]) -> Response[None]:
         group = await group_of(request, firewall_group_id)
-        return await wire.gone(request, security_groups.delete(group.id))
+        return await wire.gone(request, DeleteSecurityGroup(security_group=group.id))

@@ -8,19 +8,17 @@ from litestar import Controller, Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
-from atoll.api.http import Call, caller_of
-from atoll.api.vultr import described, wire
-from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
+from atoll.api import foreign
+from atoll.api.http import Call
+from atoll.api.vultr import wire
+from atoll.api.vultr.wire import Meta, Paging, Wire, view_of
 from atoll.domain import ids
-from atoll.domain.commands import CreateImage
+from atoll.domain.commands import CreateImage, DeleteImage
 from atoll.domain.errors import Invalid, NotFound
-from atoll.domain.images import CATALOGUE, Image, ImageKind, ImageSource, ImageState, SourceKind
-from atoll.domain.projects import Caller
-from atoll.ports import Filter, Transaction
-from atoll.service import images, references
-from atoll.service.desk import Accepted, Case, UseCase, require
+from atoll.domain.images import Image, ImageKind, ImageSource, ImageState, SourceKind
+from atoll.service import images, queries, references
+from atoll.service.nouns import IMAGES
 
-PUBLIC_MAX = 1000
 STATUSES = {
     ImageState.PENDING: "pending",
     ImageState.IMPORTING: "pending",
@@ -95,25 +93,19 @@ def is_listed(image: Image) -> bool:
     return image.kind is ImageKind.ISO and image.doing != "image.delete"
 
 
-async def find(tx: Transaction, caller: Caller, iso_id: str) -> Image:
+async def find(request: Call, iso_id: str) -> Image:
     """Of a path. Raises NotFound, of a disk too."""
-    require(caller, "read")
-    reference = wire.native_id(ids.IMAGE, iso_id)
-    image = await references.get(tx.images, caller.project_id, reference, "image")
+    image = await foreign.get(request, IMAGES, ids.IMAGE, iso_id)
     if not is_listed(image):
-        raise NotFound(f"image {reference} is not a disc")
+        raise NotFound(f"image {image.id} is not a disc")
     return image
 
 
-def create(url: str) -> UseCase[Accepted[Image]]:
+def parse_create(body: CreateBody) -> CreateImage:
     """Called as its file; images of one project have different names."""
-
-    async def use_case(case: Case) -> Accepted[Image]:
-        name = await described.name_for(case, filename_of(url), case.tx.images)
-        source = ImageSource(kind=SourceKind.URL, location=url)
-        return await images.create(CreateImage(name=name, kind=ImageKind.ISO, source=source))(case)
-
-    return use_case
+    source = ImageSource(kind=SourceKind.URL, location=body.url)
+    name = filename_of(body.url)
+    return CreateImage(name=name, kind=ImageKind.ISO, source=source, free_name=True)
 
 
 class Isos(Controller):
@@ -123,33 +115,28 @@ class Isos(Controller):
     @get("/", operation_id="list-isos", summary="List ISOs",
          responses=wire.ANY_ERROR | wire.shown(IsoList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        rows = services_of(request).store.read().images
-        every = await wire.every(request, rows, Filter())
+        every = await queries.find_every(view_of(request), IMAGES)
         page, meta = wire.part_of([image for image in every if is_listed(image)], paging)
         return wire.answer(IsoList(isos=[show(image) for image in page], meta=meta))
 
-    @post("/", operation_id="create-iso", status_code=201, summary="Create ISO",
+    @post("/", operation_id="create-iso", commands=(CreateImage,), status_code=201,
+          summary="Create ISO",
           responses=wire.ANY_ERROR | wire.shown(IsoAnswer, "accepted", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
-        def answer(accepted: Accepted[Image]) -> IsoAnswer:
-            return IsoAnswer(iso=show(accepted.thing))
-
-        return await described.created(request, create(data.url), answer)
+        return await wire.mutate(
+            request, lambda image: IsoAnswer(iso=show(image)), parse_create(data), 201
+        )
 
     @get("/{iso_id:str}", operation_id="iso-get", summary="Get ISO",
          responses=wire.ANY_ERROR | wire.shown(IsoAnswer, "the ISO"))  # fmt: skip
     async def read(self, request: Call, iso_id: FromPath[str]) -> Response[bytes]:
-        tx = services_of(request).store.read()
-        return wire.answer(IsoAnswer(iso=show(await find(tx, caller_of(request), iso_id))))
+        return wire.answer(IsoAnswer(iso=show(await find(request, iso_id))))
 
-    @delete("/{iso_id:str}", operation_id="delete-iso", status_code=204, summary="Delete ISO",
-            responses=wire.ANY_ERROR)  # fmt: skip
+    @delete("/{iso_id:str}", operation_id="delete-iso", commands=(DeleteImage,), status_code=204,
+            summary="Delete ISO", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, iso_id: FromPath[str]) -> Response[None]:
-        async def use_case(case: Case) -> Accepted[Image]:
-            image = await find(case.tx, case.caller, iso_id)
-            return await images.delete(image.id)(case)
-
-        return await wire.gone(request, use_case)
+        image = await find(request, iso_id)
+        return await wire.gone(request, DeleteImage(image=image.id))
 
 
 class PublicIsos(Controller):
@@ -160,8 +147,7 @@ class PublicIsos(Controller):
          responses=wire.ANY_ERROR | wire.shown(PublicIsoList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         """Its callers need no key."""
-        rows = services_of(request).store.read().images
-        found = await rows.page(Filter(project_id=CATALOGUE, limit=PUBLIC_MAX))
+        found = await images.find_catalogue(view_of(request))
         page, meta = wire.part_of([image for image in found if is_listed(image)], paging)
         public = [show_public(image) for image in page]
         return wire.answer(PublicIsoList(public_isos=public, meta=meta))

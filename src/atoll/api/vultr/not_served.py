@@ -8,9 +8,9 @@ from litestar import Response, route
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Method
 
-from atoll.api.http import Call, caller_of
+from atoll.api.http import Call
+from atoll.api.serving import view_of
 from atoll.domain.errors import Invalid
-from atoll.service.desk import require
 
 METHODS: tuple[Method, ...] = ("GET", "POST", "PUT", "PATCH", "DELETE")
 NO_GATEWAYS = "There are no NAT gateways here: every instance has a public IPv4 address"
@@ -28,7 +28,7 @@ WHY = {
 
 def refusing(path: str, why: str) -> HTTPRouteHandler:
     async def refuse(request: Call) -> Response[None]:
-        require(caller_of(request), "read")
+        view_of(request).require("read")
         raise Invalid(why)
 
     return route(path, http_method=METHODS, include_in_schema=False)(refuse)

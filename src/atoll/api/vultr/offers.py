@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from atoll.api import foreign
+from atoll.api.http import Call
 from atoll.api.vultr.catalogue import (
     Catalogue,
     System,
@@ -18,27 +19,29 @@ from atoll.api.vultr.catalogue import (
     region_there,
     system_there,
 )
+from atoll.api.vultr.wire import catalogue_of, services_of, view_of
 from atoll.domain.errors import Invalid
-from atoll.domain.images import CATALOGUE, ImageKind, ImageState
+from atoll.domain.images import ImageKind, ImageState
 from atoll.domain.plans import Plan
 from atoll.domain.regions import Region
-from atoll.ports import Filter, Transaction
-from atoll.service import accelerators, room
+from atoll.service import accelerators, catalogue, queries, room
+from atoll.service import images as image_service
+from atoll.service.desk import View
+from atoll.service.nouns import PLANS, REGIONS
 from atoll.service.room import Shape
 
-ROWS_MAX = 1000
 ALL, METAL_TYPE, WINDOWS = "all", "vbm", "windows"
 
 
-async def plans(tx: Transaction, names: Catalogue) -> list[VultrPlan]:
+async def plans(view: View, names: Catalogue) -> list[VultrPlan]:
     """With the sizes that they have here, where an operator chose others."""
-    own = {plan.id: plan for plan in await tx.plans.page(Filter(limit=ROWS_MAX))}
+    own = {plan.id: plan for plan in await queries.find_every(view, PLANS)}
     known = [sized(plan, own.get(plan.id)) for plan in names.plans]
     return known + [plan_there(p) for p in own.values() if p.id not in names.plan_by_id]
 
 
-async def metal_plans(tx: Transaction, names: Catalogue) -> list[VultrPlan]:
-    own = {plan.id: plan for plan in await tx.plans.page(Filter(limit=ROWS_MAX))}
+async def metal_plans(view: View, names: Catalogue) -> list[VultrPlan]:
+    own = {plan.id: plan for plan in await queries.find_every(view, PLANS)}
     return [sized(plan, own.get(plan.id)) for plan in names.metal_plans]
 
 
@@ -69,22 +72,22 @@ def locations(plan: VultrPlan, regions: Sequence[VultrRegion], shapes: Shapes) -
     return [region.id for region in regions if fits[shapes[region.id]]]
 
 
-async def shapes(tx: Transaction, regions: Sequence[VultrRegion]) -> Shapes:
+async def shapes(view: View, regions: Sequence[VultrRegion]) -> Shapes:
     """What hosts there are in each of these regions."""
-    there = await room.shapes_by_region(tx)
-    own, known = await foreign.own_region(tx), await tx.regions.page(Filter(limit=ROWS_MAX))
+    there = await room.shapes_by_region(view)
+    own, known = await foreign.own_region(view), await queries.find_every(view, REGIONS)
     served = {region.id: region.served_by or region.id for region in known}
     places = {one.id: served.get(one.id) or one.served_by or own for one in regions}
     return {region: there.get(place, frozenset()) for region, place in places.items()}
 
 
-async def regions(tx: Transaction, names: Catalogue) -> list[VultrRegion]:
-    own = await tx.regions.page(Filter(limit=ROWS_MAX))
+async def regions(view: View, names: Catalogue) -> list[VultrRegion]:
+    own = await queries.find_every(view, REGIONS)
     return [*names.regions, *(region_there(r) for r in own if r.id not in names.region_by_id)]
 
 
-async def systems(tx: Transaction, names: Catalogue) -> list[System]:
-    images = await tx.images.page(Filter(project_id=CATALOGUE, limit=ROWS_MAX))
+async def systems(view: View, names: Catalogue) -> list[System]:
+    images = await image_service.find_catalogue(view)
     return [
         *names.systems,
         *(
@@ -98,30 +101,34 @@ async def systems(tx: Transaction, names: Catalogue) -> list[System]:
     ]
 
 
-async def system(tx: Transaction, names: Catalogue, number: int) -> System | None:
+async def system(view: View, names: Catalogue, number: int) -> System | None:
     if number in names.system_by_id:
         return names.system_by_id[number]
-    return next((one for one in await systems(tx, names) if one.id == number), None)
+    return next((one for one in await systems(view, names) if one.id == number), None)
 
 
-async def plan_meant(tx: Transaction, names: Catalogue, plan: str) -> Plan | None:
-    """What is not known here yet. Raises Invalid."""
-    own, theirs = await tx.plans.find(plan), names.plan_by_id.get(plan)
-    if own is None and theirs is None:
+async def resolve_plan(view: View, names: Catalogue, plan: str) -> Plan | None:
+    """A plan that is not known here yet; None where it is. Raises Invalid."""
+    own, theirs = await queries.find_by_ids(view, PLANS, [plan]), names.plan_by_id.get(plan)
+    if not own and theirs is None:
         raise Invalid("Invalid plan chosen. See /v2/plans", field="plan")
     if theirs is not None and theirs.gpu_type:
-        there = await accelerators.kinds_by_region(tx)
+        there = await accelerators.kinds_by_region(view.tx)
         if not any(kind_of(theirs.gpu_type) in kinds for kinds in there.values()):
             gpu = theirs.gpu_type
             raise Invalid(f"Invalid plan chosen. No host here has a {gpu}", field="plan")
-    return plan_here(theirs) if own is None and theirs is not None else None
+    return plan_here(theirs) if not own and theirs is not None else None
 
 
-async def region_meant(tx: Transaction, names: Catalogue, region: str) -> Region | None:
-    """What is not known here yet. Raises Invalid."""
+async def ensure_region(request: Call, region: str) -> None:
+    """Makes a region of the file known here, when it is first used. Raises Invalid and
+    Forbidden."""
+    view, names = view_of(request), catalogue_of(request)
+    view.require("write")
 
     def there(own: str) -> Region | None:
         theirs = names.region_by_id.get(region)
         return region_here(theirs, own) if theirs is not None else None
 
-    return await foreign.region_meant(tx, region, there, "Invalid region. See /v2/regions")
+    new = await foreign.resolve_region(view, region, there, "Invalid region. See /v2/regions")
+    await catalogue.adopt(services_of(request).store, region=new)

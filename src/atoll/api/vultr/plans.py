@@ -8,7 +8,7 @@ from litestar.params import FromQuery
 from atoll.api.http import Call
 from atoll.api.vultr import offers, wire
 from atoll.api.vultr.catalogue import VultrPlan
-from atoll.api.vultr.wire import Meta, Paging, catalogue_of, services_of
+from atoll.api.vultr.wire import Meta, Paging, catalogue_of, view_of
 
 
 class PlanOut(msgspec.Struct, kw_only=True):
@@ -78,11 +78,11 @@ class Plans(Controller):
         type: FromQuery[str | None] = None,
         os: FromQuery[str | None] = None,
     ) -> Response[bytes]:
-        tx, names = services_of(request).store.read(), catalogue_of(request)
-        regions = await offers.regions(tx, names)
-        every = offers.of_type(await offers.plans(tx, names), type)
+        view, names = view_of(request), catalogue_of(request)
+        regions = await offers.regions(view, names)
+        every = offers.of_type(await offers.plans(view, names), type)
         page, meta = wire.part_of([] if os == offers.WINDOWS else every, paging)
-        shapes = await offers.shapes(tx, regions)
+        shapes = await offers.shapes(view, regions)
         out = [show(plan, offers.locations(plan, regions, shapes)) for plan in page]
         return wire.answer(PlanList(plans=out, meta=meta))
 
@@ -94,9 +94,9 @@ class MetalPlans(Controller):
     @get("/", operation_id="list-metal-plans", summary="List Bare Metal Plans",
          responses=wire.ANY_ERROR | wire.shown(MetalPlanList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        tx, names = services_of(request).store.read(), catalogue_of(request)
-        regions = await offers.regions(tx, names)
-        page, meta = wire.part_of(await offers.metal_plans(tx, names), paging)
-        shapes = await offers.shapes(tx, regions)
+        view, names = view_of(request), catalogue_of(request)
+        regions = await offers.regions(view, names)
+        page, meta = wire.part_of(await offers.metal_plans(view, names), paging)
+        shapes = await offers.shapes(view, regions)
         out = [show_metal(plan, offers.locations(plan, regions, shapes)) for plan in page]
         return wire.answer(MetalPlanList(plans_metal=out, meta=meta))

@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery
 from atoll.api.http import Call
 from atoll.api.vultr import offers, wire
 from atoll.api.vultr.catalogue import VultrRegion
-from atoll.api.vultr.wire import Meta, Paging, catalogue_of, services_of
+from atoll.api.vultr.wire import Meta, Paging, catalogue_of, view_of
 from atoll.domain.errors import NotFound
 
 OPTIONS = ["block_storage_high_perf", "block_storage_storage_opt"]
@@ -45,8 +45,8 @@ class Regions(Controller):
     @get("/", operation_id="list-regions", summary="List Regions",
          responses=wire.ANY_ERROR | wire.shown(RegionList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        tx, names = services_of(request).store.read(), catalogue_of(request)
-        page, meta = wire.part_of(await offers.regions(tx, names), paging)
+        view, names = view_of(request), catalogue_of(request)
+        page, meta = wire.part_of(await offers.regions(view, names), paging)
         return wire.answer(RegionList(regions=[show(region) for region in page], meta=meta))
 
     @get("/{region_id:str}/availability", operation_id="list-available-plans-region",
@@ -59,13 +59,13 @@ class Regions(Controller):
         type: FromQuery[str | None] = None,
     ) -> Response[bytes]:
         """Bare metal only where it is asked for."""
-        tx, names = services_of(request).store.read(), catalogue_of(request)
-        here = [region for region in await offers.regions(tx, names) if region.id == region_id]
+        view, names = view_of(request), catalogue_of(request)
+        here = [region for region in await offers.regions(view, names) if region.id == region_id]
         if not here:
             raise NotFound(f"there is no region {region_id}")
-        every = await offers.plans(tx, names)
+        every = await offers.plans(view, names)
         if type in {offers.ALL, offers.METAL_TYPE}:
-            every += await offers.metal_plans(tx, names)
-        shapes = await offers.shapes(tx, here)
+            every += await offers.metal_plans(view, names)
+        shapes = await offers.shapes(view, here)
         found = [p.id for p in offers.of_type(every, type) if offers.locations(p, here, shapes)]
         return wire.answer(AvailabilityAnswer(available_plans=found))

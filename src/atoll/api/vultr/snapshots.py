@@ -7,21 +7,27 @@ from litestar import Controller, Response, delete, get, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from atoll.api.http import Call, caller_of
+from atoll.api import foreign
+from atoll.api.http import Call
 from atoll.api.vultr import wire
 from atoll.api.vultr.catalogue import CUSTOM, Catalogue
-from atoll.api.vultr.described import description_of
-from atoll.api.vultr.instance_views import images_of, system_meant
-from atoll.api.vultr.wire import Meta, Paging, Wire, catalogue_of, services_of
+from atoll.api.vultr.descriptions import description_of
+from atoll.api.vultr.instances.show import image_names, resolve_system
+from atoll.api.vultr.wire import Meta, Paging, Wire, catalogue_of, view_of
 from atoll.domain import ids
-from atoll.domain.commands import CreateSnapshot, ImportSnapshot, Update
+from atoll.domain.commands import (
+    Command,
+    CreateSnapshot,
+    DeleteSnapshot,
+    ImportSnapshot,
+    UpdateSnapshot,
+)
 from atoll.domain.errors import Invalid, NotFound
 from atoll.domain.images import ImageSource, SourceKind
-from atoll.domain.projects import Caller
 from atoll.domain.snapshots import Snapshot, SnapshotKind, SnapshotState
-from atoll.ports import Filter, Transaction
-from atoll.service import references, snapshots
-from atoll.service.desk import Accepted, Case, UseCase, require
+from atoll.service import queries, references
+from atoll.service.nouns import SNAPSHOTS
+from atoll.service.queries import Query
 
 GIB = 2**30
 NO_UEFI = ("", "false", "0", "no")
@@ -84,17 +90,17 @@ def size_of(snapshot: Snapshot) -> int:
     return snapshot.disk_gib * GIB if snapshot.state is SnapshotState.COMPLETE else 0
 
 
-def of_kind(kind: SnapshotKind, **columns: str) -> Filter:
+def of_kind(kind: SnapshotKind, **columns: str) -> Query:
     """Those of that kind, of which these columns have these values."""
     every = {"kind": str(kind), **columns}
-    return Filter(any_of=(tuple((column, (value,)) for column, value in every.items()),))
+    return Query(any_of=(tuple((column, (value,)) for column, value in every.items()),))
 
 
 def show(snapshot: Snapshot, names: Catalogue, images: Mapping[str, str]) -> SnapshotOut:
     """An imported one is of no system that could be named."""
     os_id = CUSTOM
     if snapshot.instance_id:
-        os_id = system_meant(names, snapshot.annotations, snapshot.image_id, images).id
+        os_id = resolve_system(names, snapshot.annotations, snapshot.image_id, images).id
     return SnapshotOut(
         id=wire.uuid_of(snapshot.id), date_created=wire.date_of(snapshot.created_at_ms),
         description=description_of(snapshot), size=size_of(snapshot),
@@ -103,36 +109,22 @@ def show(snapshot: Snapshot, names: Catalogue, images: Mapping[str, str]) -> Sna
     )  # fmt: skip
 
 
-async def find(tx: Transaction, caller: Caller, snapshot_id: str, kind: SnapshotKind) -> Snapshot:
+async def find(request: Call, snapshot_id: str, kind: SnapshotKind) -> Snapshot:
     """Raises NotFound, of the other kind too."""
-    require(caller, "read")
-    reference = wire.native_id(ids.SNAPSHOT, snapshot_id)
-    found = await references.get(tx.snapshots, caller.project_id, reference, snapshots.NOUN)
+    found = await foreign.get(request, SNAPSHOTS, ids.SNAPSHOT, snapshot_id)
     if found.kind is not kind:
-        raise NotFound(f"snapshot {reference} is a {found.kind} one")
+        raise NotFound(f"snapshot {found.id} is a {found.kind} one")
     return found
 
 
-def about(snapshot_id: str, use_case: UseCase[Accepted[Snapshot]]) -> UseCase[Accepted[Snapshot]]:
-    """The use case, unless it is a backup."""
-
-    async def manual_only(case: Case) -> Accepted[Snapshot]:
-        await find(case.tx, case.caller, snapshot_id, SnapshotKind.MANUAL)
-        return await use_case(case)
-
-    return manual_only
+async def show_answer(request: Call, snapshot: Snapshot) -> SnapshotAnswer:
+    names, images = catalogue_of(request), await image_names(view_of(request))
+    return SnapshotAnswer(snapshot=show(snapshot, names, images))
 
 
-async def made(
-    request: Call, use_case: UseCase[Accepted[Snapshot]], status: int
-) -> Response[bytes]:
-    names = catalogue_of(request)
-    images = await images_of(services_of(request).store.read(), caller_of(request))
-
-    def answer(accepted: Accepted[Snapshot]) -> SnapshotAnswer:
-        return SnapshotAnswer(snapshot=show(accepted.thing, names, images))
-
-    return await wire.mutate(request, use_case, answer, status)
+async def create(request: Call, command: Command, status: int) -> Response[bytes]:
+    outcome = await wire.execute(request, command)
+    return wire.respond(outcome, await show_answer(request, outcome.thing), status)
 
 
 class Snapshots(Controller):
@@ -147,18 +139,19 @@ class Snapshots(Controller):
         paging: NamedDependency[Paging],
         description: FromQuery[str | None] = None,
     ) -> Response[bytes]:
-        tx, wanted = services_of(request).store.read(), of_kind(SnapshotKind.MANUAL)
+        view, wanted = view_of(request), of_kind(SnapshotKind.MANUAL)
         if description:
-            found = await wire.every(request, tx.snapshots, wanted)
+            found = await queries.find_every(view, SNAPSHOTS, wanted)
             same = [one for one in found if description_of(one) == description]
             page, meta = wire.part_of(same, paging)
         else:
-            page, meta = await wire.page_of(request, tx.snapshots, paging, wanted)
-        names, images = catalogue_of(request), await images_of(tx, caller_of(request))
+            page, meta = await wire.page_of(request, SNAPSHOTS, paging, wanted)
+        names, images = catalogue_of(request), await image_names(view)
         out = [show(one, names, images) for one in page]
         return wire.answer(SnapshotList(snapshots=out, meta=meta))
 
-    @post("/", operation_id="create-snapshot", status_code=201, summary="Create Snapshot",
+    @post("/", operation_id="create-snapshot", commands=(CreateSnapshot,), status_code=201,
+          summary="Create Snapshot",
           responses=wire.ANY_ERROR | wire.shown(SnapshotAnswer, "accepted", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
         description = data.description or ""
@@ -166,10 +159,10 @@ class Snapshots(Controller):
             name=one_line(description), description=description,
             instance=wire.native_id_in(ids.INSTANCE, data.instance_id, "instance_id"),
         )  # fmt: skip
-        return await made(request, snapshots.create(command), 201)
+        return await create(request, command, 201)
 
-    @post("/create-from-url", operation_id="create-snapshot-create-from-url", status_code=202,
-          summary="Create Snapshot from URL",
+    @post("/create-from-url", operation_id="create-snapshot-create-from-url",
+          commands=(ImportSnapshot,), status_code=202, summary="Create Snapshot from URL",
           responses=wire.ANY_ERROR | wire.shown(SnapshotAnswer, "accepted", 202))  # fmt: skip
     async def create_from_url(
         self, request: Call, data: JSONBody[CreateFromUrlBody]
@@ -181,29 +174,27 @@ class Snapshots(Controller):
             name=one_line(description), description=description,
             source=ImageSource(kind=SourceKind.URL, location=data.url),
         )  # fmt: skip
-        return await made(request, snapshots.import_(command), 202)
+        return await create(request, command, 202)
 
     @get("/{snapshot_id:str}", operation_id="get-snapshot", summary="Get Snapshot",
          responses=wire.ANY_ERROR | wire.shown(SnapshotAnswer, "the snapshot"))  # fmt: skip
     async def read(self, request: Call, snapshot_id: FromPath[str]) -> Response[bytes]:
-        tx, caller = services_of(request).store.read(), caller_of(request)
-        found = await find(tx, caller, snapshot_id, SnapshotKind.MANUAL)
-        out = show(found, catalogue_of(request), await images_of(tx, caller))
-        return wire.answer(SnapshotAnswer(snapshot=out))
+        found = await find(request, snapshot_id, SnapshotKind.MANUAL)
+        return wire.answer(await show_answer(request, found))
 
-    @put("/{snapshot_id:str}", operation_id="put-snapshots-snapshot-id", status_code=204,
-         summary="Update Snapshot", responses=wire.ANY_ERROR)  # fmt: skip
+    @put("/{snapshot_id:str}", operation_id="put-snapshots-snapshot-id", commands=(UpdateSnapshot,),
+         status_code=204, summary="Update Snapshot", responses=wire.ANY_ERROR)  # fmt: skip
     async def update(
         self, request: Call, snapshot_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[None]:
-        use_case = snapshots.update(
-            wire.native_id(ids.SNAPSHOT, snapshot_id), Update(name=one_line(data.description)),
-            data.description,
-        )  # fmt: skip
-        return await wire.gone(request, about(snapshot_id, use_case))
+        found = await find(request, snapshot_id, SnapshotKind.MANUAL)
+        command = UpdateSnapshot(
+            snapshot=found.id, name=one_line(data.description), description=data.description
+        )
+        return await wire.gone(request, command)
 
-    @delete("/{snapshot_id:str}", operation_id="delete-snapshot", status_code=204,
-            summary="Delete Snapshot", responses=wire.ANY_ERROR)  # fmt: skip
+    @delete("/{snapshot_id:str}", operation_id="delete-snapshot", commands=(DeleteSnapshot,),
+            status_code=204, summary="Delete Snapshot", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, snapshot_id: FromPath[str]) -> Response[None]:
-        use_case = snapshots.delete(wire.native_id(ids.SNAPSHOT, snapshot_id))
-        return await wire.gone(request, about(snapshot_id, use_case))
+        found = await find(request, snapshot_id, SnapshotKind.MANUAL)
+        return await wire.gone(request, DeleteSnapshot(snapshot=found.id))

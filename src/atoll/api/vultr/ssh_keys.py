@@ -8,13 +8,11 @@ from litestar.params import FromPath, JSONBody
 from atoll.api import foreign
 from atoll.api.http import Call
 from atoll.api.vultr import wire
-from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
+from atoll.api.vultr.wire import Meta, Paging, Wire
 from atoll.domain import ids
-from atoll.domain.commands import CreateSshKey, Update
+from atoll.domain.commands import CreateSshKey, DeleteSshKey, UpdateSshKey
 from atoll.domain.ssh_keys import SshKey
-from atoll.ports import Filter
-from atoll.service import owned, ssh_keys
-from atoll.service.desk import Accepted
+from atoll.service.nouns import SSH_KEYS
 
 
 class CreateBody(Wire, kw_only=True):
@@ -50,8 +48,8 @@ def show(key: SshKey) -> SshKeyOut:
     )  # fmt: skip
 
 
-def show_answer(accepted: Accepted[SshKey]) -> SshKeyAnswer:
-    return SshKeyAnswer(ssh_key=show(accepted.thing))
+def show_answer(key: SshKey) -> SshKeyAnswer:
+    return SshKeyAnswer(ssh_key=show(key))
 
 
 class SshKeys(Controller):
@@ -61,37 +59,33 @@ class SshKeys(Controller):
     @get("/", operation_id="list-ssh-keys", summary="List SSH Keys",
          responses=wire.ANY_ERROR | wire.shown(SshKeyList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        rows = services_of(request).store.read().ssh_keys
-        page, meta = await wire.page_of(request, rows, paging, Filter())
+        page, meta = await wire.page_of(request, SSH_KEYS, paging)
         return wire.answer(SshKeyList(ssh_keys=[show(key) for key in page], meta=meta))
 
-    @post("/", operation_id="create-ssh-key", status_code=201, summary="Create SSH key",
+    @post("/", operation_id="create-ssh-key", commands=(CreateSshKey,), status_code=201,
+          summary="Create SSH key",
           responses=wire.ANY_ERROR | wire.shown(SshKeyAnswer, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
         command = CreateSshKey(name=data.name, public_key=data.ssh_key)
-        return await wire.mutate(request, ssh_keys.create(command), show_answer, 201)
+        return await wire.mutate(request, show_answer, command, 201)
 
     @get("/{ssh_key_id:str}", operation_id="get-ssh-key", summary="Get SSH Key",
          responses=wire.ANY_ERROR | wire.shown(SshKeyAnswer, "the key"))  # fmt: skip
     async def read(self, request: Call, ssh_key_id: FromPath[str]) -> Response[bytes]:
-        rows = services_of(request).store.read().ssh_keys
-        key = await foreign.one(request, rows, ids.SSH_KEY, ssh_key_id, ssh_keys.NOUN)
+        key = await foreign.get(request, SSH_KEYS, ids.SSH_KEY, ssh_key_id)
         return wire.answer(SshKeyAnswer(ssh_key=show(key)))
 
-    @patch("/{ssh_key_id:str}", operation_id="update-ssh-key", status_code=204,
-           summary="Update SSH Key", responses=wire.ANY_ERROR)  # fmt: skip
+    @patch("/{ssh_key_id:str}", operation_id="update-ssh-key", commands=(UpdateSshKey,),
+           status_code=204, summary="Update SSH Key", responses=wire.ANY_ERROR)  # fmt: skip
     async def update(
         self, request: Call, ssh_key_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[None]:
         reference = wire.native_id(ids.SSH_KEY, ssh_key_id)
-        return await wire.gone(
-            request, ssh_keys.update(reference, Update(name=data.name), data.ssh_key)
-        )
+        command = UpdateSshKey(ssh_key=reference, name=data.name, public_key=data.ssh_key)
+        return await wire.gone(request, command)
 
-    @delete("/{ssh_key_id:str}", operation_id="delete-ssh-key", status_code=204,
-            summary="Delete SSH Key", responses=wire.ANY_ERROR)  # fmt: skip
+    @delete("/{ssh_key_id:str}", operation_id="delete-ssh-key", commands=(DeleteSshKey,),
+            status_code=204, summary="Delete SSH Key", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, ssh_key_id: FromPath[str]) -> Response[None]:
         reference = wire.native_id(ids.SSH_KEY, ssh_key_id)
-        return await wire.gone(
-            request, owned.delete(lambda tx: tx.ssh_keys, ssh_keys.NOUN, reference)
-        )
+        return await wire.gone(request, DeleteSshKey(ssh_key=reference))

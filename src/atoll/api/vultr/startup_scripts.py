@@ -11,15 +11,13 @@ from msgspec import Meta as Bounds
 from atoll.api import foreign
 from atoll.api.http import Call
 from atoll.api.vultr import wire
-from atoll.api.vultr.instance_creation import plain_base64
-from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
+from atoll.api.vultr.instances.create import plain_base64
+from atoll.api.vultr.wire import Meta, Paging, Wire
 from atoll.domain import ids
-from atoll.domain.commands import CreateStartupScript, Update
+from atoll.domain.commands import CreateStartupScript, DeleteStartupScript, UpdateStartupScript
 from atoll.domain.errors import Invalid
 from atoll.domain.startup_scripts import StartupScript
-from atoll.ports import Filter
-from atoll.service import owned, startup_scripts
-from atoll.service.desk import Accepted
+from atoll.service.nouns import STARTUP_SCRIPTS
 
 BOOT, PXE = "boot", "pxe"
 Name = Annotated[str, Bounds(max_length=255)]
@@ -65,8 +63,8 @@ def show(script: StartupScript) -> StartupScriptOut:
     )  # fmt: skip
 
 
-def show_answer(accepted: Accepted[StartupScript]) -> StartupScriptAnswer:
-    return StartupScriptAnswer(startup_script=show(accepted.thing))
+def show_answer(script: StartupScript) -> StartupScriptAnswer:
+    return StartupScriptAnswer(startup_script=show(script))
 
 
 def require_boot(kind: str | None) -> None:
@@ -87,44 +85,39 @@ class StartupScripts(Controller):
     @get("/", operation_id="list-startup-scripts", summary="List Startup Scripts",
          responses=wire.ANY_ERROR | wire.shown(StartupScriptList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        rows = services_of(request).store.read().startup_scripts
-        page, meta = await wire.page_of(request, rows, paging, Filter())
+        page, meta = await wire.page_of(request, STARTUP_SCRIPTS, paging)
         out = [show(script) for script in page]
         return wire.answer(StartupScriptList(startup_scripts=out, meta=meta))
 
-    @post("/", operation_id="create-startup-script", status_code=201,
-          summary="Create Startup Script",
+    @post("/", operation_id="create-startup-script", commands=(CreateStartupScript,),
+          status_code=201, summary="Create Startup Script",
           responses=wire.ANY_ERROR | wire.shown(StartupScriptAnswer, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
         require_boot(data.type)
         command = CreateStartupScript(name=data.name, script=plain_base64(data.script))
-        return await wire.mutate(request, startup_scripts.create(command), show_answer, 201)
+        return await wire.mutate(request, show_answer, command, 201)
 
     @get("/{startup_id:str}", operation_id="get-startup-script", summary="Get Startup Script",
          responses=wire.ANY_ERROR | wire.shown(StartupScriptAnswer, "the script"))  # fmt: skip
     async def read(self, request: Call, startup_id: FromPath[str]) -> Response[bytes]:
-        rows = services_of(request).store.read().startup_scripts
-        script = await foreign.one(
-            request, rows, ids.STARTUP_SCRIPT, startup_id, startup_scripts.NOUN
-        )
+        script = await foreign.get(request, STARTUP_SCRIPTS, ids.STARTUP_SCRIPT, startup_id)
         return wire.answer(StartupScriptAnswer(startup_script=show(script)))
 
-    @patch("/{startup_id:str}", operation_id="update-startup-script", status_code=204,
-           summary="Update Startup Script", responses=wire.ANY_ERROR)  # fmt: skip
+    @patch("/{startup_id:str}", operation_id="update-startup-script",
+           commands=(UpdateStartupScript,), status_code=204, summary="Update Startup Script",
+           responses=wire.ANY_ERROR)  # fmt: skip
     async def update(
         self, request: Call, startup_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[None]:
         require_boot(data.type)
         reference = wire.native_id(ids.STARTUP_SCRIPT, startup_id)
         script = None if data.script is None else plain_base64(data.script)
-        return await wire.gone(
-            request, startup_scripts.update(reference, Update(name=data.name), script)
-        )
+        command = UpdateStartupScript(startup_script=reference, name=data.name, script=script)
+        return await wire.gone(request, command)
 
-    @delete("/{startup_id:str}", operation_id="delete-startup-script", status_code=204,
-            summary="Delete Startup Script", responses=wire.ANY_ERROR)  # fmt: skip
+    @delete("/{startup_id:str}", operation_id="delete-startup-script",
+            commands=(DeleteStartupScript,), status_code=204, summary="Delete Startup Script",
+            responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, startup_id: FromPath[str]) -> Response[None]:
         reference = wire.native_id(ids.STARTUP_SCRIPT, startup_id)
-        return await wire.gone(
-            request, owned.delete(lambda tx: tx.startup_scripts, startup_scripts.NOUN, reference)
-        )
+        return await wire.gone(request, DeleteStartupScript(startup_script=reference))

@@ -11,7 +11,7 @@ from litestar.params import FromQuery
 from atoll.api.http import Call
 from atoll.api.vultr import offers, wire
 from atoll.api.vultr.catalogue import System
-from atoll.api.vultr.wire import Meta, Paging, catalogue_of, services_of
+from atoll.api.vultr.wire import Meta, Paging, catalogue_of, view_of
 
 
 class SystemOut(msgspec.Struct, kw_only=True):
@@ -44,8 +44,8 @@ class Systems(Controller):
     @get("/os", operation_id="list-os", summary="List OS",
          responses=wire.ANY_ERROR | wire.shown(SystemList, "one page"))  # fmt: skip
     async def systems(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        tx, names = services_of(request).store.read(), catalogue_of(request)
-        page, meta = wire.part_of(await offers.systems(tx, names), paging)
+        view, names = view_of(request), catalogue_of(request)
+        page, meta = wire.part_of(await offers.systems(view, names), paging)
         return wire.answer(SystemList(os=[show_system(system) for system in page], meta=meta))
 
     @get("/applications", operation_id="list-applications", summary="List Applications",

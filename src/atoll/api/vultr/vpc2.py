@@ -1,7 +1,6 @@
 """`/v2/vpc2`: the same VPCs in other words, and the instances in them."""
 
-import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 
 import msgspec
 from litestar import Controller, Response, delete, get, post, put
@@ -9,20 +8,28 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from atoll.api.http import Call
-from atoll.api.vultr import described, states, vpcs, wire
-from atoll.api.vultr.described import Description
+from atoll.api.serving import Asked
+from atoll.api.vultr import descriptions, states, vpcs, wire
+from atoll.api.vultr.descriptions import Description
 from atoll.api.vultr.vpcs import UpdateBody
-from atoll.api.vultr.wire import Meta, Paging, Wire, services_of
+from atoll.api.vultr.wire import Meta, Paging, Wire, view_of
 from atoll.domain import ids
+from atoll.domain.commands import (
+    AttachVpc,
+    Command,
+    CreateVpc,
+    DeleteVpc,
+    DetachVpc,
+    UpdateVpc,
+)
 from atoll.domain.errors import Invalid
 from atoll.domain.instances import Instance, InstanceState
 from atoll.domain.networks import Vpc, cidr_of
-from atoll.ports import Filter
-from atoll.service import instances, networks
-from atoll.service.desk import Case
+from atoll.service import queries
+from atoll.service.nouns import INSTANCES, SUBNETS
+from atoll.service.queries import Query, equal
 
 NODES_MAX = 1000
-Change = Callable[[str, str], Callable[[Case], Awaitable[object]]]
 
 
 class CreateBody(Wire, kw_only=True):
@@ -79,7 +86,7 @@ def show(vpc: Vpc) -> Vpc2Out:
     network = cidr_of(vpc.cidr, "cidr")
     return Vpc2Out(
         id=wire.uuid_of(vpc.id), region=vpc.region, date_created=wire.date_of(vpc.created_at_ms),
-        description=described.description_of(vpc), ip_block=str(network.network_address),
+        description=descriptions.description_of(vpc), ip_block=str(network.network_address),
         prefix_length=network.prefixlen,
     )  # fmt: skip
 
@@ -104,34 +111,27 @@ def show_nodes(vpc: Vpc, instance: Instance) -> list[NodeOut]:
 
 
 async def nodes_of(request: Call, vpc: Vpc) -> list[NodeOut]:
-    tx = services_of(request).store.read()
-    own = Filter(any_of=((("vpc_id", (vpc.id,)),),))
-    found: dict[str, Instance] = {}
-    for subnet in await wire.every(request, tx.subnets, own):
-        users = Filter(uses=subnet.id)
-        for instance in await wire.every(request, tx.instances, users):
+    view, found = view_of(request), dict[str, Instance]()
+    for subnet in await queries.find_every(view, SUBNETS, Query(any_of=equal(vpc_id=vpc.id))):
+        for instance in await queries.find_every(view, INSTANCES, Query(uses=subnet.id)):
             if instance.state is not InstanceState.DELETED:
                 found[instance.id] = instance
     return [node for _, instance in sorted(found.items()) for node in show_nodes(vpc, instance)]
 
 
-async def changed_nodes(
-    request: Call, vpc_id: str, body: NodesBody, change: Change, *, there: bool
-) -> Response[None]:
-    """202: all of them, or none. Those that are there, or are not, already stay as they are."""
-    vpc = await vpcs.vpc_of(request, vpc_id)
+async def to_change(request: Call, vpc: Vpc, body: NodesBody, *, there: bool) -> list[str]:
+    """The instances that are to be there, or not, and do not yet. Raises Invalid."""
     if not 1 <= len(body.nodes) <= NODES_MAX:
         raise Invalid(f"nodes: 1 to {NODES_MAX} are allowed", field="nodes")
     given = [wire.native_id_in(ids.INSTANCE, node, "nodes") for node in dict.fromkeys(body.nodes)]
+    known = await queries.find_by_ids(view_of(request), INSTANCES, given)
+    return [one for one in given if one not in known or bool(places_in(vpc, known[one])) != there]
 
-    async def use_case(case: Case) -> None:
-        case.require("write")
-        for node in given:
-            instance = await instances.instance_named(case, node, "nodes")
-            if bool(places_in(vpc, instance)) is not there:
-                await change(instance.id, vpc.id)(case)
 
-    response = await wire.gone(request, use_case)
+async def change_nodes(request: Call, commands: Sequence[Command]) -> Response[None]:
+    """202: all of them, or none."""
+    wishes = [Asked(command, {"instance": "nodes"}) for command in commands]
+    response = await wire.gone(request, *wishes)
     response.status_code = 202
     return response
 
@@ -146,14 +146,15 @@ class Vpc2s(Controller):
         page, meta = await vpcs.page_of(request, paging)
         return wire.answer(Vpc2List(vpcs=[show(vpc) for vpc in page], meta=meta))
 
-    @post("/", operation_id="create-vpc2", status_code=201, summary="Create a VPC 2.0 network",
+    @post("/", operation_id="create-vpc2", commands=(CreateVpc,), status_code=201,
+          summary="Create a VPC 2.0 network",
           responses=wire.ANY_ERROR | wire.shown(Vpc2Answer, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
         if data.ip_type and data.ip_type != "v4":
             raise Invalid("ip_type: only v4 is possible", field="ip_type")
         cidr = vpcs.range_of(data.ip_block, data.prefix_length, ("ip_block", "prefix_length"))
         return await vpcs.created(
-            request, data.region, data.description, cidr, lambda vpc: Vpc2Answer(vpc=show(vpc))
+            request, data, cidr, lambda vpc: Vpc2Answer(vpc=show(vpc)), "ip_block"
         )
 
     @get("/{vpc_id:str}", operation_id="get-vpc2", summary="Get a VPC 2.0 network",
@@ -161,14 +162,14 @@ class Vpc2s(Controller):
     async def read(self, request: Call, vpc_id: FromPath[str]) -> Response[bytes]:
         return wire.answer(Vpc2Answer(vpc=show(await vpcs.vpc_of(request, vpc_id))))
 
-    @put("/{vpc_id:str}", operation_id="update-vpc2", status_code=204,
+    @put("/{vpc_id:str}", operation_id="update-vpc2", commands=(UpdateVpc,), status_code=204,
          summary="Update a VPC 2.0 network", responses=wire.ANY_ERROR)  # fmt: skip
     async def update(
         self, request: Call, vpc_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[None]:
         return await vpcs.updated(request, vpc_id, data.description)
 
-    @delete("/{vpc_id:str}", operation_id="delete-vpc2", status_code=204,
+    @delete("/{vpc_id:str}", operation_id="delete-vpc2", commands=(DeleteVpc,), status_code=204,
             summary="Delete a VPC 2.0 network", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, vpc_id: FromPath[str]) -> Response[None]:
         return await vpcs.removed(request, vpc_id)
@@ -183,18 +184,25 @@ class Vpc2s(Controller):
         page, meta = wire.part_of(every, paging)
         return wire.answer(NodeList(nodes=list(page), meta=meta))
 
-    @post("/{vpc_id:str}/nodes/attach", operation_id="attach-vpc2-nodes", status_code=202,
-          summary="Attach nodes to a VPC 2.0 network", responses=wire.ANY_ERROR)  # fmt: skip
+    @post("/{vpc_id:str}/nodes/attach", operation_id="attach-vpc2-nodes", commands=(AttachVpc,),
+          status_code=202, summary="Attach nodes to a VPC 2.0 network",
+          responses=wire.ANY_ERROR)  # fmt: skip
     async def attach(
         self, request: Call, vpc_id: FromPath[str], data: JSONBody[NodesBody]
     ) -> Response[None]:
-        inside = services_of(request).ranges.private_cidr
-        attach = functools.partial(networks.attach_vpc, private_cidr=inside)
-        return await changed_nodes(request, vpc_id, data, attach, there=True)
+        """Those that are there already stay as they are."""
+        vpc = await vpcs.vpc_of(request, vpc_id)
+        nodes = await to_change(request, vpc, data, there=True)
+        joins = [AttachVpc(instance=one, vpc=vpc.id, attached_ok=True) for one in nodes]
+        return await change_nodes(request, joins)
 
-    @post("/{vpc_id:str}/nodes/detach", operation_id="detach-vpc2-nodes", status_code=202,
-          summary="Remove nodes from a VPC 2.0 network", responses=wire.ANY_ERROR)  # fmt: skip
+    @post("/{vpc_id:str}/nodes/detach", operation_id="detach-vpc2-nodes", commands=(DetachVpc,),
+          status_code=202, summary="Remove nodes from a VPC 2.0 network",
+          responses=wire.ANY_ERROR)  # fmt: skip
     async def detach(
         self, request: Call, vpc_id: FromPath[str], data: JSONBody[NodesBody]
     ) -> Response[None]:
-        return await changed_nodes(request, vpc_id, data, networks.detach_vpc, there=False)
+        """Those that are not there stay as they are."""
+        vpc = await vpcs.vpc_of(request, vpc_id)
+        nodes = await to_change(request, vpc, data, there=False)
+        return await change_nodes(request, [DetachVpc(instance=one, vpc=vpc.id) for one in nodes])

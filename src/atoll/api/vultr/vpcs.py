@@ -2,7 +2,8 @@
 of one subnet, of the same range."""
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 from litestar import Controller, Response, delete, get, post, put
@@ -10,23 +11,27 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from atoll.api import foreign
-from atoll.api.http import Call, caller_of
-from atoll.api.vultr import described, wire
-from atoll.api.vultr.described import Description
-from atoll.api.vultr.offers import region_meant
-from atoll.api.vultr.wire import Meta, Paging, Wire, catalogue_of, services_of
+from atoll.api.http import Call
+from atoll.api.serving import Asked
+from atoll.api.vultr import descriptions, offers, wire
+from atoll.api.vultr.descriptions import Description
+from atoll.api.vultr.wire import Meta, Paging, Wire, view_of
 from atoll.domain import ids
-from atoll.domain.commands import CreateVpc, Update
-from atoll.domain.errors import InUse, Invalid
+from atoll.domain.commands import CreateVpc, DeleteVpc, UpdateVpc
+from atoll.domain.errors import Invalid
 from atoll.domain.networks import Vpc, cidr_of
-from atoll.ports import Filter
-from atoll.service import catalogue, instances, networks, owned
-from atoll.service.desk import Accepted, Case, require
+from atoll.service import instances
+from atoll.service.nouns import VPCS
 
-NOUN = "vpc"
 BITS_MAX = 32
-UseCase = Callable[[Case], Awaitable[Accepted[Vpc]]]
 Show = Callable[[Vpc], msgspec.Struct]
+
+
+class NewVpc(Protocol):
+    """What the bodies of all three names have."""
+
+    region: str
+    description: str | None
 
 
 class CreateBody(Wire, kw_only=True):
@@ -64,7 +69,7 @@ def show(vpc: Vpc) -> VpcOut:
     network = cidr_of(vpc.cidr, "cidr")
     return VpcOut(
         id=wire.uuid_of(vpc.id), region=vpc.region, date_created=wire.date_of(vpc.created_at_ms),
-        description=described.description_of(vpc), v4_subnet=str(network.network_address),
+        description=descriptions.description_of(vpc), v4_subnet=str(network.network_address),
         v4_subnet_mask=network.prefixlen,
     )  # fmt: skip
 
@@ -80,21 +85,19 @@ async def placed(request: Call, vpcs: Sequence[Vpc]) -> list[Vpc]:
 async def own_region(request: Call) -> str:
     """Empty where there are several that could be it."""
     try:
-        return await instances.region_of(services_of(request).store.read(), None)
+        return await instances.region_of(view_of(request), None)
     except Invalid:
         return ""
 
 
 async def page_of(request: Call, paging: Paging) -> tuple[list[Vpc], Meta]:
-    rows = services_of(request).store.read().vpcs
-    page, meta = await wire.page_of(request, rows, paging, Filter())
+    page, meta = await wire.page_of(request, VPCS, paging)
     return await placed(request, page), meta
 
 
 async def vpc_of(request: Call, vpc_id: str) -> Vpc:
     """What a path means. Raises NotFound."""
-    rows = services_of(request).store.read().vpcs
-    found = await foreign.one(request, rows, ids.VPC, vpc_id, NOUN)
+    found = await foreign.get(request, VPCS, ids.VPC, vpc_id)
     return (await placed(request, [found]))[0]
 
 
@@ -104,7 +107,8 @@ def range_of(block: str | None, bits: int | None, fields: tuple[str, str]) -> st
         return None
     if not block or not bits:
         missing = fields[1] if block else fields[0]
-        raise Invalid(f"{missing}: it is needed beside the other half of the range", field=missing)
+        beside = fields[0] if block else fields[1]
+        raise Invalid(f"{missing}: required together with {beside}", field=missing)
     try:
         ipaddress.IPv4Address(block)
     except ValueError as error:
@@ -123,53 +127,30 @@ def range_of(block: str | None, bits: int | None, fields: tuple[str, str]) -> st
 
 
 async def created(
-    request: Call, region: str, description: str | None, cidr: str | None, answer: Show
+    request: Call, body: NewVpc, cidr: str | None, answer: Show, field: str
 ) -> Response[bytes]:
-    require(caller_of(request), "write")
-    services = services_of(request)
-    new = await region_meant(services.store.read(), catalogue_of(request), region)
-    await catalogue.adopt(services.store, region=new)
-    use_case = create(region, description or "", cidr, services.ranges.private_cidr)
-    return await described.created(request, use_case, lambda accepted: answer(accepted.thing))
-
-
-def create(region: str, description: str, cidr: str | None, not_in: str) -> UseCase:
-    async def use_case(case: Case) -> Accepted[Vpc]:
-        tx = case.tx
-        command = CreateVpc(
-            name=await described.name_for(case, description, tx.vpcs, tx.subnets),
-            cidr=cidr or await networks.free_cidr(case, not_in),
-            description=description, region=region,
-        )  # fmt: skip
-        return await networks.create_vpc_with_subnet(command)(case)
-
-    return use_case
+    """`field` names the range in the body."""
+    await offers.ensure_region(request, body.region)
+    description = body.description or ""
+    command = CreateVpc(
+        name=description, description=description, cidr=cidr, region=body.region,
+        with_subnet=True, free_name=True,
+    )  # fmt: skip
+    return await wire.mutate(request, answer, Asked(command, {"cidr": field}), 201)
 
 
 async def updated(request: Call, vpc_id: str, description: str) -> Response[None]:
     vpc = await vpc_of(request, vpc_id)
-
-    async def use_case(case: Case) -> Accepted[Vpc]:
-        name = await described.name_after(case, vpc, description, case.tx.vpcs)
-        change = owned.update(
-            lambda tx: tx.vpcs, NOUN, vpc.id, Update(name=name), description=description
-        )
-        return await change(case)
-
-    return await wire.gone(request, use_case)
+    command = UpdateVpc(
+        vpc=vpc.id, name=descriptions.new_name(vpc, description), description=description,
+        free_name=True,
+    )  # fmt: skip
+    return await wire.gone(request, command)
 
 
 async def removed(request: Call, vpc_id: str) -> Response[None]:
-    """Clients ask again as long as the refusal has these words."""
     reference = wire.native_id(ids.VPC, vpc_id)
-
-    async def use_case(case: Case) -> Accepted[Vpc]:
-        try:
-            return await networks.delete_vpc_with_subnets(reference)(case)
-        except InUse as error:
-            raise InUse(f"A server is attached to this VPC network: {error.message}") from error
-
-    return await wire.gone(request, use_case)
+    return await wire.gone(request, DeleteVpc(vpc=reference, with_subnets=True))
 
 
 class Vpcs(Controller):
@@ -182,27 +163,26 @@ class Vpcs(Controller):
         page, meta = await page_of(request, paging)
         return wire.answer(VpcList(vpcs=[show(vpc) for vpc in page], meta=meta))
 
-    @post("/", operation_id="create-vpc", status_code=201, summary="Create a VPC",
+    @post("/", operation_id="create-vpc", commands=(CreateVpc,), status_code=201,
+          summary="Create a VPC",
           responses=wire.ANY_ERROR | wire.shown(VpcAnswer, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
         cidr = range_of(data.v4_subnet, data.v4_subnet_mask, ("v4_subnet", "v4_subnet_mask"))
-        return await created(
-            request, data.region, data.description, cidr, lambda vpc: VpcAnswer(vpc=show(vpc))
-        )
+        return await created(request, data, cidr, lambda vpc: VpcAnswer(vpc=show(vpc)), "v4_subnet")
 
     @get("/{vpc_id:str}", operation_id="get-vpc", summary="Get a VPC",
          responses=wire.ANY_ERROR | wire.shown(VpcAnswer, "the VPC"))  # fmt: skip
     async def read(self, request: Call, vpc_id: FromPath[str]) -> Response[bytes]:
         return wire.answer(VpcAnswer(vpc=show(await vpc_of(request, vpc_id))))
 
-    @put("/{vpc_id:str}", operation_id="update-vpc", status_code=204, summary="Update a VPC",
-         responses=wire.ANY_ERROR)  # fmt: skip
+    @put("/{vpc_id:str}", operation_id="update-vpc", commands=(UpdateVpc,), status_code=204,
+         summary="Update a VPC", responses=wire.ANY_ERROR)  # fmt: skip
     async def update(
         self, request: Call, vpc_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[None]:
         return await updated(request, vpc_id, data.description)
 
-    @delete("/{vpc_id:str}", operation_id="delete-vpc", status_code=204, summary="Delete a VPC",
-            responses=wire.ANY_ERROR)  # fmt: skip
+    @delete("/{vpc_id:str}", operation_id="delete-vpc", commands=(DeleteVpc,), status_code=204,
+            summary="Delete a VPC", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, vpc_id: FromPath[str]) -> Response[None]:
         return await removed(request, vpc_id)

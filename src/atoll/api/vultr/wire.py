@@ -4,7 +4,7 @@ import base64
 import binascii
 import datetime
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -13,9 +13,11 @@ from litestar import Response
 from litestar.params import FromQuery
 
 from atoll.api import foreign, serving
-from atoll.api.foreign import K
-from atoll.api.http import Call, Refusal, caller_of, json_response
+from atoll.api.http import Call, Refusal, json_response
+from atoll.api.serving import Asked
 from atoll.api.vultr.catalogue import Catalogue
+from atoll.api.vultr.wording import COMMON, wording_for
+from atoll.domain.commands import Command
 from atoll.domain.errors import (
     AtollError,
     Busy,
@@ -27,18 +29,19 @@ from atoll.domain.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from atoll.ports import Filter, Rows
-from atoll.service.desk import require
+from atoll.service import queries
+from atoll.service.nouns import Identified, Noun
+from atoll.service.queries import ALL, Query
 from atoll.service.references import is_id
 
 PREFIX = "/v2"
 PER_PAGE, PER_PAGE_MAX = 100, 500
 DIGITS_MAX = 18
-encode, gone, mutate = serving.encode, serving.gone, serving.mutate
-services_of, shown = serving.services_of, serving.shown
+encode, execute, gone, respond = serving.encode, serving.execute, serving.gone, serving.respond
+services_of, shown, view_of = serving.services_of, serving.shown, serving.view_of
 uuid_of, native_id, native_id_in = foreign.uuid_of, foreign.native_id, foreign.native_id_in
-every, about = foreign.every, foreign.about
 T = TypeVar("T")
+K = TypeVar("K", bound=Identified)
 
 # What is not here is a 400. A thing that something goes on about is to be asked for again soon:
 # clients do so by themselves after a 429, and give up after most others.
@@ -73,35 +76,6 @@ MISSING = {
 }
 # What follows a family's name in paths beside ids.
 VERBS = frozenset({"", "attach", "detach", "convert", "create-from-url", "start", "halt", "reboot"})
-# Fields by the family whose requests have them, from the names that the services speak of.
-INSTANCE_FIELDS = {
-    "metadata.name": "label", "metadata.labels": "tags", "spec.type": "plan",
-    "spec.image": "os_id", "spec.region": "region", "spec.ssh_key_ids": "sshkey_id",
-    "spec.security_groups": "firewall_group_id", "spec.startup_script_id": "script_id",
-    "spec.user_data": "user_data", "spec.disk_gb": "plan", "spec.memory_mb": "plan",
-    "spec.vcpus": "plan", "subnet_id": "vpc_id", "snapshot_id": "snapshot_id",
-}  # fmt: skip
-FIELDS: Mapping[str, Mapping[str, str]] = {
-    "instances": INSTANCE_FIELDS,
-    "bare-metals": INSTANCE_FIELDS,
-    "ssh-keys": {"metadata.name": "name", "spec.public_key": "ssh_key"},
-    "startup-scripts": {"metadata.name": "name", "spec.script": "script"},
-    "firewalls": {
-        "metadata.name": "description", "spec.rules.0.cidr": "subnet", "spec.rules.0.port": "port",
-    },
-    "blocks": {"metadata.name": "label", "spec.size_gb": "size_gb", "spec.region": "region"},
-    "snapshots": {"metadata.name": "description", "spec.description": "description",
-                  "spec.instance_id": "instance_id", "spec.source.location": "url"},
-    "reserved-ips": {"metadata.name": "label", "spec.region": "region",
-                     "spec.instance_id": "instance_id"},
-    "vpcs": {"metadata.name": "description", "spec.cidr": "v4_subnet",
-             "spec.region": "region"},
-    "vpc2": {"metadata.name": "description", "spec.cidr": "ip_block",
-             "spec.region": "region"},
-    "private-networks": {"metadata.name": "description", "spec.cidr": "v4_subnet",
-                         "spec.region": "region"},
-    "iso": {"metadata.name": "url", "spec.source.location": "url", "image": "iso_id"},
-}  # fmt: skip
 
 
 class ErrorBody(msgspec.Struct, kw_only=True):
@@ -145,12 +119,11 @@ def missing_family(path: str) -> str:
     return named[-1] if named else family_of(path)
 
 
-def text_of(error: AtollError, path: str) -> str:
+def text_of(error: AtollError, path: str, asked: Asked | None) -> str:
     """In the words, and with the ids, of this dialect."""
-    family = family_of(path)
-    if isinstance(error, NotFound) and error.field is None:
+    if isinstance(error, NotFound) and not (isinstance(error.reason, str) and error.field):
         return MISSING.get(missing_family(path), error.message)
-    return foreign.text_of(error, FIELDS.get(family, {}))
+    return foreign.say(error, asked, wording_for(asked)).message
 
 
 def refusal(status: int, text: str) -> Refusal:
@@ -159,10 +132,7 @@ def refusal(status: int, text: str) -> Refusal:
 
 def refuse(error: AtollError) -> Refusal:
     """Of the guard, which knows no path."""
-    text = error.message
-    if isinstance(error, Unauthenticated):
-        text = "Invalid API token: send a key of Atoll as Authorization: Bearer KEY"
-    return refusal(status_of_error(error), text)
+    return refusal(status_of_error(error), COMMON.say(error).message)
 
 
 ERRORS = {
@@ -240,18 +210,18 @@ def cursor_of(way: str, at: str) -> str:
 
 
 async def page_of(
-    request: Call, rows: Rows[K], asked: Paging, wanted: Filter
+    request: Call, noun: Noun[K], asked: Paging, wanted: Query = ALL
 ) -> tuple[Sequence[K], Meta]:
     """One page of the caller's project, in the order in which things were made."""
-    caller = caller_of(request)
-    require(caller, "read")
+    view = view_of(request)
     if asked.at is not None and not is_id(asked.at):
         raise foreign_cursor()
-    whole = msgspec.structs.replace(wanted, project_id=caller.project_id)
-    found = await rows.page(
+    found = await queries.find_page(
+        view,
+        noun,
         msgspec.structs.replace(
-            whole, after=asked.at, limit=asked.per_page + 1, descending=asked.back
-        )
+            wanted, after=asked.at, limit=asked.per_page + 1, descending=asked.back
+        ),
     )
     more, page = len(found) > asked.per_page, found[: asked.per_page]
     if asked.back:
@@ -263,7 +233,7 @@ async def page_of(
             next=cursor_of("next", page[-1].id) if after else "",
             prev=cursor_of("prev", page[0].id) if before else "",
         )
-    return page, Meta(total=await rows.count(whole), links=links)
+    return page, Meta(total=await queries.count(view, noun, wanted), links=links)
 
 
 def part_of(things: Sequence[T], asked: Paging) -> tuple[Sequence[T], Meta]:
@@ -282,3 +252,11 @@ def part_of(things: Sequence[T], asked: Paging) -> tuple[Sequence[T], Meta]:
 
 def answer(body: Any, status: int = 200) -> Response[bytes]:
     return json_response(encode(body), status)
+
+
+async def mutate(
+    request: Call, show: Callable[[Any], Any], command: Command | Asked, status: int = 200
+) -> Response[bytes]:
+    """Carries out a command and answers its thing, as `show` makes it."""
+    outcome = await execute(request, command)
+    return respond(outcome, show(outcome.thing), status)

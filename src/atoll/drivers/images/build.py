@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from atoll.domain.errors import DriverRefused, DriverUnavailable
-from atoll.drivers.images.processes import ProcessError, run_bounded
+from atoll.drivers.processes import ProcessError, run_bounded
 
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 PROGRESS = re.compile(r"progress (\d{1,3}) (.*)")

@@ -16,7 +16,7 @@ import msgspec
 
 from atoll.domain.errors import DriverRefused, DriverUnavailable
 from atoll.drivers.images.check import DiskFormat
-from atoll.drivers.images.processes import ProcessError, run_bounded
+from atoll.drivers.processes import ProcessError, run_bounded
 
 MEMORY_BYTES_MAX = 2 << 30
 SLACK_BYTES = 256 << 20  # qcow2's own tables beside the data

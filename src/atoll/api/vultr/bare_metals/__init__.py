@@ -1,0 +1,1 @@
+"""`/v2/bare-metals` and what is below it."""

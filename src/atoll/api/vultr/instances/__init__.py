@@ -1,0 +1,1 @@
+"""`/v2/instances` and what is below it."""

@@ -1,0 +1,139 @@
+"""A request to change an instance, in Vultr's words, as the commands that it means."""
+
+from atoll.api.http import Call
+from atoll.api.serving import Asked
+from atoll.api.vultr import offers
+from atoll.api.vultr.instances.create import (
+    BACKUPS,
+    Wishes,
+    backups_wanted,
+    group_of,
+    labels_of,
+    plain_base64,
+    scheme_of,
+    source_of,
+    vpcs_of,
+)
+from atoll.api.vultr.instances.show import DDOS, IPV6, USER_SCHEME
+from atoll.api.vultr.wire import catalogue_of, services_of, view_of
+from atoll.domain.commands import (
+    AttachDefaultVpc,
+    AttachVpc,
+    Command,
+    DetachVpc,
+    DisableBackups,
+    ReinstallInstance,
+    ResizeInstance,
+    SetBackups,
+    UpdateInstance,
+)
+from atoll.domain.errors import Invalid
+from atoll.domain.instances import Instance
+from atoll.domain.plans import Plan
+from atoll.service import catalogue, queries
+from atoll.service.nouns import PLANS
+
+
+class UpdateBody(Wishes, kw_only=True):
+    detach_vpc: list[str] | None = None
+    detach_vpc2: list[str] | None = None
+    detach_private_network: list[str] | None = None
+
+
+async def wishes_of(request: Call, instance: Instance, body: UpdateBody) -> list[Asked]:
+    """All changes as commands of one transaction. Raises Invalid."""
+    if body.app_id or body.image_id:
+        raise Invalid("app_id: there are no applications here: name an os_id", field="app_id")
+    # Another size or system is for an instance that is idle: so it comes first.
+    wishes = await large_changes(request, instance, body)
+    wishes += plain_changes(instance, body)
+    wishes += network_changes(instance, body)
+    if body.backups:
+        wishes.append(Asked(backup_change(instance, backups_wanted(body.backups))))
+    if not wishes:
+        raise Invalid("Nothing to change")
+    return wishes
+
+
+def plain_changes(instance: Instance, body: UpdateBody) -> list[Asked]:
+    """What is only written down, or told to a running guest."""
+    tags = body.all_tags()
+    command = UpdateInstance(
+        instance=instance.id, name=body.label,
+        labels=None if tags is None else labels_of([tag for tag in tags if tag]),
+        annotations=notes_of(body),
+        security_groups=None if body.firewall_group_id is None
+        else (group_of(body.firewall_group_id),),
+        user_data=None if body.user_data is None else plain_base64(body.user_data),
+    )  # fmt: skip
+    return [] if command == UpdateInstance(instance=instance.id) else [Asked(command)]
+
+
+def notes_of(body: UpdateBody) -> dict[str, str]:
+    """Of the annotations those that the request sets; an empty one is taken away."""
+    switches = ((IPV6, body.enable_ipv6), (DDOS, body.ddos_protection))
+    notes = {key: "true" if on else "" for key, on in switches if on is not None}
+    if body.user_scheme:
+        notes[USER_SCHEME] = scheme_of(body.user_scheme)
+    return notes
+
+
+def network_changes(instance: Instance, body: UpdateBody) -> list[Asked]:
+    """A VPC that it has already is no change."""
+    unwanted = vpcs_of(
+        detach_vpc=body.detach_vpc, detach_vpc2=body.detach_vpc2,
+        detach_private_network=body.detach_private_network,
+    )  # fmt: skip
+    there = {place.vpc_id for place in instance.attachments}
+    wishes = [
+        Asked(AttachVpc(instance=instance.id, vpc=vpc), {"vpc": field, "subnet": field})
+        for vpc, field in body.vpcs().items()
+        if vpc not in there
+    ]
+    if body.wants_default_vpc():
+        region = instance.spec.region
+        wishes.append(Asked(AttachDefaultVpc(instance=instance.id, region=region)))
+    wishes += [
+        Asked(DetachVpc(instance=instance.id, vpc=vpc), {"vpc": field})
+        for vpc, field in unwanted.items()
+    ]
+    return wishes
+
+
+def backup_change(instance: Instance, wanted: bool) -> Command:
+    if wanted:
+        return SetBackups(instance=instance.id, backups=BACKUPS)
+    return DisableBackups(instance=instance.id, missing_ok=True)
+
+
+def require_no_smaller_disk(instance: Instance, plan: Plan) -> None:
+    if plan.disk_gib < instance.spec.disk_gib:
+        raise Invalid(
+            f"plan: {plan.id} has a disk of {plan.disk_gib} GB, the instance's has "
+            f"{instance.spec.disk_gib} GB and never shrinks: see its /upgrades",
+            field="plan",
+        )
+
+
+async def large_changes(request: Call, instance: Instance, body: UpdateBody) -> list[Asked]:
+    """Another size or another system. The plan that it has already is no change."""
+    wishes: list[Asked] = []
+    view, names = view_of(request), catalogue_of(request)
+    if body.plan and body.plan != instance.spec.plan:
+        if body.os_id:
+            raise Invalid(
+                "os_id: change the plan and the system one after the other", field="os_id"
+            )
+        new = await offers.resolve_plan(view, names, body.plan)
+        known = await queries.find_by_ids(view, PLANS, [body.plan])
+        require_no_smaller_disk(instance, new or known[body.plan])
+        await catalogue.adopt(services_of(request).store, new)
+        wishes.append(Asked(ResizeInstance(instance=instance.id, plan=body.plan, room_needed=True)))
+    if body.os_id not in {None, "", 0}:
+        image, notes = await source_of(view, names, body.os_id, None)
+        command = ReinstallInstance(
+            instance=instance.id, image=image, annotations=notes_of(body) | notes,
+            generate_password=True,
+        )  # fmt: skip
+        wishes.append(Asked(command))
+    return wishes

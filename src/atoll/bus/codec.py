@@ -1,0 +1,148 @@
+"""Messages as bytes (MessagePack), and the driver's errors as data.
+
+Used by every bus, also by the one within a process: one path, one set of limits. What cannot be
+read is never half understood: an ask is Unsupported, an answer DriverUnavailable.
+"""
+
+import inspect
+from typing import Any
+
+import msgspec
+import structlog
+
+from atoll.domain.errors import (
+    AtollError,
+    DriverError,
+    DriverRefused,
+    DriverUnavailable,
+    Unsupported,
+)
+from atoll.messages import (
+    MESSAGE_BYTES_MAX,
+    PROTOCOL,
+    Answer,
+    Ask,
+    Failure,
+    Reply,
+    Report,
+)
+
+log = structlog.get_logger()
+FRAME_BYTES_MAX = 16  # what a bus writes around a message
+ENCODED_BYTES_MAX = MESSAGE_BYTES_MAX - FRAME_BYTES_MAX
+REASON_LENGTH_MAX = 2000
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What can be read of an ask whose body is not known."""
+
+    protocol: int = 0
+    id: str = ""
+
+
+encoder = msgspec.msgpack.Encoder()
+asks = msgspec.msgpack.Decoder(Ask)
+answers = msgspec.msgpack.Decoder(Answer)
+reports: msgspec.msgpack.Decoder[Report] = msgspec.msgpack.Decoder(Report)
+heads = msgspec.msgpack.Decoder(Head)
+
+
+def encode(message: Ask | Answer | Report) -> bytes:
+    """Raises DriverRefused where the message is larger than any bus carries."""
+    data = encoder.encode(message)
+    if len(data) > ENCODED_BYTES_MAX:
+        raise DriverRefused(
+            f"a message of {len(data)} bytes cannot be sent: at most {ENCODED_BYTES_MAX} are "
+            "allowed, so ask for less at a time"
+        )
+    return data
+
+
+def decode_ask(data: bytes) -> Ask:
+    """Raises Unsupported where its request is not known here."""
+    try:
+        ask = asks.decode(data)
+    except msgspec.DecodeError as error:
+        raise Unsupported(f"this host's agent cannot read the request: {error}") from error
+    if ask.protocol > PROTOCOL:
+        raise Unsupported(
+            f"this host's agent speaks protocol {PROTOCOL}, the request {ask.protocol}: update it"
+        )
+    return ask
+
+
+def id_of(data: bytes) -> str:
+    """The id of an ask that cannot be decoded as a whole, where there is one."""
+    try:
+        return heads.decode(data).id
+    except msgspec.DecodeError:
+        return ""
+
+
+def encode_answer(ask_id: str, reply: Reply) -> bytes:
+    try:
+        return encode(Answer(id=ask_id, body=reply))
+    except DriverRefused as error:
+        return encode_failure(ask_id, error)
+
+
+def encode_failure(ask_id: str, error: Exception) -> bytes:
+    return encoder.encode(Answer(id=ask_id, error=failure_of(error)))
+
+
+def decode_answer(data: bytes) -> Reply:
+    """Raises the error that the answer holds."""
+    try:
+        answer = answers.decode(data)
+    except msgspec.DecodeError as error:
+        raise DriverUnavailable(f"the host's answer cannot be read: {error}") from error
+    if answer.error is not None:
+        raise error_of(answer.error)
+    if answer.body is None:
+        raise DriverUnavailable("the host's answer is empty")
+    return answer.body
+
+
+def decode_report(data: bytes) -> Report:
+    """Raises Unsupported."""
+    try:
+        return reports.decode(data)
+    except msgspec.DecodeError as error:
+        raise Unsupported(f"the host's report cannot be read: {error}") from error
+
+
+def failure_of(error: Exception) -> Failure:
+    """What is no error of ours stays in this host's log; its text alone travels."""
+    if not isinstance(error, AtollError):
+        log.error("a request broke", exc_info=error)
+        words = f"the host's agent broke ({type(error).__name__}: {error}): see its log"
+        return Failure(code=DriverUnavailable.code, message=words[:REASON_LENGTH_MAX])
+    details = {name: getattr(error, name) for name in details_of(type(error))}
+    return Failure(code=error.code, message=error.message[:REASON_LENGTH_MAX], details=details)
+
+
+def error_of(failure: Failure) -> DriverError:
+    """Of the same class, with the same attributes; what is not known is DriverUnavailable."""
+    kind = DRIVER_ERRORS.get(failure.code, DriverUnavailable)
+    known: Any = {n: v for n, v in failure.details.items() if n in DETAILS[kind]}
+    return kind(failure.message, **known)
+
+
+def details_of(kind: type[AtollError]) -> tuple[str, ...]:
+    """What an error is made with beside its message: the names of its keyword arguments."""
+    return DETAILS.get(kind, ()) if issubclass(kind, DriverError) else ()
+
+
+def classes_below(kind: type[DriverError]) -> list[type[DriverError]]:
+    return [kind, *(below for one in kind.__subclasses__() for below in classes_below(one))]
+
+
+DRIVER_ERRORS = {kind.code: kind for kind in classes_below(DriverError)}
+DETAILS = {
+    kind: tuple(
+        name
+        for name, parameter in inspect.signature(kind).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    )
+    for kind in DRIVER_ERRORS.values()
+}

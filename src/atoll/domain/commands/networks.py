@@ -1,0 +1,88 @@
+"""Commands on VPCs and subnets, and on instances' places in them."""
+
+from atoll.domain.commands.base import Command, Reference
+
+
+class CreateVpc(Command, frozen=True, kw_only=True):
+    """Without a `cidr` a free range is chosen. `with_subnet` makes a subnet of the same range and
+    name, for dialects in which a VPC is one network. `free_name`: where the name is taken, a free
+    one is made of it."""
+
+    name: str
+    labels: dict[str, str] = {}
+    cidr: str | None = None
+    description: str = ""
+    region: str = ""
+    with_subnet: bool = False
+    free_name: bool = False
+
+
+class UpdateVpc(Command, frozen=True, kw_only=True):
+    """`free_name`: where the name is taken, a free one is made of it."""
+
+    vpc: Reference
+    name: str | None = None
+    labels: dict[str, str] | None = None
+    description: str | None = None
+    free_name: bool = False
+
+
+class DeleteVpc(Command, frozen=True, kw_only=True):
+    """`with_subnets` deletes its subnets too."""
+
+    vpc: Reference
+    with_subnets: bool = False
+
+
+class CreateSubnet(Command, frozen=True, kw_only=True):
+    name: str
+    labels: dict[str, str] = {}
+    vpc: str
+    cidr: str
+
+
+class UpdateSubnet(Command, frozen=True, kw_only=True):
+    subnet: Reference
+    name: str | None = None
+    labels: dict[str, str] | None = None
+
+
+class DeleteSubnet(Command, frozen=True, kw_only=True):
+    subnet: Reference
+
+
+class AttachNetwork(Command, frozen=True, kw_only=True):
+    """Adds a network interface in the subnet."""
+
+    instance: Reference
+    subnet: str
+
+
+class DetachNetwork(Command, frozen=True, kw_only=True):
+    instance: Reference
+    subnet: str
+
+
+class AttachVpc(Command, frozen=True, kw_only=True):
+    """Adds a network interface in the only subnet of the VPC. `attached_ok`: no error where the
+    instance has one in the VPC already."""
+
+    instance: Reference
+    vpc: str
+    attached_ok: bool = False
+
+
+class DetachVpc(Command, frozen=True, kw_only=True):
+    """Removes the interfaces in every subnet of the VPC. `missing_ok`: no error where there is
+    none."""
+
+    instance: Reference
+    vpc: str
+    missing_ok: bool = False
+
+
+class AttachDefaultVpc(Command, frozen=True, kw_only=True):
+    """Attaches the default VPC of the region, which is made where there is none."""
+
+    instance: Reference
+    region: str

@@ -1,0 +1,39 @@
+"""Commands on snapshots."""
+
+from atoll.domain.commands.base import Command, Reference
+from atoll.domain.images import ImageSource
+
+
+class CreateSnapshot(Command, frozen=True, kw_only=True):
+    name: str
+    labels: dict[str, str] = {}
+    description: str = ""
+    instance: Reference
+
+
+class UpdateSnapshot(Command, frozen=True, kw_only=True):
+    snapshot: Reference
+    name: str | None = None
+    labels: dict[str, str] | None = None
+    description: str | None = None
+
+
+class CloneSnapshot(Command, frozen=True, kw_only=True):
+    """Copies it to another region. Without a name the copy has the name of the first.
+    `annotations` are merged into those of the first."""
+
+    snapshot: Reference
+    region: str
+    name: str | None = None
+    annotations: dict[str, str] = {}
+
+
+class ImportSnapshot(Command, frozen=True, kw_only=True):
+    name: str
+    description: str = ""
+    source: ImageSource
+    region: str | None = None
+
+
+class DeleteSnapshot(Command, frozen=True, kw_only=True):
+    snapshot: Reference

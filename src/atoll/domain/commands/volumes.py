@@ -1,0 +1,47 @@
+"""Commands on volumes."""
+
+from atoll.domain.commands.base import Command, Reference
+
+
+class CreateVolume(Command, frozen=True, kw_only=True):
+    """`instance` attaches it at once."""
+
+    name: str
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    size_gib: int
+    region: str | None = None
+    instance: Reference | None = None
+
+
+class UpdateVolume(Command, frozen=True, kw_only=True):
+    """`annotations` are merged into those that it has."""
+
+    volume: Reference
+    name: str | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] = {}
+
+
+class AttachVolume(Command, frozen=True, kw_only=True):
+    """`attached_ok`: no error where it is attached to that instance already."""
+
+    volume: Reference
+    instance: Reference
+    attached_ok: bool = False
+
+
+class DetachVolume(Command, frozen=True, kw_only=True):
+    volume: Reference
+
+
+class GrowVolume(Command, frozen=True, kw_only=True):
+    """`same_ok`: no error where it has that size already."""
+
+    volume: Reference
+    size_gib: int
+    same_ok: bool = False
+
+
+class DeleteVolume(Command, frozen=True, kw_only=True):
+    volume: Reference

@@ -1,0 +1,1 @@
+"""Guests as processes of QEMU, one each, on this machine."""

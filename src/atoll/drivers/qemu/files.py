@@ -1,0 +1,71 @@
+"""What the QEMU driver does to files: names that lead nowhere else, writes that survive a power
+cut, and qemu-img.
+
+Called by the modules that keep records and disks. It never lets qemu-img guess a format: whoever
+calls it names all formats.
+"""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from atoll.domain.errors import DriverRefused, DriverUnavailable
+from atoll.domain.ids import bits_of
+from atoll.drivers.qemu.process import Privileges, find_program
+
+QEMU_IMG_S = 60.0
+
+
+def require_id(thing_id: str) -> None:
+    """Ids become names of files: whatever is not one of ours does not get that far."""
+    try:
+        bits_of(thing_id)
+    except ValueError as error:
+        raise DriverRefused(str(error)) from error
+    if not thing_id.replace("-", "").isalnum():
+        raise DriverRefused(f"{thing_id!r} is not an id")
+
+
+def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Whoever reads sees the old file or the new one, also after a crash."""
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    part.rename(path)
+
+
+def sync(path: Path) -> None:
+    """A file's bytes, or a folder's names, are on the disk when it returns."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def run_qemu_img(
+    arguments: Sequence[str], folder: Path, *, uid: int | None = None, timeout_s: float = QEMU_IMG_S
+) -> None:
+    """`uid` is the user that it runs as where it reads what a guest could write to."""
+    command = Privileges(uid=uid).wrap([find_program("qemu-img"), *arguments])
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DriverUnavailable(
+            f"qemu-img {arguments[0]} was not through after {timeout_s:g} s in {folder}"
+        ) from error
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise DriverUnavailable(f"qemu-img {arguments[0]} failed in {folder}: {said}")

@@ -1,0 +1,62 @@
+"""The guest agent within a guest, asked by its socket to change who may log in.
+
+Called by `hotplug`. The other end is the guest's, which may say anything, or nothing, for as
+long as it likes: all answers are bounded in time and size, and nothing depends on them.
+"""
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from atoll.drivers.qemu.command_line import AGENT_SOCKET
+from atoll.drivers.qemu.monitor import dial
+
+ANSWER_S = 3.0
+LINE_BYTES_MAX = 64 * 1024
+LINES_MAX = 100
+
+
+async def set_root_keys(folder: Path, pid: int, keys: Sequence[str]) -> bool:
+    """Whether root's keys are now exactly these. A guest without an agent keeps the old ones."""
+    arguments = {"username": "root", "keys": list(keys), "reset": True}
+    with contextlib.suppress(TimeoutError, OSError, ValueError):
+        async with asyncio.timeout(ANSWER_S):
+            return await ask(folder, pid, "guest-ssh-add-authorized-keys", arguments)
+    return False
+
+
+async def ask(folder: Path, pid: int, command: str, arguments: dict[str, Any]) -> bool:
+    connection = await dial(folder, pid, AGENT_SOCKET)
+    reader, writer = await asyncio.open_unix_connection(sock=connection, limit=LINE_BYTES_MAX)
+    try:
+        mark = secrets.randbits(31)
+        # Answers of before, to questions that nobody waited for, end where the mark comes back.
+        send(writer, "guest-sync", {"id": mark})
+        for _ in range(LINES_MAX):
+            if await next_answer(reader) == {"return": mark}:
+                send(writer, command, arguments)
+                return "return" in await next_answer(reader)
+        return False
+    finally:
+        writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+def send(writer: asyncio.StreamWriter, command: str, arguments: dict[str, Any]) -> None:
+    writer.write(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+
+
+async def next_answer(reader: asyncio.StreamReader) -> dict[str, Any]:
+    """Raises ValueError where it is no answer."""
+    line = await reader.readline()
+    if not line:
+        raise ValueError("the agent's port was closed")
+    answer = json.loads(line)
+    if not isinstance(answer, dict):
+        raise ValueError("the agent said something else than an answer")
+    return answer

@@ -1,0 +1,424 @@
+"""What a host's disks are made of: layers, and the records that name them.
+
+Called by `volumes`. A layer is one qcow2 in `<state>/layers/<id>/`, over another layer or over
+an image; it stays where it was born, for a running QEMU opens its files again by their names. A
+volume is a record that names the layer its guest writes to; a snapshot is a record that names a
+layer to which nobody writes any more; both are written when what they name is whole and safe on the
+disk. What is sent to another host, or arrives from one, is a layer on record as well. What no
+record needs is swept away; a file that a guest could write to never decides that.
+"""
+
+import contextlib
+import os
+import secrets
+import shutil
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from atoll.domain.errors import DriverRefused, DriverUnavailable
+from atoll.drivers.images.check import DiskFacts, check_volume
+from atoll.drivers.qemu.files import require_id, sync, write_atomically
+from atoll.drivers.qemu.qcow2 import make_empty
+
+DISK_FILE = "disk.qcow2"
+LAYER_FILE = "layer.json"
+LAYER_ID_BYTES = 6
+VIRTUAL_SIZE_MAX_BYTES = 64 * 2**40
+GIB = 1024**3
+
+R = TypeVar("R")
+Fingerprint = tuple[int, int, int, int]
+
+
+class Volume(msgspec.Struct, frozen=True, kw_only=True):
+    """`layer` is the one that is written to. `next_layer` stands on it and may have been written
+    to already: a snapshot is being taken, see `Layers.begin_switch`."""
+
+    id: str
+    size_gib: int
+    layer: str
+    next_layer: str | None = None
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    layer: str
+    virtual_size_bytes: int
+
+
+class Export(msgspec.Struct, frozen=True, kw_only=True):
+    """`layer` stands on nothing and holds all of a volume or snapshot, and goes with that at the
+    latest. It is whole once it has a checksum."""
+
+    id: str
+    parcel_id: str
+    layer: str
+    virtual_size_bytes: int
+    checksum: str | None = None
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """`id` is that of the volume or snapshot which the layer's file will be, once it has
+    `size_bytes` and this checksum."""
+
+    id: str
+    layer: str
+    size_bytes: int
+    checksum: str
+
+
+class Layer(msgspec.Struct, frozen=True, kw_only=True):
+    """It stands on another layer, or on an image's disk (`base`, relative to the state directory),
+    or on nothing. `absorbing`: what its parent holds is being copied into it."""
+
+    id: str
+    parent: str | None = None
+    image_id: str | None = None
+    base: str | None = None
+    absorbing: bool = False
+
+
+class Layers:
+    """All of one state directory. `owner` is the user that QEMU runs as, None where that is
+    ourselves."""
+
+    def __init__(self, state_dir: Path, owner: int | None) -> None:
+        self.state_dir = state_dir
+        self.owner = owner
+        self._layers = state_dir / "layers"
+        self._volumes = state_dir / "volumes"
+        self._snapshots = state_dir / "snapshots"
+        self._exports = state_dir / "exports"
+        self._arrivals = state_dir / "arrivals"
+        # Layers that no record names yet, and what they stand on: no sweep may take them.
+        self._unnamed: dict[str, Layer] = {}
+        self._sweeping = threading.Lock()
+        self._checked: dict[str, tuple[Fingerprint, DiskFacts]] = {}
+
+    def prepare(self) -> None:
+        records = (self._volumes, self._snapshots, self._exports, self._arrivals)
+        for path in (self._layers, *records):
+            path.mkdir(parents=True, exist_ok=True)
+        self._layers.chmod(0o711)
+
+    def find_volume(self, volume_id: str) -> Volume | None:
+        return read(self._record_of(self._volumes, volume_id), Volume)
+
+    def get_volume(self, volume_id: str) -> Volume:
+        volume = self.find_volume(volume_id)
+        if volume is None:
+            raise DriverRefused(f"volume {volume_id} is not on this host: ensure it first")
+        return volume
+
+    def volumes(self) -> Iterator[Volume]:
+        return read_all(self._volumes.glob("*.json"), Volume)
+
+    def find_snapshot(self, snapshot_id: str) -> Snapshot | None:
+        return read(self._record_of(self._snapshots, snapshot_id), Snapshot)
+
+    def snapshots(self) -> Iterator[Snapshot]:
+        return read_all(self._snapshots.glob("*.json"), Snapshot)
+
+    def find_export(self, export_id: str) -> Export | None:
+        return read(self._record_of(self._exports, export_id), Export)
+
+    def find_arrival(self, parcel_id: str) -> Arrival | None:
+        return read(self._record_of(self._arrivals, parcel_id), Arrival)
+
+    def all(self) -> Iterator[Layer]:
+        return read_all(self._layers.glob(f"*/{LAYER_FILE}"), Layer)
+
+    def get(self, layer_id: str) -> Layer:
+        layer = read(self.folder_of(layer_id) / LAYER_FILE, Layer)
+        if layer is None:
+            raise DriverRefused(
+                f"layer {layer_id} is missing in {self._layers}: restore it from a backup"
+            )
+        return layer
+
+    def chain_of(self, layer_id: str) -> list[Layer]:
+        """From the top down."""
+        chain = [self.get(layer_id)]
+        while (parent := chain[-1].parent) is not None:
+            chain.append(self.get(parent))
+        return chain
+
+    def folder_of(self, layer_id: str) -> Path:
+        return self._layers / layer_id
+
+    def disk_of(self, layer_id: str) -> Path:
+        return self.folder_of(layer_id) / DISK_FILE
+
+    def allocated_bytes(self, layer_id: str) -> int:
+        """What it takes on the disk by itself."""
+        return self.disk_of(layer_id).stat().st_blocks * 512
+
+    def all_allocated_bytes(self) -> int:
+        return sum(disk.stat().st_blocks * 512 for disk in self._layers.glob(f"*/{DISK_FILE}"))
+
+    def make_volume(
+        self,
+        volume_id: str,
+        size_gib: int,
+        snapshot: Snapshot | None,
+        image: tuple[str, Path] | None,
+    ) -> None:
+        """Over a snapshot, or over an image (its id and its disk), or empty."""
+        new = Layer(id=new_layer_id())
+        if snapshot is not None:
+            new = msgspec.structs.replace(new, parent=snapshot.layer)
+        elif image is not None:
+            base = os.path.relpath(image[1], self.state_dir)
+            new = msgspec.structs.replace(new, image_id=image[0], base=base)
+        with self._making(new, size_gib * GIB):
+            self.save_volume(Volume(id=volume_id, size_gib=size_gib, layer=new.id))
+
+    def begin_switch(self, volume: Volume, size_bytes: int) -> Volume:
+        """A new layer over the present one, empty and recorded as the next. Until QEMU writes to
+        it, it shows what the present one holds: with no QEMU, either is right."""
+        new = Layer(id=new_layer_id(), parent=volume.layer)
+        with self._making(new, size_bytes):
+            switching = msgspec.structs.replace(volume, next_layer=new.id)
+            self.save_volume(switching)
+        return switching
+
+    def finish_switch(self, volume: Volume) -> Volume:
+        """The next layer is the one that is written to; the one before is frozen."""
+        assert volume.next_layer is not None, "a switch was begun"
+        switched = msgspec.structs.replace(volume, layer=volume.next_layer, next_layer=None)
+        self.save_volume(switched)
+        self.protect(volume.layer)
+        return switched
+
+    def take_back_switch(self, volume: Volume) -> Volume:
+        """Nobody wrote to the next layer, and nobody will."""
+        back = msgspec.structs.replace(volume, next_layer=None)
+        self.save_volume(back)
+        self.sweep()
+        return back
+
+    def begin_export(self, export_id: str, parcel_id: str, size_bytes: int) -> Export:
+        """With an empty disk of that size, to be filled."""
+        new = Layer(id=new_layer_id())
+        export = Export(
+            id=export_id, parcel_id=parcel_id, layer=new.id, virtual_size_bytes=size_bytes
+        )
+        with self._making(new, size_bytes):
+            self.save_export(export)
+        return export
+
+    def begin_arrival(self, parcel_id: str, size_bytes: int, checksum: str) -> Arrival:
+        """With an empty file."""
+        new = Layer(id=new_layer_id())
+        arrival = Arrival(id=parcel_id, layer=new.id, size_bytes=size_bytes, checksum=checksum)
+        with self._making(new, None):
+            save(self._record_of(self._arrivals, parcel_id), arrival)
+        return arrival
+
+    def save_export(self, export: Export) -> None:
+        save(self._record_of(self._exports, export.id), export)
+
+    def save_volume(self, volume: Volume) -> None:
+        save(self._record_of(self._volumes, volume.id), volume)
+
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        save(self._record_of(self._snapshots, snapshot.id), snapshot)
+
+    def save_layer(self, layer: Layer) -> None:
+        save(self.folder_of(layer.id) / LAYER_FILE, layer)
+
+    def remove_volume(self, volume_id: str) -> None:
+        forget(self._record_of(self._volumes, volume_id))
+        self._forget_exports_of(volume_id)
+        self.remove_arrival(volume_id)
+
+    def remove_snapshot(self, snapshot_id: str) -> None:
+        forget(self._record_of(self._snapshots, snapshot_id))
+        self._forget_exports_of(snapshot_id)
+        self.remove_arrival(snapshot_id)
+
+    def _forget_exports_of(self, parcel_id: str) -> None:
+        for export in list(read_all(self._exports.glob("*.json"), Export)):
+            if export.parcel_id == parcel_id:
+                forget(self._record_of(self._exports, export.id))
+
+    def remove_arrival(self, parcel_id: str) -> None:
+        """What has arrived whole is named by another record, and stays."""
+        record = self._record_of(self._arrivals, parcel_id)
+        if record.exists():
+            forget(record)
+        self.sweep()
+
+    def remove_export(self, export_id: str) -> None:
+        forget(self._record_of(self._exports, export_id))
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Deletes the layers that no volume or snapshot stands on. Where a record cannot be read,
+        nothing is deleted: what it needs is not known."""
+        with self._sweeping:
+            found = [path.name for path in self._layers.iterdir()]
+            # In this order: a layer that has just been named is seen in a record.
+            unnamed = list(self._unnamed.values())
+            needed = {layer.id for layer in unnamed}
+            for top in self._named_layers() | {one.parent for one in unnamed if one.parent}:
+                self._add_chain(top, needed)
+            for name in set(found) - needed:
+                self._checked.pop(name, None)
+                delete_folder(self.folder_of(name))
+
+    def tidy(self) -> None:
+        """At the start: what a crash left half made, or writable."""
+        for arrival in list(read_all(self._arrivals.glob("*.json"), Arrival)):
+            if self.find_volume(arrival.id) or self.find_snapshot(arrival.id):
+                forget(self._record_of(self._arrivals, arrival.id))
+        self.sweep()
+        for layer in self.all():
+            if layer.parent is not None:
+                self.protect(layer.parent)
+
+    def _named_layers(self) -> set[str]:
+        named = {snapshot.layer for snapshot in self.snapshots()}
+        named |= {one.layer for one in read_all(self._exports.glob("*.json"), Export)}
+        named |= {one.layer for one in read_all(self._arrivals.glob("*.json"), Arrival)}
+        for volume in self.volumes():
+            named |= {volume.layer, volume.next_layer or volume.layer}
+        return named
+
+    def _add_chain(self, top: str, needed: set[str]) -> None:
+        """Two volumes of one snapshot share their chains' ends: each layer is read once."""
+        layer: str | None = top
+        while layer is not None and layer not in needed:
+            needed.add(layer)
+            layer = self.get(layer).parent
+
+    def check(self, volume: Volume) -> DiskFacts:
+        """Raises DriverRefused where a file of the volume is not what we made. Answers what the
+        top one says of itself."""
+        found = [
+            self.check_layer(layer, f"volume {volume.id}") for layer in self.chain_of(volume.layer)
+        ]
+        if found[0].virtual_size_bytes > volume.size_gib * GIB:
+            raise DriverRefused(
+                f"the disk of volume {volume.id} is refused: it says that it has "
+                f"{found[0].virtual_size_bytes} bytes, and it was given {volume.size_gib} GiB"
+            )
+        return found[0]
+
+    def check_layer(self, layer: Layer, what: str) -> DiskFacts:
+        """A file that nobody has touched since the last look is not read again: the kernel's time
+        of change cannot be set back."""
+        path = self.disk_of(layer.id)
+        known = self._checked.get(layer.id)
+        print_now = fingerprint_of(path)
+        if known is not None and known[0] == print_now:
+            return known[1]
+        allowed = [self.backing_file_of(layer)]
+        if layer.absorbing and layer.parent is not None:
+            allowed.append(self.backing_file_of(self.get(layer.parent)))
+        facts = check_volume(
+            path,
+            what=what,
+            backing_files=allowed,
+            virtual_size_max_bytes=VIRTUAL_SIZE_MAX_BYTES,
+        )
+        self._checked[layer.id] = print_now, facts
+        return facts
+
+    def backing_file_of(self, layer: Layer) -> str | None:
+        """As it stands in the layer's file: relative, so that the state directory may move."""
+        if layer.parent is not None:
+            return f"../{layer.parent}/{DISK_FILE}"
+        return f"../../{layer.base}" if layer.base else None
+
+    def protect(self, layer_id: str) -> None:
+        """QEMU's user may read it, and nobody may write to it."""
+        disk = self.disk_of(layer_id)
+        if self.owner is not None:
+            os.chown(disk, 0, self.owner)
+        disk.chmod(0o440)
+
+    def open_up(self, layer_id: str) -> None:
+        """QEMU's user may write to it."""
+        disk = self.disk_of(layer_id)
+        disk.chmod(0o600)
+        if self.owner is not None:
+            os.chown(disk, self.owner, self.owner)
+
+    @contextlib.contextmanager
+    def _making(self, layer: Layer, size_bytes: int | None) -> Iterator[None]:
+        """The layer's file and record; in the block, another record comes to name it. Without a
+        size the file is empty, and nobody's but ours."""
+        with self._sweeping:
+            if layer.parent is not None:
+                self.get(layer.parent)
+            self._unnamed[layer.id] = layer
+        try:
+            self._make(layer, size_bytes)
+            yield
+        finally:
+            del self._unnamed[layer.id]
+
+    def _make(self, layer: Layer, size_bytes: int | None) -> None:
+        folder = self.folder_of(layer.id)
+        folder.mkdir()
+        folder.chmod(0o711)
+        if size_bytes is None:
+            (folder / DISK_FILE).touch(mode=0o600)
+        else:
+            make_empty(folder / DISK_FILE, size_bytes, self.backing_file_of(layer))
+            self.open_up(layer.id)
+        write_atomically(folder / LAYER_FILE, msgspec.json.encode(layer))
+        for path in (folder / DISK_FILE, folder, self._layers):
+            sync(path)
+
+    def _record_of(self, folder: Path, thing_id: str) -> Path:
+        require_id(thing_id)
+        return folder / f"{thing_id}.json"
+
+
+def new_layer_id() -> str:
+    """Short: it is part of the names that QEMU gives to its disks, which have 31 letters at most.
+    A folder is made for it before anything else, so that no two layers can have the same."""
+    return secrets.token_hex(LAYER_ID_BYTES)
+
+
+def read(path: Path, kind: type[R]) -> R | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise DriverRefused(f"{path} cannot be read ({error}): restore it from a backup") from error
+
+
+def read_all(paths: Iterable[Path], kind: type[R]) -> Iterator[R]:
+    """What is deleted meanwhile is left out."""
+    return (record for path in paths if (record := read(path, kind)) is not None)
+
+
+def save(path: Path, record: Volume | Snapshot | Export | Arrival | Layer) -> None:
+    write_atomically(path, msgspec.json.encode(record))
+    sync(path.parent)
+
+
+def forget(path: Path) -> None:
+    """For good, before what it names is deleted: no power cut brings it back."""
+    path.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+def fingerprint_of(path: Path) -> Fingerprint:
+    stat = path.stat(follow_symlinks=False)
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+def delete_folder(path: Path) -> None:
+    """A half-deleted layer is named by no record, and goes with the next sweep."""
+    shutil.rmtree(path, ignore_errors=True)
+    if path.exists():
+        raise DriverUnavailable(f"{path} could not be deleted: see who holds it")

@@ -1,0 +1,102 @@
+"""This machine's devices that guests are given whole, by the kernel's vfio-pci.
+
+Called by the composition root before a host starts, and by `driver` before a guest does. It reads
+what the kernel says of a device; binding it to vfio-pci is the operator's.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from atoll.domain.accelerators import Device, address_of
+from atoll.domain.errors import DriverRefused
+from atoll.messages import GuestSpec
+
+DRIVER = "vfio-pci"
+# What else may be in a device's IOMMU group: nobody, and the bridge that it is behind.
+HARMLESS = frozenset({DRIVER, "pci-stub", "pcieport", ""})
+DEVICES_MAX = 16
+SYSFS, DEV = Path("/sys"), Path("/dev")
+
+
+def require_ready(
+    devices: Sequence[Device], guest_uid: int | None, *, sysfs: Path = SYSFS, dev: Path = DEV
+) -> None:
+    """Each can be given to a guest: QEMU, as this user, may open it from here on. Raises
+    DriverRefused with what to do."""
+    for device in devices:
+        place = sysfs / "bus/pci/devices" / device.address
+        what = f"the accelerator {device.kind} at {device.address}"
+        if not place.exists():
+            raise DriverRefused(f"{what}: there is no such PCI device, see `lspci -D`")
+        require_vfio(place, what)
+        group = place / "iommu_group"
+        if not group.exists():
+            raise DriverRefused(
+                f"{what}: this machine has no IOMMU in use: switch it on in the firmware (VT-d or "
+                "AMD-Vi), and boot with intel_iommu=on where the processor is Intel's"
+            )
+        for neighbour in sorted((group / "devices").iterdir()):
+            require_harmless(neighbour, what)
+        hand_over(dev / "vfio" / group.resolve().name, guest_uid, what)
+
+
+def driver_of(place: Path) -> str:
+    link = place / "driver"
+    return link.resolve().name if link.exists() else ""
+
+
+def require_vfio(place: Path, what: str) -> None:
+    driver = driver_of(place)
+    if driver != DRIVER:
+        ids = [read_id(place / name) for name in ("vendor", "device")]
+        raise DriverRefused(
+            f"{what} is bound to {driver or 'no driver'}, not to {DRIVER}: run `driverctl "
+            f"set-override {place.name} {DRIVER}`, or boot with {DRIVER}.ids={':'.join(ids)}"
+        )
+
+
+def read_id(file: Path) -> str:
+    return file.read_text().strip().removeprefix("0x") if file.exists() else "…"
+
+
+def require_harmless(neighbour: Path, what: str) -> None:
+    driver = driver_of(neighbour)
+    if driver not in HARMLESS:
+        raise DriverRefused(
+            f"{what} shares its IOMMU group with {neighbour.name}, which is bound to {driver}: "
+            f"bind that to {DRIVER} as well"
+        )
+
+
+def hand_over(node: Path, guest_uid: int | None, what: str) -> None:
+    """The group's file belongs to root alone until somebody changes that."""
+    if not node.exists():
+        raise DriverRefused(f"{what}: there is no {node}: run `modprobe {DRIVER}`")
+    if guest_uid is not None:
+        os.chown(node, guest_uid, guest_uid)
+    elif not os.access(node, os.R_OK | os.W_OK):
+        raise DriverRefused(f"{what}: {node} is closed to this user: open it by a udev rule")
+
+
+def require_devices(
+    guest: GuestSpec, offered: Sequence[Device], others: Iterable[GuestSpec]
+) -> None:
+    """All that the guest shall have are this host's, and no other running guest's. Raises
+    DriverRefused."""
+    if not guest.devices:
+        return
+    if len(guest.devices) > DEVICES_MAX:
+        raise DriverRefused(
+            f"{len(guest.devices)} accelerators: a guest has at most {DEVICES_MAX} here"
+        )
+    addresses = {device.address for device in offered}
+    taken = {device.address: other.id for other in others for device in other.devices}
+    for device in guest.devices:
+        if device.address not in addresses or address_of(device.address) != device.address:
+            raise DriverRefused(
+                f"this host has no accelerator {device.kind} at {device.address} any more: start "
+                f"Atoll with --accelerator {device.kind}={device.address}"
+            )
+        if taken.get(device.address, guest.id) != guest.id:
+            raise DriverRefused(f"{device.address} is in use by {taken[device.address]}")

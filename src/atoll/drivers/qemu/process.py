@@ -1,0 +1,232 @@
+"""The process of a guest: start it with few rights, find it again, wait for its end, end it.
+
+Called by `guest`. A guest's process outlives ours, so it is known by facts that the kernel
+keeps (working directory, arguments, start time), never by being our child. It never ends a process
+that it has not recognised.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from atoll.domain.errors import DriverRefused
+from atoll.drivers.qemu.command_line import QMP_SOCKET, SOCKETS, marker
+
+STDERR_LOG = "qemu.log"
+STDERR_TAIL_BYTES = 4096
+UMASK = 0o077
+
+
+class Privileges(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom QEMU runs as. `uid` None: as ourselves, because we are not root. A guest with devices
+    of the host `locks_memory`, all of it: the devices write to it at any time."""
+
+    uid: int | None = None
+    groups: tuple[int, ...] = ()
+    locks_memory: bool = False
+
+    def wrap(self, command: Sequence[str]) -> list[str]:
+        """Through setpriv, which keeps the one right that slirp needs: to bind ports below 1024."""
+        if self.uid is None:
+            return list(command)
+        groups = ",".join(map(str, self.groups))
+        kept = "-all,+net_bind_service"
+        limits = ["prlimit", "--memlock=unlimited:unlimited", "--"] if self.locks_memory else []
+        return [
+            *limits,
+            *("setpriv", f"--reuid={self.uid}", f"--regid={self.uid}"),
+            f"--groups={groups}" if groups else "--clear-groups",
+            *(f"--inh-caps={kept}", f"--ambient-caps={kept}", f"--bounding-set={kept}"),
+            *("--no-new-privs", "--"),
+            *command,
+        ]
+
+
+class GuestProcess:
+    """A running QEMU, held by a pidfd: its number cannot come to mean another process."""
+
+    def __init__(self, pid: int, pidfd: int, child: subprocess.Popen[bytes] | None = None) -> None:
+        self.pid = pid
+        self.start_ticks = start_ticks_of(pid)
+        self._pidfd = pidfd
+        self._child = child
+        self._ended = asyncio.Event()
+        asyncio.get_running_loop().add_reader(pidfd, self._on_end)
+
+    def _on_end(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        if self._child is not None:
+            self._child.wait()  # at once: the pidfd has told of its end
+        else:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self.pid, os.WNOHANG)  # where an earlier object of ours started it
+        self._ended.set()
+
+    @property
+    def running(self) -> bool:
+        return not self._ended.is_set()
+
+    @property
+    def end_signal(self) -> str:
+        """The signal that ended it, where it was our child and a signal did."""
+        code = self._child.returncode if self._child is not None else None
+        return signal.Signals(-code).name if code is not None and code < 0 else ""
+
+    async def wait(self, timeout_s: float | None = None) -> bool:
+        """Whether it has ended, waiting at most so long."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), timeout_s)
+        return not self.running
+
+    def kill(self) -> None:
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    def let_go(self) -> None:
+        """Forgets the process, which runs on."""
+        if self._pidfd < 0:
+            return
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self._pidfd = -1
+        if self._child is not None:
+            self._child.returncode = 0  # or Popen would warn of a process that is meant to run on
+
+
+async def spawn(
+    folder: Path, command: Sequence[str], descriptors: Sequence[int] = ()
+) -> GuestProcess:
+    """Starts the command in the guest's folder, in a session of its own, with our descriptors
+    under their own numbers. Raises OSError."""
+    child = await asyncio.to_thread(start_child, folder, command, descriptors)
+    return GuestProcess(child.pid, os.pidfd_open(child.pid), child)
+
+
+def start_child(
+    folder: Path, command: Sequence[str], descriptors: Sequence[int]
+) -> subprocess.Popen[bytes]:
+    with open_own(folder / STDERR_LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as stderr:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=stderr,
+            stderr=stderr,
+            start_new_session=True,
+            umask=UMASK,
+            pass_fds=descriptors,
+        )
+
+
+@contextlib.contextmanager
+def open_own(path: Path, flags: int) -> Iterator[int]:
+    """A descriptor of a file in a folder in which QEMU may write too: no link is followed and no
+    FIFO waited for."""
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def last_words(folder: Path) -> str:
+    """The last line that QEMU wrote about itself."""
+    try:
+        with open_own(folder / STDERR_LOG, os.O_RDONLY) as descriptor:
+            size = os.fstat(descriptor).st_size
+            tail = os.pread(descriptor, STDERR_TAIL_BYTES, max(0, size - STDERR_TAIL_BYTES))
+    except OSError:
+        return ""
+    lines = tail.decode(errors="replace").strip().splitlines()
+    return lines[-1].removeprefix("qemu-system-x86_64: ") if lines else ""
+
+
+async def find(
+    folder: Path, guest_id: str, pid: int | None, start_ticks: int | None
+) -> GuestProcess | None:
+    """The process of this guest: by what was recorded or, where a crash prevented that, by
+    a look at all processes."""
+    found = await asyncio.to_thread(search, folder, guest_id, pid, start_ticks)
+    return GuestProcess(*found) if found is not None else None
+
+
+def search(
+    folder: Path, guest_id: str, pid: int | None, start_ticks: int | None
+) -> tuple[int, int] | None:
+    """Its number and a pidfd."""
+    if pid is not None and start_ticks is not None and start_ticks == start_ticks_of(pid):
+        found = recognise(pid, folder, guest_id)
+        if found is not None:
+            return found
+    numbers = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+    return next(filter(None, (recognise(number, folder, guest_id) for number in numbers)), None)
+
+
+def recognise(pid: int, folder: Path, guest_id: str) -> tuple[int, int] | None:
+    """The pidfd is opened first: what is then read of the number is read of this process."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except (OSError, OverflowError, ValueError):
+        return None
+    if is_guest(pid, folder, guest_id):
+        return pid, pidfd
+    os.close(pidfd)
+    return None
+
+
+def is_guest(pid: int, folder: Path, guest_id: str) -> bool:
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return marker(guest_id).encode() in arguments and (
+            os.path.samestat(Path(f"/proc/{pid}/cwd").stat(), folder.stat())
+        )
+    except OSError:
+        return False
+
+
+def start_ticks_of(pid: int) -> int | None:
+    """Clock ticks from the machine's boot to the process's start; None where it is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    state, *fields = stat.rpartition(")")[2].split()
+    return None if state == "Z" else int(fields[18])
+
+
+def boot_id() -> str:
+    """Of this machine: another one after each restart, when no process of before is left."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def was_killed(folder: Path) -> bool:
+    """QEMU deletes its sockets when it ends by itself."""
+    return (folder / QMP_SOCKET).exists()
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Sockets of a process that is no more: a killed one leaves them."""
+    for name in SOCKETS:
+        (folder / name).unlink(missing_ok=True)
+
+
+def supplementary_groups(accelerator: str, uid: int | None) -> tuple[int, ...]:
+    """The group that may open /dev/kvm, which QEMU's own user is not a member of."""
+    if accelerator != "kvm" or uid is None:
+        return ()
+    return (Path("/dev/kvm").stat().st_gid,)
+
+
+def find_program(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise DriverRefused(f"{name} is not installed: apt-get install qemu-system-x86 qemu-utils")
+    return path

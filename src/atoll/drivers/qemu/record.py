@@ -1,0 +1,128 @@
+"""A guest's folder on its host: the record, the seed, the console's log.
+
+Called by `guest`. `<state>/guests/<id>/` is QEMU's working directory and holds its sockets.
+QEMU may make files in it, but the record and the seed are ours: the folder is sticky, and whatever
+QEMU may have put there is opened without following a link.
+"""
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+import msgspec
+
+from atoll.domain.errors import DriverRefused, DriverUnavailable
+from atoll.drivers.qemu.command_line import CONSOLE_LOG, SEED_FILE
+from atoll.drivers.qemu.files import write_atomically
+from atoll.drivers.qemu.process import open_own
+from atoll.messages import GuestFacts, GuestSpec, Power
+
+RECORD_FILE = "guest.json"
+CONSOLE_BYTES_MAX = 1024 * 1024
+CONSOLE_BYTES_KEPT = 512 * 1024
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What must outlive us. `power` is RUNNING from before the process is started. `spec` is the
+    newest; what a running guest has of it stands in the rest: `forwards` by MAC, further
+    `volumes`. `boot_id` is the machine's at the guest's start."""
+
+    spec: GuestSpec
+    boots: int = 0
+    power: Power = Power.STOPPED
+    pid: int | None = None
+    start_ticks: int | None = None
+    booted: bool = False
+    ready: bool = False
+    crashed: bool = False
+    reason: str = ""
+    ports: dict[str, str] = {}
+    forwards: dict[str, tuple[str, ...]] = {}
+    volumes: tuple[str, ...] = ()
+    boot_id: str = ""
+    asked_to_stop: bool = False
+
+    def facts(self) -> GuestFacts:
+        return GuestFacts(
+            id=self.spec.id,
+            power=self.power,
+            boots=self.boots,
+            booted=self.booted or self.ready,
+            ready=self.ready,
+            crashed=self.crashed,
+            reason=self.reason,
+            ports=self.ports if self.power is Power.RUNNING else {},
+            volumes=self.volumes,
+        )
+
+
+class GuestFolder:
+    """`owner` is the user that QEMU runs as, None where that is ourselves."""
+
+    def __init__(self, path: Path, owner: int | None) -> None:
+        self.path = path
+        self._owner = owner
+
+    def prepare(self, seed: bytes) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        if self._owner is None:
+            self.path.chmod(0o700)
+        else:
+            os.chown(self.path, 0, self._owner)
+            self.path.chmod(0o1770)
+        write_atomically(self.path / SEED_FILE, seed)
+        if self._owner is not None:
+            os.chown(self.path / SEED_FILE, 0, self._owner)
+            (self.path / SEED_FILE).chmod(0o640)
+
+    def save(self, record: Record) -> None:
+        content = msgspec.json.format(msgspec.json.encode(record), indent=1)
+        write_atomically(self.path / RECORD_FILE, content)
+
+    def load(self) -> Record | None:
+        """None where nothing was recorded, and so no process was ever started."""
+        path = self.path / RECORD_FILE
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Record)
+        except FileNotFoundError:
+            return None
+        except msgspec.DecodeError as error:
+            raise DriverRefused(
+                f"{path} cannot be read ({error}): end the guest and move its folder away"
+            ) from error
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        if self.path.exists():
+            raise DriverUnavailable(f"the guest's folder {self.path} could not be deleted")
+
+    def read_log(self, bytes_max: int) -> bytes:
+        try:
+            with open_own(self.path / CONSOLE_LOG, os.O_RDONLY) as descriptor:
+                return tail(descriptor, bytes_max)
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise DriverUnavailable(f"the console's log cannot be read: {error}") from error
+
+    def trim_log(self) -> None:
+        """Keeps the tail once the log is too long. QEMU appends, so that emptying the file below
+        it is safe; what it writes within that moment may be lost."""
+        try:
+            with open_own(self.path / CONSOLE_LOG, os.O_RDWR | os.O_APPEND) as descriptor:
+                if os.fstat(descriptor).st_size > CONSOLE_BYTES_MAX:
+                    kept = tail(descriptor, CONSOLE_BYTES_KEPT)
+                    os.ftruncate(descriptor, 0)
+                    os.write(descriptor, kept)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise DriverUnavailable(f"the console's log cannot be cut: {error}") from error
+
+
+def tail(descriptor: int, bytes_max: int) -> bytes:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        return b""
+    return os.pread(descriptor, bytes_max, max(0, status.st_size - bytes_max))

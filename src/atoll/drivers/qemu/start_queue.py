@@ -1,0 +1,31 @@
+"""How many guests of a host may be starting: `driver.QemuDriver` asks before it starts one."""
+
+from atoll.domain.errors import DriverBusy
+from atoll.ports import Clock
+
+START_S = 60
+
+
+class StartQueue:
+    """How many guests may be between start and ready: more at once make all of them slower. One
+    that never says that it is ready leaves after a minute."""
+
+    def __init__(self, starts_at_once: int, clock: Clock) -> None:
+        self._starts_at_once = starts_at_once
+        self._clock = clock
+        self._until_ms: dict[str, int] = {}
+
+    def enter(self, guest_id: str) -> None:
+        """Raises DriverBusy while there is no place."""
+        now_ms = self._clock.now_ms()
+        self._until_ms = {one: at for one, at in self._until_ms.items() if at > now_ms}
+        if guest_id not in self._until_ms and len(self._until_ms) >= self._starts_at_once:
+            raise DriverBusy(
+                f"{len(self._until_ms)} guests are starting on this host, which is as many as it "
+                "starts at once",
+                after_s=1.0,
+            )
+        self._until_ms[guest_id] = now_ms + START_S * 1000
+
+    def leave(self, guest_id: str) -> None:
+        self._until_ms.pop(guest_id, None)

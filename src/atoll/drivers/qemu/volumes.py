@@ -1,0 +1,225 @@
+"""The volumes and snapshots of a host, of running guests too.
+
+Called by `driver.QemuDriver`, which lets one verb at a time touch a volume and starts no guest with
+it meanwhile. A file that a guest could write to is looked at before anything of QEMU's opens it
+again. It never shrinks a volume.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from atoll.domain.errors import DriverBusy, DriverRefused
+from atoll.drivers.qemu.block_nodes import (
+    PluggedDisk,
+    both,
+    drop_node,
+    grow,
+    plugged_disks,
+    put_on_top,
+)
+from atoll.drivers.qemu.devices import Chain
+from atoll.drivers.qemu.files import run_qemu_img, sync
+from atoll.drivers.qemu.guest import Guest
+from atoll.drivers.qemu.layers import DISK_FILE, GIB, Layers, Snapshot, Volume
+from atoll.drivers.qemu.merge import find_merges
+from atoll.messages import ImageFacts, ImageSpec, SnapshotFacts, VolumeSpec
+
+SNAPSHOTS_MAX = 32
+MERGE_S = 5.0
+
+
+class ImageBoot(Protocol):
+    """What the image store says of an image: its disk, and the kernel to start it with."""
+
+    @property
+    def disk(self) -> Path: ...
+    @property
+    def kernel(self) -> Path | None: ...
+    @property
+    def initrd(self) -> Path | None: ...
+    @property
+    def cmdline(self) -> str | None: ...
+
+
+class Images(Protocol):
+    """The images of this host. `ensure` raises DriverBusy while one is on its way."""
+
+    async def ensure(self, image: ImageSpec) -> ImageFacts: ...
+
+    async def remove(self, image_id: str) -> None: ...
+
+    def boot_of(self, image_id: str) -> ImageBoot: ...
+
+
+class Volumes:
+    """`guest`, in its verbs, is the running guest that may have the volume."""
+
+    def __init__(self, layers: Layers, images: Images) -> None:
+        self._layers = layers
+        self._images = images
+
+    async def ensure_volume(self, spec: VolumeSpec, guest: Guest | None) -> None:
+        """With its image, for which it may raise DriverBusy."""
+        if await asyncio.to_thread(self._layers.find_volume, spec.id) is None:
+            await self._make(spec)
+            return
+        volume = await self.settle(spec.id, guest)
+        if volume.size_gib < spec.size_gib:
+            # Recorded first: a file that is larger than its record says is not let in.
+            volume = msgspec.structs.replace(volume, size_gib=spec.size_gib)
+            await asyncio.to_thread(self._layers.save_volume, volume)
+        disk = await plugged_disk(volume.id, guest)
+        if disk is None or guest is None:
+            await asyncio.to_thread(self._grow_at_rest, volume)
+        elif disk.size_bytes < volume.size_gib * GIB:
+            await grow(await guest.monitor(), disk, volume.size_gib * GIB)
+
+    async def _make(self, spec: VolumeSpec) -> None:
+        if spec.snapshot_id is not None:
+            await asyncio.to_thread(self._make_of_snapshot, spec, spec.snapshot_id)
+        elif spec.image is not None:
+            facts = await self._images.ensure(spec.image)
+            disk = self._images.boot_of(spec.image.id).disk
+            require_room(spec, "image", facts.virtual_size_bytes)
+            source = spec.image.id, disk
+            await asyncio.to_thread(self._layers.make_volume, spec.id, spec.size_gib, None, source)
+        else:
+            await asyncio.to_thread(self._layers.make_volume, spec.id, spec.size_gib, None, None)
+
+    def _make_of_snapshot(self, spec: VolumeSpec, snapshot_id: str) -> None:
+        snapshot = self._layers.find_snapshot(snapshot_id)
+        if snapshot is None:
+            raise DriverRefused(
+                f"snapshot {snapshot_id} is not on this host: a volume is made of it where it is"
+            )
+        require_room(spec, "snapshot", snapshot.virtual_size_bytes)
+        for layer in self._layers.chain_of(snapshot.layer):
+            self._layers.check_layer(layer, f"snapshot {snapshot_id}")
+        self._layers.make_volume(spec.id, spec.size_gib, snapshot, None)
+
+    def _grow_at_rest(self, volume: Volume) -> None:
+        wanted_bytes = volume.size_gib * GIB
+        if self._layers.check(volume).virtual_size_bytes < wanted_bytes:
+            words = ["resize", "-q", "-f", "qcow2", DISK_FILE, str(wanted_bytes)]
+            run_qemu_img(words, self._layers.folder_of(volume.layer), uid=self._layers.owner)
+
+    async def ensure_snapshot(
+        self, snapshot_id: str, volume_id: str, guest: Guest | None
+    ) -> SnapshotFacts:
+        """On a busy host it is the waiting that takes time, for the disk and for QEMU's turn. So
+        QEMU is asked what it has while the next layer is made."""
+        known = await asyncio.to_thread(self._layers.find_snapshot, snapshot_id)
+        if known is not None:
+            return await asyncio.to_thread(self._facts_of, known)
+        volume = await self.settle(volume_id, guest)
+        (switching, size_bytes), disk = await both(
+            asyncio.to_thread(self._begin, volume), plugged_disk(volume_id, guest)
+        )
+        if disk is not None and guest is not None:
+            await self._switch(switching, disk, guest)
+        return await asyncio.to_thread(self._finish, snapshot_id, switching, size_bytes)
+
+    def _facts_of(self, snapshot: Snapshot) -> SnapshotFacts:
+        return SnapshotFacts(
+            id=snapshot.id,
+            size_bytes=self._layers.allocated_bytes(snapshot.layer),
+            virtual_size_bytes=snapshot.virtual_size_bytes,
+        )
+
+    def _begin(self, volume: Volume) -> tuple[Volume, int]:
+        """With the size of its disk, which the file tells even while QEMU has it open."""
+        self._require_short_chain(volume)
+        size_bytes = self._layers.check(volume).virtual_size_bytes
+        switching = self._layers.begin_switch(volume, size_bytes)
+        # What is written out now, QEMU need not write while its guest waits.
+        sync(self._layers.disk_of(volume.layer))
+        return switching, size_bytes
+
+    def _finish(self, snapshot_id: str, switching: Volume, size_bytes: int) -> SnapshotFacts:
+        """The record of the snapshot comes last: before it, the layer that would be it may still
+        be written to."""
+        self._layers.finish_switch(switching)
+        snapshot = Snapshot(id=snapshot_id, layer=switching.layer, virtual_size_bytes=size_bytes)
+        self._layers.save_snapshot(snapshot)
+        return self._facts_of(snapshot)
+
+    def _require_short_chain(self, volume: Volume) -> None:
+        """QEMU opens each file of a chain, and reads through all of them."""
+        if len(self._layers.chain_of(volume.layer)) <= SNAPSHOTS_MAX:
+            return
+        if any(volume.id in merge.volume_ids for merge in find_merges(self._layers)):
+            raise DriverBusy(
+                f"what was deleted of volume {volume.id}'s snapshots is still being merged",
+                after_s=MERGE_S,
+            )
+        raise DriverRefused(
+            f"volume {volume.id} stands on {SNAPSHOTS_MAX} snapshots already, which is as many as "
+            "it can: delete some of them first"
+        )
+
+    async def _switch(self, volume: Volume, disk: PluggedDisk, guest: Guest) -> None:
+        assert volume.next_layer is not None, "a switch was begun"
+        path = self._seen_from(guest.folder.path, self._layers.disk_of(volume.next_layer))
+        await put_on_top(await guest.monitor(), disk, volume.next_layer, path)
+
+    async def settle(self, volume_id: str, guest: Guest | None) -> Volume:
+        """What a snapshot that was interrupted left undecided. Only QEMU knows whether it has come
+        to write to the next layer; without one, that layer shows the same as the one below."""
+        volume = await asyncio.to_thread(self._layers.get_volume, volume_id)
+        if volume.next_layer is None:
+            return volume
+        disk = await plugged_disk(volume_id, guest)
+        if disk is None or guest is None or disk.layer == volume.next_layer:
+            return await asyncio.to_thread(self._layers.finish_switch, volume)
+        await drop_node(await guest.monitor(), disk.slot, volume.next_layer)
+        return await asyncio.to_thread(self._layers.take_back_switch, volume)
+
+    def chain_for(self, volume_id: str, folder: Path) -> Chain:
+        """The files of a volume that is about to be opened, as seen from a guest's folder."""
+        volume = self._layers.get_volume(volume_id)
+        self._layers.check(volume)
+        chain = self._layers.chain_of(volume.layer)
+        base = chain[-1].base
+        return Chain(
+            layers=tuple(
+                (layer.id, self._seen_from(folder, self._layers.disk_of(layer.id)))
+                for layer in chain
+            ),
+            base=self._seen_from(folder, self._layers.state_dir / base) if base else None,
+        )
+
+    def _seen_from(self, folder: Path, path: Path) -> str:
+        """As QEMU is told, which works in its guest's folder."""
+        return os.path.relpath(path, folder)
+
+    def require_unused(self, image_id: str) -> None:
+        """Without its image, whatever stands on it is lost."""
+        layers = self._layers
+        named = [(one.id, one.layer) for one in layers.volumes()]
+        named += [(one.id, one.layer) for one in layers.snapshots()]
+        users = [name for name, top in named if layers.chain_of(top)[-1].image_id == image_id]
+        if users:
+            raise DriverRefused(
+                f"image {image_id} is the base of {len(users)} volumes and snapshots on this host, "
+                f"of {users[0]} for one: delete those first"
+            )
+
+
+async def plugged_disk(volume_id: str, guest: Guest | None) -> PluggedDisk | None:
+    """The volume as the running guest has it, if it has it."""
+    if guest is None or not guest.running:
+        return None
+    disks = await plugged_disks(await guest.monitor())
+    return disks.get(guest.device_of(volume_id))
+
+
+def require_room(spec: VolumeSpec, source: str, needed_bytes: int) -> None:
+    if spec.size_gib * GIB < needed_bytes:
+        raise DriverRefused(
+            f"volume {spec.id} shall have {spec.size_gib} GiB, but its {source} has "
+            f"{-(-needed_bytes // GIB)} GiB: ask for at least that"
+        )

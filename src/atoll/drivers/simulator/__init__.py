@@ -1,0 +1,1 @@
+"""Guests as records: the same verbs and faults, no hypervisor."""

@@ -1,0 +1,72 @@
+"""Changes of an instance that nobody asked for: by the clock, or because its host said so."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from atoll.domain import ids
+from atoll.domain.events import Event
+from atoll.domain.instances import Instance
+from atoll.domain.operations import Operation
+from atoll.operations.steps import Workflow
+from atoll.ports import Ids, Transaction
+
+
+class Owned(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def project_id(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class SystemChange:
+    """When the change happens, and in which transaction."""
+
+    tx: Transaction
+    now_ms: int
+    ids: Ids
+
+    def begin(
+        self,
+        instance: Instance,
+        workflow: Workflow,
+        arguments: msgspec.Struct | None = None,
+        **changes: Any,
+    ) -> Operation:
+        """Accepts an operation behind those in progress on the instance, and changes it."""
+        operation = workflow.operation(
+            self.ids.new(ids.OPERATION),
+            project_id=instance.project_id,
+            resource_id=instance.id,
+            now_ms=self.now_ms,
+            arguments=arguments,
+        )
+        self.tx.operations.enqueue(operation, self.now_ms)
+        mark_busy(self.tx, instance, operation, self.now_ms, **changes)
+        return operation
+
+    def note(self, thing: Owned, kind: str, data: dict[str, Any] | None = None) -> None:
+        self.tx.events.add(
+            Event(
+                project_id=thing.project_id,
+                kind=kind,
+                resource_id=thing.id,
+                data=data or {},
+                at_ms=self.now_ms,
+            )
+        )
+
+
+def mark_busy(
+    tx: Transaction, instance: Instance, operation: Operation, now_ms: int, **changes: Any
+) -> Instance:
+    """Writes into an instance that an operation was accepted for it."""
+    return tx.instances.change(
+        instance,
+        doing=instance.doing or operation.kind,
+        operation_id=operation.id,
+        updated_at_ms=now_ms,
+        **changes,
+    )

@@ -1,0 +1,73 @@
+"""All of a cloud in one process, which is what `atoll up` runs."""
+
+import sys
+
+from atoll.api.asgi import Front
+from atoll.bus.inprocess import InProcessBus
+from atoll.domain.errors import AtollError
+from atoll.drivers.simulator.faults import FaultPlan
+from atoll.ports import Bus
+from atoll.roots.api import front_of, name_server
+from atoll.roots.control import Control
+from atoll.roots.engine import EngineRole
+from atoll.roots.host import HostRole
+from atoll.roots.http_server import Server, announce, config_of, listen
+from atoll.roots.logs import configure_logs
+from atoll.roots.parts import Part, Supervisor
+from atoll.settings import Settings
+from atoll.state_dir import StateDir
+
+
+class Cloud:
+    """The parts, put together. `start` and `stop` frame its life."""
+
+    def __init__(self, settings: Settings, state: StateDir) -> None:
+        self.settings = settings
+        self.control = Control(settings, state)
+        clock, new_ids = self.control.clock, self.control.ids
+        self.bus: Bus = InProcessBus()
+        self.faults = FaultPlan(clock) if settings.driver == "simulator" else None
+        self.engine = EngineRole(self.control, self.bus)
+        self.hosts = HostRole(settings, state, self.bus, clock, new_ids, self.faults)
+        self.supervisor = Supervisor()
+
+    def front(self) -> Front:
+        return front_of(
+            self.control, self.bus, self.faults, lambda: self.supervisor.ready, self.start,
+            self.stop,
+        )  # fmt: skip
+
+    async def start(self) -> None:
+        start = self.supervisor.start
+        await start(self.control.part())
+        await start(Part("bus", start=self.bus.open, run=self.bus.run, stop=self.bus.close))
+        for part in await self.hosts.parts():
+            await start(part)
+        await self.bus.settled()
+        for part in self.engine.parts():
+            await start(part)
+        if self.settings.dns_port:
+            await start(name_server(self.control))
+        self.supervisor.ready = True
+
+    async def stop(self) -> None:
+        await self.supervisor.stop()
+
+
+def serve(settings: Settings) -> int:
+    """Serves until SIGTERM or SIGINT. Answers the exit code."""
+    configure_logs(settings.log_level)
+    state = StateDir(settings.state)
+    try:
+        state.open()
+        cloud = Cloud(settings, state)
+        config = config_of(cloud.front())
+        listening = listen(settings.host, settings.port)
+        server = Server(config, cloud.supervisor, lambda: announce(cloud.control))
+        server.run([listening])
+    except (RuntimeError, AtollError, OSError) as error:
+        sys.stderr.write(f"atoll: {error}\n")
+        return 1
+    finally:
+        state.close()
+    return 0 if server.started and not cloud.supervisor.broken.is_set() else 1

@@ -1,0 +1,102 @@
+"""Listens on the one port, and says where."""
+
+import asyncio
+import gc
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pkgutil import resolve_name
+from typing import Any
+
+import uvicorn
+
+from atoll.api.asgi import Front
+from atoll.roots.control import Control
+from atoll.roots.parts import Supervisor
+from atoll.state_dir import remember_for_cli
+
+GARBAGE_ALLOCATIONS = 20_000
+WEBSOCKET_MESSAGE_BYTES_MAX = 1024 * 1024
+
+
+def websocket_protocol(**options: Any) -> asyncio.Protocol:
+    """Loaded at the first websocket: an idle server stays small."""
+    module = "uvicorn.protocols.websockets.websockets_sansio_impl"
+    protocol: asyncio.Protocol = resolve_name(f"{module}:WebSocketsSansIOProtocol")(**options)
+    return protocol
+
+
+# What consoles send is compressed already, or too little to be worth the memory.
+WEBSOCKETS: dict[str, Any] = {
+    "ws": websocket_protocol,
+    "ws_max_size": WEBSOCKET_MESSAGE_BYTES_MAX,
+    "ws_per_message_deflate": False,
+}
+
+
+class Server(uvicorn.Server):
+    """Calls `announce` once it listens, not before, and ends when a part has ended."""
+
+    def __init__(
+        self, config: uvicorn.Config, supervisor: Supervisor, announce: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._supervisor = supervisor
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        # What is there now stays: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GARBAGE_ALLOCATIONS, 20, 50)
+        if self.started:
+            self._announce()
+            self._watching = asyncio.create_task(self._end_when_broken())
+
+    async def _end_when_broken(self) -> None:
+        """What supervises the process starts it again, and everything is taken up."""
+        await self._supervisor.broken.wait()
+        self.should_exit = True
+
+
+def config_of(front: Front) -> uvicorn.Config:
+    return uvicorn.Config(
+        front,
+        loop="uvloop",
+        http="httptools",
+        **WEBSOCKETS,
+        lifespan="on",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        log_level="error",
+        timeout_graceful_shutdown=5,
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Before anything else is done: a port that is taken is the most common mistake."""
+    try:
+        return socket.create_server((host, port), backlog=2048)
+    except OSError as error:
+        raise RuntimeError(
+            f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}; "
+            "name another --port or --host"
+        ) from error
+
+
+def announce(control: Control) -> None:
+    """The key's text is for a terminal alone: what is written elsewhere others may read."""
+    settings = control.settings
+    url = f"http://{settings.host}:{settings.port}"
+    key = control.state.admin_key() or ""
+    remember_for_cli(settings.cli_config, url, key)
+    lines = [f"Atoll serves at {url} (docs at {url}/docs), state in {settings.state}"]
+    if control.first_key is not None:
+        kept = settings.state / "admin.key"
+        shown = f"{key} (kept in {kept})" if sys.stdout.isatty() else f"in {kept}"
+        lines.append(f"admin key: {shown}")
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()

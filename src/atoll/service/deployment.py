@@ -1,0 +1,21 @@
+"""What one deployment of Atoll sets for every request: ranges, retention, secrets."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from atoll.operations.steps import Ranges
+from atoll.service.keys import Keys
+from atoll.service.passwords import Passwords
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """`new_secret` answers 256 new random bits. A deleted instance can be recovered for
+    `recoverable_s` seconds. `limit_classes` are the names of rate limits that a key may have."""
+
+    ranges: Ranges
+    keys: Keys
+    passwords: Passwords
+    new_secret: Callable[[], bytes]
+    recoverable_s: int = 0
+    limit_classes: frozenset[str] = frozenset()

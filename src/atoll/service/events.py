@@ -1,0 +1,24 @@
+"""Reads what happened: events for those who follow a project, and the audit record."""
+
+import msgspec
+
+from atoll.domain.events import AuditRecord, Event
+from atoll.service.desk import View
+from atoll.service.queries import Query
+
+
+async def find_after(view: View, position: str, limit: int) -> list[Event]:
+    """The events of the project after a position. An expired position resumes at the oldest event
+    kept. Raises Invalid where it is no position."""
+    view.require("read")
+    return await view.tx.events.after(view.project_id, position, limit)
+
+
+async def last_position(view: View) -> str:
+    view.require("read")
+    return await view.tx.events.last()
+
+
+async def find_audit(view: View, wanted: Query) -> list[AuditRecord]:
+    view.require("operate")
+    return await view.tx.audit.page(msgspec.structs.replace(wanted, project_id=view.project_id))

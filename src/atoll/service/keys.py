@@ -1,0 +1,60 @@
+"""API keys by their text: whom a text stands for, and new texts."""
+
+import base64
+import hashlib
+
+from atoll.domain.errors import Unauthenticated
+from atoll.domain.projects import ApiKey
+from atoll.domain.reasons import Reason
+from atoll.ports import Clock, Filter, Store
+
+KEY_PREFIX = "ak_live_"
+CACHE_MS = 1000
+CACHED_MAX = 10_000
+
+
+class Keys:
+    """Finds the key of a text. An answer is kept for a second: a revoked key works no longer.
+    `secret` is the server's own."""
+
+    def __init__(self, store: Store, clock: Clock, secret: bytes) -> None:
+        self._store = store
+        self._clock = clock
+        self._secret = secret
+        self._cached: dict[bytes, tuple[int, ApiKey]] = {}
+
+    def digest(self, text: str) -> bytes:
+        """Keyed BLAKE2b: the texts have 256 random bits, so nothing slower is needed."""
+        return self._keyed(text.encode())
+
+    def conceal(self, data: bytes) -> str:
+        """Stands for what is not to be shown: equal for equal data, and tells nothing else."""
+        return f"blake2b:{self._keyed(data).hex()[:32]}"
+
+    def forget(self) -> None:
+        self._cached.clear()
+
+    async def find(self, text: str) -> ApiKey:
+        """Raises Unauthenticated."""
+        digest = self.digest(text)
+        now_ms = self._clock.now_ms()
+        until_ms, key = self._cached.get(digest, (0, None))
+        if key is None or until_ms <= now_ms:
+            by_digest = ((("digest", (digest,)),),)
+            found = await self._store.read().api_keys.page(Filter(any_of=by_digest, limit=1))  # type: ignore[arg-type]
+            if not found:
+                raise Unauthenticated(Reason.KEY_UNKNOWN)
+            key = found[0]
+            if len(self._cached) >= CACHED_MAX:
+                self._cached.clear()
+            self._cached[digest] = (now_ms + CACHE_MS, key)
+        if key.expires_at_ms is not None and key.expires_at_ms <= now_ms:
+            raise Unauthenticated(Reason.KEY_EXPIRED)
+        return key
+
+    def _keyed(self, data: bytes) -> bytes:
+        return hashlib.blake2b(data, key=self._secret, digest_size=32).digest()
+
+
+def new_text(random_256: bytes) -> str:
+    return KEY_PREFIX + base64.urlsafe_b64encode(random_256).decode().rstrip("=")

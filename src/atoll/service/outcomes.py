@@ -1,0 +1,72 @@
+"""The answer of the desk, and how it is kept for a repeated Idempotency-Key."""
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from atoll.domain.operations import Operation
+from atoll.domain.quotas import Quota
+from atoll.service.nouns import NOUNS
+
+T = TypeVar("T")
+STRUCTS: dict[str, type[Any]] = {
+    **{noun.struct.__name__: noun.struct for noun in NOUNS},
+    Operation.__name__: Operation,
+    Quota.__name__: Quota,
+}
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[T]):
+    """`things` are those of the commands, in their order, as they are after all of them.
+    `operations` carry the commands out. `secret` is a text that is shown once and not kept.
+    `warnings` are sentences. `replayed`: the first outcome of a repeated Idempotency-Key."""
+
+    things: tuple[T, ...]
+    operations: tuple[Operation, ...] = ()
+    secret: str = ""
+    warnings: tuple[str, ...] = ()
+    replayed: bool = False
+
+    @property
+    def thing(self) -> T:
+        """The first command's."""
+        return self.things[0]
+
+    @property
+    def operation(self) -> Operation:
+        """The first operation, of a command that always starts one."""
+        return self.operations[0]
+
+
+class Kept(msgspec.Struct, kw_only=True):
+    """An outcome as it is stored. `kinds` name the structs of the things."""
+
+    kinds: tuple[str, ...]
+    things: tuple[msgspec.Raw, ...]
+    operations: tuple[Operation, ...]
+    warnings: tuple[str, ...]
+
+
+def encode_outcome(outcome: Outcome[Any]) -> bytes:
+    return msgspec.json.encode(
+        Kept(
+            kinds=tuple(type(thing).__name__ for thing in outcome.things),
+            things=tuple(msgspec.Raw(msgspec.json.encode(thing)) for thing in outcome.things),
+            operations=outcome.operations,
+            warnings=outcome.warnings,
+        )
+    )
+
+
+def decode_outcome(stored: bytes) -> Outcome[Any]:
+    """Raises msgspec.DecodeError where an earlier version of Atoll stored something else."""
+    kept = msgspec.json.decode(stored, type=Kept)
+    things = zip(kept.kinds, kept.things, strict=True)
+    return Outcome(
+        things=tuple(msgspec.json.decode(raw, type=STRUCTS[kind]) for kind, raw in things),
+        operations=kept.operations,
+        warnings=kept.warnings,
+        replayed=True,
+    )

@@ -1,0 +1,85 @@
+"""Reads, within the caller's rights and project: lists, one thing, things by their ids."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import msgspec
+
+from atoll.domain.errors import NotFound
+from atoll.domain.reasons import Reason
+from atoll.ports import Filter
+from atoll.service import references
+from atoll.service.desk import View
+from atoll.service.nouns import Identified, Noun, Owned
+
+EVERY_MAX = 10_000
+PAGE = 500
+T = TypeVar("T")
+K = TypeVar("K", bound=Identified)
+OwnedT = TypeVar("OwnedT", bound=Owned)
+# What a list shows. Whose things they are is not asked for: those of the caller's project.
+Query = Filter
+ALL = Query()
+
+
+async def find_page(view: View, noun: Noun[T], wanted: Query = ALL) -> list[T]:
+    """One page, in rising order of id."""
+    view.require("read")
+    return await noun.rows(view.tx).page(scoped(view, noun, wanted))
+
+
+async def count(view: View, noun: Noun[Any], wanted: Query = ALL) -> int:
+    view.require("read")
+    return await noun.rows(view.tx).count(scoped(view, noun, wanted))
+
+
+async def find_every(view: View, noun: Noun[K], wanted: Query = ALL) -> list[K]:
+    """All pages, for filters that the database knows nothing of. At most 10,000 things."""
+    found: list[K] = []
+    after: str | None = None
+    while len(found) < EVERY_MAX:
+        part = msgspec.structs.replace(wanted, after=after, limit=PAGE)
+        page = await find_page(view, noun, part)
+        found += page
+        if len(page) < PAGE:
+            break
+        after = page[-1].id
+        await asyncio.sleep(0)  # others have their turn
+    return found
+
+
+async def find_by_ids(view: View, noun: Noun[K], wanted: Iterable[str | None]) -> dict[str, K]:
+    """Those of these ids that exist, by id."""
+    view.require("read")
+    some = tuple({one for one in wanted if one})
+    if not some:
+        return {}
+    query = Query(any_of=((("id", some),),), limit=len(some))
+    return {thing.id: thing for thing in await noun.rows(view.tx).page(query)}
+
+
+async def get(view: View, noun: Noun[OwnedT], reference: str) -> OwnedT:
+    """A thing of the project, by id or name. Raises NotFound."""
+    view.require("read")
+    return await references.get(view, noun, reference)
+
+
+async def get_by_id(view: View, noun: Noun[T], thing_id: str) -> T:
+    """A thing that belongs to no project: a plan, a region, a project. Raises NotFound."""
+    view.require("read")
+    thing = await noun.rows(view.tx).find(thing_id)
+    if thing is None:
+        raise NotFound(Reason.NOT_FOUND, noun=noun.name, reference=thing_id)
+    return thing
+
+
+def scoped(view: View, noun: Noun[Any], wanted: Query) -> Filter:
+    project_id = view.project_id if noun.is_owned else wanted.project_id
+    return msgspec.structs.replace(wanted, project_id=project_id)
+
+
+def equal(**columns: str | None) -> Any:
+    """A condition for `Query.any_of`: each column has the value, where one was given."""
+    given = tuple((name, (value,)) for name, value in columns.items() if value is not None)
+    return (given,) if given else ()
