@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atoll.domain.errors import Invalid
-from atoll.domain.networks import cidr_of, free_cidrs, mac_of, private_cidr_of
+from atoll.domain.networks import cidr_of, free_cidrs, ipv6_of, mac_of, private_cidr_of
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,20 @@ def test_free_ranges_overlap_nothing_that_is_taken() -> None:
     free = free_cidrs(["10.128.0.0/9", "10.0.1.0/24", "192.168.0.0/16"])
     assert (free[0], free[-1], len(free)) == ("10.0.16.0/20", "10.127.240.0/20", 2047)
     assert free_cidrs(["10.0.0.0/8"]) == []
+
+
+@given(st.text(min_size=1, max_size=40), st.integers(0, 2**24 - 1))
+def test_an_ipv6_address_ends_with_the_private_one(network: str, host: int) -> None:
+    private = ipaddress.IPv4Address((10 << 24) + host)
+    address = ipaddress.IPv6Address(ipv6_of(network, str(private)))
+    assert str(address) == ipv6_of(network, str(private))
+    assert int(address) & (2**64 - 1) == int(private)
+    assert address in ipaddress.IPv6Network("fd00::/8")
+
+
+def test_a_network_has_one_prefix_and_another_network_another() -> None:
+    first, second, other = (
+        ipaddress.IPv6Network((int(ipaddress.IPv6Address(ipv6_of(network, ip))) >> 64 << 64, 64))
+        for network, ip in (("vpc-1", "10.0.0.1"), ("vpc-1", "192.168.0.0"), ("vpc-2", "10.0.0.1"))
+    )
+    assert first == second != other

@@ -4,6 +4,7 @@ Three facts are kept apart: `goal` is what the user wants, `state` what the host
 the kind of the operation that is going on. A dialect computes its status word from these three.
 """
 
+import re
 from enum import StrEnum
 
 import msgspec
@@ -11,6 +12,8 @@ import msgspec
 from atoll.domain.accelerators import Accelerators, Device
 from atoll.domain.errors import Conflict, Invalid, Protected
 from atoll.domain.reasons import Reason
+
+NO_HOSTNAME = re.compile(r"[^a-z0-9]")
 
 
 class Goal(StrEnum):
@@ -241,5 +244,5 @@ def hostname_of(name: str) -> str:
 
     RFC 1123 section 2.1. A name that has no such character at all becomes `instance`.
     """
-    kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
+    kept = NO_HOSTNAME.sub("-", name.lower())
     return kept.strip("-")[:63].strip("-") or "instance"

@@ -1,5 +1,6 @@
 """Private networks of a project: a VPC and its subnets; addresses and MACs of an instance."""
 
+import functools
 import hashlib
 import ipaddress
 from collections.abc import Iterable
@@ -91,6 +92,13 @@ def mac_of(bits: int) -> str:
 def ipv6_of(network: str, private_ip: str) -> str:
     """The address beside the private one: unique local, the network's own /64, and the IPv4
     address as its end (RFC 4193 section 3.2, with a hash of the network for its random bits)."""
+    first, second, third, last = map(int, private_ip.split("."))
+    return f"{ipv6_prefix_of(network)}{first << 8 | second:x}:{third << 8 | last:x}"
+
+
+@functools.lru_cache(maxsize=8192)
+def ipv6_prefix_of(network: str) -> str:
+    """All but the last two groups, as text. No private IPv4 address begins with two zero bytes, so
+    the groups that are zero are the same for all of them."""
     prefix = int.from_bytes(hashlib.blake2b(network.encode(), digest_size=7).digest(), "big")
-    low = int(ipaddress.IPv4Address(private_ip))
-    return str(ipaddress.IPv6Address(0xFD << 120 | prefix << 64 | low))
+    return str(ipaddress.IPv6Address(0xFD << 120 | prefix << 64 | 0xFFFFFFFF))[: -len("ffff:ffff")]
