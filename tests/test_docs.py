@@ -10,7 +10,9 @@ from cyclopts import App
 
 from atoll.api.native import app as native
 from atoll.api.native import openapi
+from atoll.api.native.wire import STATUSES
 from atoll.cli.app import make_app
+from atoll.domain.errors import AtollError
 from atoll.domain.events import VERBS
 from atoll.settings import parser
 from tests.test_tidy import FILES, REPOSITORY, place
@@ -39,6 +41,7 @@ SUMMARY_VERBS = {
     "Reserve", "Reset", "Resize", "Restore", "Retry", "Save", "Send", "Set", "Show", "Start",
     "Stop", "Stream", "Update", "Wait", "Watch",
 }  # fmt: skip
+ERRORS = (REPOSITORY / "docs/errors.md").read_text()
 OPENAPI: dict[str, Any] = openapi.native_document(native.build(None))  # type: ignore[arg-type]
 
 
@@ -184,3 +187,26 @@ def test_the_readme_shows_the_commands_of_the_makefile() -> None:
     named = set(re.findall(r"\bmake ([a-z-]+)\b", (REPOSITORY / "README.md").read_text()))
     assert {"demo", "clean-demo", "test"} <= named
     assert named <= targets
+
+
+def every_error(kind: type[AtollError] = AtollError) -> set[type[AtollError]]:
+    return {one for sub in kind.__subclasses__() for one in {sub, *every_error(sub)}}
+
+
+def test_every_code_of_an_error_is_explained() -> None:
+    explained = set(re.findall(r"^\| `([A-Z_]+)` \|", ERRORS, re.MULTILINE))
+    codes = {kind.code for kind in every_error()} - {"REFUSED"}
+    assert explained == codes | {"CANCELLED", "INTERNAL"}
+
+
+def test_the_status_of_every_error_is_the_one_that_is_documented() -> None:
+    documented = dict(re.findall(r"^\| `([A-Z_]+)` \| (\d{3}) \|", ERRORS, re.MULTILINE))
+    kinds = {kind.code: kind for kind in every_error()}
+    wrong = {
+        code: status
+        for code, status in documented.items()
+        if str(dict(STATUSES)[next(k for k in kinds[code].__mro__ if k in dict(STATUSES))])
+        != status
+    }
+    assert len(documented) > 15
+    assert wrong == {}
