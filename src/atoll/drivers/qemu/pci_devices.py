@@ -95,7 +95,7 @@ def require_devices(
     for device in guest.devices:
         if device.address not in addresses or address_of(device.address) != device.address:
             raise DriverRefused(
-                f"this host has no accelerator {device.kind} at {device.address} any more: start "
+                f"this host no longer has an accelerator {device.kind} at {device.address}: start "
                 f"Atoll with --accelerator {device.kind}={device.address}"
             )
         if taken.get(device.address, guest.id) != guest.id:
