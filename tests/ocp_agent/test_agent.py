@@ -131,7 +131,7 @@ def test_drift_tells_what_changed_and_what_of_it_breaks() -> None:
         "its response no longer has 'n'",
     }
     harmless = {change.what for change in drift.changes} - breaking
-    assert harmless == {"is deprecated", "takes 'd'", "its answer has 'm'"}
+    assert harmless == {"is deprecated", "takes 'd'", "its response has 'm'"}
     assert "4 breaking" in str(drift)
 
 

@@ -8,6 +8,8 @@ from atoll.domain.hosts import HostState
 from atoll.domain.instances import Goal, InstanceState
 from atoll.messages import GuestFacts, GuestReport, HostReport
 from atoll.messages import Power as GuestPower
+from atoll.operations import reconcile
+from atoll.ports import Filter
 from tests.support.world import CAPACITY, World
 
 pytestmark = pytest.mark.anyio
@@ -52,6 +54,22 @@ async def test_a_guest_that_is_gone_when_its_host_comes_back_is_started(world: W
     await world.reconciler.take(host_report(world))
     await world.run_until_idle(world.engine())
     await world.assert_whole(instance)
+
+
+async def test_of_many_that_are_gone_each_is_started_also_where_one_was_changed_meanwhile(
+    world: World,
+) -> None:
+    made = [await world.created() for _ in range(3)]
+    seen = await world.store.read().instances.page(Filter())
+    async with world.store.transaction() as tx:
+        tx.instances.change(seen[1], name="changed")
+    pairs = [(instance, reconcile.absent(instance)) for instance in seen]
+    await world.reconciler._take_guests("host-1", pairs, world.clock.now_ms())
+    kinds = [
+        [one.kind for one in await world.store.read().operations.live_on(instance.id)]
+        for instance in made
+    ]
+    assert kinds == [["instance.start"]] * 3
 
 
 async def test_a_report_that_comes_twice_changes_nothing(world: World) -> None:

@@ -3,6 +3,7 @@
 import sqlite3
 from pathlib import Path
 
+import asyncpg
 import msgspec
 import pytest
 import sqlalchemy as sa
@@ -41,13 +42,16 @@ def test_on_sqlite_migrations_make_what_the_code_expects(tmp_path: Path) -> None
 async def test_on_postgresql_migrations_make_what_the_code_expects(
     postgres_server: PostgresServer,
 ) -> None:
-    store = PostgresStore(postgres_server.new_database())
+    url = postgres_server.new_database()
+    store = PostgresStore(url)
     await store.open()
-    tables = await store._pool.fetch(
+    await store.close()
+    connection = await asyncpg.connect(url)
+    tables = await connection.fetch(
         "SELECT table_name, column_name FROM information_schema.columns "
         "WHERE table_schema = 'public' AND table_name <> 'alembic_version'"
     )
-    await store.close()
+    await connection.close()
     wanted = {(t.name, c.name) for t in METADATA.tables.values() for c in t.columns}
     assert {(row[0], row[1]) for row in tables} == wanted
 

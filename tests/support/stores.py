@@ -24,7 +24,8 @@ async def fresh_store(kind: str, request: pytest.FixtureRequest, directory: Path
         store = SqliteStore(fresh_file(directory / "atoll.db"))
     else:
         server = request.getfixturevalue("postgres_server")
-        store = PostgresStore(await asyncio.to_thread(server.migrated_database))
+        await server.empty_those_lent()
+        store = PostgresStore(await asyncio.to_thread(server.lend))
     await store.open()
     return store
 

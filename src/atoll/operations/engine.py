@@ -172,7 +172,7 @@ class Engine:
         try:
             going: Operation | None = operation
             while going is not None:
-                await self._pace.step()
+                await self._pace.step((going.project_id, going.kind))
                 going = await self._advance(going)
         except Lost as lost:
             log.info("left to another engine", operation=operation.id, why=lost.message)

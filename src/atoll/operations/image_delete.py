@@ -12,12 +12,10 @@ from atoll.operations.guests import note
 from atoll.operations.steps import Step, StepContext, Workflow
 from atoll.ports import Filter
 
-HOSTS_MAX = 1000
-
 
 async def remove_copies(context: StepContext) -> None:
     """A host that is lost, or another process's, keeps its copy: it has room for it."""
-    for host in await context.tx.hosts.page(Filter(limit=HOSTS_MAX)):
+    for host in await context.tx.hosts.every():
         if host.state is HostState.READY:
             with suppress(DriverElsewhere):
                 await context.ask(host.id, RemoveImage(image_id=context.operation.resource_id))

@@ -10,9 +10,6 @@ from atoll.domain.operations import OperationState
 from atoll.messages import EnsureImage, ImageFacts, RemoveImage
 from atoll.operations.guests import image_spec, note
 from atoll.operations.steps import Step, StepContext, Workflow
-from atoll.ports import Filter
-
-HOSTS_MAX = 1000
 
 
 async def fetch(context: StepContext) -> None:
@@ -22,7 +19,7 @@ async def fetch(context: StepContext) -> None:
     wanted = EnsureImage(image=await image_spec(context, image.id))
     facts: ImageFacts | None = None
     elsewhere: DriverElsewhere | None = None
-    for host in await context.tx.hosts.page(Filter(limit=HOSTS_MAX)):
+    for host in await context.tx.hosts.every():
         if host.state is not HostState.READY:
             continue
         try:
@@ -67,7 +64,7 @@ async def remove(context: StepContext) -> None:
     image = await context.tx.images.find(context.operation.resource_id)
     if image is None or image.checksum is not None:
         return  # it was there before, and instances may live on it
-    for host in await context.tx.hosts.page(Filter(limit=HOSTS_MAX)):
+    for host in await context.tx.hosts.every():
         if host.state is HostState.READY:
             with suppress(DriverElsewhere):
                 await context.ask(host.id, RemoveImage(image_id=image.id))

@@ -32,14 +32,11 @@ from atoll.operations.guests import (
     settle_instance,
 )
 from atoll.operations.image_import import prepare_image
-from atoll.operations.placing import demand_of, devices_on
+from atoll.operations.placing import demand_of, devices_on, place
 from atoll.operations.snapshot_copies import bring_copy, expect_copy, give_up_copy
 from atoll.operations.steps import Retry, Step, StepContext, Workflow
-from atoll.ports import Filter
-from atoll.scheduler.placement import pick
 
 POLL_S = 0.5
-HOSTS_MAX = 1000
 
 
 async def take_addresses(context: StepContext) -> None:
@@ -69,8 +66,7 @@ async def pick_host(context: StepContext) -> None:
     instance = await instance_of(context)
     reservation = await context.tx.hosts.reservation(instance.id)
     if reservation is None:
-        hosts = await context.tx.hosts.page(Filter(limit=HOSTS_MAX))
-        host = pick(hosts, await demand_of(context.tx, instance))
+        host = await place(context.tx, await demand_of(context.tx, instance))
         if instance.resolved.snapshot_id is not None:
             await expect_copy(context, instance.resolved.snapshot_id, host.id)
         size = instance.spec

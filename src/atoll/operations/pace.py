@@ -1,7 +1,9 @@
 """Accepting goes before carrying out: while requests pour in, the engine holds its breath.
 
 The desk tells of every mutation, the engine asks before every step. A flood slows the engine to
-a few steps each `PAUSE_S`; it never stops, so nothing is stuck however long the flood lasts.
+a few steps each `PAUSE_S`; it never stops, so nothing is stuck however long the flood lasts. Else
+it does a few with each turn of the event loop. The steps that wait are taken from each lane in turn
+so that what is much asked of one makes no other wait.
 """
 
 import asyncio
@@ -13,14 +15,18 @@ FLOOD_REQUESTS = 5
 FLOOD_WITHIN_MS = 25
 PAUSE_S = 0.025
 STEPS_A_PAUSE = 4
+STEPS_A_TURN = 16
+# A project, and a kind of operation.
+Lane = tuple[str, str]
 
 
 class Pace:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._accepted_ms: deque[int] = deque([0] * FLOOD_REQUESTS, maxlen=FLOOD_REQUESTS)
-        self._turn = asyncio.Lock()
-        self._left = STEPS_A_PAUSE
+        self._lanes: dict[Lane, deque[asyncio.Future[None]]] = {}
+        self._serving: asyncio.Task[None] | None = None
+        self._left = 0
 
     def accepted(self) -> None:
         """A mutation was accepted now."""
@@ -29,12 +35,42 @@ class Pace:
     def flooded(self) -> bool:
         return self._clock.now_ms() - self._accepted_ms[0] < FLOOD_WITHIN_MS
 
-    async def step(self) -> None:
-        """Returns when a step may be done."""
-        if not self.flooded():
+    async def step(self, lane: Lane = ("", "")) -> None:
+        """Returns when a step of this project and kind may be done."""
+        if self._serving is None:
+            self._left = STEPS_A_PAUSE if self.flooded() else STEPS_A_TURN
+            self._serving = asyncio.create_task(self._serve())
+        if self._left > 0 and not self._lanes:
+            self._left -= 1
             return
-        async with self._turn:
-            if self._left == 0 and self.flooded():
-                await asyncio.sleep(PAUSE_S)
-                self._left = STEPS_A_PAUSE
-            self._left = max(0, self._left - 1)
+        turn = asyncio.get_running_loop().create_future()
+        self._lanes.setdefault(lane, deque()).append(turn)
+        await turn
+
+    async def _serve(self) -> None:
+        try:
+            await self._rest()
+            while self._lanes:
+                while self._left > 0 and self._lanes:
+                    self._left -= 1
+                    self._let_one_go()
+                await self._rest()
+        finally:
+            self._serving = None
+
+    async def _rest(self) -> None:
+        flooded = self.flooded()
+        await asyncio.sleep(PAUSE_S if flooded else 0)
+        self._left = STEPS_A_PAUSE if flooded else STEPS_A_TURN
+
+    def _let_one_go(self) -> None:
+        """The first of the lane that has waited longest, which goes behind all others."""
+        while self._lanes:
+            lane, waiting = next(iter(self._lanes.items()))
+            del self._lanes[lane]
+            turn = waiting.popleft()
+            if waiting:
+                self._lanes[lane] = waiting
+            if not turn.done():
+                turn.set_result(None)
+                return

@@ -1,13 +1,18 @@
 """What is asked of a host that shall take an instance or a copy, and which devices it gives."""
 
+import random
 from collections.abc import Sequence
 
 from atoll.domain.accelerators import Accelerators, Device, chosen
 from atoll.domain.errors import NoCapacity
 from atoll.domain.hosts import Host, free_devices
 from atoll.domain.instances import Instance
-from atoll.ports import Transaction
-from atoll.scheduler.placement import Demand
+from atoll.ports import Filter, Transaction
+from atoll.scheduler.placement import Demand, pick, verdicts
+
+# The best of so many is nearly as good as the best of all, and looks at no more of them however
+# many there are.
+SAMPLE = 16
 
 
 async def demand_of(tx: Transaction, instance: Instance) -> Demand:
@@ -22,6 +27,19 @@ async def demand_of(tx: Transaction, instance: Instance) -> Demand:
         accelerators=spec.accelerators,
         preferred=snapshot.hosts if snapshot else (),
     )
+
+
+async def place(tx: Transaction, demand: Demand) -> Host:
+    """The best of some hosts, or of all where none of those fits. Raises NoCapacity with a sentence
+    for each host. The reservation's commit checks that there still is room."""
+    ids = await tx.hosts.candidates(demand.region)
+    if len(ids) > SAMPLE and demand.accelerators is None:
+        chosen = {*random.sample(ids, SAMPLE), *demand.preferred}
+        looked_at = Filter(any_of=((("id", tuple(sorted(chosen))),),), limit=len(chosen))
+        judged = verdicts(await tx.hosts.page(looked_at), demand)
+        if judged and not judged[0].reason:
+            return judged[0].host
+    return pick(await tx.hosts.every(), demand)
 
 
 async def serving(tx: Transaction, region_id: str) -> str:

@@ -3,7 +3,7 @@
 Called by the bus for every report. It writes facts (`ready`, `stopped`), never touches a host.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -29,9 +29,10 @@ from atoll.ports import Clock, Filter, Ids, Store, Transaction
 
 log = structlog.get_logger()
 PAGE = 1000
+WRITTEN_AT_ONCE = 100
+Found = tuple[Instance, GuestFacts]
 RACES_MAX = 20
 LOST_AFTER_S = 30.0
-HOSTS_MAX = 1000
 
 
 class Reconciler:
@@ -61,7 +62,7 @@ class Reconciler:
     async def mark_silent(self) -> None:
         """Marks hosts that fell silent as lost. Their guests are left alone."""
         silent_since_ms = self._clock.now_ms() - int(LOST_AFTER_S * 1000)
-        for host in await self._store.read().hosts.page(Filter(limit=HOSTS_MAX)):
+        for host in await self._store.read().hosts.every():
             if host.state is HostState.READY and host.seen_at_ms < silent_since_ms:
                 async with self._store.transaction() as tx:
                     tx.hosts.change(host, state=HostState.LOST)
@@ -98,18 +99,36 @@ class Reconciler:
                 Filter(any_of=here, after=after, limit=PAGE)
             )
             page = [one for one in found if not report.until or one.id <= report.until]
-            for instance in page:
-                facts = guests.pop(instance.id, None) or absent(instance)
-                if instance.updated_at_ms > seen_at_ms:
-                    continue
-                if judge(instance, facts, self._clock.now_ms()) is not None:
-                    await self._take_guest(host_id, facts, seen_at_ms)
+            now_ms = self._clock.now_ms()
+            differing = [
+                (instance, facts)
+                for instance in page
+                for facts in [guests.pop(instance.id, None) or absent(instance)]
+                if instance.updated_at_ms <= seen_at_ms
+                and judge(instance, facts, now_ms) is not None
+            ]
+            for chunk in batched(differing, WRITTEN_AT_ONCE):
+                await self._take_guests(host_id, chunk, seen_at_ms)
             if len(page) < PAGE:
                 break
             after = page[-1].id
             await self._clock.sleep(0)
         for guest_id in guests:
             log.warning("a guest without an instance", host=host_id, guest=guest_id)
+
+    async def _take_guests(self, host_id: str, found: Sequence[Found], seen_at_ms: int) -> None:
+        """In one transaction, by the instances as they were read. Where one of them has changed
+        meanwhile, each is taken by itself."""
+        try:
+            async with self._store.transaction() as tx:
+                for instance, facts in found:
+                    verdict = judge(instance, facts, self._clock.now_ms())
+                    await self._write(tx, instance, verdict)
+        except Lost:
+            for _, facts in found:
+                await self._take_guest(host_id, facts, seen_at_ms)
+            return
+        self._wake()
 
     async def _take_guest(
         self, host_id: str, facts: GuestFacts, seen_at_ms: int | None = None
@@ -198,6 +217,10 @@ def crashed(instance: Instance, stopped: dict[str, Any], now_ms: int) -> Verdict
     why = f"it crashed {crashes} times; it is started again at {moment:%Y-%m-%dT%H:%M:%SZ}"
     changes["reason"] = f"{why} ({stopped['reason']})" if stopped["reason"] else why
     return Verdict(changes, "instance.crashed", restart_at_ms=at_ms)
+
+
+def batched(found: Sequence[Found], size: int) -> Iterator[Sequence[Found]]:
+    return (found[start : start + size] for start in range(0, len(found), size))
 
 
 def absent(instance: Instance) -> GuestFacts:

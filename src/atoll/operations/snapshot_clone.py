@@ -10,11 +10,8 @@ from atoll.operations.snapshot_copies import keeper_of, parcel_of
 from atoll.operations.snapshot_create import finish
 from atoll.operations.steps import Retry, Step, StepContext, Workflow
 from atoll.operations.transfer import Way, bring, remove_exports
-from atoll.ports import Filter
 from atoll.scheduler.placement import Demand, pick
 from atoll.scheduler.weighers import free_disk
-
-HOSTS_MAX = 1000
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +50,7 @@ async def source_of(context: StepContext) -> Snapshot:
 async def pick_host(context: StepContext) -> None:
     """Before anything is made there: deleting the snapshot has to know where it may be."""
     snapshot = await snapshot_of(context)
-    hosts = await context.tx.hosts.page(Filter(limit=HOSTS_MAX))
+    hosts = await context.tx.hosts.every()
     region = await serving(context.tx, snapshot.region)
     demand = Demand(region, vcpus=0, memory_mib=0, disk_gib=snapshot.disk_gib)
     host = pick(hosts, demand, weigh=free_disk)

@@ -156,6 +156,15 @@ class Operations(Forgets, Protocol):
 
 
 class Hosts(Rows[Host], Protocol):
+    async def every(self) -> list[Host]:
+        """All there are, however many."""
+        ...
+
+    async def candidates(self, region: str) -> Sequence[str]:
+        """The ids of those in a region that take instances, full or not, as it was up to a second
+        ago."""
+        ...
+
     async def reservation(self, instance_id: str) -> Reservation | None: ...
 
     def reserve(self, reservation: Reservation) -> None:

@@ -5,16 +5,14 @@ from atoll.domain.errors import NoCapacity
 from atoll.domain.hosts import HostState
 from atoll.domain.reasons import Reason
 from atoll.operations.placing import serving
-from atoll.ports import Filter, Transaction
-
-HOSTS_MAX = 1000
+from atoll.ports import Transaction
 
 
 async def kinds_by_region(tx: Transaction) -> dict[str, frozenset[str]]:
     """What ready hosts have, free or not, by the region that the hosts are in. Regions that others
     serve are not among them: see `operations.placing.serving`."""
     kinds: dict[str, frozenset[str]] = {}
-    for host in await tx.hosts.page(Filter(limit=HOSTS_MAX)):
+    for host in await tx.hosts.every():
         if host.state is HostState.READY:
             here = {device.kind for device in host.devices}
             kinds[host.region] = kinds.get(host.region, frozenset()) | here

@@ -11,11 +11,8 @@ from atoll.domain.projects import Caller
 from atoll.domain.risk import Target, risk_of
 from atoll.operations.placing import demand_of, serving
 from atoll.operations.registry import WORKFLOWS
-from atoll.ports import Filter
 from atoll.scheduler.placement import Demand, Verdict, verdicts
 from atoll.service.desk import Desk, View
-
-HOSTS_MAX = 1000
 
 
 @dataclass(frozen=True)
@@ -62,13 +59,13 @@ async def propose(desk: Desk, caller: Caller, command: Command) -> Proposal:
 
 async def hosts_for(view: View, instance: Instance) -> list[Verdict]:
     """Every host, with the first rule that speaks against it."""
-    hosts = await view.tx.hosts.page(Filter(limit=HOSTS_MAX))
+    hosts = await view.tx.hosts.every()
     return verdicts(hosts, await demand_of(view.tx, instance))
 
 
 async def room_for(view: View, region: str, plans: Sequence[Plan]) -> dict[str, bool]:
     """Whether some host of the region could take an instance of each of these plans now."""
-    hosts = await view.tx.hosts.page(Filter(limit=HOSTS_MAX))
+    hosts = await view.tx.hosts.every()
     served_by = await serving(view.tx, region)
     demands = {plan.id: demand_for(served_by, plan) for plan in plans}
     return {

@@ -10,12 +10,10 @@ from atoll.domain.instances import Instance
 from atoll.domain.reasons import Reason
 from atoll.operations.instance_resize import Size, size_of
 from atoll.operations.placing import demand_of, devices_on
-from atoll.ports import Filter
 from atoll.scheduler.filters import Demand, has_disk, has_memory, has_vcpus
 from atoll.scheduler.placement import verdicts
 from atoll.service.desk import View
 
-HOSTS_MAX = 1000
 REASONS_MAX = 5
 FIELD = "plan"
 # Processors, MiB of memory, GiB of disk, kinds of accelerators: all that a host has, free or not.
@@ -25,7 +23,7 @@ Shape = tuple[int, int, int, frozenset[str]]
 async def require_for_new(view: View, instance: Instance) -> None:
     """Raises Invalid with a reason for each host of its region, where none fits."""
     demand = await demand_of(view.tx, instance)
-    hosts = await view.tx.hosts.page(Filter(limit=HOSTS_MAX))
+    hosts = await view.tx.hosts.every()
     judged = verdicts([host for host in hosts if host.region == demand.region], demand)
     if not judged or judged[0].reason:
         reasons = [f"{verdict.host.name}: {verdict.reason}" for verdict in judged]
@@ -60,7 +58,7 @@ async def shapes_by_region(view: View) -> dict[str, frozenset[Shape]]:
     """Of ready hosts, each form once, by the region that they are in. Regions that others serve are
     not among them: see `operations.placing.serving`."""
     shapes: dict[str, frozenset[Shape]] = {}
-    for host in await view.tx.hosts.page(Filter(limit=HOSTS_MAX)):
+    for host in await view.tx.hosts.every():
         if host.state is HostState.READY:
             shapes[host.region] = shapes.get(host.region, frozenset()) | {shape_of(host)}
     return shapes

@@ -1,4 +1,9 @@
-"""Addresses, each taken once: the next number of a scope, and gaps when its end is reached."""
+"""Addresses, each taken once: the next number of a scope, and gaps when its end is reached.
+
+Servers that share a database have a lane each, a part of every large scope, so that none waits for
+another (`Database.lane`). Where a lane is full, or a scope small, the whole of it is looked at. A
+number that two chose all the same is refused by the table's key.
+"""
 
 from typing import Any
 
@@ -10,6 +15,9 @@ from atoll.store.sql import Write, bind
 from atoll.store.unit import Unit
 
 address = tables.addresses.c
+LANES = 16
+# A lane of fewer would soon be full.
+LANE_NUMBERS_MIN = 256
 
 
 class AddressRows:
@@ -45,26 +53,38 @@ class AddressRows:
 
     def take(self, scope: str, instance_id: str, first: int, last: int) -> None:
         query = self.unit.statements.get("addresses.take", take_statement)
-        values = {"scope": scope, "instance_id": instance_id, "first": first, "last": last}
+        values, lock = self._bounds(scope, first, last)
         self.unit.write(
             Write(
                 query,
-                query.place(values),
+                query.place({**values, "instance_id": instance_id}),
                 missing=lambda: NoCapacity(f"no address is left in {scope}"),
-                lock=scope,
+                duplicate=lambda: Lost(f"a number of {scope} was taken meanwhile"),
+                lock=lock,
             )
         )
 
     async def pick(self, scope: str, holder_id: str, first: int, last: int) -> int:
         query = self.unit.statements.get("addresses.next", next_statement)
-        values = {"scope": scope, "first": first, "last": last}
+        values, lock = self._bounds(scope, first, last)
         number = (await self.unit.fetch(query, values))[0][0]
         if number is None:
             raise NoCapacity(f"no address is left in {scope}")
-        self._add(scope, holder_id, int(number))
+        self._add(scope, holder_id, int(number), lock)
         return int(number)
 
-    def _add(self, scope: str, holder_id: str, number: int) -> None:
+    def _bounds(self, scope: str, first: int, last: int) -> tuple[dict[str, Any], str | None]:
+        """Where to look, and the lock to hold meanwhile."""
+        lane, width = self.unit.database.lane, (last - first + 1) // LANES
+        whole = {"first": first, "last": last, "lane_first": first, "lane_last": last}
+        values: dict[str, Any] = {"scope": scope, **whole}
+        if lane is None or width < LANE_NUMBERS_MIN:
+            return values, scope
+        values["lane_first"] = first + lane * width
+        values["lane_last"] = values["lane_first"] + width - 1
+        return values, None
+
+    def _add(self, scope: str, holder_id: str, number: int, lock: str | None) -> None:
         query = self.unit.statements.get("addresses.add", lambda: tables.addresses.insert())
         row = {"scope": scope, "number": number, "instance_id": holder_id}
         self.unit.write(
@@ -72,7 +92,7 @@ class AddressRows:
                 query,
                 query.place(row),
                 duplicate=lambda: Lost(f"number {number} of {scope} was taken meanwhile"),
-                lock=scope,
+                lock=lock,
             )
         )
 
@@ -110,19 +130,25 @@ def next_statement() -> sa.ClauseElement:
 
 
 def next_number() -> sa.ColumnElement[Any]:
+    """Of the lane, or of the whole range. NULL where that is full."""
+    return sa.func.coalesce(next_between("lane_first", "lane_last"), next_between("first", "last"))
+
+
+def next_between(first_name: str, last_name: str) -> sa.ColumnElement[Any]:
     """One more than the highest, which the index answers at once. At the end of the range it
     looks for the lowest gap. NULL where the range is full."""
     scope = bind("scope", address.scope)
-    first, last = bind("first", address.number), bind("last", address.number)
-    highest = sa.select(sa.func.max(address.number)).where(address.scope == scope).scalar_subquery()
+    first, last = bind(first_name, address.number), bind(last_name, address.number)
+    within = sa.and_(address.scope == scope, address.number >= first, address.number <= last)
+    highest = sa.select(sa.func.max(address.number)).where(within).scalar_subquery()
     beside = tables.addresses.alias("beside")
     gap = (
         sa.select(sa.func.min(address.number) + 1)
-        .where(address.scope == scope, address.number < last)
+        .where(within, address.number < last)
         .where(~sa.exists().where(beside.c.scope == scope, beside.c.number == address.number + 1))
         .scalar_subquery()
     )
-    lowest = sa.select(sa.func.min(address.number)).where(address.scope == scope).scalar_subquery()
+    lowest = sa.select(sa.func.min(address.number)).where(within).scalar_subquery()
     return sa.case(
         (sa.func.coalesce(highest, first - 1) < last, sa.func.coalesce(highest + 1, first)),
         (lowest > first, first),

@@ -35,4 +35,4 @@ async def thrown_away(
     """At once, not with the unit. `before` is run first, in the same transaction."""
     queries = [query] if before is None else [before, query]
     writes = [Write(one, one.place(values), lock=LOCK) for one in queries]
-    return len(await unit.database.commit(writes))
+    return len(await unit.database.commit_returning(writes))

@@ -1,6 +1,7 @@
 """The queries that only hosts have: capacity that is promised and given back."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -8,7 +9,8 @@ import sqlalchemy as sa
 
 from atoll.domain.accelerators import Device
 from atoll.domain.errors import Lost
-from atoll.domain.hosts import Host, Reservation
+from atoll.domain.hosts import Host, HostState, Reservation
+from atoll.ports import Filter
 from atoll.store import tables
 from atoll.store.rows import ColumnMapping, NounRows
 from atoll.store.sql import Query, Write, bind
@@ -17,6 +19,10 @@ from atoll.store.unit import Unit
 HOSTS = ColumnMapping(Host, tables.hosts, "host")
 RESERVATIONS = ColumnMapping(Reservation, tables.reservations, "reservation")
 SIZES = ("vcpus", "memory_mib", "disk_gib")
+# What makes a host one that takes instances.
+CANDIDATE = ("region", "state", "enabled", "node_type")
+CARRIERS = ("hybrid", "execution")
+PAGE = 1000
 
 
 class HostRows(NounRows[Host]):
@@ -37,6 +43,28 @@ class HostRows(NounRows[Host]):
             msgspec.structs.replace(host, devices_used=tuple(promised.get(host.id, ())))
             for host in hosts
         ]
+
+    async def every(self) -> list[Host]:
+        """Others have their turn between two pages."""
+        found: list[Host] = []
+        while True:
+            after = found[-1].id if found else None
+            page = await self.page(Filter(after=after, limit=PAGE))
+            found += page
+            if len(page) < PAGE:
+                return found
+            await asyncio.sleep(0)
+
+    async def candidates(self, region: str) -> Sequence[str]:
+        kept, table = self.unit.database.kept, tables.hosts.name
+        ids: tuple[str, ...] | None = kept.find(table, region)
+        if ids is None:
+            forgotten = kept.forgotten(table)
+            query = self._query("candidates", candidates_statement)
+            rows = await self.unit.fetch(query, {"region": region, "ready": HostState.READY.value})
+            ids = tuple(row[0] for row in rows)
+            kept.keep(table, region, ids, forgotten)
+        return ids
 
     async def _promised(self) -> dict[str, list[str]]:
         table = tables.promised_devices
@@ -144,7 +172,18 @@ class HostRows(NounRows[Host]):
     def change(self, thing: Host, **changes: Any) -> Host:
         if self.counted & set(changes):
             raise AssertionError("what is used changes by reserve and release alone")
-        return super().change(thing, **changes)
+        changed = super().change(thing, **changes)
+        if any(getattr(changed, name) != getattr(thing, name) for name in CANDIDATE):
+            self._forget_candidates()
+        return changed
+
+    def add(self, thing: Host) -> None:
+        super().add(thing)
+        self._forget_candidates()
+
+    def _forget_candidates(self) -> None:
+        """With the last write: what this process knows of itself it need not wait a second for."""
+        self.unit.writes[-1] = self.unit.writes[-1]._replace(kept=tables.hosts.name)
 
     def _use(self, host_id: str, more: dict[str, int], *, new: bool = False) -> None:
         """Less is always possible, on a disabled host and on one that shrank or went too."""
@@ -167,4 +206,15 @@ class HostRows(NounRows[Host]):
         missing = None
         if growing:
             missing = lambda: Lost(f"host {host_id} has no room any more")  # noqa: E731
-        self.unit.write(Write(query, query.place({"of_host": host_id, **more}), missing=missing))
+        values = query.place({"of_host": host_id, **more})
+        self.unit.write(Write(query, values, missing=missing, lock=host_id))
+
+
+def candidates_statement() -> sa.ClauseElement:
+    host = tables.hosts.c
+    return sa.select(host.id).where(
+        host.region == bind("region", host.region),
+        host.state == bind("ready", host.state),
+        host.enabled.is_(sa.true()),
+        host.node_type.in_([sa.literal_column(f"'{kind}'") for kind in CARRIERS]),
+    )

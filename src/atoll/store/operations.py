@@ -18,6 +18,8 @@ from atoll.store.unit import Unit
 OPERATIONS = ColumnMapping(Operation, tables.operations, "operation")
 STEPS = ColumnMapping(StepRecord, tables.operation_steps, "step")
 LIVE_MAX = 100
+# Beside those whose turn it is, this part of a claim may be of those that come back.
+AGAIN_SHARE = 4
 op = tables.operations.c
 # The engine writes whole rows under its claim, but never over a cancel that came meanwhile.
 ADVANCED = [n for n in OPERATIONS.names if n not in {"id", "cancel_requested"}]
@@ -48,18 +50,17 @@ class OperationRows(NounRows[Operation]):
         return [STEPS.thing(row) for row in await self.unit.fetch(query, {"id": operation_id})]
 
     async def next_due_ms(self) -> int | None:
-        query = self._query("next", lambda: sa.select(op.claimable_at_ms)
-            .where(op.claimable_at_ms.is_not(None))
-            .order_by(op.claimable_at_ms).limit(1))  # fmt: skip
+        query = self._query("next", next_statement)
         rows = await self.unit.fetch(query, {})
-        return int(rows[0][0]) if rows else None
+        return None if rows[0][0] is None else int(rows[0][0])
 
     async def claim(
         self, engine: str, now_ms: int, lease_until_ms: int, limit: int
     ) -> list[Operation]:
         query = self._query("claim", claim_statement)
         values = {"engine": engine, "now": now_ms, "lease": lease_until_ms, "limit": limit}
-        rows = await self.unit.database.commit([Write(query, query.place(values))])
+        values["again"] = limit // AGAIN_SHARE + 1
+        rows = await self.unit.database.commit_returning([Write(query, query.place(values))])
         return sorted((OPERATIONS.thing(row) for row in rows), key=lambda o: o.id)
 
     async def extend(self, engine: str, operation_ids: Sequence[str], until_ms: int) -> None:
@@ -78,7 +79,7 @@ class OperationRows(NounRows[Operation]):
             .values(claimable_at_ms=bind("now", op.claimable_at_ms), engine=sa.null())
             .returning(op.id))  # fmt: skip
         values = {"of_engine": engine, "now": now_ms}
-        rows = await self.unit.database.commit([Write(freed, freed.place(values))])
+        rows = await self.unit.database.commit_returning([Write(freed, freed.place(values))])
         heads = self._query("heads", lost_heads_statement)
         await self.unit.database.commit([Write(heads, heads.place({"now": now_ms}))])
         return len(rows)
@@ -86,7 +87,7 @@ class OperationRows(NounRows[Operation]):
     def enqueue(self, operation: Operation, now_ms: int) -> None:
         query = self._query("enqueue", lambda: tables.operations.insert().values(
             {n: bind(n, op[n]) for n in OPERATIONS.names if n != "claimable_at_ms"}
-            | {"claimable_at_ms": due_unless_behind("resource_id", "id")}
+            | due_unless_behind("resource_id", "id")
         ))  # fmt: skip
         values = OPERATIONS.values(operation) | {"now": now_ms}
         self._change(query, values, operation)
@@ -135,7 +136,7 @@ class OperationRows(NounRows[Operation]):
         query = self._query("retry", lambda: tables.operations.update()
             .where(op.id == bind("of_id", op.id), op.ended_at_ms.is_not(None))
             .values({n: bind(n, op[n]) for n in names}
-                    | {"claimable_at_ms": due_unless_behind("resource_id", "of_id")}))  # fmt: skip
+                    | due_unless_behind("resource_id", "of_id")))  # fmt: skip
         values = OPERATIONS.values(again) | {"of_id": operation.id, "now": now_ms}
         self._change(query, values, operation, claimed=True)
         return again
@@ -177,38 +178,96 @@ class OperationRows(NounRows[Operation]):
         )
 
 
-def due_unless_behind(resource_name: str, own_name: str) -> sa.ColumnElement[Any]:
-    """Now, or NULL where another operation on the resource has not ended."""
+def due_unless_behind(resource_name: str, own_name: str) -> dict[str, Any]:
+    """Now and with the next turn, or NULL where another operation on the resource has not ended."""
     other = tables.operations.alias("other")
     behind = sa.exists().where(
         other.c.resource_id == bind(resource_name, op.resource_id),
         other.c.ended_at_ms.is_(None),
         other.c.id != bind(own_name, op.id),
     )
-    return sa.case((behind, sa.null()), else_=bind("now", op.claimable_at_ms))
+    turn = next_turn(bind("project_id", op.project_id), bind("kind", op.kind))
+    return {
+        "claimable_at_ms": sa.case((behind, sa.null()), else_=bind("now", op.claimable_at_ms)),
+        "turn": sa.case((behind, sa.null()), else_=turn),
+    }
+
+
+def next_turn(project: sa.ColumnElement[str], kind: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
+    """Each kind of operation of each project is a lane. The next of a lane comes one turn after
+    its last; that of an empty lane is with those that come next of all: so a lane that is long
+    makes no other wait."""
+    lane, front = tables.operations.alias("lane"), tables.operations.alias("front")
+    last = (
+        sa.select(lane.c.turn + 1)
+        .where(lane.c.project_id == project, lane.c.kind == kind, lane.c.turn.is_not(None))
+        .order_by(lane.c.turn.desc())
+        .limit(1)
+        .correlate(tables.operations)
+        .scalar_subquery()
+    )
+    first = (
+        sa.select(front.c.turn)
+        .where(front.c.turn.is_not(None))
+        .order_by(front.c.turn, front.c.id)
+        .limit(1)
+        .correlate(None)
+        .scalar_subquery()
+    )
+    return sa.func.coalesce(last, first, sa.literal_column("0"))
+
+
+def next_statement() -> sa.ClauseElement:
+    ready = (
+        sa.select(op.claimable_at_ms)
+        .where(op.turn.is_not(None))
+        .order_by(op.turn, op.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    waiting = (
+        sa.select(op.claimable_at_ms)
+        .where(op.claimable_at_ms.is_not(None), op.turn.is_(None))
+        .order_by(op.claimable_at_ms)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return sa.select(sa.func.coalesce(ready, waiting))
 
 
 def claim_statement() -> sa.ClauseElement:
-    """One indexed predicate. The repeated condition makes two engines that picked the same row
-    take it once: the second finds it claimed."""
+    """Two indexed predicates, each walked in its order. The repeated condition makes two engines
+    that picked the same row take it once: the second finds it claimed. A common table, for a
+    subquery that locks may be run more than once."""
     due = op.claimable_at_ms <= bind("now", op.claimable_at_ms)
-    picked = (
+    ready = (
         sa.select(op.id)
-        .where(due)
-        .order_by(op.claimable_at_ms)
+        .where(op.turn.is_not(None))
+        .order_by(op.turn, op.id)
         .limit(sa.bindparam("limit", type_=sa.Integer()))
         .with_for_update(skip_locked=True)
+        .cte("ready")
     )
+    again = (
+        sa.select(op.id)
+        .where(op.turn.is_(None), due)
+        .order_by(op.claimable_at_ms)
+        .limit(sa.bindparam("again", type_=sa.Integer()))
+        .with_for_update(skip_locked=True)
+        .cte("again")
+    )
+    picked = sa.union_all(sa.select(ready.c.id), sa.select(again.c.id))
     running = sa.case(
         (op.state == OperationState.ACCEPTED.value, OperationState.RUNNING.value), else_=op.state
     )
     return (
         tables.operations.update()
-        .where(op.id.in_(picked.scalar_subquery()), due)
+        .where(op.id.in_(picked), due)
         .values(
             engine=bind("engine", op.engine),
             epoch=op.epoch + 1,
             claimable_at_ms=bind("lease", op.claimable_at_ms),
+            turn=sa.null(),
             started_at_ms=sa.func.coalesce(op.started_at_ms, bind("now", op.started_at_ms)),
             state=running,
         )
@@ -227,7 +286,9 @@ def promote_statement() -> sa.ClauseElement:
     return (
         tables.operations.update()
         .where(op.id == head.scalar_subquery(), op.claimable_at_ms.is_(None))
-        .values(claimable_at_ms=bind("now", op.claimable_at_ms))
+        .values(
+            claimable_at_ms=bind("now", op.claimable_at_ms), turn=next_turn(op.project_id, op.kind)
+        )
     )
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL through an asyncpg pool. Several control planes may share one database.
+"""PostgreSQL through asyncpg. Several control planes may share one database.
 
 Each commit is one transaction at READ COMMITTED; what must not interleave (the queue of a resource,
 the next address of a scope) is held by an advisory lock that ends with the transaction.
@@ -12,23 +12,15 @@ from typing import Any
 import asyncpg
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
-from atoll.domain.errors import Lost, StoreUnavailable
 from atoll.store import revision
+from atoll.store.postgres_groups import GONE, OVERTAKEN, GroupWriter, overtaken, unanswered
+from atoll.store.postgres_pool import Pool
 from atoll.store.sql import Query, Statements, Write
 from atoll.store.transaction import SqlTransaction, committed
 from atoll.store.unit import Kept, TopicWatch, Watchers
 
-POOL_MAX = 16
+STATEMENTS_MAX = 1024
 RESTART_WAITS_S = (0.1, 0.5, 1.0, 2.0)
-GONE = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.InterfaceError,
-    OSError,
-)
-# Two transactions that wait for one another: one of them is asked to begin again.
-OVERTAKEN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 
@@ -40,24 +32,37 @@ class PostgresStore:
         self._url = url
         self.kept = Kept()
         self._watchers = Watchers()
+        self._writer = GroupWriter(self._connect)
+        self._pool = Pool(self._connect)
         self._read = SqlTransaction(self)
 
     async def open(self) -> None:
-        try:
-            self._pool = await asyncpg.create_pool(self._url, min_size=2, max_size=POOL_MAX)
-        except GONE as error:
-            raise StoreUnavailable(f"the database does not answer: {error}") from error
         await revision.ensure(self._url, await self._revision())
+        await self._writer.open()
+
+    @property
+    def lane(self) -> int | None:
+        return self._writer.lane
+
+    async def _connect(self) -> Any:
+        """What is prepared once is kept as long as the connection."""
+        return await asyncpg.connect(
+            self._url, statement_cache_size=STATEMENTS_MAX, max_cached_statement_lifetime=0
+        )
 
     async def _revision(self) -> str | None:
         """None where there is no schema yet."""
         try:
-            found: str | None = await self._pool.fetchval(revision.FOUND)
+            async with self._pool.lend() as connection:
+                found: str | None = await connection.fetchval(revision.FOUND)
         except asyncpg.UndefinedTableError:
             return None
+        except GONE as error:
+            raise unanswered(error) from error
         return found
 
     async def close(self) -> None:
+        await self._writer.close()
         await self._pool.close()
 
     def transaction(self, *, fresh: bool = False) -> AbstractAsyncContextManager[SqlTransaction]:
@@ -73,43 +78,35 @@ class PostgresStore:
         placed = query.place(values)
         for wait_s in (*RESTART_WAITS_S, None):
             try:
-                rows: Sequence[Any] = await self._pool.fetch(query.text, *placed)
+                async with self._pool.lend() as connection:
+                    rows: Sequence[Any] = await connection.fetch(query.text, *placed)
             except GONE as error:
                 if wait_s is None:
-                    raise StoreUnavailable(f"the database does not answer: {error}") from error
+                    raise unanswered(error) from error
                 await asyncio.sleep(wait_s)
             else:
                 return rows
         raise AssertionError("the last round answers or raises")
 
-    async def commit(self, writes: Sequence[Write]) -> Sequence[Any]:
+    async def commit(self, writes: Sequence[Write]) -> None:
         """A commit that is cut off is not repeated here: whether it happened is not known, and
         whoever asked reads again."""
-        rows: Sequence[Any] = ()
         try:
-            async with self._pool.acquire() as connection, connection.transaction():
-                for lock in sorted({w.lock for w in writes if w.lock is not None}):
-                    await connection.execute(LOCK, lock)
-                for write in writes:
-                    rows = await run(connection, write)
-        except OVERTAKEN as error:
-            raise Lost(f"another transaction was faster: {error}") from error
-        except GONE as error:
-            raise StoreUnavailable(f"the database does not answer: {error}") from error
+            await self._writer.commit(writes)
         finally:
             self.kept.forget(writes)
             self._watchers.notify(writes)
+
+    async def commit_returning(self, writes: Sequence[Write]) -> Sequence[Any]:
+        rows: Sequence[Any] = ()
+        try:
+            async with self._pool.lend() as connection, connection.transaction():
+                for lock in sorted({w.lock for w in writes if w.lock is not None}):
+                    await connection.execute(LOCK, lock)
+                for write in writes:
+                    rows = await connection.fetch(write.query.text, *write.values)
+        except OVERTAKEN as error:
+            raise overtaken(error) from error
+        except GONE as error:
+            raise unanswered(error) from error
         return rows
-
-
-async def run(connection: Any, write: Write) -> Sequence[Any]:
-    try:
-        statement = await connection.prepare(write.query.text)
-        rows: Sequence[Any] = await statement.fetch(*write.values)
-    except asyncpg.UniqueViolationError as error:
-        if write.duplicate is None:
-            raise
-        raise write.duplicate() from error
-    if write.missing is not None and statement.get_statusmsg().endswith(" 0"):
-        raise write.missing()
-    return rows

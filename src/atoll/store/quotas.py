@@ -57,6 +57,7 @@ class QuotaRows:
                 query,
                 query.place({"project_id": project_id, **values}),
                 missing=lambda: Lost(f"the quota of {project_id} was used up meanwhile"),
+                lock=f"usage/{project_id}",
             )
         )
 

@@ -30,8 +30,9 @@ GROUP_MAX = 256
 LOCKED_MS_MAX = 30_000
 CACHE_KIB = 16 * 1024
 # A commit that takes longer than a hop to a thread and back goes there.
-FAST_COMMIT_S = 0.001
-MEMORY_OF_COMMITS = 0.9
+FAST_COMMIT_S = 0.002
+COMMITS_REMEMBERED = 9
+PROBE_EVERY = 16
 
 
 class Job(NamedTuple):
@@ -42,13 +43,15 @@ class Job(NamedTuple):
 class SqliteStore:
     """`ports.Store` on one file."""
 
+    lane: int | None = None
+
     def __init__(self, path: Path) -> None:
         self.statements = Statements(SQLiteDialect_pysqlite(paramstyle="qmark"))
         self._path = path
         self._jobs: deque[Job] = deque()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._commit_s = 0.0
+        self._disk = Disk()
         self.kept = Kept()
         self._watchers = Watchers()
         self._read = SqlTransaction(self)
@@ -89,7 +92,10 @@ class SqliteStore:
         except sqlite3.OperationalError as error:
             raise StoreUnavailable(f"the database cannot be read: {error}") from error
 
-    async def commit(self, writes: Sequence[Write]) -> Sequence[Any]:
+    async def commit(self, writes: Sequence[Write]) -> None:
+        await self.commit_returning(writes)
+
+    async def commit_returning(self, writes: Sequence[Write]) -> Sequence[Any]:
         done = self._loop.create_future()
         self._jobs.append(Job(writes, done))
         if self._idle.is_set():
@@ -115,11 +121,13 @@ class SqliteStore:
             # SQLite itself gave up the transaction, or a value was not one of its own.
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
-            failed = Finished(unavailable(error), self._commit_s)
-            self._deliver(group, [None] * len(group), failed)
+            self._deliver(group, [None] * len(group), unavailable(error))
             return
-        if self._commit_s < FAST_COMMIT_S:
-            self._deliver(group, results, finish(self._writer))
+        if self._disk.is_fast():
+            start = perf_counter()
+            failed = finish(self._writer)
+            self._disk.took(perf_counter() - start)
+            self._deliver(group, results, failed)
             return
         finishing = self._loop.run_in_executor(self._thread, finish, self._writer)
         finishing.add_done_callback(lambda f: self._deliver(group, results, f.result()))
@@ -133,18 +141,17 @@ class SqliteStore:
                 return
             group, self._jobs = list(self._jobs), deque()
             refused = [StoreUnavailable(f"the database cannot write: {error}")] * len(group)
-            self._deliver(group, refused, Finished(None, self._commit_s))
+            self._deliver(group, refused, None)
 
         waiting = self._loop.run_in_executor(self._thread, wait_for_lock, self._writer)
         waiting.add_done_callback(waited)
 
-    def _deliver(self, group: Sequence[Job], results: Sequence[Any], finished: "Finished") -> None:
+    def _deliver(
+        self, group: Sequence[Job], results: Sequence[Any], error: Exception | None
+    ) -> None:
         """An error of the commit itself is everybody's. Who was cancelled meanwhile is left."""
-        self._commit_s = (
-            MEMORY_OF_COMMITS * self._commit_s + (1 - MEMORY_OF_COMMITS) * finished.seconds
-        )
         for job, own in zip(group, results, strict=True):
-            result = finished.error or own
+            result = error or own
             failed = isinstance(result, BaseException)
             if not failed:
                 self.kept.forget(job.writes)
@@ -158,11 +165,22 @@ class SqliteStore:
         self._loop.call_soon(self._take_group)
 
 
-class Finished(NamedTuple):
-    """How the commit of a group ended, and how long it took."""
+class Disk:
+    """How long commits take. Only those on the loop tell: one in the thread also waits for its
+    turn with the interpreter, the longer the busier the loop is. So while commits go to the thread,
+    one now and then is made on the loop. One slow commit among fast ones changes nothing."""
 
-    error: Exception | None
-    seconds: float
+    def __init__(self) -> None:
+        self._took_s = deque([0.0] * COMMITS_REMEMBERED, maxlen=COMMITS_REMEMBERED)
+        self._asked = 0
+
+    def took(self, seconds: float) -> None:
+        self._took_s.append(seconds)
+
+    def is_fast(self) -> bool:
+        self._asked += 1
+        usual_s = sorted(self._took_s)[COMMITS_REMEMBERED // 2]
+        return usual_s < FAST_COMMIT_S or self._asked % PROBE_EVERY == 0
 
 
 def revision_of(path: Path) -> str | None:
@@ -220,15 +238,14 @@ def run(connection: sqlite3.Connection, writes: Sequence[Write]) -> Sequence[Any
     return rows
 
 
-def finish(connection: sqlite3.Connection) -> Finished:
-    start = perf_counter()
+def finish(connection: sqlite3.Connection) -> Exception | None:
     try:
         connection.execute("COMMIT")
     except sqlite3.Error as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        return Finished(unavailable(error), perf_counter() - start)
-    return Finished(None, perf_counter() - start)
+        return unavailable(error)
+    return None
 
 
 def wait_for_lock(connection: sqlite3.Connection) -> bool:

@@ -243,6 +243,7 @@ operations = sa.Table(
     text("requested_by"),
     integer("deadline_ms"),
     integer_or_null("claimable_at_ms"),
+    integer_or_null("turn"),
     text_or_null("engine"),
     integer("epoch"),
     integer("created_at_ms"),
@@ -253,12 +254,30 @@ operations = sa.Table(
     sa.Index(None, "resource_id", "id"),
     sqlite_with_rowid=False,
 )
-# What a claim looks at, and nothing else.
+# What a claim looks at, and nothing else: those that have not begun in the order of their turns,
+# all others in the order of their times.
+READY = "turn IS NOT NULL"
+sa.Index(
+    "ix_operations_turn",
+    operations.c.turn,
+    operations.c.id,
+    sqlite_where=sa.text(READY),
+    postgresql_where=sa.text(READY),
+)
+sa.Index(
+    "ix_operations_lane",
+    operations.c.project_id,
+    operations.c.kind,
+    operations.c.turn,
+    sqlite_where=sa.text(READY),
+    postgresql_where=sa.text(READY),
+)
+WAITING = "claimable_at_ms IS NOT NULL AND turn IS NULL"
 sa.Index(
     "ix_operations_due",
     operations.c.claimable_at_ms,
-    sqlite_where=sa.text("claimable_at_ms IS NOT NULL"),
-    postgresql_where=sa.text("claimable_at_ms IS NOT NULL"),
+    sqlite_where=sa.text(WAITING),
+    postgresql_where=sa.text(WAITING),
 )
 # The queue of a resource: those that have not ended.
 sa.Index(

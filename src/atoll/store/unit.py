@@ -66,11 +66,20 @@ class Database(Protocol):
     statements: Statements
     kept: Kept
 
+    @property
+    def lane(self) -> int | None:
+        """Which part of large scopes of addresses is this process's own: see `addresses`."""
+        ...
+
     async def fetch(self, query: Query, values: Mapping[str, Any]) -> Sequence[Any]: ...
 
-    async def commit(self, writes: Sequence[Write]) -> Sequence[Any]:
-        """All or none, durable when it returns. Answers the rows of the last statement. What it
-        changed is no longer kept, and watchers know, also where the caller has gone meanwhile."""
+    async def commit(self, writes: Sequence[Write]) -> None:
+        """All or none, durable when it returns. What it changed is no longer kept, and watchers
+        know, also where the caller has gone meanwhile."""
+        ...
+
+    async def commit_returning(self, writes: Sequence[Write]) -> Sequence[Any]:
+        """The same for writes that check nothing. Answers the rows of the last one."""
         ...
 
 

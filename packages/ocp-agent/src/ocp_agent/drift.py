@@ -70,7 +70,7 @@ def changes_of(old: OCPTool, new: OCPTool) -> Iterator[Change]:
     for field in sorted(lost):
         yield Change(new.name, f"its response no longer has '{field}'", True)
     for field in sorted(set(fields_of(new.response_schema)) - set(fields_of(old.response_schema))):
-        yield Change(new.name, f"its answer has '{field}'", False)
+        yield Change(new.name, f"its response has '{field}'", False)
 
 
 def parameter_changes(
