@@ -105,6 +105,14 @@ def test_the_native_document_speaks_in_sentences_with_a_subject() -> None:
     assert RIDDLES.findall(json.dumps(OPENAPI)) == []
 
 
+@pytest.mark.parametrize("dialect", ["vultr", "genesis"])
+def test_descriptions_of_vendors_fields_speak_in_sentences_with_a_subject(dialect: str) -> None:
+    words = (REPOSITORY / f"src/atoll/api/{dialect}/words.toml").read_text()
+    assert RIDDLES.findall(words) == []
+    # A description names the field; it is neither a question nor about an `it` that is not named.
+    assert re.findall(r'= "(?:What|How|Which|Whether it|Its|It) .*"', words) == []
+
+
 def help_of(words: tuple[str, ...]) -> str:
     app = make_app()
     for word in words:
