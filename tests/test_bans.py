@@ -7,10 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from atoll.domain.errors import Refused
+
 SRC = Path(__file__).parents[1] / "src" / "atoll"
 NATIVE_NAMES = re.compile(r"\b(spec|metadata)\.[a-z]|/v1/")
 SURGERY = {"replace", "removeprefix", "removesuffix", "split", "partition", "rpartition"}
 SENTENCES = {"message", "sentence", "detail"}
+
+
+def names_of(kind: type[Refused]) -> set[str]:
+    return {kind.__name__, *(name for sub in kind.__subclasses__() for name in names_of(sub))}
+
+
+REFUSALS = names_of(Refused)
 
 
 def trees_of(folder: str) -> Iterator[tuple[str, ast.Module]]:
@@ -80,3 +89,18 @@ def test_no_sentence_is_taken_apart() -> None:
 def test_the_composition_root_is_a_folder() -> None:
     assert not (SRC / "app.py").exists()
     assert (SRC / "roots").is_dir()
+
+
+@pytest.mark.parametrize("layer", ["domain", "operations", "scheduler", "service", "store"])
+def test_a_refusal_below_the_dialects_has_a_reason(layer: str) -> None:
+    """Text is for dialects, and for drivers, which tell what their programs told them."""
+    wrong = [
+        f"{file}, line {node.lineno}: {ast.unparse(node)}"
+        for file, tree in trees_of(layer)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and last_name_of(node.func) in REFUSALS
+        and node.args
+        and isinstance(node.args[0], ast.Constant | ast.JoinedStr | ast.BinOp)
+    ]
+    assert wrong == []

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from atoll.domain.errors import NoCapacity
 from atoll.domain.hosts import Host
+from atoll.domain.reasons import Reason
 from atoll.scheduler.filters import FILTERS, Demand
 from atoll.scheduler.weighers import score
 
@@ -42,4 +43,4 @@ def pick(hosts: Sequence[Host], demand: Demand, weigh: Weigh = score) -> Host:
         return judged[0].host
     reasons = [f"{v.host.name}: {v.reason}" for v in judged]
     said = "; ".join(reasons[:5]) or "there is no host"
-    raise NoCapacity(f"no host in region {demand.region} can take it: {said}", reasons=reasons)
+    raise NoCapacity(Reason.NO_HOST_FITS, reasons=reasons, region=demand.region, why=said)
