@@ -1,4 +1,4 @@
-"""What of this machine is promised to guests. Called by `driver` with every heartbeat."""
+"""The capacity of this machine for guests. Called by `driver` with every heartbeat."""
 
 import asyncio
 import os

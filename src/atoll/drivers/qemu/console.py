@@ -1,4 +1,4 @@
-"""A guest's consoles and its screen: QEMU's VNC server, its serial port, a picture.
+"""A guest's consoles and its screen: QEMU's VNC server, its serial port, a screenshot.
 
 Called by `driver.QemuDriver`. QEMU serves one connection at a time on the serial port, and a guest
 blocks after about 280 unread bytes: so all viewers share one connection, and slow viewers are

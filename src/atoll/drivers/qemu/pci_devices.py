@@ -1,7 +1,7 @@
-"""This machine's devices that guests are given whole, by the kernel's vfio-pci.
+"""PCI devices of this machine that guests use exclusively, by the kernel's vfio-pci.
 
 Called by the composition root before a host starts, and by `driver` before a guest does. It reads
-what the kernel says of a device; binding it to vfio-pci is the operator's.
+the state of a device from the kernel; the operator binds it to vfio-pci.
 """
 
 import os

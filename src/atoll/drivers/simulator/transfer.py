@@ -1,6 +1,6 @@
-"""What simulated hosts send one another: a record in a file's stead, long enough for some pieces.
+"""Transfers between simulated hosts: a record instead of a file, long enough for several pieces.
 
-Called by the simulator. Of what is on its way, nothing outlives the process: it begins anew.
+Called by the simulator. Transfers do not outlive the process: they restart.
 """
 
 import hashlib
