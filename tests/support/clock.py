@@ -63,6 +63,10 @@ class StillClock:
         self._sleepers.append((self._now_ms + int(seconds * 1000), woken))
         await woken.wait()
 
+    def sleeping(self) -> int:
+        """How many wait for a time that has not come."""
+        return sum(not woken.is_set() for _, woken in self._sleepers)
+
     def advance(self, seconds: float) -> None:
         self._now_ms += int(seconds * 1000)
         for until_ms, woken in self._sleepers:
