@@ -22,7 +22,6 @@ OPERATING = REPOSITORY / "docs/operating"
 CODE = re.compile(r"^(```|~~~).*?^\1[^\n]*$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FILE_NAMED = re.compile(r"`((?:src|tests|docs|images|scripts|bench|packages)/[\w./-]+)`")
-ERRORS = (REPOSITORY / "docs/errors.md").read_text()
 PROSE_MAX = 100
 # Made by tests, records of their time, and a list that every change adds to.
 NOT_OURS_TO_WRAP = re.compile(r"-coverage\.md$|docs/adr/|CHANGELOG\.md$")
@@ -42,6 +41,7 @@ SUMMARY_VERBS = {
     "Reserve", "Reset", "Resize", "Restore", "Retry", "Save", "Send", "Set", "Show", "Start",
     "Stop", "Stream", "Update", "Wait", "Watch",
 }  # fmt: skip
+ERRORS = (REPOSITORY / "docs/errors.md").read_text()
 OPENAPI: dict[str, Any] = openapi.native_document(native.build(None))  # type: ignore[arg-type]
 
 
@@ -103,6 +103,14 @@ def test_summaries_of_the_native_api_are_a_verb_and_what_it_is_done_to() -> None
 
 def test_the_native_document_speaks_in_sentences_with_a_subject() -> None:
     assert RIDDLES.findall(json.dumps(OPENAPI)) == []
+
+
+@pytest.mark.parametrize("dialect", ["vultr", "genesis"])
+def test_descriptions_of_vendors_fields_speak_in_sentences_with_a_subject(dialect: str) -> None:
+    words = (REPOSITORY / f"src/atoll/api/{dialect}/words.toml").read_text()
+    assert RIDDLES.findall(words) == []
+    # A description names the field; it is neither a question nor about an `it` that is not named.
+    assert re.findall(r'= "(?:What|How|Which|Whether it|Its|It) .*"', words) == []
 
 
 def help_of(words: tuple[str, ...]) -> str:

@@ -128,10 +128,10 @@ def test_drift_tells_what_changed_and_what_of_it_breaks() -> None:
         "'a' has another type: 'integer', not 'string'",
         "'b' has another enum: ['x'], not ['x', 'y']",
         "takes 'c', which is required",
-        "its answer has no 'n' any more",
+        "its response no longer has 'n'",
     }
     harmless = {change.what for change in drift.changes} - breaking
-    assert harmless == {"is deprecated", "takes 'd'", "its answer has 'm'"}
+    assert harmless == {"is deprecated", "takes 'd'", "its response has 'm'"}
     assert "4 breaking" in str(drift)
 
 

@@ -1,1 +1,1 @@
-"""What speaks to one kind of hypervisor: `ports.Driver`, once per kind."""
+"""Drivers of hypervisors: one implementation of `ports.Driver` per kind."""

@@ -68,16 +68,16 @@ def changes_of(old: OCPTool, new: OCPTool) -> Iterator[Change]:
         yield from parameter_changes(new.name, key, *entries)
     lost = set(fields_of(old.response_schema)) - set(fields_of(new.response_schema))
     for field in sorted(lost):
-        yield Change(new.name, f"its answer has no '{field}' any more", True)
+        yield Change(new.name, f"its response no longer has '{field}'", True)
     for field in sorted(set(fields_of(new.response_schema)) - set(fields_of(old.response_schema))):
-        yield Change(new.name, f"its answer has '{field}'", False)
+        yield Change(new.name, f"its response has '{field}'", False)
 
 
 def parameter_changes(
     tool: str, key: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None
 ) -> Iterator[Change]:
     if new is None:
-        yield Change(tool, f"'{key}' is no parameter any more", True)
+        yield Change(tool, f"'{key}' is no longer a parameter", True)
     elif old is None:
         needed = new["required"]
         yield Change(tool, f"takes '{key}'{', which is required' if needed else ''}", needed)

@@ -100,8 +100,8 @@ def attachments(body: CreateBody) -> list[Asked]:
     if body.floating_ip:
         field = "floating_ip"
         address = wire.native_id_in(ids.FLOATING_IP, body.floating_ip, field)
-        attach = AttachFloatingIp(floating_ip=address, instance=NEW, move=False)
-        wishes.append(Asked(attach, {"floating_ip": field}))
+        command = AttachFloatingIp(floating_ip=address, instance=NEW, move=False)
+        wishes.append(Asked(command, {"floating_ip": field}))
     return wishes
 
 

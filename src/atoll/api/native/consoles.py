@@ -205,10 +205,10 @@ class WebSocket:
         try:
             await self._send({"type": "websocket.send", "bytes": data})
         except OSError as error:
-            raise DriverUnavailable("whoever looked at the console has left") from error
+            raise DriverUnavailable("the viewer has left the console") from error
 
     async def close(self) -> None:
-        """Closed with a code, by whoever knows why."""
+        """Close with a code that tells the reason."""
 
 
 class ConsoleSocket:

@@ -1,7 +1,7 @@
-"""The disks of a running guest, by way of its monitor: which there are, and what is done to them.
+"""Queries and changes the disks of a running guest, by its monitor.
 
-Called by `guest`, `volumes`, `hotplug`, `merge` and `metrics`. It knows
-nothing of records: what it is told it does, and what it says is QEMU's own word.
+Called by `guest`, `volumes`, `hotplug`, `merge` and `metrics`. It does
+not know records: it only runs commands and returns what QEMU reports.
 """
 
 import asyncio

@@ -22,8 +22,8 @@ class BootMedium(TypedDict, total=False):
 
 
 def medium_of(images: Images, spec: GuestSpec, folder: Path) -> BootMedium:
-    """With paths as QEMU reads them, from the guest's folder. A kernel would start in the place of
-    a disc that can be started. Raises DriverRefused where an image is not here."""
+    """Choose the medium, with paths relative to the guest's folder. A kernel is omitted if an ISO
+    is bootable. Raises DriverRefused if an image is missing."""
     image = images.boot_of(spec.image_id)
     medium = BootMedium()
     if spec.iso_id is not None:

@@ -1,4 +1,4 @@
-"""What of this machine is promised to guests. Called by `driver` with every heartbeat."""
+"""The capacity of this machine for guests. Called by `driver` with every heartbeat."""
 
 import asyncio
 import os
@@ -17,8 +17,7 @@ MIB = 1024 * 1024
 
 
 class CapacitySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How often a processor, or a byte of the disk, is promised; memory and devices are promised
-    once."""
+    """Overcommit factors of CPUs and disk. Memory and devices are not overcommitted."""
 
     vcpu_overcommit: int = 16
     disk_overcommit: int = 10

@@ -1,8 +1,8 @@
 """The QEMU command line of a guest. Pure: no file, no process, no clock.
 
 Called by `guest` when a guest starts. Every path is relative to the guest's folder, which is
-QEMU's working directory: a socket's path may have 108 bytes at most, and the folders above need
-not be open to the user that QEMU runs as. What a user wrote never gets into an option's text.
+QEMU's working directory: socket paths have at most 108 bytes, and the user of QEMU needs no access
+to the folders above. User input is never formatted into an option.
 """
 
 import json

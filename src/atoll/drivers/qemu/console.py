@@ -1,8 +1,8 @@
-"""A guest's consoles and its screen: QEMU's VNC server, its serial port, a picture.
+"""A guest's consoles and its screen: QEMU's VNC server, its serial port, a screenshot.
 
 Called by `driver.QemuDriver`. QEMU serves one connection at a time on the serial port, and a guest
-stalls within some 280 bytes that nobody reads: so one connection is shared by all who look, and
-whoever is too slow is let go. The log is QEMU's own work, and is written whoever looks.
+blocks after about 280 unread bytes: so all viewers share one connection, and slow viewers are
+disconnected. QEMU itself writes the log, with or without viewers.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""The disks and NICs of a guest, as QEMU is told of them: on its command line and by QMP. Pure.
+"""The disks and NICs of a guest, in the syntax of the command line and of QMP. Pure.
 
-Called by `command_line` for a guest that starts and by `hotplug` for one that runs; both say the
-same, so a device looks alike however it came. A guest finds a further volume by its serial number,
+Called by `command_line` for a guest that starts and by `hotplug` for one that runs; both use
+the same description, so a device looks the same either way. A guest finds a volume by its serial,
 the last 20 characters of the volume's id: `/dev/disk/by-id/virtio-<those>`. The root volume's
 serial number is `root`.
 """

@@ -1,7 +1,7 @@
-"""Real guests: `ports.Driver` for QEMU, one process per guest, told what to do by QMP.
+"""Real guests: `ports.Driver` for QEMU, one process per guest, controlled by QMP.
 
-The agent of a host calls it. Guests outlive it: `open` takes them up again. Everything about a
-host's guests lies below one state directory, and only one driver at a time may use that.
+Called by the agent of a host. Guests outlive the driver: `open` adopts them again. All data of the
+guests of a host is in one state directory, which only one driver can use at a time.
 """
 
 import asyncio
@@ -55,8 +55,8 @@ CAPACITY_SETTINGS = CapacitySettings()
 
 
 class QemuDriver:
-    """`guest_uid`: the user that QEMU runs as; None where we are not root. `accelerator` is what
-    `kvm_probe.probe` found."""
+    """`guest_uid` is the user of QEMU; None if we are not root. `accelerator` is the result of
+    `kvm_probe.probe`."""
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ class QemuDriver:
         return await self._images.ensure(image)
 
     async def remove_image(self, image_id: str) -> None:
-        """Refuses while volumes or snapshots stand on it."""
+        """Remove an image. Raises DriverRefused while volumes or snapshots depend on it."""
         await asyncio.to_thread(self._volumes.require_unused, image_id)
         await self._images.remove(image_id)
 

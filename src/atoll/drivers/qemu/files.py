@@ -1,8 +1,7 @@
-"""What the QEMU driver does to files: names that lead nowhere else, writes that survive a power
-cut, and qemu-img.
+"""File operations of the QEMU driver: safe names, durable writes, and qemu-img.
 
-Called by the modules that keep records and disks. It never lets qemu-img guess a format: whoever
-calls it names all formats.
+Called by the modules that manage records and disks. qemu-img never guesses a format: callers give
+all formats.
 """
 
 import os

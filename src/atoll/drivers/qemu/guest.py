@@ -1,8 +1,8 @@
-"""One guest on this host: start, reset and stop it, follow what it does, take it up again.
+"""One guest on this host: starts, resets and stops it, follows its state, adopts it again.
 
-Called by `driver.QemuDriver`, which lets one verb at a time touch a guest. A task of its own
+Called by `driver.QemuDriver`, which serializes the verbs on a guest. A separate task
 follows each running guest from start or adoption to the end of its process. It never reports an end
-that somebody asked for.
+that was requested.
 """
 
 import asyncio

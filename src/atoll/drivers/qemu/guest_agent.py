@@ -1,7 +1,7 @@
-"""The guest agent within a guest, asked by its socket to change who may log in.
+"""Changes the SSH keys in a guest, by the socket of its guest agent.
 
-Called by `hotplug`. The other end is the guest's, which may say anything, or nothing, for as
-long as it likes: all answers are bounded in time and size, and nothing depends on them.
+Called by `hotplug`. The guest controls the other end and is not trusted: all responses are
+limited in time and size, and nothing depends on them.
 """
 
 import asyncio

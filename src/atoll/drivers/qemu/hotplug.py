@@ -1,7 +1,7 @@
-"""What a running guest is given and loses without a restart: volumes, NICs, forwards, keys.
+"""Changes a running guest without a restart: volumes, NICs, forwards, keys.
 
-Called by `driver.QemuDriver`, which lets nobody else touch the guest or its volumes meanwhile. It
-may break off at any point and be repeated: what there is it asks QEMU, not its own memory.
+Called by `driver.QemuDriver`, which locks the guest and its volumes meanwhile. It
+can be interrupted at any point and repeated: it queries the current state from QEMU.
 """
 
 import asyncio

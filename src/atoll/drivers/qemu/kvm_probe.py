@@ -1,9 +1,9 @@
-"""Whether this host really accelerates guests, found out by running one.
+"""Tests whether KVM really works on this host, by running a guest.
 
-Called once when a host starts. There are machines where /dev/kvm opens, virtual machines are
-made, the firmware runs, and no Linux ever boots: so nothing is believed but a probe guest that
-gets through to 64-bit paging and says so. The verdict is kept in a file, because the probe costs
-up to a few seconds.
+Called once when a host starts. On some machines /dev/kvm opens, virtual machines can be created and
+the firmware runs, but Linux never boots. The test is therefore a probe guest that must reach 64-bit
+paging and report it. The result is stored in a file, because the probe takes up to a few
+seconds.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ PROBE_DISK_BYTES = 1024 * 1024
 
 
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """`reason`: a sentence for whoever asks why this host is slow."""
+    """`reason` is a sentence that explains why this host is slow."""
 
     accelerator: str
     emulated: bool
@@ -43,8 +43,8 @@ class RememberedResult(msgspec.Struct, frozen=True):
 
 
 async def probe(state_dir: Path, guest_uid: int | None) -> ProbeResult:
-    """The verdict, from the file where kernel and QEMU are still the same. Raises DriverRefused
-    where QEMU is not installed."""
+    """Return the result, from the file if kernel and QEMU have not changed. Raises DriverRefused
+    if QEMU is not installed."""
     key = await asyncio.to_thread(identity, guest_uid)
     file = state_dir / VERDICT_FILE
     known = await asyncio.to_thread(recall, file)

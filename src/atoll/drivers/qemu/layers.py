@@ -1,11 +1,11 @@
-"""What a host's disks are made of: layers, and the records that name them.
+"""The layers of a host's disks, and the records that refer to them.
 
 Called by `volumes`. A layer is one qcow2 in `<state>/layers/<id>/`, over another layer or over
-an image; it stays where it was born, for a running QEMU opens its files again by their names. A
-volume is a record that names the layer its guest writes to; a snapshot is a record that names a
-layer to which nobody writes any more; both are written when what they name is whole and safe on the
-disk. What is sent to another host, or arrives from one, is a layer on record as well. What no
-record needs is swept away; a file that a guest could write to never decides that.
+an image; it never moves, because a running QEMU opens its files again by name. A
+volume is a record that refers to the layer its guest writes to; a snapshot is a record that refers
+to a read-only layer; both are written after their layer is complete and flushed to disk. Transfers
+to or from another host are recorded layers as well. Layers that no record needs are deleted; a file
+that a guest could write to never influences that.
 """
 
 import contextlib

@@ -1,9 +1,9 @@
-"""Keeps chains of layers short: what a layer holds that no snapshot names goes into the one above.
+"""Keeps chains of layers short: merges layers without a snapshot upwards (block commit).
 
-Called by `driver.QemuDriver` from time to time, with all volumes of the chain to itself. A merge is
-done in slices, which may be broken off anywhere: what a layer shows never changes by it, and the
-record of the upper layer says that both of its possible backing files are right until the copy is
-whole. It never merges what two running guests read.
+Called by `driver.QemuDriver` from time to time, with all volumes of the chain locked. A merge runs
+in slices that can be interrupted anywhere: the contents of a layer never change, and the record of
+the upper layer accepts both possible backing files until the copy is complete. Layers that two
+running guests read are never merged.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What a running guest has used: processor, memory, disks. NICs are its network's to count.
+"""Measures a running guest: CPU, memory, disks. The network counts NIC traffic.
 
 Called by `driver.QemuDriver`.
 """

@@ -1,7 +1,7 @@
-"""One connection to a guest's monitor (QMP), and the same again after it broke.
+"""The connection to the monitor of a guest (QMP), with reconnects.
 
-Called by `guest`. Turns what can go wrong into DriverUnavailable. It never decides anything
-about the guest.
+Called by `guest`. Converts errors to DriverUnavailable. It makes no decisions about
+the guest.
 """
 
 import asyncio

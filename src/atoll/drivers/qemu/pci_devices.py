@@ -1,7 +1,7 @@
-"""This machine's devices that guests are given whole, by the kernel's vfio-pci.
+"""PCI devices of this machine that guests use exclusively, by the kernel's vfio-pci.
 
 Called by the composition root before a host starts, and by `driver` before a guest does. It reads
-what the kernel says of a device; binding it to vfio-pci is the operator's.
+the state of a device from the kernel; the operator binds it to vfio-pci.
 """
 
 import os
@@ -95,7 +95,7 @@ def require_devices(
     for device in guest.devices:
         if device.address not in addresses or address_of(device.address) != device.address:
             raise DriverRefused(
-                f"this host has no accelerator {device.kind} at {device.address} any more: start "
+                f"this host no longer has an accelerator {device.kind} at {device.address}: start "
                 f"Atoll with --accelerator {device.kind}={device.address}"
             )
         if taken.get(device.address, guest.id) != guest.id:

@@ -1,8 +1,8 @@
-"""The process of a guest: start it with few rights, find it again, wait for its end, end it.
+"""The process of a guest: starts it with few privileges, finds it again, waits for it, kills it.
 
-Called by `guest`. A guest's process outlives ours, so it is known by facts that the kernel
-keeps (working directory, arguments, start time), never by being our child. It never ends a process
-that it has not recognised.
+Called by `guest`. The process outlives ours, so it is identified by facts of the kernel (working
+directory, arguments, start time), not by being our child. It never kills a process that it has not
+identified.
 """
 
 import asyncio

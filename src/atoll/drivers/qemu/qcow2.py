@@ -1,7 +1,7 @@
-"""An empty qcow2, as `qemu-img create` makes one, without a process that is started for it.
+"""Creates an empty qcow2 like `qemu-img create`, without starting a process.
 
 Called by `layers` for every new volume and while a guest waits for its snapshot. It reads no
-file, and none that is there already is touched; the format is that of QEMU's docs/interop/qcow2.
+file and never changes an existing one; the format is specified in QEMU's docs/interop/qcow2.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""How many guests of a host may be starting: `driver.QemuDriver` asks before it starts one."""
+"""Limits concurrent starts of guests: `driver.QemuDriver` asks before it starts one."""
 
 from atoll.domain.errors import DriverBusy
 from atoll.ports import Clock

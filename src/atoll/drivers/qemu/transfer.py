@@ -1,8 +1,8 @@
-"""Volumes on their way from one host to another: flattened into one file here, taken in there.
+"""Transfers of volumes between hosts: flattened into one file here, imported there.
 
-Called by `driver.QemuDriver`, which lets one verb at a time touch a thing. An image's content
-travels along, for two hosts' copies of an image need not be equal bit by bit. What takes long goes
-on between two verbs. A file that comes from outside is looked at before QEMU sees a byte of it.
+Called by `driver.QemuDriver`, which serializes the verbs on a volume. A transfer includes the
+contents of the image, because copies of an image on two hosts can differ. Long work continues
+between two verbs. A file from outside is checked before QEMU opens it.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """The volumes and snapshots of a host, of running guests too.
 
-Called by `driver.QemuDriver`, which lets one verb at a time touch a volume and starts no guest with
-it meanwhile. A file that a guest could write to is looked at before anything of QEMU's opens it
-again. It never shrinks a volume.
+Called by `driver.QemuDriver`, which serializes the verbs on a volume and starts no guest with
+it meanwhile. A file that a guest could write to is checked before any program of QEMU opens it
+again. Volumes never shrink.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ class Images(Protocol):
 
 
 class Volumes:
-    """`guest`, in its verbs, is the running guest that may have the volume."""
+    """In all verbs, `guest` is the running guest that may use the volume."""
 
     def __init__(self, layers: Layers, images: Images) -> None:
         self._layers = layers

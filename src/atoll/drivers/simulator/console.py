@@ -1,6 +1,6 @@
 """The consoles of simulated guests: a login prompt that echoes, a VNC server without a screen.
 
-Called by `simulator.SimulatorDriver`. Nothing is ever carried out of what is typed there.
+Called by `simulator.SimulatorDriver`. Input is never executed.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """A host whose guests are records: the same verbs, states and faults as a real one, no hypervisor.
 
-Its world outlives the process, as real guests do: every change is a line in a journal beside it.
+Its state outlives the process, as real guests do: every change is a line in a journal.
 Faults come from a `FaultPlan` that the composition root shares among all simulated hosts.
 """
 

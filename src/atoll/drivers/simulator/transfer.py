@@ -1,6 +1,6 @@
-"""What simulated hosts send one another: a record in a file's stead, long enough for some pieces.
+"""Transfers between simulated hosts: a record instead of a file, long enough for several pieces.
 
-Called by the simulator. Of what is on its way, nothing outlives the process: it begins anew.
+Called by the simulator. Transfers do not outlive the process: they restart.
 """
 
 import hashlib
@@ -74,7 +74,7 @@ class SimulatedTransfers:
         return ImportFacts(id=parcel.id, size_bytes=len(arrival.data) if arrival else 0)
 
     def write_import(self, piece: WriteImport) -> Content | None:
-        """What has arrived, once it is whole."""
+        """Return the arrived contents, once complete."""
         parcel, file = piece.parcel, (piece.size_bytes, piece.checksum)
         arrival = self.arrivals.get(parcel.id)
         if arrival is None or (arrival.size_bytes, arrival.checksum) != file:
