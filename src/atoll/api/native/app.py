@@ -7,7 +7,7 @@ from litestar.exceptions import HTTPException
 
 from atoll.api import serving
 from atoll.api.http import Call, Face, bearer_or_key, json_response
-from atoll.api.native import wire
+from atoll.api.native import instances, wire
 from atoll.api.native.apis import Apis
 from atoll.api.native.catalogue import Regions, Types
 from atoll.api.native.consoles import Consoles
@@ -33,6 +33,7 @@ from atoll.api.native.vpcs import Vpcs
 from atoll.api.native.webhooks import Webhooks
 from atoll.api.native.wire import ErrorBody
 from atoll.api.problems import Problem
+from atoll.api.rendered import Rendered
 from atoll.domain.errors import AtollError
 from atoll.service.bundle import Services
 
@@ -68,10 +69,12 @@ def asks_for_an_operation(method: str, path: str) -> bool:
 
 
 def build(services: Services) -> Litestar:
-    return serving.build(
+    app = serving.build(
         PREFIX, CONTROLLERS, services,
         serving.Refusals(on_error, on_problems, on_http, on_bug), names=ALIASES,
     )  # fmt: skip
+    app.state.instances = Rendered(instances.show)
+    return app
 
 
 def on_error(request: Call, error: AtollError) -> Response[bytes]:

@@ -14,6 +14,7 @@ from atoll.api.native import accelerators, named, wire
 from atoll.api.native.accelerators import AcceleratorsBody, DeviceOut
 from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import ACCEPTED, Labels, Moment, Name, Wire, services_of, view_of
+from atoll.api.rendered import Rendered
 from atoll.domain.commands import (
     Command,
     CreateInstance,
@@ -391,8 +392,9 @@ class Instances(Controller):
         clauses = tuple(c for word in sorted(words) for c in wire.INSTANCE_CLAUSES[word])
         wanted = msgspec.structs.replace(paging.wanted, any_of=clauses)
         found = await queries.find_page(view_of(request), INSTANCES, wanted)
+        rendered: Rendered[Instance] = request.app.state.instances
         return wire.page_response(
-            found, paging.limit, show, lambda i: i.id,
+            found, paging.limit, rendered.text_of, lambda i: i.id,
             keep=None if not words else lambda i: wire.instance_word(i) in words,
         )  # fmt: skip
 
