@@ -62,6 +62,7 @@ async def test_a_long_step_keeps_its_lease(world: World) -> None:
         due_ms = await read.next_due_ms()
         clock.advance(6)
         await until(lambda due=due_ms: extended(read, due))  # type: ignore[misc]
+        await until(lambda: sleeps(clock))
     assert clock.now_ms() > NOW + 30_000
     released.set()
     await until(lambda: ended(read, operation.id))
@@ -69,6 +70,11 @@ async def test_a_long_step_keeps_its_lease(world: World) -> None:
     with suppress(asyncio.CancelledError):
         await running
     assert (await read.get(operation.id)).epoch == 1
+
+
+async def sleeps(clock: StillClock) -> bool:
+    """Whether the leases are prolonged, and the next time is waited for."""
+    return clock.has_sleeper(Limits().lease_s / 3)
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
