@@ -1,4 +1,4 @@
-"""The tool page of createSnapshot, with its parameters: a snapshot of the first instance."""
+"""The code of the tool page of createSnapshot: creates a snapshot of the first instance."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""GitHub's 1,200 operations, searched. From a file, so that nothing is asked of GitHub:
+"""Searches GitHub's 1,200 operations in a local file, without a request to GitHub:
 
 npm pack @octokit/openapi && tar xzf octokit-openapi-*.tgz
 python examples/github.py package/generated/api.github.com.json
@@ -9,7 +9,7 @@ import sys
 from ocp_agent import OCPAgent, SchemaDiscoveryError
 
 if len(sys.argv) != 2:
-    print("Say where GitHub's document lies:", __doc__.partition("\n\n")[2], file=sys.stderr)
+    print("Give the path of GitHub's document:", __doc__.partition("\n\n")[2], file=sys.stderr)
     sys.exit(2)
 
 agent = OCPAgent()

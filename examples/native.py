@@ -1,4 +1,4 @@
-"""Atoll's own API: tells what an instance would need, makes it, waits until it runs, deletes it."""
+"""Atoll's own API: shows the request for an instance, creates it, waits for it, deletes it."""
 
 import place
 

@@ -1,6 +1,6 @@
-"""Where the examples find an Atoll, and the key to it. `make demo` starts one.
+"""Finds the server and the API key for the examples. `make demo` starts a server.
 
-`ATOLL_URL` says where it is if not at http://127.0.0.1:8080; `ATOLL_KEY_FILE` where its key lies.
+`ATOLL_URL` is its URL, by default http://127.0.0.1:8080; `ATOLL_KEY_FILE` the path of its key.
 """
 
 import os
@@ -12,12 +12,12 @@ try:
     KEY = KEY_FILE.read_text().strip()
 except OSError as error:
     raise SystemExit(
-        f"There is no key to read at {KEY_FILE} ({error.strerror}). Start an Atoll with `make demo`"
-        " and run this from the repository's folder, or say ATOLL_KEY_FILE and ATOLL_URL."
+        f"Cannot read the key {KEY_FILE} ({error.strerror}). Start a server with `make demo` and"
+        " run this in the root of the repository, or set ATOLL_KEY_FILE and ATOLL_URL."
     ) from None
 VULTR = f"{URL}/v2/openapi.json"
 NATIVE = f"{URL}/openapi.json"
 
-# The tool pages register by name alone. Where a registry is named, that is enough here, too.
+# The tool pages register by name only, which also works here if a registry is configured.
 FROM_REGISTRY = "OCP_REGISTRY_URL" in os.environ
 os.environ.setdefault("OCP_AUTH_VULTR", KEY)

@@ -1,4 +1,4 @@
-"""The tool page of reinstallInstance, with its parameters, and without an event loop."""
+"""The code of the tool page of reinstallInstance, without an event loop."""
 
 import place
 

@@ -1,5 +1,6 @@
 """The documents are true: links lead somewhere; what can be set, typed or called is described."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from cyclopts import App
 
 from atoll.api.native import app as native
 from atoll.api.native import openapi
+from atoll.api.native.wire import STATUSES
 from atoll.cli.app import make_app
+from atoll.domain.errors import AtollError
 from atoll.domain.events import VERBS
 from atoll.settings import parser
 from tests.test_tidy import FILES, REPOSITORY, place
@@ -19,6 +22,26 @@ OPERATING = REPOSITORY / "docs/operating"
 CODE = re.compile(r"^(```|~~~).*?^\1[^\n]*$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FILE_NAMED = re.compile(r"`((?:src|tests|docs|images|scripts|bench|packages)/[\w./-]+)`")
+ERRORS = (REPOSITORY / "docs/errors.md").read_text()
+PROSE_MAX = 100
+# Made by tests, records of their time, and a list that every change adds to.
+NOT_OURS_TO_WRAP = re.compile(r"-coverage\.md$|docs/adr/|CHANGELOG\.md$")
+PROSE = [path for path in DOCUMENTS if not NOT_OURS_TO_WRAP.search(place(path))]
+# A URL, or a link or path in code, cannot be broken.
+UNBREAKABLE = re.compile(r"\S{60,}")
+# They hide the subject of a sentence, or its verb.
+RIDDLES = re.compile(
+    r"\bwho(so)?ever\b|\bno more\b[.,;]|\bany more\b[.,;]|\bcarry out anew\b|\bleads? nowhere\b",
+    re.IGNORECASE,
+)
+# A summary begins with one of these; prefer them to a new one, so that a search finds both.
+SUMMARY_VERBS = {
+    "Add", "Attach", "Build", "Cancel", "Clone", "Connect", "Create", "Delete", "Detach",
+    "Disable", "Download", "Enable", "Explain", "Get", "Import", "List", "Log", "Open", "Print",
+    "Protect", "Reboot", "Recover", "Register", "Reinstall", "Remove", "Rename", "Replace",
+    "Reserve", "Reset", "Resize", "Restore", "Retry", "Save", "Send", "Set", "Show", "Start",
+    "Stop", "Stream", "Update", "Wait", "Watch",
+}  # fmt: skip
 OPENAPI: dict[str, Any] = openapi.native_document(native.build(None))  # type: ignore[arg-type]
 
 
@@ -45,6 +68,48 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_files_that_are_named_exist(document: Path) -> None:
     named = FILE_NAMED.findall(document.read_text())
     assert [name for name in named if not (REPOSITORY / name).exists()] == []
+
+
+@pytest.mark.parametrize("document", PROSE, ids=place)
+def test_lines_of_prose_fit_in_100_characters(document: Path) -> None:
+    text = CODE.sub(lambda code: "\n" * code.group().count("\n"), document.read_text())
+    long = [
+        number
+        for number, line in enumerate(text.splitlines(), 1)
+        if len(line) > PROSE_MAX and not line.lstrip().startswith("|")
+        if not UNBREAKABLE.search(line)
+    ]
+    assert long == []
+
+
+@pytest.mark.parametrize("document", PROSE, ids=place)
+def test_documents_speak_in_sentences_with_a_subject(document: Path) -> None:
+    assert RIDDLES.findall(CODE.sub("", document.read_text())) == []
+
+
+def test_help_speaks_in_sentences_with_a_subject() -> None:
+    texts = {" ".join(words): help_of(words) for words in commands_of(make_app())}
+    assert len(texts) > 90
+    assert [words for words, text in texts.items() if not text or RIDDLES.search(text)] == []
+    starts = {words: text.split()[0].capitalize() for words, text in texts.items()}
+    assert {words: start for words, start in starts.items() if start not in SUMMARY_VERBS} == {}
+
+
+def test_summaries_of_the_native_api_are_a_verb_and_what_it_is_done_to() -> None:
+    summaries = [one["summary"] for item in OPENAPI["paths"].values() for one in item.values()]
+    assert len(summaries) > 100
+    assert [one for one in summaries if re.findall(r"\w+", one)[0] not in SUMMARY_VERBS] == []
+
+
+def test_the_native_document_speaks_in_sentences_with_a_subject() -> None:
+    assert RIDDLES.findall(json.dumps(OPENAPI)) == []
+
+
+def help_of(words: tuple[str, ...]) -> str:
+    app = make_app()
+    for word in words:
+        app = app[word]
+    return app.help
 
 
 def test_every_setting_is_documented() -> None:
@@ -122,3 +187,26 @@ def test_the_readme_shows_the_commands_of_the_makefile() -> None:
     named = set(re.findall(r"\bmake ([a-z-]+)\b", (REPOSITORY / "README.md").read_text()))
     assert {"demo", "clean-demo", "test"} <= named
     assert named <= targets
+
+
+def every_error(kind: type[AtollError] = AtollError) -> set[type[AtollError]]:
+    return {one for sub in kind.__subclasses__() for one in {sub, *every_error(sub)}}
+
+
+def test_every_code_of_an_error_is_explained() -> None:
+    explained = set(re.findall(r"^\| `([A-Z_]+)` \|", ERRORS, re.MULTILINE))
+    codes = {kind.code for kind in every_error()} - {"REFUSED"}
+    assert explained == codes | {"CANCELLED", "INTERNAL"}
+
+
+def test_the_status_of_every_error_is_the_one_that_is_documented() -> None:
+    documented = dict(re.findall(r"^\| `([A-Z_]+)` \| (\d{3}) \|", ERRORS, re.MULTILINE))
+    kinds = {kind.code: kind for kind in every_error()}
+    wrong = {
+        code: status
+        for code, status in documented.items()
+        if str(dict(STATUSES)[next(k for k in kinds[code].__mro__ if k in dict(STATUSES))])
+        != status
+    }
+    assert len(documented) > 15
+    assert wrong == {}

@@ -17,6 +17,7 @@ from atoll.bus import codec
 from atoll.domain import errors
 from atoll.domain.errors import DriverError, DriverRefused, DriverUnavailable, Unsupported
 from atoll.domain.instances import USER_DATA_BYTES_MAX
+from atoll.domain.reasons import Reason
 from atoll.domain.security_groups import RULES_MAX, Direction, Protocol, Rule
 from atoll.domain.startup_scripts import SCRIPT_BYTES_MAX
 from atoll.domain.volumes import VOLUMES_MAX
@@ -118,14 +119,19 @@ def test_every_report_arrives_as_it_was_sent(kind: Any, data: st.DataObject) -> 
 def test_every_error_of_a_driver_arrives_with_all_that_it_says(
     kind: type[DriverError], data: st.DataObject
 ) -> None:
-    wanted = inspect.signature(kind).parameters
     values = {"after_s": st.floats(0, 1e6), "percent": st.none() | st.floats(0, 100)}
-    given_ = {n: data.draw(values.get(n, NUMBERS)) for n in wanted if n != "message"}
+    given_ = {n: data.draw(values.get(n, NUMBERS)) for n in codec.DETAILS[kind]}
     sent = kind(data.draw(WORDS), **given_)
     with pytest.raises(DriverError) as arrived:
         codec.decode_answer(codec.encode_failure("op-1", sent))
     assert type(arrived.value) is kind
     assert vars(arrived.value) == vars(sent)
+
+
+def test_a_reason_arrives_as_the_sentence_that_it_makes() -> None:
+    sent = DriverRefused(Reason.TOO_LONG, field="name", highest=63)
+    with pytest.raises(DriverRefused, match="name: at most 63 characters are allowed"):
+        codec.decode_answer(codec.encode_failure("op-1", sent))
 
 
 def test_every_error_of_a_driver_is_known() -> None:

@@ -1,13 +1,19 @@
-"""A server that answers in the shapes of the native dialect, with scripted things."""
+"""A server that answers in the shapes of the native dialect, with scripted things.
+
+`strange` holds what the real API, by its own document, would neither take nor answer.
+"""
 
 import json
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
+
+from tests.cli import shapes
 
 INSTANCE_ID = "inst-06c0000000000000000000000a"
 OPERATION_ID = "op-06c0000000000000000000000b"
@@ -43,6 +49,7 @@ class Cloud:
     def __init__(self, server: HTTPServer) -> None:
         self.url = server.url_for("").rstrip("/")
         self.asked: list[Asked] = []
+        self.strange: list[str] = []
         self._answers: dict[tuple[str, str], list[Response]] = defaultdict(list)
         self._lists: dict[str, list[dict[str, Any]]] = {}
         server.expect_request(re.compile(".*")).respond_with_handler(self._answer)
@@ -52,6 +59,8 @@ class Cloud:
     ) -> None:
         for body in bodies:
             text = body if isinstance(body, str | bytes) else json.dumps(body)
+            if not isinstance(body, str | bytes):
+                self._check(shapes.wrong_with_answer, method, path, status, body)
             kind = "text/plain" if isinstance(body, str | bytes) else "application/json"
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             response = Response(text, status=status, headers={"Content-Type": kind, **named})
@@ -65,15 +74,28 @@ class Cloud:
         """A list that knows the filter `name`, and each of its things by its id."""
         self._lists[path] = list(things)
         for thing in things:
-            self.answers("GET", f"{path}/{thing['id']}", thing)
+            if shapes.is_described("GET", f"{path}/{thing['id']}"):
+                self.answers("GET", f"{path}/{thing['id']}", thing)
+        self._check(shapes.wrong_with_answer, "GET", path, 200, {"items": list(things)})
 
     def all_of(self, method: str) -> list[Asked]:
         return [asked for asked in self.asked if asked.method == method]
+
+    def ask(self, method: str, path: str, query: list[str], body: Any = None) -> None:
+        """Checks a request against the document."""
+        self._check(shapes.wrong_with_request, method, path, query, body)
+
+    def _check(self, wrong: Callable[..., list[str]], *exchange: Any) -> None:
+        try:
+            self.strange += wrong(*exchange)
+        except KeyError as error:
+            self.strange.append(str(error.args[0]))
 
     def _answer(self, request: Request) -> Response:
         query = {name: request.args.getlist(name) for name in request.args}
         body = json.loads(request.data) if request.data else None
         self.asked.append(Asked(request.method, request.path, query, dict(request.headers), body))
+        self.ask(request.method, request.path, list(query), body)
         if request.method == "GET" and request.path in self._lists:
             wanted = query.get("name")
             things = [one for one in self._lists[request.path] if is_listed(one, query)]
@@ -138,4 +160,5 @@ def accepted() -> dict[str, Any]:
 
 
 def named(thing_id: str, name: str, **spec: Any) -> dict[str, Any]:
-    return {"id": thing_id, "metadata": {"name": name, "version": 1}, "spec": spec, "status": {}}
+    thing: dict[str, Any] = {"id": thing_id, "metadata": {"name": name, "version": 1}}
+    return {**thing, "spec": spec} if spec else thing

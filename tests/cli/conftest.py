@@ -44,9 +44,12 @@ def server() -> Iterator[HTTPServer]:
 
 
 @pytest.fixture
-def cloud(server: HTTPServer) -> Cloud:
+def cloud(server: HTTPServer) -> Iterator[Cloud]:
+    """What it is asked and answers must be what the real API takes and answers."""
     server.clear()
-    return Cloud(server)
+    cloud = Cloud(server)
+    yield cloud
+    assert cloud.strange == []
 
 
 @pytest.fixture

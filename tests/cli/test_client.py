@@ -48,7 +48,7 @@ def test_a_lost_connection_is_tried_once_more_with_the_same_idempotency_key() ->
 
 def test_a_connection_lost_twice_is_unreachable() -> None:
     wire = Wire(LOST(), LOST())
-    with pytest.raises(Unreachable, match="was lost"):
+    with pytest.raises(Unreachable, match="lost the connection"):
         wire.client.change("POST", "/v1/instances", {})
 
 
@@ -71,7 +71,7 @@ def test_a_rate_limit_is_waited_for_as_long_as_the_server_says() -> None:
 def test_a_rate_limit_that_never_ends_is_reported() -> None:
     refused = {"error": "too many requests", "code": "RATE_LIMITED"}
     wire = Wire(*(said(429, refused, Retry_After="3600") for _ in range(5)))
-    with pytest.raises(ServerRefused, match="larger limit class"):
+    with pytest.raises(ServerRefused, match="higher limit class"):
         wire.client.get("/v1/instances")
     assert wire.pauses == [60.0] * 4
 
@@ -135,17 +135,17 @@ def test_a_refused_key_comes_with_advice() -> None:
 @pytest.mark.parametrize("text", ["<html>", "[1]", '"a"'])
 def test_a_server_that_is_not_atoll_is_recognised(text: str) -> None:
     wire = Wire(httpx2.Response(200, text=text))
-    with pytest.raises(Usage, match="does not answer as Atoll does"):
+    with pytest.raises(Usage, match="is not an Atoll server"):
         wire.client.get("/v1/instances")
 
 
 def test_an_error_page_of_something_else_is_still_a_sentence() -> None:
     wire = Wire(httpx2.Response(502, text="<html>"))
-    with pytest.raises(ServerRefused, match="the server answered 502"):
+    with pytest.raises(ServerRefused, match="the server returned status 502"):
         wire.client.get("/v1/instances")
 
 
 def test_a_slow_server_is_said_to_be_slow() -> None:
     wire = Wire(httpx2.ReadTimeout("slow"), httpx2.ReadTimeout("slow"))
-    with pytest.raises(Unreachable, match="did not answer in time"):
+    with pytest.raises(Unreachable, match="did not respond in time"):
         wire.client.get("/v1/instances")

@@ -9,7 +9,7 @@ import pytest
 from cyclopts import App
 
 from atoll.cli.app import make_app, run
-from atoll.cli.commands import COMMANDS
+from atoll.cli.command_list import COMMANDS, Command
 from atoll.cli.main import main, overview
 from tests.cli.conftest import Atoll
 
@@ -52,10 +52,10 @@ def test_help_lists_every_command(
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_command_has_help(command: tuple[str, str, str], bare_atoll: Atoll) -> None:
-    ended = bare_atoll(command[0], "--help")
+def test_every_command_has_help(command: Command, bare_atoll: Atoll) -> None:
+    ended = bare_atoll(command.name, "--help")
     assert ended.code == 0
-    assert ended.out.startswith(f"Usage: atoll {command[0]}")
+    assert ended.out.startswith(f"Usage: atoll {command.name}")
 
 
 def leaves_of(app: App) -> Iterator[App]:
@@ -81,7 +81,7 @@ def test_every_command_that_asks_the_server_takes_json() -> None:
 def test_only_the_console_loads_the_websocket_library() -> None:
     groups = "\n".join(f"import {command.target.partition(':')[0]}" for command in COMMANDS)
     assert "websockets" not in modules_after(groups)
-    assert "websockets" in modules_after("import atoll.cli.instance_console")
+    assert "websockets" in modules_after("import atoll.cli.commands.instance_console")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_a_question_on_a_terminal_takes_yes(answer: str, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("answer", ["", "n", "yep"])
 def test_anything_else_than_yes_does_nothing(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", Terminal())
-    with pytest.raises(Usage, match="nothing was done"):
+    with pytest.raises(Usage, match="nothing was changed"):
         session().confirm("Delete it?", yes=False, ask=saying(answer))
 
 

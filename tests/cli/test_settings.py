@@ -55,7 +55,7 @@ def test_a_kept_key_is_never_sent_to_another_server(tmp_path: Path) -> None:
     keep(tmp_path, "home", HERE, "ak_home")
     (tmp_path / ".local/state/atoll").mkdir(parents=True)
     (tmp_path / ".local/state/atoll/admin.key").write_text("ak_admin\n")
-    with pytest.raises(Usage, match="no key for https://cloud"):
+    with pytest.raises(Usage, match="no API key for https://cloud"):
         find_server(where(tmp_path), url=AWAY, api_key=None)
 
 
@@ -95,12 +95,12 @@ def test_a_profile_that_others_may_read_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"profiles": []}', '{"profiles": {"a": {}}}'])
 def test_a_broken_file_of_profiles_is_named(tmp_path: Path, text: str) -> None:
     keep(tmp_path, "default", HERE, "ak_1").write_text(text)
-    with pytest.raises(Usage, match=r"cli\.json cannot be read"):
+    with pytest.raises(Usage, match=r"cli\.json is not a valid profile file"):
         find_server(where(tmp_path), url=None, api_key=None)
 
 
 def test_a_url_without_a_scheme_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Usage, match="is not a server's URL"):
+    with pytest.raises(Usage, match="is not a valid URL"):
         find_server(where(tmp_path), url="localhost:8080", api_key="ak_1")
 
 

@@ -87,7 +87,7 @@ def test_a_server_that_stays_away_is_reported() -> None:
 def test_what_an_operation_does_is_said_in_words() -> None:
     assert describe(operation("running")) == "instance.create: prepare_volume"
     waiting = operation("pending", waiting_for="op-2")
-    assert describe(waiting) == "instance.create: waits for op-2"
+    assert describe(waiting) == "instance.create: waiting for op-2"
 
 
 def test_a_bar_is_drawn_on_a_terminal_only() -> None:

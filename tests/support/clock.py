@@ -63,10 +63,9 @@ class StillClock:
         self._sleepers.append((self._now_ms + int(seconds * 1000), woken))
         await woken.wait()
 
-    def has_sleeper(self, seconds: float) -> bool:
-        """Whether somebody has just begun to sleep for so long."""
-        until = self._now_ms + int(seconds * 1000)
-        return any(until_ms == until and not woken.is_set() for until_ms, woken in self._sleepers)
+    def sleeping(self) -> int:
+        """How many wait for a time that has not come."""
+        return sum(not woken.is_set() for _, woken in self._sleepers)
 
     def advance(self, seconds: float) -> None:
         self._now_ms += int(seconds * 1000)

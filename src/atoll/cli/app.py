@@ -1,6 +1,6 @@
-"""The parser: finds the command, runs it, and turns what went wrong into a sentence and a code.
+"""The parser: finds a command, runs it, and turns an error into a message and an exit code.
 
-Subcommands are registered by import path, so only the one that is asked for is loaded.
+Subcommands are registered by import path, so only the requested one is loaded.
 """
 
 import os
@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
 
-from atoll.cli.commands import COMMANDS
+from atoll.cli.command_list import COMMANDS
 from atoll.cli.errors import CommandError, Usage
 
 INTERRUPTED = 130
@@ -20,7 +20,7 @@ PIPE_CLOSED = 141
 def make_app() -> App:
     app = App(
         name="atoll",
-        help="A compute cloud that you run yourself.",
+        help="A self-hosted compute cloud.",
         version=lambda: version("atoll"),
         # Rendering help as Markdown costs 0.1 s.
         help_format="plaintext",
@@ -33,7 +33,7 @@ def make_app() -> App:
 
 
 def run(words: Sequence[str]) -> int:
-    """Runs one command line; the exit code of the process."""
+    """Run one command line and return the exit code of the process."""
     try:
         make_app()(list(words), exit_on_error=False, result_action="return_none")
         sys.stdout.flush()
@@ -45,7 +45,7 @@ def run(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read has enough. Python must not try to flush into the closed pipe at exit.
+        # The reader closed the pipe. Keep Python from flushing into it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     return 0

@@ -28,7 +28,7 @@ RATE_LIMIT_WAIT_S_MAX = 60.0
 LOST_CONNECTION_TRIES = 2
 SHOWN_ERRORS_MAX = 20
 PROTECTED = "PROTECTED"
-# What a list holds, and its command, where its name does not say both.
+# Noun and command of a list, where its path does not give both.
 NOUNS = {
     "api-keys": ("API key", "apikey"),
     "floating-ips": ("floating IP", "floating-ip"),
@@ -40,7 +40,7 @@ NOUNS = {
 
 
 class Client:
-    """One server and one key. `pause` is how it waits when the server asks it to."""
+    """One server and one API key. `pause` sleeps when the server asks for a delay."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Client:
             headers={"X-API-Key": server.api_key},
             timeout=ANSWER_TIMEOUT_S,
             transport=transport,
-            # The proxies and certificates of the environment are for servers elsewhere.
+            # Proxies and certificates from the environment apply to remote servers only.
             trust_env=not is_loopback(server.url),
         )
 
@@ -64,11 +64,11 @@ class Client:
         self._http.close()
 
     def get(self, path: str, query: Query | None = None, *, wait_s: int = 0) -> Json:
-        """One thing. `wait_s` is how long the server may hold the answer back."""
+        """Get one resource. `wait_s` is how long the server may delay its answer."""
         return self._json(self._send("GET", path, query=query, extra_s=wait_s))
 
     def items(self, path: str, query: Query | None = None, *, limit: int | None = None) -> Json:
-        """A list, all its pages joined, in the shape of one page; at most `limit` items."""
+        """Get all pages of a list, joined into one page; at most `limit` items."""
         gathered: list[Json] = []
         cursor: str | None = None
         while True:
@@ -80,24 +80,24 @@ class Client:
                 return {"items": gathered, "next": cursor}
 
     def find(self, path: str, reference: str) -> Json:
-        """The thing of this id or name in a list. Raises ServerRefused where it is not one."""
+        """Find a resource by id or name. Raises ServerRefused unless exactly one matches."""
         if NATIVE_ID.match(reference):
             return self.get(f"{path}/{reference}")
         noun, command = noun_of(path)
         found = self.get(path, {"name": reference, "limit": 10})["items"]
         if not found:
             raise ServerRefused(
-                f"there is no {noun} called {reference!r}: see `atoll {command} list`", status=404
+                f"no {noun} named {reference!r}; list them with `atoll {command} list`", status=404
             )
         if len(found) == 1:
             return dict(found[0])
         try:
-            # The server may prefer one: the project's own image to the catalogue's.
+            # The server may prefer one, such as the project's own image over the catalogue's.
             return self.get(f"{path}/{quote(reference, safe='')}")
         except ServerRefused as refused:
             ids = ", ".join(thing["id"] for thing in found)
             raise ServerRefused(
-                f"{reference!r} is the name of {len(found)} {noun}s: use one of the ids {ids}",
+                f"{len(found)} {noun}s are named {reference!r}; use an id instead: {ids}",
                 status=refused.status,
                 code=refused.code,
             ) from refused
@@ -118,14 +118,14 @@ class Client:
         idempotency_key: str | None = None,
         if_match: int | None = None,
     ) -> Json:
-        """A mutation; what it answers, or nothing where it has no body."""
+        """Send a change and return the response body, or {} if there is none."""
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
         if if_match is not None:
             headers["If-Match"] = f'"{if_match}"'
         return self._json(self._send(method, path, query=query, body=body, headers=headers))
 
     def events(self, query: Query, *, follow: bool) -> Iterator[Json]:
-        """Events as they come. Ends with the last known one, or never where it follows."""
+        """Yield events. Ends after the latest event, or never if `follow` is set."""
         timeout = httpx2.Timeout(ANSWER_TIMEOUT_S, read=None if follow else ANSWER_TIMEOUT_S)
         request = self._http.build_request(
             "GET",
@@ -175,7 +175,7 @@ class Client:
         return response
 
     def _deliver(self, request: httpx2.Request) -> httpx2.Response:
-        """Sends it, and once more where the connection was lost: the key makes that harmless."""
+        """Send the request, and once more if the connection is lost (safe: idempotency key)."""
         for tries_left in reversed(range(LOST_CONNECTION_TRIES)):
             try:
                 return self._http.send(request)
@@ -190,12 +190,12 @@ class Client:
         url = self.server.url
         if isinstance(error, httpx2.ConnectError):
             return Unreachable(
-                f"cannot reach {url}: is it running? start it with: atoll up "
-                "(or name another server with --url or ATOLL_URL)"
+                f"cannot connect to {url}. Start a server with `atoll up`, "
+                "or select another one with --url or ATOLL_URL"
             )
         if isinstance(error, httpx2.TimeoutException):
-            return Unreachable(f"{url} took the request but did not answer in time: try again")
-        return Unreachable(f"the connection to {url} was lost ({error}): try again")
+            return Unreachable(f"{url} did not respond in time; try again")
+        return Unreachable(f"lost the connection to {url} ({error}); try again")
 
     def _json(self, response: httpx2.Response) -> Json:
         if not response.content:
@@ -203,20 +203,20 @@ class Client:
         try:
             answer = response.json()
         except ValueError as error:
-            raise Usage(f"{self.server.url} does not answer as Atoll does: check --url") from error
+            raise Usage(f"{self.server.url} is not an Atoll server; check --url") from error
         if not isinstance(answer, dict):
-            raise Usage(f"{self.server.url} does not answer as Atoll does: check --url")
+            raise Usage(f"{self.server.url} is not an Atoll server; check --url")
         return answer
 
 
 def noun_of(path: str) -> tuple[str, str]:
-    """The noun and the command of a list's path."""
+    """Return the noun and the command for the path of a list."""
     name = path.rpartition("/")[2]
     return NOUNS.get(name, (name.removesuffix("s"), name.removesuffix("s")))
 
 
 def present(query: Query) -> dict[str, Any]:
-    """Only what was given, in the words of a query string."""
+    """Return the query parameters that have a value, as strings."""
     words: dict[str, Any] = {}
     for name, value in query.items():
         if value is None or value == ():
@@ -241,29 +241,31 @@ def retry_after_s(response: httpx2.Response) -> float:
 
 
 def refusal(response: httpx2.Response) -> ServerRefused:
-    """The server's own sentences, and what to do about a key that it does not take."""
+    """Build an error from the server's messages, with a hint for common causes."""
     try:
         body = response.json()
         message, code = str(body["error"]), str(body.get("code", ""))
         field = body.get("field")
-        # Most sentences name the field themselves.
+        # Most messages already name the field.
         details = [f"field: {field}"] if field and str(field) not in message else []
         details += [detail_of(error) for error in body.get("errors") or ()]
     except (ValueError, KeyError, TypeError, AttributeError):
-        message, code, details = f"the server answered {response.status_code}", "", []
+        message, code, details = f"the server returned status {response.status_code}", "", []
     lines = [message, *dict.fromkeys(line for line in details if line and line != message)]
     if response.status_code == httpx2.codes.UNAUTHORIZED:
-        lines.append("give a key of this server with ATOLL_API_KEY, --api-key or `atoll login`")
+        lines.append(
+            "set an API key for this server with ATOLL_API_KEY, --api-key or `atoll login`"
+        )
     if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
-        lines.append("wait a minute, or use a key of a larger limit class")
+        lines.append("wait a minute, or use a key with a higher limit class")
     if code == PROTECTED:
-        lines.append("`atoll instance unprotect` takes the protection away")
+        lines.append("remove the protection with `atoll instance unprotect`")
     shown = "\n  ".join(lines[: SHOWN_ERRORS_MAX + 1])
     return ServerRefused(shown, status=response.status_code, code=code)
 
 
 def detail_of(error: Any) -> str:
-    """One line about one of the `errors` of a refusal."""
+    """Format one entry of `errors` as a line."""
     if not isinstance(error, dict):
         return str(error)
     field = error.get("field") or error.get("path") or ""

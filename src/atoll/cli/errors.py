@@ -1,16 +1,16 @@
-"""What can go wrong in a command; `app.run` prints the sentence and ends with the exit code.
+"""The errors of a command; `app.run` prints the message and exits with the code.
 
 CommandError
-├── ServerRefused      1  the server read the request and said no
-├── Usage              2  the command line, or what it leads to, cannot be carried out as it is
-├── Unreachable        3  no server answers there
-├── OperationFailed    4  accepted, but the operation ended in an error
-└── TimedOut           5  it did not end in the time that was given
+├── ServerRefused      1  the server rejected the request
+├── Usage              2  the command line is invalid, or cannot be carried out as given
+├── Unreachable        3  the server cannot be reached
+├── OperationFailed    4  the operation was accepted and then failed
+└── TimedOut           5  the operation did not end within the timeout
 """
 
 
 class CommandError(Exception):
-    """A sentence that says what to do, and the exit code of the process."""
+    """A message that says what to do, and the exit code of the process."""
 
     exit_code = 1
 

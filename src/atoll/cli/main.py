@@ -1,13 +1,13 @@
 """The entry point of `atoll`. It prints the overview itself and leaves all else to `app.py`.
 
-The overview needs neither a parser nor a table, so `atoll --help` answers at once: whatever
-is imported here is paid for by every command and by every shell completion.
+The overview needs neither a parser nor a table, so `atoll --help` answers at once. Every import
+here slows down every command and every shell completion.
 """
 
 import importlib
 import sys
 
-from atoll.cli.commands import COMMANDS
+from atoll.cli.command_list import COMMANDS
 
 OVERVIEW: tuple[list[str], ...] = ([], ["--help"], ["-h"])
 
@@ -28,12 +28,12 @@ def overview() -> str:
         (
             "Usage: atoll COMMAND",
             "",
-            "A compute cloud that you run yourself.",
+            "A self-hosted compute cloud.",
             "",
             "Commands:",
             *lines,
             "",
-            "  --install-completion  teach your shell to complete atoll's commands",
+            "  --install-completion  install shell completion",
             "  --version             print the version",
             "",
             "Every command takes --help, --json, --url and --api-key.",

@@ -1,4 +1,4 @@
-"""Points in time as people write them: a while from now, or an RFC 3339 time."""
+"""Parses points in time: a duration from now, or an RFC 3339 time."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -7,11 +7,11 @@ from atoll.cli.errors import Usage
 
 WHILE = re.compile(r"([0-9]{1,5})([mhdw])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-HOW = "write it as 90m, 8h, 7d or 2w from now, or as a time such as 2027-01-31T18:00:00Z"
+HOW = "use a duration such as 90m, 8h, 7d or 2w, or a time such as 2027-01-31T18:00:00Z"
 
 
 def moment_from(text: str, now: datetime | None = None) -> str:
-    """RFC 3339, in UTC. Raises Usage, saying how to write it."""
+    """Return the time as RFC 3339 in UTC. Raises Usage if the text is not a time."""
     if found := WHILE.fullmatch(text):
         amount, unit = found.groups()
         moment = (now or datetime.now(UTC)) + timedelta(**{UNITS[unit]: int(amount)})
@@ -19,13 +19,13 @@ def moment_from(text: str, now: datetime | None = None) -> str:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Usage(f"{text!r} is no time: {HOW}") from error
+        raise Usage(f"{text!r} is not a time: {HOW}") from error
     if moment.tzinfo is None:
-        raise Usage(f"{text!r} does not say where on earth: end it with Z, or +01:00")
+        raise Usage(f"{text!r} has no UTC offset: append Z, or an offset such as +01:00")
     try:
         return words_of(moment)
     except OverflowError as error:
-        raise Usage(f"{text!r} is too far away: {HOW}") from error
+        raise Usage(f"{text!r} is out of range: {HOW}") from error
 
 
 def words_of(moment: datetime) -> str:

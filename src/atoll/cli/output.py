@@ -1,7 +1,7 @@
-"""What a command prints: JSON, tables and fields on stdout; notes and progress on stderr.
+"""Output of a command: JSON, tables and fields on stdout; notes and progress on stderr.
 
-Text from the server or a guest loses its control characters here, so that no name or log line can
-drive the terminal.
+Control characters are removed from text of the server or a guest, so that no name or log line can
+control the terminal.
 """
 
 import json
@@ -23,14 +23,14 @@ Show = Callable[[str, float | None], None]
 
 @dataclass(frozen=True)
 class Column:
-    """`path` leads to the value in a thing's JSON: `status.state`; of a list, into each of it."""
+    """`path` selects a value of a JSON object, such as `status.state`; lists apply it per item."""
 
     title: str
     path: str
 
 
 class Output:
-    """`as_json` leaves the server's JSON, and nothing else, on `out`."""
+    """With `as_json`, `out` receives the server's JSON and nothing else."""
 
     def __init__(self, *, as_json: bool, out: TextIO, err: TextIO) -> None:
         self.as_json = as_json
@@ -50,7 +50,7 @@ class Output:
         print(clean(text), file=self.out, flush=True)
 
     def raw(self, text: str) -> None:
-        """Part of a text that comes in pieces."""
+        """Print a part of a longer text, without a line break."""
         self.out.write(clean(text))
         self.out.flush()
 
@@ -66,7 +66,7 @@ class Output:
         self._console.print(table)
 
     def fields(self, thing: Any) -> None:
-        """Everything about one thing, a line a value."""
+        """Print all values of one resource, one per line."""
         table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
         table.add_column(style="bold", no_wrap=True)
         table.add_column(overflow="fold")
@@ -76,7 +76,7 @@ class Output:
 
     @contextmanager
     def progress(self) -> Iterator[Show]:
-        """A bar on a terminal's stderr; nothing anywhere else."""
+        """Draw a progress bar if stderr is a terminal."""
         if not self.err.isatty():
             yield lambda _text, _percent: None
             return
@@ -116,7 +116,7 @@ def pick(thing: Any, path: str) -> Any:
 
 
 def words(value: Any) -> str:
-    """A value as a cell shows it."""
+    """Format a value for a table cell."""
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):
@@ -131,7 +131,7 @@ def words(value: Any) -> str:
 
 
 def flatten(thing: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Paths and values; a list of objects is numbered, labels stay together on one line."""
+    """Yield paths and values; lists of objects are numbered, labels stay on one line."""
     dotted = f"{path}." if path else ""
     if isinstance(thing, dict) and thing and not path.endswith("labels"):
         for name, value in thing.items():

@@ -1,4 +1,4 @@
-"""What every command is given: the options that name a server, and the session opened from them."""
+"""The options that all commands share, and the session they open."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,34 +15,34 @@ from atoll.cli.settings import Surroundings, find_server
 
 CONNECTION = Group("Connection", sort_key=100)
 
-Reference = Annotated[str, Parameter(help="Its name or id.")]
-Limit = Annotated[int | None, Parameter(help="Show at most this many.")]
-Named = Annotated[str | None, Parameter(name="--name", help="Only those of this name.")]
+Reference = Annotated[str, Parameter(help="Name or id.")]
+Limit = Annotated[int | None, Parameter(help="Maximum number of results.")]
+Named = Annotated[str | None, Parameter(name="--name", help="Filter by name.")]
 Labelled = Annotated[
     list[str] | None,
-    Parameter(name="--label", negative=(), help="Only those with this label, as key=value."),
+    Parameter(name="--label", negative=(), help="Filter by label, as key=value."),
 ]
 Labels = Annotated[
     list[str] | None,
-    Parameter(name="--label", negative=(), help="A label, as key=value; repeatable."),
+    Parameter(name="--label", negative=(), help="Label, as key=value; repeatable."),
 ]
 OfInstance = Annotated[
-    str | None, Parameter(name="--instance", help="Only those of this instance: its name or id.")
+    str | None, Parameter(name="--instance", help="Filter by instance (name or id).")
 ]
 DryRun = Annotated[
     bool,
-    Parameter(name="--dry-run", negative=(), help="Show the plan, and do nothing."),
+    Parameter(name="--dry-run", negative=(), help="Show what would be done, without doing it."),
 ]
-Yes = Annotated[bool, Parameter(name="--yes", negative=(), help="Do not ask.")]
+Yes = Annotated[bool, Parameter(name="--yes", negative=(), help="Skip the confirmation prompt.")]
 IdempotencyKey = Annotated[
     str | None,
-    Parameter(help="Repeating a command with the same key does it once. Default: a fresh one."),
+    Parameter(help="Repeated commands with the same key take effect once. Default: random."),
 ]
 
 
 @dataclass
 class Session:
-    """A client and an output, for the length of one command."""
+    """The client and the output of one command."""
 
     client: Client
     output: Output
@@ -57,43 +57,47 @@ class Session:
     def show_list(
         self, path: str, columns: Sequence[Column], query: Query, *, limit: int | None = None
     ) -> None:
-        page = self.client.items(path, query, limit=limit)
+        self.show_page(columns, self.client.items(path, query, limit=limit))
+
+    def show_page(self, columns: Sequence[Column], page: Json) -> None:
         if self.output.as_json:
             self.output.json(page)
         else:
             self.output.table(columns, page["items"])
 
     def done(self, answer: Json, sentence: str) -> None:
-        """The end of a mutation: the server's JSON, or one sentence."""
+        """Print the result of a change: the server's JSON, or one sentence."""
         if self.output.as_json:
             self.output.json(answer)
         else:
             self.output.line(sentence)
 
     def confirm(self, question: str, *, yes: bool, ask: Callable[[], str] = input) -> None:
-        """Raises Usage unless the answer is yes. Without a terminal nobody can be asked."""
+        """Ask for confirmation. Raises Usage unless the answer is yes, or without a terminal."""
         if yes:
             return
         if not sys.stdin.isatty():
-            raise Usage(f"{question} Say so with --yes: there is no terminal to ask on")
+            raise Usage(f"{question} Confirm with --yes: stdin is not a terminal")
         print(f"{question} [y/N] ", end="", file=self.output.err, flush=True)
         if ask().strip().lower() not in {"y", "yes"}:
-            raise Usage("nothing was done")
+            raise Usage("cancelled; nothing was changed")
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """The options that every command has."""
+    """The connection options of every command."""
 
     url: Annotated[
-        str | None, Parameter(group=CONNECTION, help="The server. Default: ATOLL_URL, cli.json.")
+        str | None,
+        Parameter(group=CONNECTION, help="URL of the server. Default: ATOLL_URL, cli.json."),
     ] = None
     api_key: Annotated[
-        str | None, Parameter(group=CONNECTION, help="The key. Default: ATOLL_API_KEY, cli.json.")
+        str | None, Parameter(group=CONNECTION, help="API key. Default: ATOLL_API_KEY, cli.json.")
     ] = None
     json: Annotated[
-        bool, Parameter(group=CONNECTION, negative=(), help="Print the server's JSON, no tables.")
+        bool,
+        Parameter(group=CONNECTION, negative=(), help="Print the server's JSON instead of text."),
     ] = False
 
     @contextmanager
@@ -111,14 +115,14 @@ class Connection:
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How long a command stays with the operation that it starts."""
+    """Whether, and how long, a command waits for its operation."""
 
     wait: Annotated[
-        bool, Parameter(negative="--no-wait", help="Wait until the operation has ended.")
+        bool, Parameter(negative="--no-wait", help="Wait until the operation ends.")
     ] = True
     timeout_s: Annotated[
         float,
-        Parameter(name="--timeout", help="How many seconds to wait; then the exit code is 5."),
+        Parameter(name="--timeout", help="Maximum seconds to wait; then exit with 5."),
     ] = 1800.0
 
 
@@ -127,24 +131,24 @@ PATIENT = Pace()
 
 
 def listed(name: str | None, labels: list[str] | None) -> Query:
-    """The filters that every list takes."""
+    """Build the filters that all lists accept."""
     for label in labels or ():
         if "=" not in label:
-            raise Usage(f"--label {label}: write it as key=value")
+            raise Usage(f"invalid --label {label}: use key=value")
     return {"name": name, "label": tuple(labels or ())}
 
 
 def of_instance(client: Client, instance: str | None) -> Query:
-    """The filter of a list whose things may belong to an instance."""
+    """Build the filter by instance."""
     return {} if instance is None else {"instance_id": client.find("/v1/instances", instance)["id"]}
 
 
 def labels_from(pairs: Sequence[str]) -> dict[str, str]:
-    """`key=value` words as labels."""
+    """Parse labels from `key=value` words."""
     labels: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise Usage(f"the label {pair!r} has no value: write it as key=value")
+            raise Usage(f"invalid label {pair!r}: use key=value")
         labels[key] = value
     return labels

@@ -1,8 +1,8 @@
-"""Where the server is, which key opens it, and where the command line keeps its own files.
+"""Finds the server, the API key and the directories of the command line.
 
-The only file of the command line that reads the environment. The order is: options, ATOLL_URL and
-ATOLL_API_KEY, the profile in cli.json, and last the admin.key that a local server wrote.
-A key found in a file is only ever sent to the server that the file names.
+The only file of the command line that reads the environment. Order of precedence: options,
+ATOLL_URL and ATOLL_API_KEY, the profile in cli.json, the admin.key of a local server.
+A key from a file is only sent to the server that the file names.
 """
 
 import json
@@ -22,7 +22,7 @@ OTHERS_MAY_READ = 0o077
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """The process's environment and home, as far as the command line looks at them."""
+    """The environment variables and the home directory that the command line uses."""
 
     environment: Mapping[str, str]
     home: Path
@@ -38,7 +38,7 @@ class Surroundings:
 
     @property
     def state_dir(self) -> Path:
-        """Where a server on this machine keeps its state, unless it was told otherwise."""
+        """The state directory of a server on this machine, unless configured otherwise."""
         if named := self.environment.get("ATOLL_STATE"):
             return Path(named).expanduser()
         base = self.environment.get("XDG_STATE_HOME") or self.home / ".local" / "state"
@@ -51,7 +51,7 @@ class Surroundings:
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """`origin` says in words where the key was found."""
+    """`origin` describes where the key was found."""
 
     url: str
     api_key: str
@@ -59,7 +59,7 @@ class Server:
 
 
 def find_server(where: Surroundings, *, url: str | None, api_key: str | None) -> Server:
-    """The server and the key to use. Raises Usage where there is no key."""
+    """Find the server and the key to use. Raises Usage if there is no key."""
     profiles = read_profiles(where.profiles_file)
     url = url or where.environment.get("ATOLL_URL") or current_url(profiles) or DEFAULT_URL
     url = url.rstrip("/")
@@ -75,13 +75,13 @@ def find_server(where: Surroundings, *, url: str | None, api_key: str | None) ->
     if is_loopback(url) and admin_key.is_file():
         return Server(url=url, api_key=admin_key.read_text().strip(), origin=str(admin_key))
     raise Usage(
-        f"no key for {url}: start a server here with `atoll up`, "
-        "or set ATOLL_API_KEY, or keep a key with `atoll login`"
+        f"no API key for {url}: start a local server with `atoll up`, "
+        "set ATOLL_API_KEY, or save a key with `atoll login`"
     )
 
 
 def read_profiles(file: Path) -> dict[str, Any]:
-    """The whole of cli.json; an empty one where there is none yet."""
+    """Read cli.json; no profiles if the file does not exist."""
     try:
         found = json.loads(file.read_text())
         profiles = found["profiles"]
@@ -96,11 +96,11 @@ def read_profiles(file: Path) -> dict[str, Any]:
 
 
 def unreadable(file: Path) -> str:
-    return f"{file} cannot be read as profiles: mend or remove it, then run `atoll login`"
+    return f"{file} is not a valid profile file; fix or delete it, then run `atoll login`"
 
 
 def write_profile(file: Path, name: str, *, url: str, api_key: str) -> None:
-    """Keeps a profile and makes it the current one. The file is never readable by others."""
+    """Save a profile and make it the current one. Only the owner can read the file."""
     profiles = read_profiles(file)
     profiles["profiles"][name] = {"url": url, "api_key": api_key}
     profiles["current"] = name
@@ -119,7 +119,7 @@ def current_url(profiles: dict[str, Any]) -> str | None:
 
 
 def profile_key(profiles: dict[str, Any], url: str) -> str | None:
-    """The key kept for this server; the current profile goes first."""
+    """Find the key of a profile for this server; the current profile comes first."""
     current = profiles["profiles"].get(profiles.get("current"))
     for profile in filter(None, (current, *profiles["profiles"].values())):
         if same_server(profile["url"], url) and profile.get("api_key"):
@@ -129,12 +129,12 @@ def profile_key(profiles: dict[str, Any], url: str) -> str | None:
 
 def require_http(url: str) -> None:
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
-        raise Usage(f"{url!r} is not a server's URL: write it as {DEFAULT_URL}")
+        raise Usage(f"{url!r} is not a valid URL; use a form such as {DEFAULT_URL}")
 
 
 def require_private(file: Path) -> None:
     if file.stat().st_mode & OTHERS_MAY_READ:
-        raise Usage(f"{file} holds keys and others may read it: run `chmod 600 {file}`")
+        raise Usage(f"{file} contains keys but other users can read it; run `chmod 600 {file}`")
 
 
 def is_loopback(url: str) -> bool:

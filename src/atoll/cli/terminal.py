@@ -1,4 +1,4 @@
-"""A terminal that hands on every key as it is typed, and is put back whatever happens."""
+"""Switches the terminal to raw mode, and always restores it."""
 
 import os
 import signal
@@ -15,9 +15,10 @@ KILLED = 128
 
 @contextmanager
 def raw_terminal(descriptor: int) -> Iterator[int]:
-    """No echo, no line editing, no signals by keys. Being killed ends the block like an error:
-    whoever waits in it must also wait for the descriptor that this yields, since the system may
-    give a signal to another thread than the one that waits."""
+    """Disable echo, line editing and signal keys. A deadly signal ends the block like an error.
+
+    Code that waits inside the block must also wait for the yielded descriptor, because the system
+    may deliver a signal to a thread other than the waiting one."""
     before = termios.tcgetattr(descriptor)
     killed, told = os.pipe()
     os.set_blocking(told, False)
@@ -27,7 +28,7 @@ def raw_terminal(descriptor: int) -> Iterator[int]:
         tty.setraw(descriptor, termios.TCSADRAIN)
         yield killed
     finally:
-        with suppress(termios.error):  # it may be gone, and then needs nothing
+        with suppress(termios.error):  # the terminal may already be gone
             termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
         for number, handler in handlers.items():
             signal.signal(number, handler)

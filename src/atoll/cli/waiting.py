@@ -1,6 +1,6 @@
-"""Waiting for operations and guests by long polls, with a bar on a terminal.
+"""Waits for operations and guests with long polls, and shows progress on a terminal.
 
-A server that restarts while somebody waits is given time to come back: what it accepted goes on.
+A restart of the server is tolerated for a while: accepted operations continue afterwards.
 """
 
 import time
@@ -21,7 +21,7 @@ ENDED = frozenset({"completed", "failed"})
 
 @dataclass
 class Poll:
-    """Asks for one thing again and again, each time with as long a poll as the time allows."""
+    """Polls one resource repeatedly, with the longest poll that the remaining time allows."""
 
     client: Client
     timeout_s: float
@@ -29,7 +29,7 @@ class Poll:
     now_s: Callable[[], float] = time.monotonic
 
     def until(self, path: str, query: Query, over: Callable[[Json], bool]) -> Json | None:
-        """The thing once it is over; None where the time ran out first."""
+        """Return the resource once `over` is true, or None if the time runs out first."""
         ends_at_s = self.now_s() + self.timeout_s
         while True:
             left_s = ends_at_s - self.now_s()
@@ -55,28 +55,28 @@ class Poll:
 
 
 def wait_for_operation(session: Session, operation_id: str, *, timeout_s: float) -> Json:
-    """The operation that ended well. Raises OperationFailed or TimedOut."""
+    """Wait for an operation to succeed. Raises OperationFailed or TimedOut."""
     operation = wait_until_ended(session, operation_id, timeout_s=timeout_s)
     require_success(operation)
     return operation
 
 
 def wait_until_ended(session: Session, operation_id: str, *, timeout_s: float) -> Json:
-    """The operation, however it ended. Raises TimedOut."""
+    """Wait for an operation to end, successfully or not. Raises TimedOut."""
     with session.output.progress() as show:
         operation = poll_of(session, timeout_s).until(
             f"/v1/operations/{operation_id}", {}, lambda seen: shown_and_ended(seen, show)
         )
     if operation is None:
         raise TimedOut(
-            f"{operation_id} has not ended after {timeout_s:g} s and goes on: "
-            f"wait on with `atoll operation wait {operation_id}`"
+            f"{operation_id} is still running after {timeout_s:g} s; "
+            f"continue waiting with `atoll operation wait {operation_id}`"
         )
     return operation
 
 
 def wait_until_ready(session: Session, instance_id: str, *, timeout_s: float) -> Json | None:
-    """The instance once its guest is ready, or has gone; None where the time ran out."""
+    """Wait until the guest is ready or has stopped; None if the time runs out."""
     with session.output.progress() as show:
         show("first boot", None)
         return poll_of(session, timeout_s).until(
@@ -85,7 +85,7 @@ def wait_until_ready(session: Session, instance_id: str, *, timeout_s: float) ->
 
 
 def poll_of(session: Session, timeout_s: float) -> Poll:
-    """On a terminal the polls are short, so that the bar moves."""
+    """Use short polls on a terminal, so that the progress bar moves."""
     longest_s = POLL_ON_TERMINAL_S if session.output.err.isatty() else POLL_S
     return Poll(client=session.client, timeout_s=timeout_s, longest_s=longest_s)
 
@@ -98,11 +98,11 @@ def shown_and_ended(operation: Json, show: Show) -> bool:
 
 
 def describe(operation: Json) -> str:
-    """What an operation is doing, in a few words."""
+    """Describe what an operation is doing."""
     progress = operation.get("progress") or {}
     doing = progress.get("message") or progress.get("name") or operation.get("status", "")
     if waiting_for := operation.get("waiting_for"):
-        doing = f"waits for {waiting_for}"
+        doing = f"waiting for {waiting_for}"
     return f"{operation.get('kind', 'operation')}: {doing}"
 
 
@@ -112,12 +112,12 @@ def is_settled(instance: Json) -> bool:
 
 
 def require_success(operation: Json) -> None:
-    """Raises OperationFailed with the operation's own reason."""
+    """Raise OperationFailed with the reason of the operation, if it failed."""
     if operation.get("status") == "completed":
         return
     result = operation.get("result") or {}
     raise OperationFailed(
-        f"{operation.get('kind', 'the operation')} failed: {result.get('error', 'no reason given')}"
-        f"\n  look at it with `atoll operation show {operation['id']}`, "
-        f"try again with `atoll operation retry {operation['id']}`"
+        f"{operation.get('kind', 'the operation')} failed: {result.get('error', 'unknown error')}"
+        f"\n  see `atoll operation show {operation['id']}`; "
+        f"retry with `atoll operation retry {operation['id']}`"
     )

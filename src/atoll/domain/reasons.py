@@ -206,6 +206,7 @@ class Reason(Enum):
         "the project may have {limit} {resource}: {used} are in use, and {more} more were asked for"
     )
     RATE_LIMIT = "rate limit of {limit} exceeded: try again in {seconds} s"
+    NO_EVENT_ID = "{field} is not the id of an event: it has the form 0.17, or now"
     NO_HOST_FITS = "no host in region {region} can take it: {why}"
     NO_SUCH_DEVICE = "no host in region {region} has a {kind}"
     HOST_FULL = "host {host} has {free} {resource} free, {more} more are wanted"

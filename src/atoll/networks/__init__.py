@@ -1,1 +1,1 @@
-"""What connects the guests of one host: `ports.Network`, once per kind."""
+"""Networks of the guests of one host: the implementations of `ports.Network`."""

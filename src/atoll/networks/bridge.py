@@ -1,9 +1,9 @@
-"""The network `bridge`: real networks for the guests of a Linux host, for which we must be root.
+"""The network `bridge`: real networks for the guests of a Linux host. Requires root.
 
-Each network of a user's is a namespace of its own with a bridge, nftables rules, a metadata server
-and one unprivileged process (slirp4netns) that leads out and in. The machine's own links, routes,
-rules and settings are never touched: all that it sees is sockets that listen at the guests' public
-loopback addresses. Everything outlives us, and `open` takes it up. `LIMITS` says what it cannot do.
+Each user network is a namespace with a bridge, nftables rules, a metadata server and one
+unprivileged process (slirp4netns) as its uplink. The links, routes, rules and settings of the
+machine are never changed: it only sees sockets that listen at the public loopback addresses of the
+guests. Everything outlives this process, and `open` resumes it. `LIMITS` lists the limitations.
 """
 
 import asyncio
@@ -67,7 +67,7 @@ log = structlog.get_logger()
 
 
 class BridgeNetwork:
-    """`ports.Network`. `folder` is where it remembers, below the state directory."""
+    """Implements `ports.Network`. `folder` contains its records, in the state directory."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._records = Records(folder.absolute())
@@ -81,7 +81,7 @@ class BridgeNetwork:
 
     @property
     def prefix(self) -> str:
-        """What the names of our namespaces begin with; known once it is open."""
+        """The prefix of the names of our namespaces; known after `open`."""
         return self._prefix
 
     @property
@@ -89,7 +89,7 @@ class BridgeNetwork:
         return LIMITS
 
     async def open(self) -> None:
-        """Namespaces that no port needs any more are from a removal that was cut short."""
+        """Resume all networks. Namespaces without a port are from an interrupted removal."""
         with only_driver_errors():
             identity = await asyncio.to_thread(self._records.identity)
             self._prefix = f"atoll-{identity.name}-"
@@ -106,7 +106,7 @@ class BridgeNetwork:
         self._watch = asyncio.create_task(self._keep_uplinks(), name="network uplinks")
 
     async def _take_up(self, namespace: str) -> None:
-        """What cannot be mended now does not keep the other networks' guests waiting."""
+        """Resume one network. A failure does not block the guests of other networks."""
         try:
             with only_driver_errors():
                 await self._wire(namespace).match(self._in(namespace))
@@ -134,7 +134,7 @@ class BridgeNetwork:
         return PortWiring(netdev=NETDEV, tap=tap, ports=shown(nic, dict(port.outer_ports)))
 
     async def _register(self, guest: GuestSpec, nic: NicSpec) -> Port:
-        """On record before anything is built."""
+        """Write the record before anything is built."""
         wish = Port(guest=without_password(guest), nic=nic, namespace=self._namespace(guest, nic))
         self._require_alone(wish)
         known = self._ports.get(wish.tap)
@@ -159,7 +159,7 @@ class BridgeNetwork:
                 )
 
     async def _take_addresses(self, wish: Port) -> None:
-        """An address leads to whoever was given it last."""
+        """Assign addresses: the last NIC to get an address keeps it."""
         wanted = set(addresses_of(wish.nic))
         for other in list(self._ports.values()):
             if other.tap == wish.tap or not wanted & set(addresses_of(other.nic)):
@@ -171,7 +171,7 @@ class BridgeNetwork:
                 await self._wires[port.namespace].match(self._in(port.namespace))
 
     def _outer_ports(self, wish: Port, known: Port | None) -> dict[Door, int]:
-        """Those that were handed out stay, unless somebody took a port while nobody held it."""
+        """Choose outer ports. Assigned ports stay, unless another program took one meanwhile."""
         held = {forward.outer for forward in self._wire(wish.namespace).forwards()}
         before = dict(known.outer_ports) if known is not None else {}
         kept = {
@@ -192,7 +192,7 @@ class BridgeNetwork:
                 await self._remove(gone)
 
     async def _remove(self, gone: Sequence[Port]) -> None:
-        """Records go last: a removal that was cut short is asked for again."""
+        """Remove records last: an interrupted removal is requested again."""
         taps = {port.tap for port in gone}
         for namespace in {port.namespace for port in gone}:
             left = [port for port in self._in(namespace) if port.tap not in taps]
@@ -216,7 +216,7 @@ class BridgeNetwork:
         return tuple(sorted(counted, key=lambda one: one.mac))
 
     async def _keep_uplinks(self) -> None:
-        """Starts anew what somebody killed; connections through it are lost then."""
+        """Restart killed uplinks; connections through them are lost."""
         while True:
             await self._clock.sleep(WATCH_S)
             for namespace in [name for name, wire in self._wires.items() if not wire.has_uplink]:
@@ -232,7 +232,7 @@ class BridgeNetwork:
                     await self._wire(namespace).match(self._in(namespace))
 
     def _namespace(self, guest: GuestSpec, nic: NicSpec) -> str:
-        """A NIC that is in no network is in one of its own."""
+        """Name the namespace. A NIC without a network has its own."""
         network = nic.network or f"{guest.id} {nic.mac}"
         return self._prefix + sha256(network.encode()).hexdigest()[:8]
 
@@ -256,15 +256,15 @@ class BridgeNetwork:
 
 
 def require_forwards(port: Port, wire: Wire, tap: int | None) -> None:
-    """Raises DriverUnavailable where somebody took a port in the moment since we found it free.
-    To ask again finds another."""
+    """Raise DriverUnavailable if a port was taken since we found it free.
+    A retry finds another port."""
     for forward in port.forwards & wire.refused.keys():
         close(tap)
         raise DriverUnavailable(wire.refused[forward])
 
 
 def without_password(guest: GuestSpec) -> GuestSpec:
-    """Metadata does not tell it, so our records need not hold it."""
+    """Remove the password: metadata does not contain it, so records must not either."""
     return replace(guest, seed=replace(guest.seed, password_hash=None))
 
 
@@ -279,7 +279,7 @@ def without_addresses(port: Port, lost: Set[str]) -> Port:
 
 
 def require_able_machine(prefix: str) -> None:
-    """Tries it in a namespace that is gone afterwards. Raises DriverRefused with what to do."""
+    """Test in a temporary namespace. Raises DriverRefused with what to do."""
     require_tools()
     try:
         try_out(f"{prefix}probe")

@@ -1,9 +1,9 @@
 """The links of one network of the driver `bridge`: a bridge, and a tap for each guest's NIC.
 
-Everything here is called inside of the network's namespace (see `namespaces.inside`) and may be
-called again at any time: what is there already stays untouched. The bridge's ports are isolated
-from one another, so that all that guests send passes the namespace's routing, and its rules, even
-between two guests of one subnet; it answers their ARP for one another itself.
+Everything here is called inside of the namespace of the network (see `namespaces.inside`) and can
+be repeated: existing links are not changed. The ports of the bridge are isolated from each other,
+so that all traffic of guests passes the routing and the rules of the namespace, even between two
+guests of one subnet; the namespace answers ARP requests for other guests itself.
 """
 
 import errno
@@ -33,9 +33,9 @@ MTU = 1500
 MAIN_TABLE = 254
 UP = 1
 
-# Taps have no address of their own.
+# Taps have no addresses.
 BEFORE_LINKS = {"ipv6/conf/default/accept_dad": 0, "ipv6/conf/default/disable_ipv6": 1}
-# Bridged frames are looked at by the bridge's own table alone, whatever br_netfilter would do.
+# Only the table of the bridge filters bridged frames, regardless of br_netfilter.
 UNBRIDGED = ("bridge-nf-call-iptables", "bridge-nf-call-ip6tables", "bridge-nf-call-arptables")
 ON_BRIDGE = {
     f"ipv6/conf/{BRIDGE}/disable_ipv6": 0,
@@ -46,7 +46,7 @@ ON_BRIDGE = {
     f"ipv4/conf/{BRIDGE}/send_redirects": 0,
     "ipv4/conf/all/send_redirects": 0,
 }
-# The uplink's own stack asks for guests by ARP.
+# The stack of the uplink resolves guests by ARP.
 ON_UPLINK = {
     f"ipv4/conf/{UPLINK}/proxy_arp": 1,
     f"ipv4/neigh/{UPLINK}/proxy_delay": 0,
@@ -55,13 +55,13 @@ FORWARDING = {"ipv4/ip_forward": 1, "ipv6/conf/all/forwarding": 1}
 
 
 def tap_name(guest_id: str, mac: str) -> str:
-    """An interface's name may have 15 characters."""
+    """Name a tap. Interface names have at most 15 characters."""
     return TAP_PREFIX + sha256(f"{guest_id} {mac}".encode()).hexdigest()[:12]
 
 
 def ensure_bridge(alias: str) -> None:
-    """`alias` tells an operator which network this is. Its MAC never changes, or guests would
-    look for their gateway at the old one."""
+    """Create the bridge. `alias` identifies the network for operators. The MAC must not change,
+    because guests cache the MAC of their gateway."""
     with IPRoute() as ip:
         if find(ip, BRIDGE) is None:
             write_sysctls(BEFORE_LINKS)
@@ -79,18 +79,18 @@ def with_colons(mac: str) -> str:
 
 
 def stand() -> bool:
-    """Whether the bridge and the uplink are there."""
+    """Whether the bridge and the uplink exist."""
     with IPRoute() as ip:
         return all(find(ip, name) is not None for name in (BRIDGE, UPLINK))
 
 
 def open_to_forwarding() -> None:
-    """Only once the rules stand and the uplink is there."""
+    """Enable forwarding. Call it only after the rules and the uplink exist."""
     write_sysctls(ON_UPLINK | FORWARDING)
 
 
 def write_sysctls(values: Mapping[str, int]) -> None:
-    """A kernel without br_netfilter or IPv6 lacks what is theirs, and needs it not."""
+    """Write sysctls. Those of br_netfilter or IPv6 may be missing, and are then not needed."""
     for name, value in values.items():
         path = SYSCTLS / name
         if path.exists() or name.startswith("ipv4/"):
@@ -98,7 +98,7 @@ def write_sysctls(values: Mapping[str, int]) -> None:
 
 
 def plug_in(tap: str) -> int:
-    """A descriptor of a new tap. The tap stays when QEMU ends, until it is plugged in again."""
+    """Open a new tap. The tap stays when QEMU ends, until it is plugged in again."""
     descriptor = open_tap(tap)
     try:
         fcntl.ioctl(descriptor, TUNSETPERSIST, 0)
@@ -110,7 +110,7 @@ def plug_in(tap: str) -> int:
 
 
 def ensure_taps(members: Iterable[Member]) -> None:
-    """There may be a QEMU at the other end of those that are there."""
+    """Create missing taps. A QEMU may be using the existing ones."""
     with IPRoute() as ip:
         present = {link.get("ifname") for link in ip.get_links()}
     for tap in {member.tap for member in members} - present:
@@ -118,7 +118,7 @@ def ensure_taps(members: Iterable[Member]) -> None:
 
 
 def open_tap(tap: str) -> int:
-    """As QEMU wants it, which finds out by itself that frames carry a header of virtio-net."""
+    """Open a tap as QEMU expects it; QEMU detects the virtio-net header itself."""
     descriptor = os.open(TUN_DEVICE, os.O_RDWR | os.O_CLOEXEC)
     flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR
     try:
@@ -139,8 +139,8 @@ def clear() -> None:
 
 
 def match_links(members: Sequence[Member]) -> None:
-    """Connects the members' taps, tells the bridge where each guest is, and lets go of all that
-    is no member any more."""
+    """Connect the taps of the members, configure the location of each guest, and disconnect all
+    other taps."""
     wanted = {member.tap: member for member in members}
     with IPRoute() as ip:
         bridge = index_of(ip, BRIDGE)
@@ -156,23 +156,23 @@ def match_links(members: Sequence[Member]) -> None:
 
 
 def is_connected(link: Any, bridge: int) -> bool:
-    """The flag is set last."""
+    """Whether a tap is connected: its flag is set last."""
     return bool(link.get("master") == bridge and link["flags"] & UP)
 
 
 def connect(ip: IPRoute, tap: int, bridge: int, member: Member) -> None:
-    """Nothing is learnt and nothing flooded: the bridge knows where each guest is."""
+    """Connect a tap without learning and flooding: the location of each guest is configured."""
     ip.link("set", index=tap, master=bridge, mtu=MTU, ifalias=f"{member.nic.mac}")
     ip.brport(
         "set", index=tap, isolated=1, learning=0, unicast_flood=0, mcast_flood=0, bcast_flood=0
     )
-    static = states["noarp"]  # "permanent" would mean an address of the bridge's own
+    static = states["noarp"]  # "permanent" would mean an address of the bridge itself
     ip.fdb("replace", ifindex=tap, lladdr=member.nic.mac, flags=NTF_MASTER, state=static)
     ip.link("set", index=tap, state="up")
 
 
 def match_addresses(ip: IPRoute, bridge: int, members: Sequence[Member]) -> None:
-    """Gateway and name server of each subnet, and the address where metadata is served."""
+    """Set the addresses of gateways, name servers and the metadata server."""
     wanted = {(METADATA_ADDRESS, 32)} | (
         {(GATEWAY_IPV6, 64)} if (SYSCTLS / "ipv6").exists() else set()
     )
@@ -190,7 +190,7 @@ def match_addresses(ip: IPRoute, bridge: int, members: Sequence[Member]) -> None
 
 
 def match_neighbours(ip: IPRoute, bridge: int, members: Sequence[Member]) -> None:
-    """No guest is asked where it is, so none can claim to be another."""
+    """Set neighbours statically, so that no guest can impersonate another."""
     permanent = states["permanent"]
     wanted = {(member.nic.private_ip, member.nic.mac) for member in members}
     wanted |= {(ipv6_of(m.nic.ipv6), m.nic.mac) for m in members if m.nic.ipv6}
@@ -207,7 +207,7 @@ def match_neighbours(ip: IPRoute, bridge: int, members: Sequence[Member]) -> Non
 
 
 def match_sixes(ip: IPRoute, bridge: int, wanted: Set[str]) -> None:
-    """Each IPv6 address is routed to its guest alone, and the others are told that it is here."""
+    """Route each IPv6 address to its guest, and answer neighbour requests for it."""
     present = {
         route.get("dst")
         for route in ip.get_routes(family=socket.AF_INET6, oif=bridge, table=MAIN_TABLE)
@@ -222,7 +222,7 @@ def match_sixes(ip: IPRoute, bridge: int, wanted: Set[str]) -> None:
 
 
 def count(taps: Mapping[str, str]) -> Iterator[tuple[str, Mapping[str, int]]]:
-    """What each tap (by its name, with a MAC) has carried, as the host sees it."""
+    """Read the counters of each tap (by its name, with a MAC), from the view of the host."""
     with IPRoute() as ip:
         for link in ip.get_links():
             if link.get("ifname") in taps:

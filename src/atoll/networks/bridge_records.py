@@ -1,7 +1,7 @@
-"""What the network `bridge` remembers on disk: its own name, and each port that it was asked for.
+"""Records of the network `bridge` on disk: its identity, and each requested port.
 
-A port's record is written before anything is built for it and goes last, so that nothing is ever
-built that no record tells of. Records hold user data and are readable by us alone.
+The record of a port is written before anything is built for it and deleted last, so that nothing
+exists without a record. Records contain user data and are readable by this user only.
 """
 
 import os
@@ -25,7 +25,7 @@ SECRET_BYTES = 32
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """`name` tells the namespaces of this installation from those of others on this machine;
+    """`name` distinguishes the namespaces of this installation from others on this machine;
     `secret` signs metadata tokens."""
 
     name: str
@@ -33,7 +33,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Port(msgspec.Struct, frozen=True, kw_only=True):
-    """A NIC of a guest as we were last asked for it, and where its open ports are reached."""
+    """A NIC of a guest as last requested, and the addresses of its open ports."""
 
     guest: GuestSpec
     nic: NicSpec
@@ -61,7 +61,7 @@ class Records:
         self.folder = folder
 
     def identity(self) -> Identity:
-        """Made up at the first time."""
+        """Read the identity, or create it."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self.folder / IDENTITY_FILE
         if not path.exists():
@@ -72,7 +72,7 @@ class Records:
         return self._read(path, Identity)
 
     def load(self) -> dict[str, Port]:
-        """All ports by their taps."""
+        """Read all ports, by tap."""
         paths = self.folder.glob("port-*.json")
         return {port.tap: port for port in (self._read(path, Port) for path in sorted(paths))}
 
@@ -95,7 +95,7 @@ class Records:
             ) from error
 
     def _write(self, path: Path, content: bytes) -> None:
-        """Whole or not at all, also after a power cut."""
+        """Write atomically and durably."""
         new = path.with_suffix(".new")
         new.unlink(missing_ok=True)
         new.touch(mode=0o600)

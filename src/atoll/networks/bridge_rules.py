@@ -1,8 +1,8 @@
-"""What may pass in a network of the driver `bridge`: its nftables rules. Pure.
+"""The nftables rules of a network of the driver `bridge`. Pure.
 
-`nftables` gives all the rules of one namespace, in the JSON of libnftables, as one transaction:
-it replaces what was there at once, and connections that were let in before go on. Nothing that a
-user wrote is ever put together to text here.
+`nftables` returns all rules of one namespace, in the JSON of libnftables, as one transaction: it
+replaces the existing rules atomically, and established connections continue. User input is never
+formatted into text here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,27 +20,27 @@ UPLINK = "out0"
 TABLE = "atoll"
 METADATA_ADDRESS = "169.254.169.254"
 METADATA_PORT = 80
-# Where a cloud that this host itself runs in tells it secrets.
+# The metadata address of a cloud in which this host may run.
 LINK_LOCAL = "169.254.0.0/16"
 ANYWHERE = "0.0.0.0/0"
 BEFORE_ALL = -300
 Json = dict[str, Any]
-# The addresses of each group's members in this network, by their protocol.
+# Addresses of the members of each group in this network, by IP version.
 Groups = Mapping[str, Mapping[str, list[str]]]
 ACCEPT: Json = {"accept": None}
 DROP: Json = {"drop": None}
 
 
 class Member(msgspec.Struct, frozen=True):
-    """A NIC in the network, and the tap that it hangs on."""
+    """A NIC in the network, and its tap."""
 
     tap: str
     nic: NicSpec
 
 
 def nftables(members: Sequence[Member], loopback: str, resolver: str) -> Json:
-    """`loopback`: the range that stands for this host's loopback beyond the uplink. `resolver`: the
-    one address in it that guests may use, by way of the network's own name server addresses."""
+    """Build the rules. `loopback` is the range that represents the loopback of this host beyond
+    the uplink; `resolver` is the one address in it that guests can use, by the name servers."""
     commands = [*fresh_table("bridge"), *identity(members), *fresh_table("inet")]
     commands += [
         *name_servers(members, resolver),
@@ -52,14 +52,14 @@ def nftables(members: Sequence[Member], loopback: str, resolver: str) -> Json:
 
 
 def fresh_table(family: str) -> list[Json]:
-    """Added first, so that it can be deleted where there is none."""
+    """Add the table first, so that the following delete cannot fail."""
     table = {"table": {"family": family, "name": TABLE}}
     return [{"add": table}, {"delete": table}, {"add": table}]
 
 
 def identity(members: Sequence[Member]) -> list[Json]:
-    """A guest's frames carry its own MAC and addresses, or go nowhere: all that looks at an
-    address later relies on it."""
+    """Drop frames of a guest with another MAC or address than its own: all later rules rely on
+    this."""
     addresses = [(m.tap, m.nic.mac, m.nic.private_ip) for m in members]
     probes = [(m.tap, m.nic.mac, "0.0.0.0") for m in members]  # noqa: S104  (of ARP)
     sixes = [(m.tap, m.nic.mac, address) for m in members for address in ipv6_sources(m.nic)]
@@ -87,8 +87,8 @@ def identity(members: Sequence[Member]) -> list[Json]:
 
 
 def ipv6_sources(nic: NicSpec) -> list[Any]:
-    """Its address, and the link's own, by which it looks for its neighbours. Not the unspecified
-    one: with that it asks whether another has its address, and the gateway would say so of all."""
+    """Allow its address and its link-local address, for neighbour discovery. Not the unspecified
+    address: the gateway would answer each duplicate address detection."""
     return [] if nic.ipv6 is None else [ipv6_of(nic.ipv6), prefix("fe80::/10")]
 
 
@@ -97,7 +97,7 @@ def ipv6_of(text: str) -> str:
 
 
 def name_servers(members: Sequence[Member], resolver: str) -> list[Json]:
-    """Questions to a subnet's name server, its third address, go to the host's."""
+    """Redirect queries to the name server of a subnet, its third address, to that of the host."""
     chain = base_chain("inet", "names", "prerouting", "nat", -100, "accept")
     servers = sorted({str(IPv4Network(m.nic.subnet_cidr)[3]) for m in members})
     if not servers:
@@ -116,7 +116,7 @@ def name_servers(members: Sequence[Member], resolver: str) -> list[Json]:
 
 
 def to_the_gateway() -> list[Json]:
-    """What a guest may ask of the namespace itself: to be answered a ping, and its metadata."""
+    """Allow requests to the namespace itself: ping and metadata."""
     return [
         base_chain("inet", "to_gateway", "input", "filter", 0, "drop"),
         *known_connections("to_gateway"),
@@ -134,15 +134,15 @@ def to_the_gateway() -> list[Json]:
 
 
 def no_short_cuts() -> list[Json]:
-    """A gateway tells IPv6 guests of one link to speak directly, which ours cannot."""
+    """Drop IPv6 redirects: guests of one link cannot communicate directly here."""
     redirect = equals(payload("icmpv6", "type"), "nd-redirect")
     chain = base_chain("inet", "from_gateway", "output", "filter", 0, "accept")
     return [chain, rule("inet", "from_gateway", redirect, DROP)]
 
 
 def passage(members: Sequence[Member], loopback: str, resolver: str) -> list[Json]:
-    """From guest to guest, out and in: first what the sender's rules let out, then what the
-    receiver's let in. Names are looked up whatever the rules say."""
+    """Filter forwarded traffic: first the egress rules of the sender, then the ingress rules of
+    the receiver. DNS is always allowed."""
     groups = addresses_of_groups(members)
     chains = [
         base_chain("inet", "passage", "forward", "filter", 0, "drop"),
@@ -168,8 +168,8 @@ def passage(members: Sequence[Member], loopback: str, resolver: str) -> list[Jso
 
 
 def dispatch(chain: str, field: str, way: str, members: Sequence[Member]) -> list[Json]:
-    """To the chain of the guest that the packet is from, or for. From there it returns to where
-    `chain` was called."""
+    """Jump to the chain of the guest that sends or receives the packet. It returns to the caller
+    of `chain`."""
     fours = [(m.nic.private_ip, f"{way}_{m.tap}") for m in members]
     sixes = [(ipv6_of(m.nic.ipv6), f"{way}_{m.tap}") for m in members if m.nic.ipv6]
     return [
@@ -195,7 +195,7 @@ def addresses_of_groups(members: Sequence[Member]) -> Groups:
 
 
 def rules_of(member: Member, groups: Groups) -> list[Json]:
-    """The guest's two chains: what it may send returns, what it may get is accepted."""
+    """Build the two chains of a guest: allowed egress returns, allowed ingress is accepted."""
     leaving, entering = f"from_{member.tap}", f"to_{member.tap}"
     commands = [plain_chain(leaving), plain_chain(entering)]
     for wish in member.nic.rules:
@@ -207,7 +207,7 @@ def rules_of(member: Member, groups: Groups) -> list[Json]:
 
 
 def peers_of(wish: Rule, groups: Groups) -> list[list[Json]]:
-    """Whom the rule is for: one list of conditions for each kind of them."""
+    """Build the conditions for the peers of a rule: one list per kind."""
     ingress = wish.direction is Direction.INGRESS
     field = "saddr" if ingress else "daddr"
     guests = [equals(meta("iifname"), BRIDGE)] if ingress else []
@@ -225,7 +225,7 @@ def peers_of(wish: Rule, groups: Groups) -> list[list[Json]]:
 
 
 def traffic(wish: Rule) -> list[Json]:
-    """Which protocol and ports."""
+    """Build the conditions for protocol and ports."""
     if wish.protocol is Protocol.ALL:
         return []
     if wish.protocol is Protocol.ICMP:
@@ -238,7 +238,7 @@ def traffic(wish: Rule) -> list[Json]:
 
 
 def known_connections(chain: str) -> list[Json]:
-    """What belongs to a connection that was let in goes on, also where its rule is gone by now."""
+    """Accept established connections, even if their rule was removed."""
     return [
         rule("inet", chain, states("established", "related"), ACCEPT),
         rule("inet", chain, states("invalid"), DROP),
@@ -280,7 +280,7 @@ def equals(left: Json, right: Any) -> Json:
 
 
 def among(left: Sequence[Json], allowed: Iterable[tuple[str, ...]]) -> Json:
-    """Whether these values together are one of the allowed combinations."""
+    """Match a combination of values against the allowed combinations."""
     elements = [{"concat": list(values)} for values in sorted(set(allowed))]
     return equals({"concat": list(left)}, {"set": elements})
 

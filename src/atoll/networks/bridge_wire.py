@@ -1,7 +1,7 @@
-"""One network of the driver `bridge` on this host: its namespace and all that belongs to it.
+"""One network of the driver `bridge` on this host: its namespace and everything in it.
 
-`bridge` tells it which ports there shall be, every time all of them; it makes the world match,
-whatever an earlier process of us, or a crash, left half done.
+`bridge` always passes the complete list of ports; this module makes the system match, whatever an
+earlier process or a crash left behind.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class Wire:
         return self._uplink.alive
 
     async def match(self, ports: Sequence[Port], *, plug: str | None = None) -> int | None:
-        """A descriptor of the tap named `plug`, if one is."""
+        """Apply all ports; return a descriptor of the tap `plug`, if given."""
         if plug is None and await asyncio.to_thread(self._stands, ports):
             return None
         self._matched = None
@@ -48,8 +48,8 @@ class Wire:
         return descriptor
 
     def _stands(self, ports: Sequence[Port]) -> bool:
-        """Whether we built just this, and at a glance it is still there: so that to take up many
-        guests of one network after a restart does not take that many times as long."""
+        """Whether exactly this was built and, by a quick check, still exists. Makes resuming many
+        guests of one network after a restart fast."""
         if self._matched != tuple(ports) or self.refused or not self._uplink.alive:
             return False
         if not namespaces.exists(self._namespace):
@@ -57,7 +57,7 @@ class Wire:
         return namespaces.inside(self._namespace, bridge_links.stand)
 
     def _match(self, ports: Sequence[Port], plug: str | None) -> int | None:
-        """Rules come first and the way out last: nothing passes before what forbids it stands."""
+        """Apply rules first and the uplink last: no traffic passes before the rules exist."""
         namespaces.ensure(self._namespace)
         descriptor = namespaces.inside(self._namespace, lambda: self._match_inside(ports, plug))
         try:
@@ -71,7 +71,7 @@ class Wire:
         return descriptor
 
     def _ensure_uplink(self) -> None:
-        """One whose link somebody took away is of no use."""
+        """Ensure the uplink; restart it if its link was removed."""
         self._uplink.ensure()
         if not namespaces.inside(self._namespace, bridge_links.stand):
             self._uplink.stop()
@@ -91,14 +91,14 @@ class Wire:
         return descriptor
 
     def forwards(self) -> set[Forward]:
-        """What leads to guests now."""
+        """List the current forwards."""
         return set(self._uplink.forwards()) if self._uplink.alive else set()
 
     async def counters(self, ports: Sequence[Port]) -> list[NicCounters]:
         return await asyncio.to_thread(self._counters, ports)
 
     def _counters(self, ports: Sequence[Port]) -> list[NicCounters]:
-        """What a tap has received is what its guest has sent."""
+        """Convert counters: bytes received by a tap were sent by its guest."""
         taps = {port.tap: port.nic.mac for port in ports}
         counted = namespaces.inside(self._namespace, lambda: list(bridge_links.count(taps)))
         return [
@@ -113,11 +113,11 @@ class Wire:
         ]
 
     async def let_go(self) -> None:
-        """Guests keep their network, all but their metadata."""
+        """Release the network: guests keep it, except for metadata."""
         await self._server.close()
 
     async def demolish(self) -> None:
-        """A namespace that somebody's tap still holds is empty by then."""
+        """Remove everything. A namespace that a tap still holds is empty afterwards."""
         await self._server.close()
         await asyncio.to_thread(self._demolish)
 

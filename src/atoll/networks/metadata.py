@@ -1,8 +1,8 @@
-"""What a guest is told about itself at 169.254.169.254: paths, tokens, answers. Pure but for time.
+"""The metadata of a guest at 169.254.169.254: paths, tokens, responses. Pure except for time.
 
-`metadata_server` calls it with the NIC that asks. EC2's paths want EC2's token (IMDSv2): a page
-that a guest's web server is tricked into fetching has none. `/v1.json` is Vultr's, whose clients
-send a header of theirs instead. A forwarded request is never answered.
+`metadata_server` calls it with the NIC that sent the request. EC2's paths require EC2's token
+(IMDSv2), which protects against server-side request forgery in a guest. `/v1.json` is Vultr's,
+whose clients send their own header instead. Forwarded requests are rejected.
 """
 
 import base64
@@ -26,12 +26,12 @@ TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds"
 TTL_S_MAX = 21_600
 VULTR_HEADER = "metadata-token"
 FORWARDED = frozenset({"x-forwarded-for", "forwarded"})
-# Clients of EC2 ask for the version that they were written for; all are answered alike.
+# EC2 clients request the version they were written for; all get the same response.
 VERSION = re.compile(r"/(?:latest|\d{4}-\d\d-\d\d)(?:/|$)")
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """Header names in small letters."""
+    """A request; header names are in lower case."""
 
     method: str
     path: str
@@ -46,7 +46,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resident(msgspec.Struct, frozen=True):
-    """Who asks: a guest, by one of its NICs."""
+    """The sender of a request: a guest, by one of its NICs."""
 
     guest: GuestSpec
     nic: NicSpec
@@ -60,7 +60,7 @@ def refusal(status: int, sentence: str) -> Answer:
 
 
 class Metadata:
-    """`secret` signs the tokens, so that they hold across our restart."""
+    """`secret` signs the tokens, so that they survive a restart."""
 
     def __init__(self, secret: bytes, now_ms: Callable[[], int]) -> None:
         self._secret = secret
@@ -109,7 +109,7 @@ class Metadata:
 
 
 def look_up(tree: Tree, path: str) -> Answer:
-    """A file, or the names within a directory, as EC2 lists them."""
+    """Return a file, or the names in a directory, as EC2 lists them."""
     if path == "/":
         return Answer(body=b"latest")
     version = VERSION.match(path)
@@ -138,7 +138,7 @@ def listing(tree: Tree) -> str:
 
 
 class KeyFolder(dict[str, str]):
-    """EC2 lists a key by its number and its name."""
+    """EC2 lists keys by number and name."""
 
 
 def ec2(resident: Resident) -> Tree:
@@ -167,7 +167,7 @@ def keys_of(ssh_keys: Sequence[str]) -> Tree:
 
 
 def user_data_of(guest: GuestSpec) -> bytes:
-    """The driver refuses a guest whose user data is not base64 before it starts."""
+    """Decode the user data: the driver already rejected invalid base64."""
     try:
         return base64.b64decode(guest.seed.user_data, validate=True)
     except binascii.Error:
@@ -175,7 +175,7 @@ def user_data_of(guest: GuestSpec) -> bytes:
 
 
 def vultr(resident: Resident) -> Tree:
-    """As cloud-init's DataSourceVultr reads it."""
+    """Build the document for cloud-init's DataSourceVultr."""
     guest, nic = resident.guest, resident.nic
     user_data = user_data_of(guest)
     others = [one for one in (guest.nic, *guest.nics) if one.mac != nic.mac]

@@ -1,8 +1,8 @@
 """Serves metadata to the guests of one network, at a socket inside of its namespace.
 
-`bridge` starts one for each network. A guest's address is its proof: the network lets nobody send
-from another's. One request each connection, each bounded in time and size, so that no guest can
-hold us up.
+`bridge` starts one per network. The address identifies the guest, because the network prevents
+spoofing. Each connection serves one request, limited in time and size, so that no guest can block
+the server.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ FindResident = Callable[[str], Resident | None]
 
 
 class MetadataServer:
-    """`find` knows the guest of this network that has an address."""
+    """`find` returns the guest of this network with an address."""
 
     def __init__(self, namespace: str, metadata: Metadata, find: FindResident) -> None:
         self._namespace = namespace
@@ -99,7 +99,7 @@ def listen() -> socket.socket:
 
 
 async def read_request(connection: h11.Connection, reader: asyncio.StreamReader) -> Asked | None:
-    """Its head: no request here has a body that matters. None where the caller left."""
+    """Read the head: bodies are irrelevant here. None if the client disconnected."""
     while True:
         event = connection.next_event()
         if event is h11.NEED_DATA:

@@ -1,7 +1,7 @@
 """Network namespaces of Linux, by name, as `ip netns` shows them.
 
-The network `bridge` builds in them and never in the machine's own. What is done inside of one is
-done by a thread of its own, which ends afterwards: the rest of the process stays where it is.
+The network `bridge` builds in these and never in the namespace of the machine. Work inside of a
+namespace runs on a separate thread that ends afterwards: the rest of the process stays outside.
 """
 
 import os
@@ -21,7 +21,7 @@ COMMAND_S = 30.0
 
 
 def exists(name: str) -> bool:
-    """A crash while it was made may have left a file that is no namespace yet."""
+    """Whether a namespace exists: a crash may leave a file that is not a namespace yet."""
     return os.path.ismount(DIRECTORY / name)
 
 
@@ -36,14 +36,14 @@ def ensure(name: str) -> None:
 
 
 def remove(name: str) -> None:
-    """The namespace itself ends with its last process."""
+    """Remove the name. The namespace itself ends with its last process."""
     if (DIRECTORY / name).exists():
         run(["ip", "netns", "delete", name])
 
 
 def inside(name: str, call: Callable[[], T]) -> T:
-    """What `call` returns when it is called inside of the namespace. Sockets that it opens and
-    processes that it starts stay there."""
+    """Run `call` inside of the namespace and return its result. Sockets and processes that it
+    creates stay there."""
 
     def enter_and_call() -> T:
         netns.setns(name, flags=0)
@@ -54,7 +54,7 @@ def inside(name: str, call: Callable[[], T]) -> T:
 
 
 def run(command: Sequence[str], text: str = "") -> str:
-    """What it printed. Raises DriverUnavailable with what it complained of."""
+    """Run a command and return its output. Raises DriverUnavailable with its error output."""
     try:
         done = subprocess.run(
             command, input=text, capture_output=True, text=True, check=False, timeout=COMMAND_S

@@ -1,8 +1,8 @@
-"""Which ports of a guest are open to this host's loopback, and where they are reached there.
+"""Decides which ports of a guest are forwarded from the loopback of this host, and their numbers.
 
-Both networks use it. A guest's public addresses are loopback addresses of this host that nobody
-else uses; a port is reached at the same number, or a fixed step above where this host does not
-give us that one. A port that was handed out stays what it is.
+Both networks use it. The public addresses of a guest are loopback addresses of this host that
+nothing else uses; a port has the same number there, or a fixed offset if this host does not give
+us that number. An assigned port never changes.
 """
 
 import errno
@@ -19,7 +19,7 @@ from atoll.messages import NicSpec
 
 LOOPBACK = IPv4Network("127.0.0.0/8")
 PORTS_MAX = 100
-# What somebody who opens everything most likely means, the first of them first.
+# The ports most likely needed by users who open all ports, in order.
 WELL_KNOWN_PORTS = (22, 80, 443, 3389, 8080, 8443, 53, 21, 25, 3306, 5432, 6379, 8000, 51_820)
 FALLBACK_OFFSET = 10_000
 FALLBACKS_MAX = 5
@@ -30,7 +30,7 @@ Rank = tuple[bool, int, int, int, Protocol]
 
 
 class Door(msgspec.Struct, frozen=True, order=True):
-    """A port of the guest, and the address that leads to it."""
+    """A port of the guest, and its public address."""
 
     address: str
     protocol: Protocol
@@ -41,10 +41,10 @@ OuterPorts = Mapping[Door, int]
 
 
 def outer_ports_of(nic: NicSpec, known: OuterPorts, *, adopted: bool) -> dict[Door, int]:
-    """Where each of the guest's open ports is reached. What `known` says stays so.
+    """Assign an outer port to each open port of the guest. Ports in `known` are kept.
 
-    `adopted`: a process of this guest has been running since before us and may hold ports already.
-    Nobody else listens on exactly the guest's own addresses, so what is held there is the guest's.
+    `adopted`: the process of the guest is older than this one and may already hold ports. Only the
+    guest listens on exactly its addresses, so ports in use there are its own.
     """
     openings = openings_of(nic.rules)
     addresses = [checked(address) for address in addresses_of(nic)]
@@ -60,12 +60,12 @@ def outer_ports_of(nic: NicSpec, known: OuterPorts, *, adopted: bool) -> dict[Do
 
 
 def addresses_of(nic: NicSpec) -> tuple[str, ...]:
-    """The public address first, for that one is shown as the guest's."""
+    """List the addresses, the public one first, because it is the one shown."""
     return (*((nic.public_ip,) if nic.public_ip else ()), *nic.floating_ips)
 
 
 def shown(nic: NicSpec, outer_ports: OuterPorts) -> dict[str, str]:
-    """As `PortWiring.ports`."""
+    """Format for `PortWiring.ports`."""
     first = next(iter(addresses_of(nic)), None)
     ports = {}
     for door, outer in outer_ports.items():
@@ -84,8 +84,8 @@ def checked(address: str) -> str:
 
 
 def openings_of(rules: Iterable[Rule]) -> tuple[Opening, ...]:
-    """The guest's ports that somebody on this host may reach, each once, in rising order. Where
-    they are more than can be forwarded, always the same ones: those of the lowest ranks."""
+    """List the ports of the guest that are open to this host, in ascending order. If there are
+    more than can be forwarded, always select the same ones: those of the lowest ranks."""
     ranks: dict[Opening, Rank] = {}
     for rule in filter(opens_to_host, rules):
         for opening in ports_of(rule):
@@ -95,8 +95,8 @@ def openings_of(rules: Iterable[Rule]) -> tuple[Opening, ...]:
 
 
 def rank_of(rule: Rule, opening: Opening) -> Rank:
-    """Ports that were named by themselves and well-known ones come before the rest of ranges, and
-    narrow ranges before wide ones."""
+    """Rank ports: single and well-known ports come before those of ranges, and narrow ranges
+    before wide ones."""
     protocol, port = opening
     known = port in WELL_KNOWN_PORTS
     place = WELL_KNOWN_PORTS.index(port) if known else len(WELL_KNOWN_PORTS)
@@ -105,7 +105,7 @@ def rank_of(rule: Rule, opening: Opening) -> Rank:
 
 
 def opens_to_host(rule: Rule) -> bool:
-    """A rule for the members of a group is for guests, and we are none."""
+    """Whether a rule applies to this host. Rules for groups apply to guests only."""
     return (
         rule.direction is Direction.INGRESS
         and rule.protocol is not Protocol.ICMP
@@ -116,7 +116,7 @@ def opens_to_host(rule: Rule) -> bool:
 
 
 def ports_of(rule: Rule) -> Iterator[Opening]:
-    """As many as can be among the lowest ranks."""
+    """List the ports of a rule, as many as can have low ranks."""
     protocols = SOCKET_KINDS if rule.protocol is Protocol.ALL else [rule.protocol]
     ports = range_of(rule)
     known = [port for port in WELL_KNOWN_PORTS if port in ports]
@@ -124,17 +124,17 @@ def ports_of(rule: Rule) -> Iterator[Opening]:
 
 
 def range_of(rule: Rule) -> range:
-    """A rule without a port is for all of them."""
+    """Return the range of a rule; without a port, all ports."""
     first = rule.port or 1
     last = (rule.port_max or rule.port) if rule.port else 65_535
     return range(first, last + 1)
 
 
 def port_for(door: Door, openings: Set[Opening], used: Set[Door], held: Set[Door]) -> int:
-    """The wished port; or, where this host does not give it to us, the same plus 10,000 and on.
+    """Return the wanted port or, if this host does not give it to us, that plus 10,000 or more.
 
-    An unprivileged user gets no port below 1024, and a server of the host's own that listens on
-    0.0.0.0 has its port on the loopback addresses too. A fallback takes no other port's place.
+    An unprivileged user gets no port below 1024, and a server of the host that listens on 0.0.0.0
+    occupies its port on all loopback addresses. A fallback never takes a port wanted by another.
     """
     above = [port for port in fallbacks(door.port) if (door.protocol, port) not in openings]
     places = [Door(door.address, door.protocol, port) for port in (door.port, *above)]
@@ -158,7 +158,7 @@ def fallbacks(wished: int) -> Sequence[int]:
 
 
 def can_bind(place: Door) -> bool:
-    """Whether a forwarder could listen there: with the same option, and listening, as it would."""
+    """Whether a forwarder could listen there: tries it with the same socket option."""
     with socket.socket(socket.AF_INET, SOCKET_KINDS[place.protocol]) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -174,7 +174,7 @@ def can_bind(place: Door) -> bool:
 
 
 def listeners(addresses: Set[str]) -> set[Door]:
-    """What somebody on this host listens on at exactly these addresses, not at 0.0.0.0."""
+    """List the ports in use at exactly these addresses, not at 0.0.0.0."""
     waiting = {
         Protocol.TCP: [
             one for one in psutil.net_connections("tcp4") if one.status == psutil.CONN_LISTEN

@@ -1,8 +1,8 @@
-"""A network's way out of its namespace and into it: a process of slirp4netns.
+"""The uplink of a network, out of its namespace and into it: a process of slirp4netns.
 
-It runs unprivileged but for low ports, reaches the world as an ordinary program of this host, and
-listens on this host's loopback for each open port of a guest. It outlives us, with all connections
-through it. `bridge` calls it; everything here blocks.
+It runs unprivileged except for low ports, connects to the outside as an ordinary program of this
+host, and listens on the loopback of this host for each open port of a guest. The process outlives
+Atoll, with all its connections. `bridge` calls this module; everything here blocks.
 """
 
 import contextlib
@@ -24,9 +24,9 @@ from atoll.networks.bridge_rules import UPLINK
 from atoll.networks.public_ports import Door
 
 PROGRAM = "slirp4netns"
-# Shared address space (RFC 6598), which no subnet of a user's may lie in. It stands for this host's
-# loopback, but for the resolver: the rules let no guest speak there of its own accord. The program
-# could refuse that too, and would then lose the answers to UDP from this host.
+# Shared address space (RFC 6598), which user subnets cannot use. It represents the loopback of this
+# host. Except for the resolver, the rules let no guest initiate traffic to it. slirp4netns could
+# block it as well, but would then lose the replies to UDP from this host.
 CIDR = "100.127.255.0/24"
 RESOLVER = "100.127.255.3"
 MTU = 65_520
@@ -38,7 +38,7 @@ ANSWER_BYTES_MAX = 1 << 24
 
 
 class Forward(msgspec.Struct, frozen=True):
-    """A port on this host that leads to one of a guest."""
+    """A port on this host that is forwarded to a guest."""
 
     outer: Door
     private_ip: str
@@ -46,7 +46,7 @@ class Forward(msgspec.Struct, frozen=True):
 
 
 class Uplink:
-    """`folder` takes its socket and its log."""
+    """`folder` contains its socket and its log."""
 
     def __init__(self, namespace: str, folder: Path) -> None:
         self._namespace = namespace
@@ -63,7 +63,7 @@ class Uplink:
         return False
 
     def ensure(self) -> None:
-        """Takes up the one that runs, or starts one."""
+        """Resume the running process, or start one."""
         if self.alive:
             return
         self._process = self._find()
@@ -71,7 +71,7 @@ class Uplink:
             with contextlib.suppress(DriverUnavailable):
                 self.forwards()
                 return
-            self.stop()  # it neither works nor ends
+            self.stop()  # the process neither works nor ends
         self._start()
 
     def _find(self) -> psutil.Process | None:
@@ -83,8 +83,8 @@ class Uplink:
         return None
 
     def _start(self) -> None:
-        """Its sandbox unmounts what it can see, which must not be our namespaces: hence the mount
-        namespace of its own. The parent ends at once, so that we leave no child unwaited for."""
+        """Start the process. Its sandbox unmounts all visible mounts, so it gets a separate mount
+        namespace, to protect ours. The parent exits immediately, to leave no zombie."""
         self._socket.unlink(missing_ok=True)
         ours, theirs = os.pipe()
         command = [
@@ -117,7 +117,7 @@ class Uplink:
             )
 
     def _trim_log(self) -> None:
-        """It notes every question of ours. It appends, so that emptying the file is safe."""
+        """Truncate the log of our requests. It is opened for append, so this is safe."""
         if self._log.exists() and self._log.stat().st_size > LOG_BYTES_MAX:
             os.truncate(self._log, 0)
 
@@ -126,7 +126,7 @@ class Uplink:
         return lines[-1] if lines else "it said nothing"
 
     def forwards(self) -> dict[Forward, int]:
-        """What it forwards, with the number that it gave each."""
+        """List the forwards, with their ids."""
         return {
             Forward(
                 Door(one["host_addr"], one["proto"], one["host_port"]),
@@ -137,8 +137,8 @@ class Uplink:
         }
 
     def match_forwards(self, wanted: Iterable[Forward]) -> dict[Forward, str]:
-        """Connections through a forward that goes, or that stays, go on. Answers those that could
-        not be made, with the reason: one port that somebody else took does not stop the rest."""
+        """Apply the forwards. Existing connections continue. Returns those that failed, with the
+        reason: one occupied port does not block the others."""
         self._trim_log()
         present, wishes = self.forwards(), set(wanted)
         for forward in present.keys() - wishes:
@@ -162,7 +162,7 @@ class Uplink:
         )
 
     def _ask(self, execute: str, **arguments: Any) -> Any:
-        """One question each connection: that is how it wants it."""
+        """Send one request: the protocol allows one per connection."""
         question = json.dumps({"execute": execute, "arguments": arguments}).encode()
         try:
             with self._connected() as connection:
@@ -178,7 +178,7 @@ class Uplink:
         return answer.get("return", answer)
 
     def _connected(self) -> socket.socket:
-        """By way of the folder's descriptor: a socket's path may have 108 bytes at most."""
+        """Connect by the descriptor of the folder, because socket paths have at most 108 bytes."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(ANSWER_S)
         folder = os.open(self._folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -214,7 +214,7 @@ class Uplink:
 
 
 def end(process: psutil.Process) -> None:
-    """Until it has ended: whoever must wait for it as its parent may take longer."""
+    """Wait until the process has ended; its parent may reap it later."""
     descriptor = os.pidfd_open(process.pid)
     try:
         process.kill()

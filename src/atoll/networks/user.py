@@ -1,10 +1,10 @@
-"""The network that needs no privilege: QEMU's own user-mode stack (slirp), one for each NIC.
+"""The network without privileges: the user-mode stack (slirp) of QEMU, one per NIC.
 
-The driver asks it for each guest's wiring before the guest starts. A guest has its private
-address, a gateway and a name server at the subnet's second and third address, and reaches out
-freely. From outside, the ports that its security groups open are forwarded from the guest's public
-and floating addresses, which are loopback addresses (127.16.x.y) of this host. `LIMITS` says what
-it cannot do. It never listens anywhere itself: QEMU does, as `PortWiring.forwards` tells it.
+The driver requests the wiring of each guest before the guest starts. A guest has its private
+address, a gateway and a name server at the second and third address of the subnet, and unrestricted
+outgoing access. Ports that its security groups open are forwarded from its public and floating
+addresses, which are loopback addresses (127.16.x.y) of this host. `LIMITS` lists the limitations.
+This module never listens itself: QEMU does, as configured by `PortWiring.forwards`.
 """
 
 import asyncio
@@ -35,8 +35,8 @@ class Port(msgspec.Struct, frozen=True):
 
 
 class UserNetwork:
-    """`ports.Network`. It remembers what it handed out, so that to ask again while the guest holds
-    its ports gives the same answer."""
+    """Implements `ports.Network`. Remembers assigned ports, so that a repeated request gives the
+    same result while the guest holds them."""
 
     def __init__(self) -> None:
         self._ports: dict[tuple[str, str], Port] = {}
@@ -46,13 +46,13 @@ class UserNetwork:
         return LIMITS
 
     async def open(self) -> None:
-        """Nothing is left to take up: each QEMU carries its network within itself."""
+        """Nothing to resume: each QEMU contains its network."""
 
     async def close(self) -> None:
         self._ports.clear()
 
     async def ensure_port(self, guest: GuestSpec, nic: NicSpec, *, plug: bool) -> PortWiring:
-        """A NIC that we do not know and that needs no plugging is in a QEMU of before our time."""
+        """Ensure a port. An unknown NIC that needs no plug belongs to a QEMU older than us."""
         key = guest.id, nic.mac
         known = self._ports.get(key)
         if known is None or known.nic != nic:

@@ -88,10 +88,10 @@ async def require_room(context: StepContext, held: Reservation | None, wanted: R
         free = getattr(host, name) - getattr(host, f"{name}_used")
         if more > max(0, free):
             raise NoCapacity(
-                f"host {host.name} has {max(0, free)} {words} free, {more} more are wanted"
+                Reason.HOST_FULL, host=host.name, free=max(0, free), resource=words, more=more
             )
     if held is None and not host.enabled:
-        raise NoCapacity(f"host {host.name} is disabled")
+        raise NoCapacity(Reason.HOST_DISABLED, host=host.name)
 
 
 async def root_volume_spec(context: StepContext, instance: Instance) -> VolumeSpec:

@@ -7,6 +7,7 @@ from atoll.domain.accelerators import Accelerators, Device, chosen
 from atoll.domain.errors import NoCapacity
 from atoll.domain.hosts import Host, free_devices
 from atoll.domain.instances import Instance
+from atoll.domain.reasons import Reason
 from atoll.ports import Filter, Transaction
 from atoll.scheduler.placement import Demand, pick, verdicts
 
@@ -65,7 +66,11 @@ def devices_on(
         more = wanted.count - len(have)
         if more > len(free):
             raise NoCapacity(
-                f"host {host.name} has {len(free)} {wanted.kind} free, {more} more are wanted"
+                Reason.HOST_FULL,
+                host=host.name,
+                free=len(free),
+                resource=wanted.kind,
+                more=more,
             )
         added += free[:more]
     return (*[device for device in held if device in kept], *added)

@@ -1,1 +1,1 @@
-"""Connections that users ask this host to make: whereto, and what is sent."""
+"""Connections that this host makes for users: allowed addresses, and requests."""

@@ -1,7 +1,7 @@
-"""Which addresses a user may have this host connect to: for images, and for webhooks.
+"""The addresses to which this host connects for users: for images, and for webhooks.
 
-A URL comes from a user and is followed by the host: it must not reach what only the host can reach
-(cloud metadata, the host's own services, its private networks), by whatever name or redirect.
+The host follows a URL given by a user, which must not reach what only the host can reach (cloud
+metadata, services of the host, its private networks), by any name or redirect (SSRF protection).
 """
 
 import asyncio
@@ -18,7 +18,7 @@ NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """The addresses of a host, by the system's resolver."""
+    """Resolve a host with the resolver of the system."""
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -28,8 +28,8 @@ async def resolve(host: str, port: int) -> Sequence[str]:
 
 
 async def choose_address(host: str, port: int, *, resolve: Resolve, allow_private: bool) -> str:
-    """The address to connect to. One forbidden address among a host's refuses the host: which of
-    them a later look-up would give is not ours to say."""
+    """Choose the address to connect to. One forbidden address rejects the host, because a later
+    lookup could return any of them."""
     addresses = await resolve(host, port)
     if not addresses:
         raise DriverUnavailable(f"the name {host} has no address")
@@ -51,7 +51,7 @@ def require_allowed(host: str, address: Address, allow_private: bool) -> None:
 
 
 def embedded(address: Address) -> Address:
-    """The IPv4 address that some IPv6 addresses stand for, else the address itself."""
+    """Return the IPv4 address embedded in an IPv6 address, or else the address itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address in NAT64:

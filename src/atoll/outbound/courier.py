@@ -1,7 +1,7 @@
 """Posts to webhooks. Called by the messenger of `operations`.
 
-The connection goes to the very address that was checked; redirects are not followed, and nothing
-of the answer is read but its status.
+The connection goes to exactly the address that was checked; redirects are not followed, and only
+the status of the response is read.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ PORTS = {"http": 80, "https": 443}
 
 
 class HttpCourier:
-    """`ports.Courier`. `resolve` and `transport` are seams for tests."""
+    """Implements `ports.Courier`. `resolve` and `transport` are replaceable in tests."""
 
     def __init__(
         self,

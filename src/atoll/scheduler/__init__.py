@@ -1,1 +1,1 @@
-"""Which host takes an instance. Pure: hosts in, a host or the reasons out."""
+"""Chooses the host of an instance. Pure: hosts in, a host or the reasons out."""

@@ -1,4 +1,4 @@
-"""Why a host may not be chosen: one short rule each, answering a sentence or None."""
+"""The rules that exclude hosts: each returns the reason as a sentence, or None."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from atoll.domain.hosts import Host, HostState, free_devices
 
 @dataclass(frozen=True)
 class Demand:
-    """`preferred` are the ids of hosts that are taken before others, where they fit."""
+    """`preferred` are ids of hosts that are chosen before others, if they fit."""
 
     region: str
     vcpus: int

@@ -1,10 +1,11 @@
-"""The choice of a host, with what was said of each."""
+"""Chooses a host, with a verdict on each."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from atoll.domain.errors import NoCapacity
 from atoll.domain.hosts import Host
+from atoll.domain.reasons import Reason
 from atoll.scheduler.filters import FILTERS, Demand
 from atoll.scheduler.weighers import score
 
@@ -14,15 +15,15 @@ Weigh = Callable[[Host], float]
 
 @dataclass(frozen=True)
 class Verdict:
-    """`reason` is empty where the host fits."""
+    """`reason` is empty if the host fits."""
 
     host: Host
     reason: str
 
 
 def verdicts(hosts: Sequence[Host], demand: Demand, weigh: Weigh = score) -> list[Verdict]:
-    """Every host with the first rule that speaks against it; best first, the preferred ones before
-    the others."""
+    """Return each host with the first rule that excludes it; best hosts first, preferred ones
+    before the others."""
 
     def order(verdict: Verdict) -> tuple[bool, bool, float, str]:
         host = verdict.host
@@ -36,10 +37,10 @@ def verdicts(hosts: Sequence[Host], demand: Demand, weigh: Weigh = score) -> lis
 
 
 def pick(hosts: Sequence[Host], demand: Demand, weigh: Weigh = score) -> Host:
-    """The best host. Raises NoCapacity with a sentence for each host."""
+    """Return the best host. Raises NoCapacity with a reason for each host."""
     judged = verdicts(hosts, demand, weigh)
     if judged and not judged[0].reason:
         return judged[0].host
     reasons = [f"{v.host.name}: {v.reason}" for v in judged]
     said = "; ".join(reasons[:5]) or "there is no host"
-    raise NoCapacity(f"no host in region {demand.region} can take it: {said}", reasons=reasons)
+    raise NoCapacity(Reason.NO_HOST_FITS, reasons=reasons, region=demand.region, why=said)

@@ -1,4 +1,4 @@
-"""Which of the fitting hosts is best: the higher the better, each from 0 to 1."""
+"""Scores the hosts that fit: higher is better, each score is from 0 to 1."""
 
 from atoll.domain.hosts import Host
 
@@ -16,5 +16,5 @@ def free_disk(host: Host) -> float:
 
 
 def score(host: Host) -> float:
-    """Memory cannot be shared, so it counts more."""
+    """Combine the scores. Memory counts more, because it cannot be shared."""
     return 0.7 * free_memory(host) + 0.3 * free_vcpus(host)

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from atoll.domain.errors import Lost, NoCapacity
+from atoll.domain.reasons import Reason
 from atoll.store import tables
 from atoll.store.sql import Write, bind
 from atoll.store.unit import Unit
@@ -58,7 +59,7 @@ class AddressRows:
             Write(
                 query,
                 query.place({**values, "instance_id": instance_id}),
-                missing=lambda: NoCapacity(f"no address is left in {scope}"),
+                missing=lambda: NoCapacity(Reason.NO_ADDRESS_LEFT, scope=scope),
                 duplicate=lambda: Lost(f"a number of {scope} was taken meanwhile"),
                 lock=lock,
             )
@@ -69,7 +70,7 @@ class AddressRows:
         values, lock = self._bounds(scope, first, last)
         number = (await self.unit.fetch(query, values))[0][0]
         if number is None:
-            raise NoCapacity(f"no address is left in {scope}")
+            raise NoCapacity(Reason.NO_ADDRESS_LEFT, scope=scope)
         self._add(scope, holder_id, int(number), lock)
         return int(number)
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from atoll.domain import ids
 from atoll.domain.errors import Invalid, Lost
 from atoll.domain.events import AuditRecord, Event, IdempotencyRecord
+from atoll.domain.reasons import Reason
 from atoll.store import tables
 from atoll.store.forget import LIMIT, forgetting, thrown_away
 from atoll.store.rows import ColumnMapping, DocumentMapping, NounRows, encode_json
@@ -92,9 +93,7 @@ def position_of(seq: str) -> tuple[int, int]:
     """Raises Invalid where it is none."""
     xid, _, number = seq.partition(".")
     if not (xid.isdecimal() and number.isdecimal() and len(xid) < 19 and len(number) < 19):
-        raise Invalid(
-            "after is not the id of an event: it has the form 0.17, or now", field="after"
-        )
+        raise Invalid(Reason.NO_EVENT_ID, field="after")
     return int(xid), int(number)
 
 

@@ -1,5 +1,5 @@
 """What the Terraform provider waits for and takes for a failure, each by itself: see the table
-"What is waited for" in `docs/dialects/genesis.md`."""
+"Status values" in `docs/dialects/genesis.md`."""
 
 import re
 

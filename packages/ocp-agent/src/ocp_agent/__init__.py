@@ -1,4 +1,4 @@
-"""Any OpenAPI document becomes tools for agents. `OCPAgent` is where to begin."""
+"""Turns any OpenAPI document into tools for agents. Start with `OCPAgent`."""
 
 from ocp_agent.agent import OCPAgent
 from ocp_agent.context import AgentContext

@@ -1,6 +1,6 @@
-"""Where the things can be read that a call made, acts on or deletes: by the document's own paths.
+"""Finds the paths at which the resource of a call can be read: created, changed or deleted.
 
-An id decides: what has another id than the thing that a path names is never taken for it.
+The id decides: a resource with another id than the one in a path is never mistaken for it.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from ocp_agent.tools import OCPAPISpec, OCPTool
 
 
 class Addresses:
-    """For one call."""
+    """Addresses for one call."""
 
     def __init__(self, spec: OCPAPISpec, tool: OCPTool, request: Request) -> None:
         self.spec, self.template = spec, tool.path
@@ -31,8 +31,8 @@ class Addresses:
         return None
 
     def of(self, resource_id: str | None, data: Any) -> str | None:
-        """Of what has this id: made below this path, acted on by it, or of a kind that it names.
-        Without an id, of what the path acts on, if it is not a list that something was added to."""
+        """Find the address of the resource with this id: below this path, in it, or of a kind that
+        it names. Without an id, the resource in the path, unless the path is a list."""
         if resource_id is None:
             is_list = self.template in self.readable and self.own() is None
             return None if is_list else self.acted_on()
@@ -52,11 +52,11 @@ class Addresses:
         return None
 
     def is_sure(self, url: str) -> bool:
-        """Whether the path itself leads there, and no word that could mean something else."""
+        """Whether the path itself leads there, rather than an ambiguous word."""
         return url == self.acted_on() or url.startswith(f"{self.base_url}{self.path}/")
 
     def acted_on(self) -> str | None:
-        """Of the path's own thing, or of the nearest above it."""
+        """Address of the resource in the path, or of the nearest one above it."""
         path, template = self.path, self.template
         while template:
             if template in self.readable and SLOT.fullmatch(template.rpartition("/")[2]):
@@ -65,13 +65,13 @@ class Addresses:
         return None
 
     def own(self) -> str | None:
-        """Of the thing that the path itself names, and none above it."""
+        """Address of the resource in the path, not of one above it."""
         names_one = SLOT.fullmatch(self.template.rpartition("/")[2])
         is_readable = names_one and self.template in self.readable
         return self.base_url + self.path if is_readable else None
 
     def collections(self, data: Any) -> Iterator[str]:
-        """Words for what was made: that which the answer is wrapped in, then the path's last."""
+        """Nouns of the new resource: the wrapper in the response, then the path segments."""
         if isinstance(data, dict) and len(data) == 1:
             (word,) = data
             yield from (word, f"{word}s", f"{word.removesuffix('y')}ies")
@@ -81,7 +81,7 @@ class Addresses:
 
 
 def filled_path(tool: OCPTool, request: Request) -> str:
-    """The tool's path as the request has it: as many segments from the end."""
+    """Return the path of the tool as in the request: the same number of segments from the end."""
     path = request.url.partition("?")[0].rstrip("/")
     segments = tool.path.strip("/").split("/")
     return "/" + "/".join(path.split("/")[-len(segments) :])

@@ -1,6 +1,6 @@
 """The agent: registers APIs, lists and finds their tools, calls them. Start reading here.
 
-Whoever awaits `register_api` and `call_tool` and who does not use the same methods; see `pending`.
+The same methods work with and without `await`; see `pending`.
 """
 
 import itertools
@@ -34,7 +34,7 @@ from ocp_agent.tools import OCPAPISpec, OCPTool
 from ocp_agent.transport import Transport
 
 CACHE_DAYS = 7.0
-REGISTRY_CACHE_DAYS = 5 / (24 * 60)  # five minutes: its documents are replaced by newer ones
+REGISTRY_CACHE_DAYS = 5 / (24 * 60)  # five minutes, to see newer documents
 NAMED_WHEN_NOT_FOUND = 10
 
 
@@ -79,11 +79,11 @@ class OCPAgent:
         max_age_days: float = CACHE_DAYS,
         include_resources: Sequence[str] | None = None,
     ) -> OCPAPISpec:
-        """Makes the API's tools callable: from memory, the cache, `spec_url`, or the registry.
+        """Register an API: from memory, the cache, `spec_url`, or the registry.
 
-        `headers` and `auth` go with each call to it, and nowhere else. `max_age_days=0` reads the
-        document anew. A registry is asked again after five minutes, and what is cached serves
-        where it cannot be asked.
+        `headers` and `auth` are sent with each call to this API only. `max_age_days=0` reads the
+        document again. A registry is queried again after five minutes; while it is unreachable,
+        the cache is used.
         """
         name = name.strip().lower()
         source = str(spec_url) if spec_url else self.registry.registry_url
@@ -104,7 +104,7 @@ class OCPAgent:
 
     def _found(self, name: str, source: str, is_document: bool, max_age_days: float) -> OCPAPISpec:
         wants_new = max_age_days <= 0
-        if wants_new or "://" not in source:  # a file may be another one today
+        if wants_new or "://" not in source:  # the file may have changed since
             self.discovery.cached_specs.pop(source, None)
         fresh_days = max_age_days if is_document else min(max_age_days, REGISTRY_CACHE_DAYS)
         cached = None if wants_new else self._cached(name, source, fresh_days)
@@ -133,7 +133,7 @@ class OCPAgent:
 
     @property
     def api_clients(self) -> dict[str, OCPHTTPClient]:
-        """Plain clients of the registered APIs, with their headers."""
+        """Create plain HTTP clients of the registered APIs, with their headers."""
         return {name: self._client_of(name) for name in self.known_apis}
 
     def _client_of(self, name: str) -> OCPHTTPClient:
@@ -143,7 +143,7 @@ class OCPAgent:
         )  # fmt: skip
 
     def drift(self, name: str, spec_url: str | Path) -> Drift:
-        """What differs between the API as it is registered and another version's document."""
+        """Compare the registered version of an API with another document."""
         before = self._spec(name)
         known = {OperationKey(tool.method, tool.path): tool.name for tool in before.tools}
         after = OCPSchemaDiscovery().discover_api(spec_url, known_names=known)
@@ -155,12 +155,12 @@ class OCPAgent:
         return [tool for spec in self._specs(api_name) for tool in spec.tools]
 
     def get_tool(self, tool_name: str, api_name: str | None = None) -> OCPTool | None:
-        """Of the API that was registered first, where several have it."""
+        """Find a tool; if several APIs have it, the one of the API registered first."""
         found = (spec.tool_of.get(tool_name) for spec in self._specs(api_name))
         return next((tool for tool in found if tool is not None), None)
 
     def search_tools(self, query: str, api_name: str | None = None) -> list[OCPTool]:
-        """The best first."""
+        """Search tools, best matches first."""
         return search(self.list_tools(api_name), query)
 
     def get_tool_documentation(self, tool_name: str, api_name: str | None = None) -> str:
@@ -181,10 +181,11 @@ class OCPAgent:
         pages: int = 1,
         dry_run: bool = False,
     ) -> Response:
-        """Checks the arguments and sends the request. A status of 4xx or 5xx raises nothing.
+        """Check the arguments and send the request. A status of 4xx or 5xx does not raise.
 
-        `wait` until what it begins is done; `pages` of a list to follow at most; `dry_run` answers
-        what would be sent. `headers` and `auth` are for this call only, before the registered.
+        `wait` waits for the operation to end; `pages` is the maximum number of pages of a list;
+        `dry_run` returns the request. `headers` and `auth` apply to this call only and take
+        precedence.
         """
         given, wish = dict(parameters or {}), Wish(wait, pages, dry_run)
 
@@ -204,7 +205,7 @@ class OCPAgent:
         return self._worker.do(Response, work)
 
     def _remember(self, spec: OCPAPISpec, tool: OCPTool, response: Response) -> None:
-        """That the tool was called, and what came of it: no arguments, no answers."""
+        """Record the call and its outcome, without arguments and responses."""
         with self._lock:
             if said := list_at(tool.shape.context, "updates_context"):
                 self.context.update_from_headers(response.headers, said)
@@ -219,7 +220,7 @@ class OCPAgent:
         self.context.update_goal(goal, summary)
 
     def close(self) -> None:
-        """Lets go of connections and threads; without it, that happens with the agent's end."""
+        """Close connections and threads. Otherwise they are closed with the agent."""
         closed(self._transport, self._worker)
 
     # -- Finding --
@@ -238,7 +239,7 @@ class OCPAgent:
         return self.known_apis[name]
 
     def _tool(self, tool_name: str, api_name: str | None) -> tuple[OCPAPISpec, OCPTool]:
-        """To call: what several APIs have is not done at one of them by chance."""
+        """Find the tool to call. Raises AmbiguousTool if several APIs have it."""
         wanted = None if api_name is None else api_name.strip().lower()
         if wanted is not None and wanted not in self.known_apis:
             raise UnknownAPI(wanted, list(self.known_apis))
@@ -263,7 +264,7 @@ class OCPAgent:
 
 
 def told_of(source: str) -> str:
-    """Of where a document came from: no credentials, and no folders of this machine."""
+    """Describe the source of a document, without credentials or directories of this machine."""
     return redacted_text(source).partition("?")[0] if "://" in source else Path(source).name
 
 

@@ -1,6 +1,6 @@
-"""Checks a call's arguments by the whole of the tool's JSON Schema, and sorts them by place.
+"""Checks the arguments of a call against the complete JSON Schema, and sorts them by location.
 
-Every error names the field as the caller wrote it. A value that could be a secret is not repeated.
+Every error names the field as in the call. Values that could be secrets are not repeated.
 """
 
 import re
@@ -27,21 +27,21 @@ else:
 
 MESSAGE_LONGEST = 300
 OTHER_LETTERS = re.compile(r"[^a-zA-Z0-9]")
-NO_SEGMENT = {"", ".", ".."}  # a client or a server would take them out of the path
+NO_SEGMENT = {"", ".", ".."}  # clients and servers remove these segments from paths
 
 
 class Arguments(msgspec.Struct, frozen=True):
-    """By their names on the wire: `{"path": {"instance-id": …}, "query": {…}, …}`."""
+    """Arguments by location and wire name: `{"path": {"instance-id": …}, "query": {…}, …}`."""
 
     places: dict[str, dict[str, Any]]
-    body: dict[str, Any] = {}  # or {"body": the whole of it}
+    body: dict[str, Any] = {}  # or {"body": the complete body}
 
     def get(self, location: str) -> dict[str, Any]:
         return self.places.get(location, {})
 
 
 def checked_arguments(tool: OCPTool, given: Mapping[str, Any]) -> Arguments:
-    """Raises InvalidArguments with all that is wrong."""
+    """Check and sort the arguments. Raises InvalidArguments with all errors."""
     checker = checker_of(tool)
     arguments, unknown = checker.sort(given)
     errors = [*unknown, *checker.errors_in(arguments)]
@@ -51,7 +51,7 @@ def checked_arguments(tool: OCPTool, given: Mapping[str, Any]) -> Arguments:
 
 
 def checker_of(tool: OCPTool) -> "Checker":
-    """Made at the tool's first call, and kept with it."""
+    """The validator, created at the first call of the tool and kept with it."""
     known = tool.__dict__.get("_checker")
     if known is None:
         known = tool.__dict__["_checker"] = Checker(tool)
@@ -63,7 +63,7 @@ class Checker:
     def __init__(self, tool: OCPTool) -> None:
         self.shape = tool.shape
         self.by_key = {one.key: one for one in self.shape.parameters}
-        # What models make of `instance-id`: instance_id.
+        # Models write instance_id for `instance-id`.
         self.by_letters = {OTHER_LETTERS.sub("_", key): key for key in self.by_key}
         self.key_of = {(one.location, one.name): one.key for one in self.shape.parameters}
         body = self.shape.body
@@ -81,7 +81,7 @@ class Checker:
                 else:
                     arguments.body[key] = value
             elif value is None and not parameter.required and parameter.location != "body":
-                continue  # what models write for "not given"
+                continue  # models write this for "not given"
             elif parameter.location == "body":
                 arguments.body[parameter.name] = value
             else:
@@ -123,7 +123,7 @@ class Checker:
         return ArgumentError(field_name, message[:MESSAGE_LONGEST])
 
     def field_of(self, path: list[Any]) -> str:
-        """`body`, `ports`, 0, `number` becomes ports[0].number."""
+        """Format a path: `body`, `ports`, 0, `number` becomes ports[0].number."""
         if not path:
             return "arguments"
         location, *steps = path
@@ -138,7 +138,7 @@ class Checker:
 
 
 def schema_of(tool: OCPTool) -> Schema:
-    """Of all arguments, by place."""
+    """Build the schema of all arguments, by location."""
     definitions: dict[str, Schema] = {}
     properties: dict[str, Schema] = {}
     for one in tool.shape.parameters:
@@ -157,7 +157,7 @@ def schema_of(tool: OCPTool) -> Schema:
 
 
 def compiled(schema: Schema) -> "jsonschema_rs.Draft202012Validator":
-    """If a pattern in it cannot be compiled, without patterns; what is left is still checked."""
+    """Compile the schema; if a pattern is invalid, without patterns."""
     for loosened in (schema, without(schema, {"pattern", "patternProperties"}), {}):
         try:
             return jsonschema_rs.Draft202012Validator(loosened, validate_formats=True)
@@ -173,7 +173,7 @@ def without(schema: Any, keywords: set[str]) -> Any:
 
 
 def without_bytes(value: Any) -> Any:
-    """Files are text to a schema, if they are anything."""
+    """Replace files by text, which is what schemas expect."""
     if isinstance(value, Mapping):
         return {str(key): without_bytes(one) for key, one in value.items()}
     if isinstance(value, list):

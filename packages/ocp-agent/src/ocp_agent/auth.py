@@ -1,8 +1,8 @@
-"""Credentials: put onto a request as its tool's security says, and shown to nobody.
+"""Adds credentials to a request, as the security of its tool requires, and never reveals them.
 
 A credential is a text (a key or a token), a (user, password) pair, or a mapping of scheme names to
-these. Never kept in a file, in the context or in a log; `OCP_AUTH_<API>` in the environment is read
-where none was given.
+these. Credentials are never stored in a file, the context or a log. The default is `OCP_AUTH_<API>`
+in the environment.
 """
 
 import os
@@ -24,7 +24,7 @@ BEARER = {"type": "http", "scheme": "bearer"}
 
 
 class Signature(msgspec.Struct, frozen=True):
-    """What is added to a request."""
+    """Headers, parameters and cookies to add to a request."""
 
     headers: dict[str, str] = {}
     query: Pairs = []
@@ -39,7 +39,7 @@ def from_environment(api_name: str) -> str | None:
 
 
 def sign(request: Request, found: Signature) -> tuple[Request, frozenset[str]]:
-    """The request with its credentials, and which of its headers hold them."""
+    """Return the request with credentials, and the names of the headers that contain them."""
     headers = dict(found.headers)
     if found.cookies:
         ours = "; ".join(f"{name}={value}" for name, value in found.cookies)
@@ -50,12 +50,12 @@ def sign(request: Request, found: Signature) -> tuple[Request, frozenset[str]]:
 
 
 def signature(spec: OCPAPISpec, tool: OCPTool, credentials: Credentials | None) -> Signature:
-    """Nothing where the tool wants nothing."""
+    """Build the additions; none if the tool needs no credentials."""
     said = tool.shape.security
     if credentials is None or said == ():
         return Signature()
     alternatives = spec.security if said is None else said
-    for alternative in sorted(alternatives, key=lambda one: not one):  # "none" comes last
+    for alternative in sorted(alternatives, key=lambda one: not one):  # empty ones last
         schemes = {name: spec.security_schemes.get(name, BEARER) for name in alternative}
         found = matched(schemes, credentials)
         if found is not None:
@@ -64,7 +64,7 @@ def signature(spec: OCPAPISpec, tool: OCPTool, credentials: Credentials | None) 
 
 
 def default(spec: OCPAPISpec, credentials: Credentials) -> Signature:
-    """Where a tool does not say: as the only scheme that there is, or as a bearer token."""
+    """For a tool without security: use the only scheme of the API, or a bearer token."""
     found = matched(spec.security_schemes, credentials) if len(spec.security_schemes) == 1 else None
     if found is None and not isinstance(credentials, Mapping):
         return signed(BEARER, credentials)
@@ -74,7 +74,7 @@ def default(spec: OCPAPISpec, credentials: Credentials) -> Signature:
 
 
 def matched(schemes: Mapping[str, Any], credentials: Credentials) -> dict[str, Credential] | None:
-    """A credential for each scheme, or None. A single one serves a single scheme."""
+    """Choose a credential for each scheme, or None. A single one fits a single scheme."""
     if not isinstance(credentials, Mapping):
         return dict.fromkeys(schemes, credentials) if len(schemes) <= 1 else None
     if all(name in credentials for name in schemes):
@@ -84,7 +84,7 @@ def matched(schemes: Mapping[str, Any], credentials: Credentials) -> dict[str, C
 
 def signed(scheme: Any, credential: Credential) -> Signature:
     if isinstance(credential, str):
-        credential = credential.strip()  # as it was read from a file
+        credential = credential.strip()  # a key read from a file may end with a line break
     kind, place = text_at(scheme, "type"), text_at(scheme, "in")
     http = text_at(scheme, "scheme").lower()
     if kind == "basic" or (kind == "http" and http == "basic") or isinstance(credential, tuple):

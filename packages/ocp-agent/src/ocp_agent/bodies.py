@@ -1,7 +1,7 @@
-"""The body of a request, as a tool's parameters: named properties where it is an object of such.
+"""Turns the body of a request into parameters: one per property if the body is an object.
 
-References, `allOf` and alternatives are seen flat; JSON, forms and files are one. Called by
-`parameters`.
+References, `allOf` and alternatives are flattened; JSON, forms and files are treated alike. Called
+by `parameters`.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ COMPOSED_DEEPEST = 16
 def body_of(
     operation: dict[str, Any], found: list[dict[str, Any]], api: Schemas
 ) -> tuple[Body | None, list[Parameter]]:
-    """In OpenAPI 3; in Swagger 2 where it is the one parameter that says `in: body`."""
+    """Read the body of OpenAPI 3, or the parameter `in: body` of Swagger 2."""
     said = api.resolve(operation.get("requestBody"))
     if whole := next((one for one in found if one["in"] == "body"), None):
         media_type = media_type_of(operation.get("consumes"))
@@ -40,7 +40,7 @@ def body_of(
 
 
 def form_of(fields: list[Parameter], consumes: Any) -> tuple[Body, list[Parameter]]:
-    """Of Swagger 2, whose forms are parameters already."""
+    """Read the body of Swagger 2, where form fields are already parameters."""
     has_file = any(one.schema.get("type") == "file" for one in fields)
     is_multipart = has_file or (isinstance(consumes, list) and MULTIPART in consumes)
     required = [one.name for one in fields if one.required]
@@ -50,7 +50,7 @@ def form_of(fields: list[Parameter], consumes: Any) -> tuple[Body, list[Paramete
 
 
 def media_type_of(offered: Any) -> str:
-    """The one that we write best: JSON, a form, then whatever comes first."""
+    """Choose the media type: JSON, then a form, then the first one."""
     names = [name for name in offered or () if isinstance(name, str)]
     for is_wanted in (
         lambda name: plain_type(name) == JSON,
@@ -65,12 +65,12 @@ def media_type_of(offered: Any) -> str:
 
 
 def is_named(media_type: str) -> bool:
-    """Whether a body of that type is made of named properties."""
+    """Whether a body of that type has named properties."""
     return is_json(media_type) or plain_type(media_type) in {FORM, MULTIPART}
 
 
 class ObjectView(msgspec.Struct, frozen=True):
-    """An object schema seen flat, however it is composed."""
+    """A flattened object schema."""
 
     properties: dict[str, Any]
     required: set[str]
@@ -78,8 +78,8 @@ class ObjectView(msgspec.Struct, frozen=True):
 
 
 def object_view(schema: Any, api: Schemas, depth: int = 0) -> ObjectView | None:
-    """None if it is not, or need not be, an object. Of alternatives all properties are taken, and
-    those are required that are so in each; which go together is checked with the whole body."""
+    """Flatten a schema; None if it is not always an object. Alternatives contribute all their
+    properties, required if all of them require it; the check of the body covers combinations."""
     schema = api.resolve(schema)
     if not isinstance(schema, dict) or depth > COMPOSED_DEEPEST:
         return None

@@ -1,6 +1,6 @@
-"""A value as text for a model, within a budget: long texts are cut, long lists are counted.
+"""Formats a value as text for a model, within a budget: shortens texts and counts long lists.
 
-Whole if it fits; else made shorter and shorter, always JSON that can be read, never cut mid-way.
+A value that does not fit is shortened step by step; the result is always valid JSON.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ import msgspec
 
 from ocp_agent.redaction import redacted, redacted_text
 
-# How many items, how many characters of a text, how deep: each step shows less.
+# Number of items, characters of a text, depth: each step shows less.
 STEPS = ((100, 2_000, 12), (30, 500, 10), (10, 200, 8), (5, 100, 6), (3, 60, 4), (1, 40, 2))
 
 

@@ -1,7 +1,7 @@
-"""One call of a tool: checked, written, signed, sent, followed, waited for.
+"""Carries out one call of a tool: check, build, sign, send, follow pages, wait.
 
-What `OCPAgent.call_tool` does once it knows the tool. Holds nothing between calls but what it
-made of credentials, beside them.
+Called by `OCPAgent.call_tool` once the tool is known. Keeps nothing between calls, except prepared
+credentials beside the credentials themselves.
 """
 
 import hashlib
@@ -28,18 +28,18 @@ IDEMPOTENCY_KEYS = frozenset({"idempotency-key", "x-idempotency-key"})
 
 
 class Access(msgspec.Struct, frozen=True):
-    """How an API is entered."""
+    """Credentials and headers of an API."""
 
     headers: dict[str, str] = {}
-    credentials: Any = None  # of the type Credentials, which msgspec need not know
-    signatures: dict[Any, Any] = {}  # by tool: what was made of the credentials
+    credentials: Any = None  # of type Credentials, which msgspec does not need to know
+    signatures: dict[Any, Any] = {}  # prepared credentials, by tool
 
     def __repr__(self) -> str:
         return "Access(***)"
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """How a call is to be carried out."""
+    """Options of one call."""
 
     wait: bool = False
     pages: int = 1
@@ -51,7 +51,7 @@ class Call(msgspec.Struct, frozen=True):
     tool: OCPTool
     access: Access
     context: AgentContext
-    number: int  # among the agent's calls
+    number: int  # position among the calls of the agent
 
     def carried_out(
         self, given: Mapping[str, Any], wish: Wish, transport: Transport, stop: Event
@@ -91,7 +91,7 @@ class Call(msgspec.Struct, frozen=True):
         return base_url
 
     def _entered(self, request: Request) -> tuple[Request, frozenset[str]]:
-        """With credentials, given headers and context; and which headers nobody may see."""
+        """Add credentials, headers and context; also return the names of secret headers."""
         signed, secret = sign(request, self._signature())
         whole = signed.with_headers(self.access.headers)
         if self.spec.wants_context:
@@ -99,7 +99,7 @@ class Call(msgspec.Struct, frozen=True):
         return whole, secret | {name.lower() for name in self.access.headers}
 
     def _signature(self) -> Signature:
-        """Kept as long as the credentials, but not where their owner may change them: a mapping."""
+        """Prepare the credentials, and keep the result unless they are a mapping (mutable)."""
         access = self.access
         found: Signature | None = access.signatures.get(self.tool)
         if found is None:
@@ -109,7 +109,7 @@ class Call(msgspec.Struct, frozen=True):
         return found
 
     def _idempotency_key(self, arguments: Arguments) -> dict[str, str] | None:
-        """For tools that take one, where the caller gave none: of this call, and no other."""
+        """Build an idempotency key for this call, if the tool accepts one and none was given."""
         given = {name.lower() for name in (*arguments.get("header"), *self.access.headers)}
         for one in self.tool.shape.parameters:
             if one.location == "header" and one.name.lower() in IDEMPOTENCY_KEYS - given:
@@ -121,7 +121,7 @@ class Call(msgspec.Struct, frozen=True):
 
 
 def dry_run_of(request: Request, secret: frozenset[str]) -> Response:
-    """An answer that tells what would have been sent, the context among it."""
+    """Build the response of a dry run: the request, including its context."""
     shown = request.shown(secret)
     content = msgspec.json.encode({"dry_run": True, **shown})
     return Response(

@@ -1,7 +1,7 @@
-"""Which definitions lead back to one another: Tarjan's strongly connected components.
+"""Finds circular definitions: Tarjan's strongly connected components.
 
-A fact about a document, not about who reads it first, so that what is shown of a recursive schema
-never depends on the order of questions. Used by schemas; found when asked for.
+The result depends on the document only, so that the display of a recursive schema never depends on
+the order of access. Used by schemas; computed on demand.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,13 +16,13 @@ class Circles:
         self._open: list[str] = []
 
     def are_joined(self, one: str, other: str) -> bool:
-        """Whether `one`, which refers to `other`, can be reached from it as well."""
+        """Whether `one`, which refers to `other`, is also reachable from it."""
         if one not in self._circle_of:
             self._explore(one)
         return self._circle_of[one] == self._circle_of.get(other)
 
     def _explore(self, start: str) -> None:
-        """Without recursion: documents have chains longer than Python's stack."""
+        """Find the components iteratively: chains can be deeper than Python's stack."""
         path: list[tuple[str, Iterator[str]]] = [self._enter(start)]
         while path:
             here, references = path[-1]

@@ -1,7 +1,7 @@
-"""What an agent is about: who, where, to what end, and what it did so far.
+"""The context of an agent: its identity, workspace, goal and previous calls.
 
-It is sent with calls (see `headers`), so nothing gets into it that must not leave: no arguments, no
-answers, no credentials, only which tool was called and what came of it.
+The context is sent with calls (see `headers`), so it must not contain secrets: no arguments,
+responses or credentials, only the tools that were called and the outcomes.
 """
 
 import secrets
@@ -17,7 +17,7 @@ from ocp_agent.redaction import redacted, redacted_text
 from ocp_agent.session import context_in, headers_of
 
 AGENT_TYPE = "generic_agent"
-# What a server may change. It cannot rewrite who we are or what we did.
+# Fields that a server may change: neither the identity nor the history.
 OPEN_TO_SERVERS = ("current_goal", "context_summary", "error_context", "recent_changes")
 
 
@@ -73,7 +73,7 @@ class AgentContext(msgspec.Struct):
         }
         kept = self.history[1 - HISTORY_ITEMS :]
         kept.append(entry)
-        self.history = kept  # a new list: another thread may be reading the one before
+        self.history = kept  # a new list, because another thread may be reading the old one
         self.session["interaction_count"] += 1
 
     def set_error_context(self, error: str, file_path: str | None = None) -> None:
@@ -95,7 +95,7 @@ class AgentContext(msgspec.Struct):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "AgentContext":
-        """What it does not know it leaves out."""
+        """Return the known fields."""
         known = {name: one for name, one in data.items() if name in cls.__struct_fields__}
         return cls(**{**known, "history": redacted(known.get("history") or [])})
 
@@ -110,7 +110,7 @@ class AgentContext(msgspec.Struct):
         return " | ".join(part for part in parts if part)
 
     def clone(self) -> "AgentContext":
-        """Another context that begins where this one is."""
+        """Return a copy that continues from here."""
         return AgentContext.from_dict({**self.to_dict(), "context_id": new_id()})
 
     def to_headers(self, compress: bool = True) -> dict[str, str]:
@@ -119,7 +119,7 @@ class AgentContext(msgspec.Struct):
     def update_from_headers(
         self, headers: Mapping[str, str], only: Collection[str] = OPEN_TO_SERVERS
     ) -> bool:
-        """Takes over what a server changed, and says whether it did."""
+        """Apply the changes of a server; return whether there were any."""
         if not only:
             return False
         found = context_in(headers) or {}

@@ -1,7 +1,7 @@
-"""From a document to an API: which operations there are, what they are called, where they are.
+"""Builds an API from a document: its operations, their names and their URLs.
 
-What an operation takes and answers is left for later (`parameters`): of GitHub's 1,200 tools an
-agent calls five. Reads files and URLs; a document is read once, whatever it is asked for.
+Parameters and responses are read later (`parameters`): an agent calls five of GitHub's 1,200 tools.
+Reads files and URLs; each document is read only once.
 """
 
 import logging
@@ -41,7 +41,7 @@ log = logging.getLogger("ocp_agent")
 
 
 class Head(msgspec.Struct):
-    """What of an operation is needed to list it. Documents put other things than text here."""
+    """The fields needed to list an operation. They are not always text."""
 
     operationId: Any = None  # noqa: N815 -- OpenAPI's word
     summary: Any = None
@@ -58,7 +58,7 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 class OCPSchemaDiscovery:
-    """Reads documents, and keeps them by where they came from."""
+    """Reads documents, and caches them by source."""
 
     def __init__(self, timeout_s: float = FETCH_TIMEOUT_S) -> None:
         self.cached_specs: dict[str, OCPAPISpec] = {}
@@ -73,7 +73,7 @@ class OCPSchemaDiscovery:
         *,
         known_names: Mapping[OperationKey, str] | None = None,
     ) -> OCPAPISpec:
-        """From a URL, `file://…` or a path. `known_names` were given before and are kept."""
+        """Read an API from a URL, `file://…` or a path. `known_names` of tools are kept."""
         where = str(spec_path)
         spec = self.cached_specs.get(where)
         if spec is None:
@@ -98,7 +98,7 @@ class OCPSchemaDiscovery:
             raise SchemaDiscoveryError(f"The document {where} cannot be read: {error}") from error
 
     def _fetched(self, url: str) -> bytes:
-        """As much as a document may have, and one byte more, for which it is refused."""
+        """Read a document up to the size limit plus one byte, which means that it is too large."""
         with httpx2.stream("GET", url, timeout=self._timeout_s, follow_redirects=True) as answer:
             answer.raise_for_status()
             content = bytearray()
@@ -124,7 +124,7 @@ class OCPSchemaDiscovery:
 def spec_of(
     document: Document, where: str = "", known_names: Mapping[OperationKey, str] | None = None
 ) -> OCPAPISpec:
-    """Of a document that was read from `where`, which addresses in it may be relative to."""
+    """Build the API of a document. `where` is its source, the base of relative URLs."""
     info = document.get("info")
     components = document.branch("components")
     schemes = components.get("securitySchemes") or document.branch().get("securityDefinitions")
@@ -194,7 +194,7 @@ def find_shape(operation: Operation, api: Schemas) -> Shape:
 
 
 def base_url_of(document: Document, where: str) -> str:
-    """Of the first server; one without a host is on the host that the document came from."""
+    """Return the URL of the first server; without a host, relative to the source."""
     if document.version.startswith("2"):
         schemes = [one for one in document.get("schemes") or () if isinstance(one, str)]
         scheme = "https" if not schemes or "https" in schemes else schemes[0]
@@ -211,7 +211,7 @@ def base_url_of(document: Document, where: str) -> str:
 def with_resources(
     tools: Sequence[OCPTool], resources: Sequence[str], path_prefix: str | None
 ) -> list[OCPTool]:
-    """Those whose path begins with one of the resources, after the prefix."""
+    """Select tools whose path, after the prefix, starts with one of the resources."""
     wanted = {one.lower() for one in resources}
     return [tool for tool in tools if resource_of(tool.path, path_prefix) in wanted]
 

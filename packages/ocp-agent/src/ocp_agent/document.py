@@ -1,6 +1,6 @@
-"""An OpenAPI document, kept as the bytes that it came in. What is needed is decoded when it is.
+"""An OpenAPI document, kept as bytes and decoded on demand.
 
-GitHub's has 13 MB; as Python objects it would fill 100 MB, of which a call looks at a few KB.
+GitHub's document has 13 MB; as Python objects it would need 100 MB, of which a call reads a few KB.
 Used by discovery, schemas and storage. Never follows a reference out of the document.
 """
 
@@ -22,15 +22,15 @@ else:
 
 Branch = dict[str, msgspec.Raw]
 
-BRANCH_LEVELS = 2  # `components` and `components/schemas`; what is deeper is decoded whole
-NODES_LARGEST = 2_000_000  # of YAML, whose aliases can stand for more than the file holds
+BRANCH_LEVELS = 2  # `components` and `components/schemas`; deeper levels are decoded at once
+NODES_LARGEST = 2_000_000  # for YAML, whose aliases can expand far beyond the size of the file
 MISSING = object()
 REFERENCE = re.compile(rb'"\$ref"\s*:\s*("(?:[^"\\]|\\.)*")')
 VERSION = re.compile(r"(2\.\d|3\.[012])(\.|$)")
 
 
 class Document:
-    """The bytes are JSON, whatever the document was written in."""
+    """The bytes are JSON, regardless of the original format."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -48,12 +48,12 @@ class Document:
         return found[1]
 
     def get(self, key: str) -> Any:
-        """What stands under a key at the top, decoded; None where there is nothing."""
+        """Return the decoded value of a top-level key, or None."""
         raw = self.branch().get(key)
         return None if raw is None else msgspec.json.decode(raw)
 
     def branch(self, *keys: str) -> Branch:
-        """The object below these keys, its values not yet decoded."""
+        """Return the object at these keys, with values not yet decoded."""
         found = self._branches.get(keys)
         if found is None:
             raw = self.branch(*keys[:-1]).get(keys[-1])
@@ -61,7 +61,7 @@ class Document:
         return found
 
     def at(self, pointer: str) -> Any:
-        """What a pointer such as `#/components/schemas/Instance` points to, or MISSING."""
+        """Resolve a pointer such as `#/components/schemas/Instance`, or return MISSING."""
         raw, rest = self._raw_at(pointer)
         value = MISSING if raw is None else msgspec.json.decode(raw)
         for key in rest:
@@ -69,7 +69,7 @@ class Document:
         return value
 
     def references_in(self, pointer: str) -> list[str]:
-        """The references in what a pointer points to, found without decoding it."""
+        """Find the references in the target of a pointer, without decoding it."""
         raw, rest = self._raw_at(pointer)
         if rest:
             value = self.at(pointer)
@@ -78,7 +78,7 @@ class Document:
         return [msgspec.json.decode(reference) for reference in found]
 
     def _raw_at(self, pointer: str) -> tuple[msgspec.Raw | None, list[str]]:
-        """The nearest value that is kept as bytes, and the steps from there on."""
+        """Return the nearest value kept as bytes, and the remaining steps."""
         if not pointer.startswith("#/"):
             return None, []
         keys = [
@@ -97,7 +97,7 @@ def step_into(value: Any, key: str) -> Any:
 
 
 def branch_of(data: bytes | msgspec.Raw) -> Branch:
-    """Empty where there is something else than an object."""
+    """Decode an object; empty for any other value."""
     try:
         return msgspec.json.decode(data, type=Branch)
     except msgspec.ValidationError:
@@ -105,7 +105,7 @@ def branch_of(data: bytes | msgspec.Raw) -> Branch:
 
 
 def read_document(content: bytes) -> Document:
-    """From JSON or YAML."""
+    """Parse JSON or YAML."""
     if len(content) > DOCUMENT_BYTES:
         raise SchemaDiscoveryError(f"The document is larger than {DOCUMENT_BYTES:,} bytes")
     content = content.removeprefix(b"\xef\xbb\xbf")
@@ -133,7 +133,7 @@ def json_of_yaml(content: bytes) -> bytes:
 
 
 def nodes_of(value: Any, known: dict[int, int]) -> int:
-    """How many values there are when every alias is written out. One within itself has no end."""
+    """Count the values with all aliases expanded; infinite for a recursive alias."""
     if not isinstance(value, dict | list):
         return 1
     if id(value) not in known:

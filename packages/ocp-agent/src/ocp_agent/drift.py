@@ -1,6 +1,6 @@
-"""What changed between two versions of an API, and what of it breaks those who call it.
+"""Compares two versions of an API, and finds breaking changes.
 
-Looks at the tools as agents see them, so that a moved reference or another order is no change.
+Compares tools as agents see them, so that a moved reference or another order is no change.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ import msgspec
 
 from ocp_agent.tools import OCPAPISpec, OCPTool
 
-# Of a parameter: what narrows what may be sent, or where it goes.
+# Keywords that restrict the values of a parameter, or change its location.
 WATCHED = ("type", "location", "enum", "format", "minimum", "maximum", "minLength", "maxLength",
            "pattern", "items", "properties", "schema", "style", "explode", "name")  # fmt: skip
 DEEPEST = 12
@@ -18,7 +18,7 @@ DEEPEST = 12
 
 class Change(msgspec.Struct, frozen=True):
     tool: str
-    what: str  # a sentence without its full stop
+    what: str  # a sentence without a full stop
     is_breaking: bool
 
     def __str__(self) -> str:
@@ -43,7 +43,7 @@ class Drift(msgspec.Struct, frozen=True):
 
 
 def drift_report(before: OCPAPISpec, after: OCPAPISpec) -> Drift:
-    """Those that break first."""
+    """Sort breaking changes first."""
     old = {(tool.method, tool.path): tool for tool in before.tools}
     new = {(tool.method, tool.path): tool for tool in after.tools}
     changes = [Change(old[key].name, "is gone", True) for key in old if key not in new]
@@ -92,7 +92,7 @@ def parameter_changes(
 
 
 def narrows(name: str, old: Any, new: Any) -> bool:
-    """Whether something that was allowed may not be any more."""
+    """Whether a previously valid value may have become invalid."""
     if new is None and name not in {"location", "type", "style", "name"}:
         return False
     if name == "enum" and isinstance(old, list):
@@ -101,7 +101,7 @@ def narrows(name: str, old: Any, new: Any) -> bool:
 
 
 def fields_of(schema: Any, before: str = "", depth: int = 0) -> Iterator[str]:
-    """Of an answer, with their path: `instance.id`, `ports[].number`."""
+    """Return the fields of a response by path: `instance.id`, `ports[].number`."""
     if not isinstance(schema, dict) or depth > DEEPEST:
         return
     for name, one in (schema.get("properties") or {}).items():

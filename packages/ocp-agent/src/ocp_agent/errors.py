@@ -1,15 +1,15 @@
-"""What can go wrong. An HTTP status is never an error here: it is part of a response.
+"""The errors of this library. An HTTP status is not an error: it is part of a response.
 
 OCPError
-├── RegistryUnavailable   the registry does not answer, or not in its own words
-├── APINotFound           the registry knows no API of that name
+├── RegistryUnavailable   the registry does not respond, or not in the expected format
+├── APINotFound           the registry has no API with that name
 ├── SchemaDiscoveryError  a document that cannot be read
-├── ValidationError       a context that breaks its schema
-│   └── InvalidArguments  arguments that break the tool's schema (a ValueError, too)
-├── ToolNotFound          no registered API has that tool (a ValueError, too)
-├── AmbiguousTool         several registered APIs have that tool (a ValueError, too)
-├── UnknownAPI            an API that was not registered (a ValueError, too)
-└── ResponseTooLarge      an answer beyond `Limits.response_bytes`
+├── ValidationError       a context that violates its schema
+│   └── InvalidArguments  arguments that violate the tool's schema (also a ValueError)
+├── ToolNotFound          no registered API has that tool (also a ValueError)
+├── AmbiguousTool         several registered APIs have that tool (also a ValueError)
+├── UnknownAPI            an API that was not registered (also a ValueError)
+└── ResponseTooLarge      a response larger than `Limits.response_bytes`
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 
 class OCPError(Exception):
-    """The root: whoever catches it catches all that this library raises by itself."""
+    """The base class of all errors of this library."""
 
 
 class RegistryUnavailable(OCPError):
@@ -53,7 +53,7 @@ class ArgumentError(NamedTuple):
 
 
 class InvalidArguments(ValidationError, ValueError):
-    """All that is wrong with a call's arguments, each with the field that it is about."""
+    """All errors in the arguments of a call, each with its field."""
 
     def __init__(self, errors: Sequence[ArgumentError]) -> None:
         self.errors = tuple(errors)

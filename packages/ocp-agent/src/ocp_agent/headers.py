@@ -1,4 +1,4 @@
-"""The reference's names for putting a context into headers and finding it there; see `session`."""
+"""Functions of the reference that write a context to headers and read it back; see `session`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ class OCPHeaders:
 
     @staticmethod
     def decode_context(headers: Mapping[str, str]) -> AgentContext | None:
-        """None where there is none, or none that can be read."""
+        """Read a context from headers; None if it is missing or malformed."""
         found = context_in(headers)
         try:
             return None if found is None else AgentContext.from_dict(found)

@@ -1,4 +1,4 @@
-"""A plain HTTP client that sends the agent's context along: for requests that no tool describes."""
+"""A plain HTTP client that adds the context of the agent, for requests without a tool."""
 
 from collections.abc import Mapping
 from threading import Event
@@ -80,5 +80,5 @@ class OCPHTTPClient:
 def wrap_api(
     base_url: str, context: AgentContext, headers: Mapping[str, str] | None = None
 ) -> OCPHTTPClient:
-    """A client of one API, as the reference's README has it."""
+    """A client of one API, as in the README of the reference."""
     return OCPHTTPClient(context, base_url=base_url, headers=headers, api_name=base_url)

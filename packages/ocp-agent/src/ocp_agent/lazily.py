@@ -1,7 +1,7 @@
-"""Modules that are loaded at their first use, because importing this library should cost nothing.
+"""Modules that are loaded on first use, so that importing this library is fast.
 
-httpx2, jsonschema-rs and asyncio take longer to import than everything here; who only reads a
-document needs none of them.
+httpx2, jsonschema-rs and asyncio take longer to import than everything here, and reading a document
+needs none of them.
 """
 
 import sys
@@ -9,12 +9,12 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-# One library under two names: the first is gone on with, the second runs on Python 3.10.
+# One library under two names: httpx2 is its successor, httpx supports Python 3.10.
 HTTPX = "httpx2" if sys.version_info >= (3, 11) else "httpx"
 
 
 class Lazily(ModuleType):
-    """Stands for a module, and asks the real one for everything, once."""
+    """A proxy of a module that loads the real one on first access."""
 
     def __getattr__(self, name: str) -> Any:
         found = self.__dict__[name] = getattr(import_module(self.__name__), name)

@@ -1,15 +1,15 @@
-"""Every bound of the library by name. Handed to `OCPAgent(limits=…)`; nothing else is unbounded."""
+"""All limits of the library, by name. Pass them to `OCPAgent(limits=…)`."""
 
 import msgspec
 
 
 class Limits(msgspec.Struct, frozen=True):
     timeout_s: float = 30.0
-    calls_at_once: int = 32  # those awaited at the same time; further ones take their turn
+    calls_at_once: int = 32  # concurrent calls; further ones wait
 
     attempts: int = 4
     retry_first_s: float = 0.5
-    retry_after_s: float = 30.0  # a Retry-After beyond that is the caller's to decide
+    retry_after_s: float = 30.0  # a longer Retry-After is left to the caller
     redirects: int = 5
 
     wait_s: float = 600.0
@@ -22,10 +22,10 @@ class Limits(msgspec.Struct, frozen=True):
     response_bytes: int = 16 * 1024 * 1024
 
 
-# Of the protocol, or of what others accept: not for callers to choose.
+# Fixed by the protocol, or by what models and servers accept.
 DOCUMENT_BYTES = 64 * 1024 * 1024
 TOOL_NAME_LONGEST = 64
 SESSION_BYTES = 8 * 1024
 HISTORY_ITEMS = 100
 RECENT_CHANGES = 10
-SCHEMA_NODES = 1_000  # of what is shown of a tool's arguments, and of its answer
+SCHEMA_NODES = 1_000  # for the displayed arguments of a tool, and its response

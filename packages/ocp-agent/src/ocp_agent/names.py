@@ -1,7 +1,7 @@
-"""A tool's name, from its operation: the rules of Open Context Protocol, made unique and lasting.
+"""Generates tool names from operations: the rules of Open Context Protocol, made unique and stable.
 
-`create-snapshot` becomes createSnapshot. A name is made of its own operation alone, so that others
-that come or go do not change it; see docs/adr on who keeps it when two would have the same.
+`create-snapshot` becomes createSnapshot. A name depends on its own operation only, so that other
+operations do not affect it; docs/adr explains how conflicts are resolved.
 """
 
 import hashlib
@@ -18,20 +18,20 @@ SEPARATORS = re.compile(r"[^a-zA-Z0-9]+")
 
 
 class OperationKey(NamedTuple):
-    """What an operation is, however it is called."""
+    """The identity of an operation, independent of its name."""
 
     method: str
     path: str
 
 
 def camel_case(text: str) -> str:
-    """As the reference does it; what cannot stand in a name separates words."""
+    """Convert to camel case like the reference; invalid characters separate words."""
     words = SEPARATORS.sub(" ", HUMP.sub(r"\1 \2", text)).split()
     return "".join([word.lower() for word in words[:1]] + [word.capitalize() for word in words[1:]])
 
 
 def plain_name(operation_id: object, key: OperationKey) -> str:
-    """Of its operation id; of its method and path where it has none that could be a name."""
+    """Derive a name from the operation id, or else from method and path."""
     named = camel_case(operation_id) if isinstance(operation_id, str) else ""
     if not VALID.fullmatch(named):
         path = key.path.replace("/", "_").replace("{", "").replace("}", "")
@@ -40,7 +40,7 @@ def plain_name(operation_id: object, key: OperationKey) -> str:
 
 
 def marked(name: str, key: OperationKey) -> str:
-    """With a mark of the operation at its end, cut so that it fits."""
+    """Append a hash of the operation, shortened to the maximum length."""
     mark = hashlib.blake2b(f"{key.method} {key.path}".encode(), digest_size=MARK_LENGTH // 2)
     return name[: TOOL_NAME_LONGEST - MARK_LENGTH] + mark.hexdigest()
 
@@ -48,7 +48,7 @@ def marked(name: str, key: OperationKey) -> str:
 def unique_names(
     plain: Iterable[tuple[OperationKey, str]], known: Mapping[OperationKey, str]
 ) -> dict[OperationKey, str]:
-    """One for each operation. Those that were given before are kept; then the first come has it."""
+    """Name each operation. Existing names are kept; then the first operation wins."""
     wanted = dict(plain)
     given = {key: known[key] for key in wanted if key in known}
     taken = set(given.values())

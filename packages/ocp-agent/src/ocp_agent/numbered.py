@@ -1,4 +1,4 @@
-"""Lists whose pages have numbers, or begin after so many: told by a total, not by a cursor."""
+"""Lists with page numbers or offsets, and a total instead of a cursor."""
 
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -9,7 +9,7 @@ from ocp_agent.raw import value_at
 from ocp_agent.requests import Request
 from ocp_agent.tools import OCPTool
 
-# Where an answer keeps its numbers; () is beside the list.
+# Where a response has its numbers; () means beside the list.
 PLACES = (("pagination",), ("meta", "pagination"), ("meta",), ("paging",), ())
 TOTALS = ("total_count", "totalCount", "total_entries", "total_items", "totalItems", "total")
 PAGES = ("total_pages", "totalPages", "page_count", "last_page")
@@ -36,7 +36,7 @@ def queries_of(tool: OCPTool) -> set[str]:
 
 
 def asked(request: Request, names: tuple[str, ...]) -> int | None:
-    """The number that the request has under one of the names."""
+    """Return the number of the request under one of the names."""
     for name, value in parse_qsl(urlsplit(request.url).query):
         if name in names and value.isdecimal():
             return int(value)
@@ -51,7 +51,7 @@ def page_of(request: Request, data: Any) -> int:
 
 
 def items_before(request: Request, data: Any, count: int) -> int:
-    """How many stand before the page that this request asked for."""
+    """Count the items before the requested page."""
     size = number_in(data, SIZES) or asked(request, SIZES) or count
     return asked(request, BY_OFFSET) or max(page_of(request, data) - 1, 0) * size
 
@@ -59,14 +59,14 @@ def items_before(request: Request, data: Any, count: int) -> int:
 def is_more_left(request: Request, data: Any, tool: OCPTool, reached: int) -> bool:
     total, pages = number_in(data, TOTALS), number_in(data, PAGES)
     if total is None and not queries_of(tool).isdisjoint((*BY_NUMBER, *BY_OFFSET, *SIZES)):
-        total = number_in({"meta": data}, ("total",))  # else it may be a sum of money
+        total = number_in({"meta": data}, ("total",))  # otherwise it may be an amount of money
     if total is not None:
         return reached < total
     return pages is not None and page_of(request, data) < pages
 
 
 def next_numbered(request: Request, data: Any, tool: OCPTool, reached: int) -> Request | None:
-    """None where nothing is left, or the tool takes no number."""
+    """Return the next page; None if there is none, or the tool has no such parameter."""
     if not is_more_left(request, data, tool, reached):
         return None
     queries = queries_of(tool)

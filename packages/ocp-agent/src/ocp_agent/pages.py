@@ -1,6 +1,6 @@
-"""What a registry serves, made of an API: its answer, and a page of Markdown for each tool.
+"""Generates the responses of a registry for an API, and a Markdown page for each tool.
 
-Pure functions: a file, a server or a test asks them. The page has the parts of the protocol's own.
+Pure functions. The pages have the same sections as those of the protocol.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ ARGUMENTS_HINT = "# Add required parameters here"
 
 
 def registry_answer(spec: OCPAPISpec, name: str, display_name: str = "") -> dict[str, Any]:
-    """For `GET /registry/{name}`."""
+    """Build the response of `GET /registry/{name}`."""
     return {
         "name": name,
         "display_name": display_name or spec.title,
@@ -25,7 +25,7 @@ def registry_answer(spec: OCPAPISpec, name: str, display_name: str = "") -> dict
 
 
 def tool_page(tool: OCPTool, api_name: str) -> str:
-    """Its heading, details, parameters, answer, and how it is called."""
+    """Build the page: heading, details, parameters, response, example."""
     parts = [
         f"# {tool.name}",
         tool.description,
@@ -61,7 +61,7 @@ def usage(tool_name: str, api_name: str) -> str:
 
 
 def documentation_of(tool: OCPTool) -> str:
-    """Shorter, for a model that is about to call it."""
+    """Build a shorter description, for a model that is about to call the tool."""
     lines = [
         f"## {tool.name}",
         f"**Method:** {tool.method}",

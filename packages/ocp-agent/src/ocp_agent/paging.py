@@ -1,7 +1,7 @@
-"""Follows a list from page to page, within bounds, and says what it left.
+"""Follows the pages of a list, within limits, and reports if there are more.
 
-Knows a Link header, a next URL and a cursor in the body under the names that APIs use, and, where
-there is none of them, numbers of pages with a total. Never goes to another host.
+Supports Link headers, next URLs and cursors in the body, under the usual names, and otherwise page
+numbers with a total. Never follows a link to another host.
 """
 
 import re
@@ -26,7 +26,7 @@ from ocp_agent.tools import OCPTool
 from ocp_agent.transport import origin_of
 
 LINK = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?')
-# Where the next page's cursor or URL stands in an answer.
+# Fields of a response with the cursor or URL of the next page.
 NEXT = (
     ("meta", "links", "next"), ("links", "next"), ("_links", "next", "href"), ("next",),
     ("next_cursor",), ("nextCursor",), ("next_page_token",), ("nextPageToken",), ("next_token",),
@@ -34,7 +34,7 @@ NEXT = (
     ("pagination", "next"), ("pagination", "next_cursor"), ("paging", "next"), ("next_url",),
     ("response_metadata", "next_cursor"), ("@odata.nextLink",), ("nextLink",),
 )  # fmt: skip
-# Which parameter takes it, the first that the tool has.
+# Parameters for the cursor: the first one that the tool has.
 CURSORS = ("cursor", "page_token", "pageToken", "next_token", "nextToken", "after", "page[cursor]",
            "page[after]", "starting_after", "continuation", "continuation_token", "marker",
            "next", "offset", "page")  # fmt: skip
@@ -45,8 +45,8 @@ def followed(
     first: Response, request: Request, tool: OCPTool, pages: int, limits: Limits,
     send: Callable[[Request], Response],
 ) -> Response:  # fmt: skip
-    """The last page with the items of all in its list, so that its cursor is where to go on; as it
-    is if it holds no list."""
+    """Return the last page with the items of all pages, so that its cursor continues the list;
+    unchanged if it has no list."""
     where = list_in(first.data)
     if where is None or not first.ok:
         return first
@@ -82,7 +82,7 @@ def limit_reached(pages: int, items: int, wanted: int, limits: Limits) -> str:
 def next_request(
     request: Request, response: Response, tool: OCPTool, reached: int, fresh: int
 ) -> Request | None:
-    """Of the page after this answer, which brought `fresh` items; `reached` are behind."""
+    """Build the request of the next page, after `fresh` items here and `reached` in all."""
     if found := LINK.search(response.headers.get("link", "")):
         return at_url(request, found[1])
     cursor = cursor_in(response.data)
@@ -97,7 +97,7 @@ def next_request(
 
 
 def is_left(request: Request, response: Response, tool: OCPTool, reached: int, fresh: int) -> bool:
-    """Whether the answer tells of more; asked where no request leads on."""
+    """Whether the response indicates more pages, if no next request can be built."""
     if LINK.search(response.headers.get("link", "")) or cursor_in(response.data) is not None:
         return True
     is_counted = bool(fresh) and not tells_next(response)
@@ -111,7 +111,7 @@ def cursor_in(data: Any) -> str | int | None:
 
 
 def tells_next(response: Response) -> bool:
-    """Has a place for what comes next, be it empty: then no total decides."""
+    """Whether the response has a cursor field, even if empty: then a total is ignored."""
     if "link" in response.headers:
         return True
     return any(
@@ -126,7 +126,7 @@ def at_url(request: Request, url: str) -> Request | None:
 
 
 def list_in(data: Any) -> str | None:
-    """The key of the list that an answer holds; "" where it is one; None where there is none."""
+    """Return the key of the list in a response; "" if it is a list; None without one."""
     if isinstance(data, list):
         return ""
     if not isinstance(data, dict):

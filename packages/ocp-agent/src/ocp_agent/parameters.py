@@ -1,7 +1,7 @@
-"""What a tool takes and answers, read from its operation in the document.
+"""Reads the parameters and the response of a tool from its operation.
 
-Called once per tool, when somebody first looks. Path item and operation, Swagger 2 and OpenAPI 3,
-references and compositions all end in one flat list of `Parameter`s.
+Called once per tool, on first access. Path items and operations, Swagger 2 and OpenAPI 3,
+references and compositions all result in one flat list of `Parameter`s.
 """
 
 import re
@@ -24,7 +24,7 @@ from ocp_agent.shapes import (
 COLLECTION_FORMATS = {"csv": ("form", False), "ssv": ("spaceDelimited", False),
                       "tsv": ("tabDelimited", False), "pipes": ("pipeDelimited", False),
                       "multi": ("form", True)}  # fmt: skip
-# Not for parameters to set: OpenAPI says so of the first three.
+# Parameters must not set these headers; OpenAPI requires it for the first three.
 HEADERS_OF_THE_CLIENT = {"accept", "authorization", "content-type", "content-length", "host"}
 BESIDE_THE_SCHEMA = {"name", "in", "required", "description", "collectionFormat", "content"}
 
@@ -52,7 +52,7 @@ def shape_of(operation: dict[str, Any], item: dict[str, Any], path: str, api: Sc
 
 
 def declared(operation: dict[str, Any], item: dict[str, Any], api: Schemas) -> list[dict[str, Any]]:
-    """Those of the path item, and those of the operation, which come first and replace them."""
+    """Merge the parameters of the path item and the operation; the latter take precedence."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for one in [*list_at(operation, "parameters"), *list_at(item, "parameters")]:
         parameter = api.resolve(one)
@@ -62,7 +62,7 @@ def declared(operation: dict[str, Any], item: dict[str, Any], api: Schemas) -> l
             if location == "header" and parameter["name"].lower() in HEADERS_OF_THE_CLIENT:
                 continue
             found.setdefault((location, parameter["name"]), {**parameter, "in": location})
-    # What stands in the path is what a reader looks for first.
+    # Path parameters first: readers look for them first.
     return sorted(found.values(), key=lambda one: one["in"] != "path")
 
 
@@ -72,7 +72,7 @@ def parameter_of(said: dict[str, Any], api: Schemas) -> Parameter:
     if schema is None and (content := dict_at(said, "content")):
         media_type = next(iter(content))
         schema = dict_at(content, media_type).get("schema")
-    if schema is None:  # Swagger 2 writes the schema beside the name
+    if schema is None:  # in Swagger 2 the schema is beside the name
         schema = {key: value for key, value in said.items() if key not in BESIDE_THE_SCHEMA}
     style, explode = style_of(said, location)
     return Parameter(
@@ -99,7 +99,7 @@ def style_of(said: dict[str, Any], location: str) -> tuple[str, bool]:
 
 
 def response_schema_of(operation: dict[str, Any], api: Schemas) -> Schema | None:
-    """Of the first answer that means success and has JSON."""
+    """Return the schema of the first successful JSON response."""
     responses = dict_at(operation, "responses")
     succeeded = [code for code in responses if str(code).upper()[:1] == "2"]
     for code in sorted(succeeded):
@@ -119,12 +119,12 @@ def security_of(said: Any) -> tuple[dict[str, list[str]], ...] | None:
 
 
 def server_of(level: dict[str, Any]) -> str | None:
-    """Of a document, a path item or an operation: the first that says a URL."""
+    """Return the first server URL of a document, a path item or an operation."""
     return next(filter(None, map(filled_server, list_at(level, "servers"))), None)
 
 
 def filled_server(server: Any) -> str:
-    """With its variables' defaults."""
+    """Fill in the default values of the variables."""
     variables = dict_at(server, "variables")
 
     def default(found: re.Match[str]) -> str:

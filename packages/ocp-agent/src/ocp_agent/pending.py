@@ -1,8 +1,8 @@
-"""One call for those who await and those who do not. See the decision in docs/adr on why so.
+"""Lets one call work with and without `await`. docs/adr explains the decision.
 
-Without a running event loop the work is done at once, and its value may be awaited all the same.
-Within one it begins at once on a thread; `await` gives the value and never blocks the loop, and who
-looks at the value without awaiting waits for it on the spot.
+Without a running event loop, the work is done immediately, and its value can still be awaited.
+Within a loop, the work starts on a thread: `await` returns the value without blocking the loop, and
+accessing the value without `await` blocks until it is there.
 """
 
 import logging
@@ -22,15 +22,15 @@ else:
     futures = Lazily("concurrent.futures")
 
 T = TypeVar("T")
-Work = Callable[[Event], T]  # the event says that nobody waits any more
+Work = Callable[[Event], T]  # the event means that the caller stopped waiting
 
-NEVER = Event()  # who does not await cannot stop waiting
+NEVER = Event()  # a caller without await cannot stop waiting
 
 log = logging.getLogger("ocp_agent")
 
 
 class Awaitable:
-    """A value that is its own result: `await value` is `value`."""
+    """A value that awaits to itself: `await value` is `value`."""
 
     __slots__ = ()
 
@@ -40,7 +40,7 @@ class Awaitable:
 
 
 class Pending(Generic[T]):
-    """Stands for a value that is being made, and becomes it when somebody looks."""
+    """A proxy for a value in progress; accessing it waits for the value."""
 
     def __init__(self, kind: type[T], future: "futures.Future[T]", stop: Event) -> None:
         self._kind, self._future, self._stop, self._was_seen = kind, future, stop, False
@@ -59,7 +59,7 @@ class Pending(Generic[T]):
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
-        """So that isinstance() answers as it will when the value is there."""
+        """Make isinstance() return the same result before and after completion."""
         return self._kind
 
     def __getattr__(self, name: str) -> Any:
@@ -78,13 +78,13 @@ class Pending(Generic[T]):
 
 
 def is_in_event_loop() -> bool:
-    """Without importing asyncio: where nobody did, no loop can run."""
+    """Check without importing asyncio: if it is not imported, no loop can run."""
     events = sys.modules.get("asyncio.events")
     return events is not None and events._get_running_loop() is not None
 
 
 class Worker:
-    """Does work now, or on a thread where an event loop must not be held up."""
+    """Runs work immediately, or on a thread if an event loop must not be blocked."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
@@ -92,7 +92,7 @@ class Worker:
         self._begun: list[futures.Future[Any]] = []
 
     def do(self, kind: type[T], work: Work[T], *, comes_first: bool = False) -> T:
-        """What `comes_first` is waited for by all work that is begun after it."""
+        """All work that starts later waits for work that `comes_first`."""
         if not is_in_event_loop():
             return work(NEVER)
         stop = Event()
@@ -106,7 +106,7 @@ class Worker:
         return cast("T", Pending(kind, future, stop))
 
     def settle(self) -> None:
-        """Waits here until all that comes first is done, well or not."""
+        """Wait until all work that comes first has ended, successfully or not."""
         if self._begun:
             futures.wait(self._begun)
 

@@ -1,4 +1,4 @@
-"""Reading JSON that others wrote: what is not of the kind that it should be is not there."""
+"""Reads untrusted JSON: values of the wrong type are treated as missing."""
 
 from typing import Any
 

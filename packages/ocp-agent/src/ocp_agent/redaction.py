@@ -1,6 +1,6 @@
-"""Which names hold secrets, and values with those taken out.
+"""Recognizes the names of secrets, and removes secrets from values.
 
-One rule for all that could be read by somebody else: context, logs, errors, dry runs, briefs.
+One rule for everything that others could read: context, logs, errors, dry runs, briefs.
 """
 
 import re
@@ -15,11 +15,11 @@ SECRET = re.compile(
     r"|user[-_]?data|^kvm$|[-_]?signature$|connection[-_]string",
     re.IGNORECASE,
 )
-# Names that say `token` and hold none.
+# Names that contain `token` but hold no secret.
 HARMLESS = re.compile(
     r"(page|next|continuation|sync)[-_]?token$|token[-_]?(type|count)|tokens$", re.I
 )
-# Secrets that are known by their form wherever they stand.
+# Secrets that are recognized by their form.
 FORMS = re.compile(
     r"\b(?:Bearer|Basic)\s+[\w.~+/=-]{8,}"
     r"|\b(?:ghp|gho|ghs|github_pat|sk|ak_live|xox[abpr])[-_][\w-]{10,}"
@@ -35,7 +35,7 @@ def is_secret(name: str) -> bool:
 
 
 def redacted(value: Any, depth: int = 0) -> Any:
-    """A copy without what stands under a secret's name or looks like a secret."""
+    """Return a copy without values that have the name or the form of a secret."""
     if isinstance(value, str):
         return redacted_text(value)
     if depth > DEEPEST:

@@ -1,7 +1,7 @@
-"""Asks a registry which APIs there are, and what tools one has.
+"""Queries a registry for its APIs and their tools.
 
-`OCP_REGISTRY_URL` in the environment says which one. What it answers may leave out what a path
-needs; `shapes` puts that in.
+`OCP_REGISTRY_URL` in the environment selects the registry. Its responses may omit path parameters;
+`shapes` adds them.
 """
 
 import os
@@ -86,7 +86,7 @@ def names_in(entries: Any) -> list[str]:
 
 
 def spec_of_answer(document: Document, where: str) -> OCPAPISpec:
-    """Of `{"name", "display_name", "description", "base_url", "tools": […]}`."""
+    """Build an API from `{"name", "display_name", "description", "base_url", "tools": […]}`."""
     answer = msgspec.json.decode(document.data)
     if not isinstance(answer, dict) or not isinstance(answer.get("tools"), list):
         raise SchemaDiscoveryError("The registry's answer has no tools")

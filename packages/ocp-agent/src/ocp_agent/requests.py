@@ -1,6 +1,6 @@
-"""Writes a request as its tool describes it: path, query, headers, cookies, body.
+"""Builds a request as its tool describes it: path, query, headers, cookies, body.
 
-Pure: nothing is sent here. What is written is a value that a dry run shows and the transport sends.
+Pure: nothing is sent here. The result is a value that a dry run shows and the transport sends.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ Pairs = list[tuple[str, str]]
 
 
 def combined(headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
-    """The later ones win, whatever their letters' case."""
+    """Merge headers; later ones take precedence, ignoring case."""
     named = {name.lower() for name in more}
     return {**{name: one for name, one in headers.items() if name.lower() not in named}, **more}
 
@@ -42,9 +42,9 @@ class Request(msgspec.Struct, frozen=True):
     method: str
     url: str
     headers: dict[str, str] = {}
-    body: Any = None  # as it was given, for people to read
+    body: Any = None  # as given, for display
     content: bytes | None = None
-    files: list[tuple[str, Any]] | None = None  # then the content is made when it is sent
+    files: list[tuple[str, Any]] | None = None  # then the content is built when it is sent
 
     def with_headers(self, more: Mapping[str, str]) -> "Request":
         return replace(self, headers=combined(self.headers, more)) if more else self
@@ -56,7 +56,7 @@ class Request(msgspec.Struct, frozen=True):
         return replace(self, url=f"{self.url}{joint}{urlencode(pairs)}")
 
     def shown(self, secret_headers: frozenset[str] = frozenset()) -> dict[str, Any]:
-        """Without secrets, for a dry run."""
+        """Describe the request without secrets, for a dry run."""
         headers = {
             name: HIDDEN if name.lower() in secret_headers or is_secret(name) else value
             for name, value in self.headers.items()
@@ -98,7 +98,7 @@ def text_of(value: Any) -> str:
 
 
 def flat(value: Any, *, explode: bool) -> list[str]:
-    """An array's items; an object's names and values in turn, or as name=value."""
+    """List the items of an array, or the names and values of an object."""
     if isinstance(value, Mapping):
         items = [(str(name), text_of(one)) for name, one in value.items()]
         return (
@@ -108,7 +108,7 @@ def flat(value: Any, *, explode: bool) -> list[str]:
 
 
 def path_value(parameter: Parameter, value: Any) -> str:
-    """Encoded, so that no value leaves its segment."""
+    """Encode a value, so that it stays within its path segment."""
     parts = [quote(part, safe="") for part in flat(value, explode=parameter.explode)]
     if parameter.style == "matrix":
         if parameter.explode and isinstance(value, list):
@@ -150,7 +150,7 @@ def simple(parameter: Parameter, value: Any) -> str:
 
 
 def header_value(text: str) -> str:
-    """One line of ASCII: what cannot stand in a header is percent-encoded."""
+    """Encode as one line of ASCII, with percent-encoding."""
     return quote(" ".join(text.splitlines()), safe=PRINTABLE, errors="replace")
 
 
@@ -187,8 +187,8 @@ def form_pairs(name: str, value: Any) -> Pairs:
 
 
 def parts_of(name: str, value: Any) -> list[tuple[str, Any]]:
-    """Files are bytes, (name, bytes), an open file or a Path. Text is never taken for the name of
-    a file: what a model writes must not read this machine's disk."""
+    """Read a file: bytes, (name, bytes), an open file or a Path. Text is never a file name: the
+    output of a model must not read this machine's disk."""
     if isinstance(value, list):
         return [part for one in value for part in parts_of(name, one)]
     if isinstance(value, Path):

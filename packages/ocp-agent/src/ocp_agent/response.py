@@ -1,6 +1,6 @@
-"""An answer, with the interface that people know from requests, and what the call went through.
+"""A response, with the interface known from requests, and the history of its call.
 
-A value: it may be kept after the connection is gone, and awaited, which gives itself.
+A value: it stays valid after the connection is closed, and awaits to itself.
 """
 
 import re
@@ -20,7 +20,7 @@ CHARSET = re.compile(r"charset=\"?([\w.:-]+)")
 
 
 class HTTPStatusError(OCPError):
-    """Raised by nothing but `raise_for_status`."""
+    """Raised only by `raise_for_status`."""
 
     def __init__(self, response: "Response") -> None:
         self.response = response
@@ -28,16 +28,16 @@ class HTTPStatusError(OCPError):
 
 
 class Pages(msgspec.Struct, frozen=True):
-    """How a list was followed."""
+    """The pages that were followed."""
 
     pages: int
     items: int
     has_more: bool
-    stopped_by: str = ""  # the limit that ended it, or that nothing leads on
+    stopped_by: str = ""  # the limit that ended it, or that there is no next request
 
 
 class Waited(msgspec.Struct, frozen=True):
-    """How an operation was waited for."""
+    """The result of waiting for an operation."""
 
     is_done: bool
     succeeded: bool
@@ -47,7 +47,7 @@ class Waited(msgspec.Struct, frozen=True):
 
 
 class CaseInsensitive(dict[str, str]):
-    """Headers by their lower-case names; asked for in any case."""
+    """Headers, case-insensitive."""
 
     def __init__(self, items: Mapping[str, str] | None = None) -> None:
         super().__init__({name.lower(): value for name, value in (items or {}).items()})
@@ -74,7 +74,7 @@ class Response(Awaitable, msgspec.Struct, frozen=True, eq=False, dict=True):
     is_dry_run: bool = False
     pages: Pages | None = None
     waited: Waited | None = None
-    first: "Response | None" = None  # before it was waited for
+    first: "Response | None" = None  # before waiting
 
     @property
     def ok(self) -> bool:
@@ -92,16 +92,16 @@ class Response(Awaitable, msgspec.Struct, frozen=True, eq=False, dict=True):
     def text(self) -> str:
         try:
             return self.content.decode(self.encoding, "replace")
-        except LookupError:  # it says an encoding that there is not
+        except LookupError:  # unknown encoding
             return self.content.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """Raises ValueError where it is none, as with requests."""
+        """Parse the JSON body. Raises ValueError if it is not JSON, as in requests."""
         return msgspec.json.decode(self.content)
 
     @cached_property
     def data(self) -> Any:
-        """JSON decoded, other text as it is, nothing as None."""
+        """Return decoded JSON, other text unchanged, or None if empty."""
         if not self.content:
             return None
         try:
@@ -110,7 +110,7 @@ class Response(Awaitable, msgspec.Struct, frozen=True, eq=False, dict=True):
             return self.text
 
     def brief(self, characters: int = PAGE_OF_TEXT, *, redact: bool = True) -> str:
-        """For a model: within a budget, without secrets, and it says what is left out."""
+        """Summarize for a model: within a budget, without secrets, noting omissions."""
         return brief_of(self.data, characters, redact=redact)
 
     def raise_for_status(self) -> None:

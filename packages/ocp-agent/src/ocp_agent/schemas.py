@@ -1,8 +1,8 @@
-"""JSON Schemas out of real documents: sound ones to check by, short ones to show.
+"""Builds JSON Schemas from real documents: valid ones for checking, short ones for display.
 
-What is checked by keeps its references, each definition once. What is shown has them written out
-as deep as fits into `SCHEMA_NODES`, the same whoever asks first. What is wrong in a schema is
-mended, or left out.
+Schemas for checking keep their references, with each definition once. Schemas for display are
+expanded as deep as `SCHEMA_NODES` allows, independent of the order of access. Errors in a schema
+are repaired or removed.
 """
 
 from collections.abc import Callable
@@ -30,21 +30,21 @@ COUNTS = {"maxContains", "maxItems", "maxLength", "maxProperties", "minContains"
           "minLength", "minProperties"}  # fmt: skip
 NUMBERS = {"exclusiveMaximum", "exclusiveMinimum", "maximum", "minimum", "multipleOf"}
 TEXTS = {"description", "format", "pattern", "title"}
-# They would make a definition another base for the references in it.
+# These keywords would change the base of references in a definition.
 BASES = {"$anchor", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$schema", "definitions", "id"}
-DEEPEST = 32  # references within references that are written out
-ALIASES_LONGEST = 1_000  # references that lead to nothing but a reference
+DEEPEST = 32  # depth of expanded references
+ALIASES_LONGEST = 1_000  # chain of references to references
 
 
 def types_of(said: Any) -> list[str]:
-    """The types that a schema says, mended; none if it says nothing that is one."""
+    """Return the repaired types of a schema; none if there is no valid type."""
     words = said if isinstance(said, list) else [said]
     known = [MENDED_TYPES.get(word, word) for word in words if isinstance(word, str)]
     return [word for word in known if word in TYPES]
 
 
 def mended(key: str, value: Any) -> Any:
-    """A keyword's value as JSON Schema wants it, or MISSING if it cannot be made so."""
+    """Repair the value of a keyword for JSON Schema, or return MISSING."""
     if key == "type":
         types = types_of(value)
         return MISSING if not types else types if isinstance(value, list) else types[0]
@@ -69,7 +69,7 @@ def mended(key: str, value: Any) -> Any:
 def rebuilt(
     schema: Any, reference: Callable[[str], Schema], finish: Callable[[Schema], Schema]
 ) -> Schema:
-    """A sound copy, every node finished: what a `$ref` leads to, and what stands beside it."""
+    """Return a valid copy; a `$ref` is combined with the keywords beside it."""
     if schema is False:
         return {"not": {}}
     if not isinstance(schema, dict):
@@ -86,7 +86,7 @@ def rebuilt(
             built[key] = {name: rebuilt(one, reference, finish) for name, one in value.items()}
         elif key in LIST_BELOW and isinstance(value, list) and value:
             built[key] = [rebuilt(one, reference, finish) for one in value]
-        elif key == "items" and isinstance(value, list):  # what is called prefixItems today
+        elif key == "items" and isinstance(value, list):  # now named prefixItems
             built["prefixItems"] = [rebuilt(one, reference, finish) for one in value]
         elif key in ONE_BELOW and isinstance(value, dict):
             built[key] = rebuilt(value, reference, finish)
@@ -96,7 +96,7 @@ def rebuilt(
 
 
 def merged(schema: Schema) -> Schema:
-    """With the parts of an `allOf` put together, where they are nothing but object schemas."""
+    """Merge the parts of an `allOf` if all of them are object schemas."""
     parts = schema.get("allOf")
     if not parts or any({"allOf", "anyOf", "oneOf", "not"} & part.keys() for part in parts):
         return schema
@@ -114,7 +114,7 @@ def merged(schema: Schema) -> Schema:
 
 
 def checkable(schema: Schema) -> Schema:
-    """In the words of JSON Schema 2020-12, and without what only an answer has."""
+    """Convert to JSON Schema 2020-12, without fields that are read-only."""
     if schema.get("nullable") is True:
         schema = nullable(schema)
     for edge, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
@@ -142,7 +142,7 @@ def nullable(schema: Schema) -> Schema:
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """A definition written out: how many nodes that makes, and how many references deep it is."""
+    """An expanded definition, with its number of nodes and depth of references."""
 
     schema: Schema
     nodes: int
@@ -151,7 +151,7 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class Schemas:
-    """Of one document. What was written out is kept, and shared by all tools that need it."""
+    """The schemas of one document. Expanded definitions are shared by all tools."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -160,7 +160,7 @@ class Schemas:
         self._circles = Circles(document.references_in)
 
     def resolve(self, value: Any) -> Any:
-        """The thing itself where there may be a reference to it; {} where that leads nowhere."""
+        """Resolve a possible reference; {} if its target is missing."""
         for _ in range(ALIASES_LONGEST):
             if not isinstance(value, dict) or not isinstance(value.get("$ref"), str):
                 return value
@@ -170,8 +170,8 @@ class Schemas:
         return {}
 
     def shown(self, schema: Any, nodes: int = SCHEMA_NODES) -> Schema:
-        """Written out as deep as fits. Goes deeper step by step, so that what would explode is
-        never made."""
+        """Expand as deep as the limit allows, level by level, so that exponential schemas are never
+        built."""
         found = self._build(schema, 0, None, inner=False)
         for depth in range(1, DEEPEST + 1):
             if found.is_whole:
@@ -183,7 +183,7 @@ class Schemas:
         return found.schema
 
     def checked(self, schema: Any, definitions: dict[str, Schema]) -> Schema:
-        """With every reference into `definitions`, where what it leads to is put."""
+        """Point all references into `definitions`, and add their targets there."""
 
         def reference(pointer: str) -> Schema:
             if pointer not in names:
@@ -202,8 +202,8 @@ class Schemas:
         return whole
 
     def _build(self, schema: Any, depth: int, within: str | None, *, inner: bool) -> Shown:
-        """`within` is the definition that the schema stands in, `inner` that we came to it by a
-        reference out of its own circle."""
+        """Expand one level. `within` is the enclosing definition; `inner` means that a circular
+        reference led here."""
         nodes, levels, is_whole = 0, 0, True
 
         def reference(pointer: str) -> Schema:

@@ -1,6 +1,6 @@
 """Finds tools by words: BM25 over names, descriptions, tags and paths.
 
-A tool whose name or description holds the query as it stands is found too, as with the reference.
+A tool whose name or description contains the literal query is found too, as in the reference.
 """
 
 import math
@@ -20,7 +20,7 @@ else:
     difflib = Lazily("difflib")
 
 SATURATION, LENGTH_WEIGHT = 1.2, 0.75
-NAME_WEIGHT = 3  # a word of the name counts as often as that
+NAME_WEIGHT = 3  # weight of words in the name
 DESCRIPTION_CHARACTERS = 400
 STOP_WORDS = {"a", "an", "and", "for", "from", "in", "into", "it", "of", "on", "or", "the", "to",
               "with"}  # fmt: skip
@@ -36,14 +36,14 @@ def words_of(text: str) -> list[str]:
 
 @lru_cache(maxsize=8_192)
 def stem(word: str) -> str:
-    """Rough, so that `instances` finds `instance`."""
+    """Stem a word roughly, so that `instances` finds `instance`."""
     if len(word) < 4:
         return word
     return ENDINGS.sub(lambda found: "y" if found[1] == "ies" else "", word).rstrip("e")
 
 
 class Index:
-    """Of some tools' words. The same for every query."""
+    """An index of the words of some tools, for all queries."""
 
     def __init__(self, tools: Sequence["OCPTool"]) -> None:
         self.tools = tools
@@ -83,12 +83,12 @@ def weighted_words(tool: "OCPTool") -> Iterable[str]:
 
 @lru_cache(maxsize=8)
 def index_of(tools: tuple["OCPTool", ...]) -> Index:
-    """Kept for the next query."""
+    """Return the index, cached for the next query."""
     return Index(tools)
 
 
 def search(tools: Sequence["OCPTool"], query: str) -> list["OCPTool"]:
-    """The best first; those that hold the query as it stands after those that hold its words."""
+    """Search, best matches first; literal matches follow matches by words."""
     ranked = index_of(tuple(tools)).ranked(query)
     text = query.lower()
     literal = [t for t in tools if text in t.name.lower() or text in t.description.lower()]
@@ -96,7 +96,7 @@ def search(tools: Sequence["OCPTool"], query: str) -> list["OCPTool"]:
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:
-    """The one that was meant, if one is near enough: `create_instance` is createInstance."""
+    """Suggest a similar name: createInstance for `create_instance`."""
     by_letters = {NO_LETTER.sub("", one.lower()): one for one in names}
     near = difflib.get_close_matches(NO_LETTER.sub("", name.lower()), by_letters, n=1, cutoff=0.75)
     return by_letters[near[0]] if near else None

@@ -1,7 +1,7 @@
-"""A context as headers of a request, and back: the protocol's words and its bounds.
+"""Converts a context to headers of a request and back, within the limits of the protocol.
 
-Never makes a request fail: whatever a context holds, what comes out is short lines of ASCII. An API
-is told of the calls to itself only, and of as many as fit into 8 KB.
+Never makes a request fail: the result is always short lines of ASCII. An API sees only the calls to
+itself, as many as fit into 8 KB.
 """
 
 import binascii
@@ -36,14 +36,14 @@ NO_IDENTIFIER = re.compile(r"[^a-zA-Z0-9_.-]")
 COMPRESSED = "gzip:"
 # "MUST compress contexts >1KB before Base64 encoding", says the protocol. A tenth of a call.
 COMPRESSED_FROM = 1_000
-COMPRESSION = 1  # a few KB once a call: the speed of it matters more than the last percent
+COMPRESSION = 1  # a few KB per call: speed matters more than ratio
 DECODED_LARGEST = 1024 * 1024
-HISTORY_SENT = 3  # so that what is sent is seldom long enough to be compressed
+HISTORY_SENT = 3  # keeps headers mostly below the size for compression
 TEXT_LONGEST = 1_000
 TEXTS = ("context_id", "agent_type", "user", "workspace", "current_file", "current_goal",
          "context_summary", "error_context", "created_at")  # fmt: skip
-OF_THE_API = "api"  # whose call it was, in an interaction's metadata
-# What may go, in this order, when a context does not fit.
+OF_THE_API = "api"  # key of the API name in the metadata of an interaction
+# Fields to drop, in this order, if a context does not fit.
 DISPENSABLE = ("history", "api_specs", "recent_changes", "error_context", "context_summary")
 NEEDED = ("context_id", "agent_type", "created_at", "last_updated")
 
@@ -51,7 +51,7 @@ NEEDED = ("context_id", "agent_type", "created_at", "last_updated")
 def headers_of(
     context: Mapping[str, Any], api_name: str | None, *, compress: bool = True
 ) -> dict[str, str]:
-    """`api_name`: the API that it goes to, whose calls are told."""
+    """Build the headers. `api_name` is the receiver, which sees only its own calls."""
     headers = {
         CONTEXT_ID: cleaned(context["context_id"], 64),
         SESSION: session_of(context, api_name, compress=compress),
@@ -67,7 +67,7 @@ def headers_of(
 
 
 def context_in(headers: Mapping[str, str]) -> dict[str, Any] | None:
-    """None where there is none, or none that can be read."""
+    """Read a context; None if it is missing or malformed."""
     said = CaseInsensitive(headers).get(SESSION)
     if not said or len(said) > SESSION_BYTES:
         return None
@@ -81,7 +81,7 @@ def context_in(headers: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 def session_of(context: Mapping[str, Any], api_name: str | None, *, compress: bool) -> str:
-    """Encoded in at most 8 KB: what is needed least goes first."""
+    """Encode in at most 8 KB, dropping the least important fields first."""
     texts = told_texts(*(context.get(name) for name in TEXTS))
     shown = {**texts, "last_updated": context["last_updated"]}
     shown["session"] = redacted(context["session"])
@@ -99,7 +99,7 @@ def session_of(context: Mapping[str, Any], api_name: str | None, *, compress: bo
 
 
 def last_told(history: Sequence[Mapping[str, Any]], api_name: str | None) -> list[Any]:
-    """The last calls, which were redacted when they came in."""
+    """Return the last calls, already redacted."""
     told: list[Any] = []
     for one in reversed(history):
         of_api = (one.get("metadata") or {}).get(OF_THE_API)
@@ -113,7 +113,7 @@ def last_told(history: Sequence[Mapping[str, Any]], api_name: str | None) -> lis
 def encoded_session(shown: Mapping[str, Any], *, compress: bool) -> str:
     try:
         encoded = msgspec.json.encode(shown, enc_hook=str)
-    except (TypeError, UnicodeEncodeError):  # half a character, or keys that are no text
+    except (TypeError, UnicodeEncodeError):  # a truncated character, or keys that are not text
         encoded = json.dumps(shown, default=str, skipkeys=True).encode()
     if compress and len(encoded) > COMPRESSED_FROM:
         return COMPRESSED + b64encode(gzip.compress(encoded, COMPRESSION, mtime=0)).decode()
@@ -121,7 +121,7 @@ def encoded_session(shown: Mapping[str, Any], *, compress: bool) -> str:
 
 
 def inflated(data: bytes) -> bytes:
-    """A small header must not become a large text."""
+    """Decompress with a limit: a small header must not expand to a large text."""
     with gzip.open(BytesIO(data)) as file:
         text = file.read(DECODED_LARGEST + 1)
     if len(text) > DECODED_LARGEST:
@@ -131,7 +131,7 @@ def inflated(data: bytes) -> bytes:
 
 @lru_cache(maxsize=64)
 def told_texts(*texts: Any) -> dict[str, str]:
-    """Those of `TEXTS` that there are. They rarely change from call to call."""
+    """Encode the fields in `TEXTS`, which rarely change between calls."""
     named = zip(TEXTS, texts, strict=True)
     return {name: redacted_text(str(text)[:TEXT_LONGEST]) for name, text in named if text}
 
@@ -143,7 +143,7 @@ def cleaned(text: str, longest: int) -> str:
 
 @lru_cache(maxsize=256)
 def short_line(text: str, longest: int) -> str:
-    """What is no ASCII percent-encoded; cut, but never within an escape or a character."""
+    """Percent-encode to ASCII and truncate, never within an escape or a character."""
     line = header_value(text).strip()
     if len(line) <= longest:
         return line

@@ -1,7 +1,7 @@
-"""What a tool takes and answers, as values: found by `parameters` and `bodies`, read by the rest.
+"""Values for the parameters and the response of a tool, built by `parameters` and `bodies`.
 
-Also the plain entries in which the protocol shows parameters, there and back: a tool that came from
-a registry or was made by hand has nothing but these.
+Also converts to and from the entries with which the protocol describes parameters: tools from a
+registry, or built by hand, have only these.
 """
 
 import re
@@ -14,50 +14,50 @@ from msgspec.structs import replace
 from ocp_agent.schemas import Schema, types_of
 
 SLOT = re.compile(r"\{([^{}]+)\}")
-# What models accept as a key; others are rewritten, and known again when they come back.
+# Keys that models accept; others are rewritten, and mapped back in calls.
 KEY = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 LOCATIONS = ("path", "query", "header", "cookie", "querystring", "body")
 DEFAULT_STYLES = {"path": "simple", "query": "form", "header": "simple", "cookie": "form"}
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
-ALONE = "body"  # the key of a body that is not an object of named properties
-# Of a schema: what an entry shows beside its type.
+ALONE = "body"  # key of a body without named properties
+# Keywords of a schema that an entry shows beside its type.
 SHOWN_BESIDE = ("enum", "format", "default", "items", "properties", "minimum", "maximum",
                 "minLength", "maxLength", "pattern")  # fmt: skip
 MORE_THAN_AN_ENTRY_SAYS = {"allOf", "anyOf", "oneOf", "not", "additionalProperties", "required"}
-# Of an entry: what belongs to the parameter and not to its schema.
+# Fields of an entry that belong to the parameter, not to its schema.
 OF_THE_PARAMETER = {"description", "required", "location", "name", "schema", "style", "explode",
                     "media_type", "alone", "open"}  # fmt: skip
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    key: str  # what callers write
-    name: str  # what is sent
+    key: str  # name in calls
+    name: str  # name on the wire
     location: str
     required: bool = False
     description: str = ""
-    schema: Any = {}  # as it stands in the document
+    schema: Any = {}  # unchanged from the document
     style: str = "form"
     explode: bool = False
-    media_type: str = ""  # where the value is a document of its own
+    media_type: str = ""  # if the value has its own media type
 
 
 class Body(msgspec.Struct, frozen=True):
     media_type: str = JSON
     schema: Any = {}
     required: bool = False
-    is_alone: bool = False  # one argument is the whole body
-    is_open: bool = False  # takes properties that it does not name
+    is_alone: bool = False  # one argument is the complete body
+    is_open: bool = False  # accepts additional properties
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """All of a tool that takes work to find out."""
+    """The parts of a tool that are expensive to compute."""
 
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
     response_schema: Schema | None = None
-    security: tuple[dict[str, list[str]], ...] | None = None  # None: as the API says
+    security: tuple[dict[str, list[str]], ...] | None = None  # None: the default of the API
     server: str | None = None
     context: dict[str, Any] = {}  # its x-ocp-context
 
@@ -72,7 +72,7 @@ def is_json(media_type: str) -> bool:
 
 
 def missing_slots(path: str, known: Iterable[str]) -> list[Parameter]:
-    """A path cannot be filled without them, whether the document describes them or not."""
+    """Add the parameters of the path, even if the document does not describe them."""
     described = set(known)
     return [
         Parameter(name, name, "path", True, "Part of the path.", {"type": "string"}, "simple")
@@ -82,8 +82,8 @@ def missing_slots(path: str, known: Iterable[str]) -> list[Parameter]:
 
 
 def with_keys(parameters: Iterable[Parameter]) -> Iterator[Parameter]:
-    """Each under a key of its own. Of those with one name the path's keeps it, then the query's;
-    a body's is called `name_body`."""
+    """Assign unique keys. For equal names, the path parameter keeps the name, then the query
+    parameter; that of the body becomes `name_body`."""
     taken: set[str] = set()
     for one in sorted(parameters, key=lambda one: LOCATIONS.index(one.location)):
         key = one.name if KEY.fullmatch(one.name) else rewritten(one.name)
@@ -103,7 +103,7 @@ def rewritten(name: str) -> str:
 
 
 def entry_of(parameter: Parameter, schema: Schema, body: Body | None) -> dict[str, Any]:
-    """As the protocol shows it; `schema` is the parameter's, written out."""
+    """Build the entry of the protocol; `schema` is the expanded schema."""
     types = types_of(schema.get("type"))
     entry: dict[str, Any] = {
         "description": parameter.description,
@@ -147,7 +147,7 @@ def type_seen_in(schema: Schema) -> str:
 def shape_of_entries(
     entries: Mapping[str, Any], path: str, response_schema: Schema | None
 ) -> Shape:
-    """Of a tool that a registry describes, or somebody by hand."""
+    """Build a shape from entries of a registry or of a hand-made tool."""
     found = [parameter_of_entry(key, entry) for key, entry in entries.items()]
     slots = [one.name for one in found if one.location == "path"]
     found += missing_slots(path, slots)

@@ -1,7 +1,7 @@
-"""What is kept on this machine: documents of APIs, contexts of sessions. Below `~/.ocp`.
+"""Stores documents of APIs and contexts of sessions on this machine, in `~/.ocp`.
 
-Files are for their owner only, written whole or not at all, and named after nothing that could lead
-out of their folder. No credentials, headers or base URLs are among them.
+Files are readable by their owner only, written atomically, and their names cannot escape the
+directory. They contain no credentials, headers or base URLs.
 """
 
 import hashlib
@@ -37,13 +37,13 @@ log = logging.getLogger("ocp_agent")
 
 
 class CachedAPI(msgspec.Struct):
-    """A file of the cache. The document stands in it as it came."""
+    """A file of the cache, with the original document."""
 
     format: int
     name: str
     cached_at: float
-    source: str  # the URL or path, or the registry's name for it
-    source_state: str  # of a file, when it was read
+    source: str  # URL or path, or the name in the registry
+    source_state: str  # version of a file when it was read
     kind: str  # openapi, or registry
     document: msgspec.Raw
     names: dict[str, str]  # `POST /snapshots` to createSnapshot
@@ -51,7 +51,7 @@ class CachedAPI(msgspec.Struct):
 
 
 def file_name(name: str) -> str:
-    """The name where it can be one, with a mark of it where it cannot."""
+    """Return the name as a file name; with a hash if it is not a valid one."""
     if PLAIN.fullmatch(name):
         return f"{name}.json"
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
@@ -70,7 +70,7 @@ class OCPStorage:
         self, name: str, spec: OCPAPISpec, metadata: Mapping[str, Any] | None = None,
         *, source: str = "", kind: str = "openapi",
     ) -> bool:  # fmt: skip
-        """False where nothing can be written; the call goes on all the same."""
+        """Write to the cache; False if that fails, which does not affect the call."""
         cached = CachedAPI(
             format=FORMAT,
             name=name,
@@ -87,7 +87,7 @@ class OCPStorage:
     def get_cached_api(
         self, name: str, max_age_days: float | None = None, *, source: str | None = None
     ) -> OCPAPISpec | None:
-        """None where it is not there, too old, unreadable, or from another source."""
+        """Read from the cache; None if missing, too old, unreadable, or from another source."""
         cached = self._cached(name)
         if cached is None or (source is not None and cached.source != source):
             return None
@@ -102,7 +102,7 @@ class OCPStorage:
             return None
 
     def known_names(self, name: str) -> dict[OperationKey, str]:
-        """Those that its tools were given, however long ago."""
+        """Return the known names of tools, regardless of their age."""
         cached = self._cached(name)
         given = cached.names if cached is not None else {}
         return {OperationKey(*key.split(" ", 1)): tool for key, tool in given.items() if " " in key}
@@ -150,7 +150,7 @@ class OCPStorage:
         return AgentContext.from_dict(context) if isinstance(context, dict) else None
 
     def list_sessions(self, limit: int | None = None) -> list[dict[str, Any]]:
-        """The latest first."""
+        """List sessions, newest first."""
         records = [one for path in files_in(self.sessions) if (one := read(path, dict[str, Any]))]
         records.sort(key=lambda one: -float(one.get("saved_at", 0)))
         shown = ("agent_type", "current_goal", "last_updated")
@@ -160,7 +160,7 @@ class OCPStorage:
         ]
 
     def cleanup_sessions(self, keep_recent: int = 50) -> int:
-        """How many were removed."""
+        """Delete old sessions and return their number."""
         paths = sorted(files_in(self.sessions), key=lambda path: -path.stat().st_mtime)
         for path in paths[keep_recent:]:
             path.unlink(missing_ok=True)
@@ -168,7 +168,7 @@ class OCPStorage:
 
 
 def file_state(source: str) -> str:
-    """Changes with the file, if it is one; what is elsewhere is as old as its age says."""
+    """Return the version of a file; for other sources the age decides."""
     try:
         found = None if "://" in source else Path(source).expanduser().stat()
     except (OSError, ValueError):
@@ -193,7 +193,7 @@ def read(path: Path, kind: Any) -> Any:
 def written(path: Path, content: bytes) -> bool:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent)  # which makes it with 0600
+        handle, beside = tempfile.mkstemp(dir=path.parent)  # creates the file with mode 0600
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         Path(beside).replace(path)

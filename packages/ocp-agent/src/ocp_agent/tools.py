@@ -1,7 +1,7 @@
-"""A tool and the API that it belongs to, as callers see them.
+"""Tools and APIs, as callers see them.
 
-What takes work (parameters, schemas) is found when somebody first looks, and kept. Both are values:
-nobody changes them after they are made, but for the name that an API is registered under.
+Parameters and schemas are computed on first access and cached. Both are values: they do not change
+after creation, except for the name under which an API is registered.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -48,7 +48,7 @@ class OCPTool:
 
     @classmethod
     def found(cls, name: str, description: str, method: str, path: str, find: "Found") -> "OCPTool":
-        """One of a document, whose shape is found later."""
+        """Create a tool of a document; its shape is computed later."""
         tool = cls(name, description, method, path, None, None, find.operation_id, find.tags)
         tool.deprecated = find.deprecated
         tool.schemas, tool._find_shape = find.schemas, find.shape
@@ -60,18 +60,18 @@ class OCPTool:
 
     @cached_property
     def by_place(self) -> dict[tuple[str, str], Parameter]:
-        """Each parameter by where it goes and its name there."""
+        """Parameters by location and wire name."""
         return {(one.location, one.name): one for one in self.shape.parameters}
 
     @cached_property
     def _shown(self) -> dict[str, Schema]:
-        """The parameters' schemas, which share what may be shown of a tool."""
+        """Schemas of the parameters, which share the display limit of a tool."""
         each = SCHEMA_NODES // max(len(self.shape.parameters), 1)
         return {one.key: self.schemas.shown(one.schema, each) for one in self.shape.parameters}
 
     @cached_property
     def parameters(self) -> dict[str, dict[str, Any]]:
-        """Each key with `description`, `required`, `location`, `type` and what else is known."""
+        """Entries by key, with `description`, `required`, `location`, `type` and others."""
         return {
             one.key: entry_of(one, self._shown[one.key], self.shape.body)
             for one in self.shape.parameters
@@ -83,7 +83,7 @@ class OCPTool:
 
     @cached_property
     def input_schema(self) -> Schema:
-        """One JSON Schema of all arguments, as models want it."""
+        """One JSON Schema of all arguments, for models."""
         required = [one.key for one in self.shape.parameters if one.required]
         properties = {one.key: self._shown_to_models(one) for one in self.shape.parameters}
         return {"type": "object", "properties": properties, "required": required}
@@ -97,7 +97,7 @@ class OCPTool:
         return self.method in READING
 
     def to_dict(self) -> dict[str, Any]:
-        """As a registry says it."""
+        """Build the entry of a registry."""
         return {
             "name": self.name,
             "description": self.description,
@@ -114,7 +114,7 @@ class OCPTool:
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What discovery knows of a tool beside its name."""
+    """The facts that discovery knows about a tool."""
 
     operation_id: str | None
     tags: list[str]
@@ -124,7 +124,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class OCPAPISpec(Awaitable, msgspec.Struct, dict=True):
-    """An API: where it is, and its tools."""
+    """An API: its base URL and its tools."""
 
     base_url: str
     title: str
@@ -138,7 +138,7 @@ class OCPAPISpec(Awaitable, msgspec.Struct, dict=True):
 
     @cached_property
     def raw_spec(self) -> dict[str, Any]:
-        """The whole document as Python objects, which for a large one takes its time."""
+        """The complete document as Python objects; slow for large documents."""
         decoded = msgspec.json.decode(self.document.data)
         return decoded if isinstance(decoded, dict) else {}
 
@@ -148,6 +148,6 @@ class OCPAPISpec(Awaitable, msgspec.Struct, dict=True):
 
     @cached_property
     def wants_context(self) -> bool:
-        """Not where the document says that the API is none of the protocol's."""
+        """False if the document declares that the API does not use the protocol."""
         info = self.document.get("info")
         return not isinstance(info, dict) or info.get("x-ocp-enabled") is not False

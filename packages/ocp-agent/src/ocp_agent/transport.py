@@ -1,6 +1,6 @@
-"""Sends requests: again where that is safe, along redirects where nothing leaks, within bounds.
+"""Sends requests, with safe retries and redirects, within limits.
 
-The only module that opens connections for calls. It knows nothing of tools and contexts.
+The only module that opens connections for calls. It does not know tools and contexts.
 """
 
 import time
@@ -31,14 +31,14 @@ else:
     urllib_request = Lazily("urllib.request")
     httpx2 = Lazily(HTTPX)
 
-# Carried out twice they do what they do once.
+# Idempotent methods.
 REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "QUERY", "PUT", "DELETE"})
-REFUSED = 429  # the server says itself that it did nothing
+REFUSED = 429  # the server states that it did nothing
 UNWELL = frozenset({502, 503, 504})
 MOVED = frozenset({301, 302, 303, 307, 308})
 MOVED_WITH_ITS_METHOD = frozenset({307, 308})
-WITH_CONTENT = frozenset({"POST", "PUT", "PATCH", "QUERY"})  # or they say that there is none
-# The client's own building of a request costs as much again as all that this library does.
+WITH_CONTENT = frozenset({"POST", "PUT", "PATCH", "QUERY"})  # or disable it
+# Building a request with the client would double the cost of a call.
 USUAL_HEADERS = {
     "Accept": "*/*",
     "Accept-Encoding": "gzip, deflate",
@@ -56,8 +56,8 @@ class Transport:
         self._extensions = {"timeout": {"connect": one, "read": one, "write": one, "pool": one}}
 
     def _route(self, url: "httpx2.URL") -> "httpx2.HTTPTransport":
-        """The connections to a host, or to the proxy before it. Without httpx2's client above:
-        its redirects, sessions and credentials are not wanted, and cost a tenth of a call."""
+        """Return the connections to a host or its proxy. The client of httpx2 is not used: its
+        redirects, sessions and credentials are not needed, and cost a tenth of a call."""
         origin = url.scheme, url.netloc
         found = self._routes.get(origin)
         if found is None:
@@ -73,13 +73,13 @@ class Transport:
             route.close()
 
     def send(self, request: Request, stop: Event, *, is_keyed: bool = False) -> Response:
-        """`is_keyed`: it has an idempotency key, so that to repeat it is safe."""
+        """Send a request. `is_keyed`: it has an idempotency key, so it is safe to retry."""
         may_repeat = is_keyed or request.method in REPEATABLE
         for attempt in range(1, self.limits.attempts + 1):
             is_last = attempt == self.limits.attempts
             try:
                 response = self._followed(request)
-            except httpx2.ConnectError:  # it never arrived
+            except httpx2.ConnectError:  # the request never arrived
                 pause_s = None if is_last else self._backoff_s(attempt)
                 if pause_s is None:
                     raise
@@ -97,7 +97,7 @@ class Transport:
         raise AssertionError("the last attempt answers or raises")
 
     def _pause_s(self, response: Response, attempt: int, may_repeat: bool) -> float | None:
-        """How long before the next attempt; None where there is none."""
+        """Return the delay before the next attempt, or None for no retry."""
         status = response.status_code
         if status != REFUSED and not (status in UNWELL and may_repeat):
             return None
@@ -140,12 +140,12 @@ class Transport:
 
 
 class Abandoned(Exception):
-    """Nobody waits for the answer any more."""
+    """The caller has stopped waiting for the response."""
 
 
 def ready(request: Request, extensions: dict[str, Any]) -> "httpx2.Request":
-    """For content as a stream httpx2 takes the headers as they are. To have it find those that go
-    with content costs a tenth of a call, so that is asked of it for files only."""
+    """Build the content. For streams, httpx2 uses the headers unchanged. Letting it compute the
+    headers costs a tenth of a call, so that is done for files only."""
     url, method = parsed(request.url), request.method
     if request.files is not None:
         headers = combined(USUAL_HEADERS, request.headers)
@@ -158,7 +158,7 @@ def ready(request: Request, extensions: dict[str, Any]) -> "httpx2.Request":
 
 
 def headers_for(request: Request, url: "httpx2.URL") -> dict[str, str]:
-    """Those that the request need not have itself."""
+    """Return default headers that the request does not set."""
     found = {"Host": url.netloc.decode("ascii"), **USUAL_HEADERS}
     has_length = request.content or request.method in WITH_CONTENT
     if has_length and "transfer-encoding" not in map(str.lower, request.headers):
@@ -168,12 +168,12 @@ def headers_for(request: Request, url: "httpx2.URL") -> dict[str, str]:
 
 @lru_cache(maxsize=64)
 def parsed(url: str) -> "httpx2.URL":
-    """Most calls go where one of the last ones went, and httpx2 reads addresses thoroughly."""
+    """Parse a URL with a cache: most calls repeat hosts, and parsing by httpx2 is slow."""
     return httpx2.URL(url)
 
 
 def bounded(answer: "httpx2.Response", headers: CaseInsensitive, largest: int) -> bytes:
-    """Its content, uncompressed; no more of it is read than may be."""
+    """Read and decompress the content, up to the limit."""
     is_encoded = "content-encoding" in headers
     pieces = answer.iter_bytes() if is_encoded else cast("Iterable[bytes]", answer.stream)
     total, chunks = 0, []
@@ -186,7 +186,7 @@ def bounded(answer: "httpx2.Response", headers: CaseInsensitive, largest: int) -
 
 
 def headers_in(raw: Iterable[tuple[bytes, bytes]]) -> CaseInsensitive:
-    """Those that come several times are put together."""
+    """Join repeated headers."""
     found = CaseInsensitive()
     for name, value in raw:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
@@ -195,8 +195,8 @@ def headers_in(raw: Iterable[tuple[bytes, bytes]]) -> CaseInsensitive:
 
 
 def redirected(request: Request, response: Response) -> Request | None:
-    """To another host only without what is meant for this one; a change of something is repeated
-    only where the server says to repeat it, and on the same host."""
+    """Follow a redirect. Secrets are not sent to another host. A change is repeated only if the
+    status requires it, and only on the same host."""
     where = response.headers.get("location")
     if response.status_code not in MOVED or not where:
         return None
@@ -212,7 +212,7 @@ def redirected(request: Request, response: Response) -> Request | None:
 
 
 def proxy_for(url: str) -> str | None:
-    """As the environment says it."""
+    """Read the proxy from the environment."""
     parts = urlsplit(url)
     if urllib_request.proxy_bypass(parts.hostname or ""):
         return None
@@ -227,7 +227,7 @@ def origin_of(url: str) -> tuple[str, str | None, int | None]:
 
 
 def retry_after_s(response: Response) -> float | None:
-    """In seconds, or until a date."""
+    """Parse Retry-After: seconds or a date."""
     said = response.headers.get("retry-after", "").strip()
     if said.isdecimal():
         return float(said)

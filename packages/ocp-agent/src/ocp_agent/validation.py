@@ -1,4 +1,4 @@
-"""Holds a context against the protocol's JSON Schema. Called by whoever wants to know."""
+"""Validates a context against the JSON Schema of the protocol. Called by users only."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -83,7 +83,7 @@ def validate_context_dict(data: Mapping[str, Any]) -> ValidationResult:
 def validate_and_fix_context(
     data: Mapping[str, Any],
 ) -> tuple[dict[str, Any], ValidationResult]:
-    """What is missing is put in, what is unknown or wrong is left out; and whether that helped."""
+    """Add missing fields and remove unknown or invalid ones; also return if it is now valid."""
     known = {name: value for name, value in data.items() if name in SCHEMA["properties"]}
     whole = {
         "context_id": new_id(),

@@ -1,9 +1,9 @@
-"""Waits until what a call began is done: one call, one result.
+"""Waits until the work of a call is done: one call, one result.
 
-Four patterns: the answer names an operation (`operation_id`); a header says where to ask; the
-answer is a resource whose status says that it is not ready; the answer is empty, so that what the
-path names is asked. Asks with Retry-After, else rarer and rarer. A state in no table counts as
-done: never waits for a word that it does not know.
+Four patterns: the response names an operation (`operation_id`); a header has the URL to poll; the
+response is a resource whose status is not final; the response is empty, so the resource in the path
+is polled. Polls after Retry-After, or with increasing delays. An unknown state counts as done:
+never waits for a state that it does not know.
 """
 
 import time
@@ -30,7 +30,7 @@ GOING_ON = frozenset({
     "resizing", "restoring", "scheduled", "starting", "stopping", "submitted", "undoing",
     "updating", "waiting", "working",
 })  # fmt: skip
-# Of an operation, but a resource that is so is ready.
+# In progress for an operation, but ready for a resource.
 GOING_ON_OF_OPERATIONS = GOING_ON | {"active", "new", "open", "running", "started"}
 FAILED = frozenset({
     "aborted", "canceled", "cancelled", "error", "errored", "expired", "failed", "failure",
@@ -40,17 +40,17 @@ GONE = frozenset({"deleted", "destroyed", "removed", "terminated"})
 READING = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
 GONE_STATUS = frozenset({404, 410})
 STATES = ("status", "state", "provisioningState", "provisioning_state")
-HEALTH = "server_status"  # Vultr's second word: `ok` once the guest can be used
+HEALTH = "server_status"  # the second status of Vultr: `ok` once the guest is usable
 HEALTH_NOT_YET = frozenset({"none", "locked", "installingbooting"})
 WHERE_TO_ASK = ("operation-location", "azure-asyncoperation", "location", "content-location")
-HELD_BACK_S = 30  # how long a server that can is asked to hold an answer back
+HELD_BACK_S = 30  # long poll, for servers that support it
 
 
 class Watched(msgspec.Struct, frozen=True):
     url: str
     is_operation: bool = False
     is_deletion: bool = False
-    is_guess: bool = False  # the answer did not say it: what tells nothing at first is not watched
+    is_guess: bool = False  # not named by the response: needs a state at once
 
     def progress(self, response: Response) -> tuple[bool, str]:
         if self.is_deletion:
@@ -64,7 +64,7 @@ class Watched(msgspec.Struct, frozen=True):
 
 
 class Waiter:
-    """For one call."""
+    """The wait of one call."""
 
     def __init__(
         self, spec: OCPAPISpec, tool: OCPTool, request: Request, ask: Callable[[str], Response],
@@ -75,7 +75,7 @@ class Waiter:
         self.addresses = Addresses(spec, tool, request)
 
     def wait(self, first: Response) -> Response:
-        """The last answer: of the resource where it can be asked, else of the operation."""
+        """Return the last response: of the resource if it can be read, else of the operation."""
         watched = self.watched(first) if first.ok else None
         if watched is None:
             return first
@@ -130,7 +130,7 @@ class Waiter:
         return Watched(found, is_deletion=is_deletion, is_guess=is_guess)
 
     def watched_unsaid(self) -> Watched | None:
-        """After an empty answer, which tells neither an operation nor a state."""
+        """Poll after an empty response, which has neither an operation nor a state."""
         if self.tool.method in READING:
             return None
         is_deletion = self.tool.method == "DELETE"
@@ -138,7 +138,7 @@ class Waiter:
         return None if found is None else Watched(found, is_deletion=is_deletion, is_guess=True)
 
     def resource_after(self, first: Response, operation: Response) -> Response:
-        """What the operation was about, if it is still there."""
+        """Read the resource of the operation, if it still exists."""
         if self.tool.method == "DELETE":
             return operation
         said = dict_at({"d": operation.data}, "d").get("resource_id") or id_in(first.data)
@@ -148,7 +148,7 @@ class Waiter:
 
 
 def progress_of_deletion(response: Response) -> tuple[bool, str]:
-    """It ends when the thing is gone, whatever its state was before, or when it failed."""
+    """Wait for a deletion: until the resource is gone, or the deletion failed."""
     if response.status_code in GONE_STATUS:
         return False, "deleted"
     state = state_of(unwrapped(response.data)).lower()
@@ -156,7 +156,7 @@ def progress_of_deletion(response: Response) -> tuple[bool, str]:
 
 
 def progress(response: Response, *, is_operation: bool) -> tuple[bool, str]:
-    """Whether it goes on, and the word that says so."""
+    """Return whether the work is in progress, and its state."""
     resource = unwrapped(response.data)
     if is_operation and isinstance(resource.get("done"), bool):  # Google's
         failed = "failed" if resource.get("error") else "done"
@@ -173,7 +173,7 @@ def progress(response: Response, *, is_operation: bool) -> tuple[bool, str]:
 
 
 def unwrapped(data: Any) -> dict[str, Any]:
-    """The resource in `{"instance": {…}}`, or the whole."""
+    """Return the resource in `{"instance": {…}}`, or the complete value."""
     if not isinstance(data, dict):
         return {}
     inner = [value for value in data.values() if isinstance(value, dict)]

@@ -55,19 +55,19 @@ class Account(Controller):
     path = "/"
     tags = ("account",)
 
-    @get("/quotas", operation_id="listQuotas", summary="List all quotas",
+    @get("/quotas", operation_id="listQuotas", summary="List quotas",
          responses=wire.ANY_ERROR | wire.shown(QuotaList, "one for each resource"))  # fmt: skip
     async def quotas(self, request: Call) -> Response[bytes]:
         found = await quotas.get(view_of(request))
         return wire.answer(QuotaList(quotas=show(found)))
 
-    @get("/reservations", operation_id="listReservations", summary="List all reservations: none",
+    @get("/reservations", operation_id="listReservations", summary="List reservations (none)",
          responses=wire.ANY_ERROR | wire.shown(ReservationList, "nothing"))  # fmt: skip
     async def reservations(self, request: Call) -> Response[bytes]:
         view_of(request).require("read")
         return wire.answer(ReservationList(reservations=[]))
 
-    @get("/catalog", operation_id="listCatalog", summary="List what is sold: nothing",
+    @get("/catalog", operation_id="listCatalog", summary="List the catalogue (empty)",
          responses=wire.ANY_ERROR | wire.shown(CatalogPage, "nothing"))  # fmt: skip
     async def catalog(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         view_of(request).require("read")

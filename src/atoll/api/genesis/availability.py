@@ -44,7 +44,7 @@ class Availability(Controller):
     tags = ("availability",)
 
     @get("/{region:str}/instances", operation_id="getInstanceAvailability",
-         summary="Which instance types are available in a region",
+         summary="List the instance types available in a region",
          responses=wire.ANY_ERROR | wire.shown(AvailabilityAnswer, "all types"))  # fmt: skip
     async def instances(
         self, request: Call, region: FromPath[str], placement: FromQuery[str | None] = None

@@ -38,24 +38,24 @@ class Filesystems(Controller):
     path = "/filesystems"
     tags = ("filesystems",)
 
-    @get("/", operation_id="listFilesystems", summary="List all file systems: none",
+    @get("/", operation_id="listFilesystems", summary="List file systems (none)",
          responses=wire.ANY_ERROR | wire.shown(FilesystemList, "nothing"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         view_of(request).require("read")
         return wire.answer(FilesystemList(filesystems=[], **wire.about_page(paging, 0)))
 
-    @post("/", operation_id="createFilesystem", status_code=201, summary="Refused",
+    @post("/", operation_id="createFilesystem", status_code=201, summary="Create a file system",
           responses=wire.ANY_ERROR)  # fmt: skip
     async def create(self, request: Call, data: JSONBody[FilesystemBody]) -> Response[bytes]:
         view_of(request).require("write")
         raise Invalid(WHY)
 
-    @get("/{filesystem_id:str}", operation_id="getFilesystem", summary="Always 404",
+    @get("/{filesystem_id:str}", operation_id="getFilesystem", summary="Get a file system",
          responses=wire.ANY_ERROR)  # fmt: skip
     async def read(self, request: Call, filesystem_id: FromPath[str]) -> Response[bytes]:
         raise missing(request, filesystem_id)
 
-    @patch("/{filesystem_id:str}", operation_id="updateFilesystem", summary="Always 404",
+    @patch("/{filesystem_id:str}", operation_id="updateFilesystem", summary="Update a file system",
            responses=wire.ANY_ERROR)  # fmt: skip
     async def update(
         self, request: Call, filesystem_id: FromPath[str], data: JSONBody[FilesystemBody]
@@ -63,6 +63,6 @@ class Filesystems(Controller):
         raise missing(request, filesystem_id)
 
     @delete("/{filesystem_id:str}", operation_id="deleteFilesystem", status_code=204,
-            summary="Always 404", responses=wire.ANY_ERROR)  # fmt: skip
+            summary="Delete a file system", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, filesystem_id: FromPath[str]) -> Response[None]:
         raise missing(request, filesystem_id)

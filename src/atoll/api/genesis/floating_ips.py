@@ -109,7 +109,7 @@ class FloatingIps(Controller):
     path = "/floating-ips"
     tags = ("floating-ips",)
 
-    @get("/", operation_id="listFloatingIPs", summary="List all floating IPs",
+    @get("/", operation_id="listFloatingIPs", summary="List floating IPs",
          responses=wire.ANY_ERROR | wire.shown(FloatingIpList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         page, about = await wire.page_of(request, FLOATING_IPS, paging)

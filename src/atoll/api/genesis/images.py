@@ -89,7 +89,7 @@ class Images(Controller):
     path = "/images"
     tags = ("images",)
 
-    @get("/", operation_id="listImages", summary="List all images",
+    @get("/", operation_id="listImages", summary="List images",
          responses=wire.ANY_ERROR | wire.shown(ImageList, "one page"))  # fmt: skip
     async def page(
         self,

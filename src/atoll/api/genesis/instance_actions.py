@@ -1,5 +1,4 @@
-"""What can be done with an instance: start, stop and reset it, take snapshots of it, and read what
-it was given for its first boot."""
+"""Actions of an instance: start, stop and reset it, create snapshots, and read its user data."""
 
 from typing import Annotated, Any
 
@@ -98,7 +97,7 @@ class InstanceActions(Controller):
         return await wire.mutate(request, snapshots.show_answer, command, 201)
 
     @get(f"{PATH}/user-metadata", operation_id="getInstanceUserMetadata",
-         summary="Get what an instance was given for its first boot",
+         summary="Get the user data of an instance",
          responses=wire.ANY_ERROR | wire.shown(dict[str, Any], "as it was given"))  # fmt: skip
     async def user_metadata(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
         instance = await instance_of(request, instance_id)

@@ -42,7 +42,7 @@ class Instances(Controller):
     path = "/instances"
     tags = ("instances",)
 
-    @get("/", operation_id="listInstances", summary="List all instances",
+    @get("/", operation_id="listInstances", summary="List instances",
          responses=wire.ANY_ERROR | wire.shown(InstanceList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         page, about = await wire.page_of(request, INSTANCES, paging)
@@ -76,7 +76,7 @@ class Instances(Controller):
         return wire.respond(outcome, await answer_of(request, outcome.things[-1]))
 
     @delete("/{instance_id:str}", operation_id="destroyInstance", commands=(DeleteInstance,),
-            status_code=204, summary="Destroy an instance", responses=wire.ANY_ERROR)  # fmt: skip
+            status_code=204, summary="Delete an instance", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, instance_id: FromPath[str]) -> Response[None]:
         """For good: when it is gone, its volumes and its address are free."""
         instance = await instance_of(request, instance_id)

@@ -137,7 +137,7 @@ class SecurityGroups(Controller):
     path = "/security-groups"
     tags = ("security-groups",)
 
-    @get("/", operation_id="listSecurityGroups", summary="List all security groups",
+    @get("/", operation_id="listSecurityGroups", summary="List security groups",
          responses=wire.ANY_ERROR | wire.shown(SecurityGroupList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         names = catalogue_of(request)

@@ -105,13 +105,13 @@ class Snapshots(Controller):
     path = "/snapshots"
     tags = ("snapshots",)
 
-    @get("/", operation_id="listSnapshots", summary="List all snapshots",
+    @get("/", operation_id="listSnapshots", summary="List snapshots",
          responses=wire.ANY_ERROR | wire.shown(SnapshotList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         return await page_of(request, paging)
 
     @post("/", operation_id="createSnapshot", commands=(ImportSnapshot,), status_code=201,
-          summary="Create a snapshot from a disk on the web",
+          summary="Create a snapshot from a URL",
           responses=wire.ANY_ERROR | wire.shown(SnapshotAnswer, "accepted", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
         command = parse_import(data, await offers.ensure_region(request, data.region))
@@ -134,7 +134,7 @@ class Snapshots(Controller):
         return await wire.mutate(request, show_answer, command)
 
     @post("/{snapshot_id:str}/clone", operation_id="cloneSnapshot", commands=(CloneSnapshot,),
-          status_code=201, summary="Clone a snapshot into another region",
+          status_code=201, summary="Clone a snapshot to another region",
           responses=wire.ANY_ERROR | wire.shown(SnapshotAnswer, "accepted", 201))  # fmt: skip
     async def clone(
         self, request: Call, snapshot_id: FromPath[str], data: JSONBody[CloneBody]

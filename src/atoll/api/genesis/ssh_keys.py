@@ -72,25 +72,25 @@ class SshKeys(Controller):
     path = "/ssh-keys"
     tags = ("ssh-keys",)
 
-    @get("/", operation_id="listSSHKeys", summary="List all ssh keys",
+    @get("/", operation_id="listSSHKeys", summary="List SSH keys",
          responses=wire.ANY_ERROR | wire.shown(SshKeyList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         page, about = await wire.page_of(request, SSH_KEYS, paging)
         return wire.answer(SshKeyList(ssh_keys=[show(key) for key in page], **about))
 
     @post("/", operation_id="createSSHKey", commands=(CreateSshKey,), status_code=201,
-          summary="Create an ssh key",
+          summary="Create an SSH key",
           responses=wire.ANY_ERROR | wire.shown(SshKeyOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
         return await wire.mutate(request, show, parse_create(data), 201)
 
-    @get("/{ssh_key_id:str}", operation_id="getSSHKey", summary="Get an ssh key",
+    @get("/{ssh_key_id:str}", operation_id="getSSHKey", summary="Get an SSH key",
          responses=wire.ANY_ERROR | wire.shown(SshKeyOut, "the key"))  # fmt: skip
     async def read(self, request: Call, ssh_key_id: FromPath[str]) -> Response[bytes]:
         return wire.answer(show(await foreign.get(request, SSH_KEYS, ids.SSH_KEY, ssh_key_id)))
 
     @patch("/{ssh_key_id:str}", operation_id="updateSSHKey", commands=(UpdateSshKey,),
-           summary="Update an ssh key",
+           summary="Update an SSH key",
            responses=wire.ANY_ERROR | wire.shown(SshKeyOut, "as it now is"))  # fmt: skip
     async def update(
         self, request: Call, ssh_key_id: FromPath[str], data: JSONBody[UpdateBody]
@@ -99,7 +99,7 @@ class SshKeys(Controller):
         return await wire.mutate(request, show, UpdateSshKey(ssh_key=reference, name=data.name))
 
     @delete("/{ssh_key_id:str}", operation_id="deleteSSHKey", commands=(DeleteSshKey,),
-            status_code=204, summary="Delete an ssh key", responses=wire.ANY_ERROR)  # fmt: skip
+            status_code=204, summary="Delete an SSH key", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, ssh_key_id: FromPath[str]) -> Response[None]:
         reference = wire.native_id(ids.SSH_KEY, ssh_key_id)
         return await wire.gone(request, DeleteSshKey(ssh_key=reference))

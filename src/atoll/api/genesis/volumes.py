@@ -128,7 +128,7 @@ class Volumes(Controller):
     path = "/volumes"
     tags = ("volumes",)
 
-    @get("/", operation_id="listVolumes", summary="List all volumes",
+    @get("/", operation_id="listVolumes", summary="List volumes",
          responses=wire.ANY_ERROR | wire.shown(VolumeList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         page, about = await wire.page_of(request, VOLUMES, paging)

@@ -11,21 +11,21 @@ from atoll.domain.accelerators import COUNT_MAX, COUNT_MIN, KIND, Accelerators, 
 
 
 class AcceleratorsBody(Wire, kw_only=True):
-    """So many devices of one kind, each for one instance alone."""
+    """A number of devices of one kind, for the exclusive use of one instance."""
 
     kind: Annotated[str, Meta(pattern=f"^{KIND.pattern}$")]
     count: Annotated[int, Meta(ge=COUNT_MIN, le=COUNT_MAX)] = 1
 
 
 class DeviceOut(msgspec.Struct, kw_only=True):
-    """`address` is its place on its host's PCI bus."""
+    """`address` is the PCI address on the host."""
 
     kind: str
     address: str
 
 
 class HostDeviceOut(DeviceOut, kw_only=True):
-    """`used`: some instance has it."""
+    """`used`: an instance holds the device."""
 
     used: bool
 

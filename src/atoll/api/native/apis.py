@@ -1,4 +1,4 @@
-"""`/v1/apis`: further APIs that the registry has as tools."""
+"""`/v1/apis`: additional APIs that the registry offers as tools."""
 
 from typing import Annotated
 
@@ -23,8 +23,8 @@ class ApiMetadataIn(Wire, kw_only=True):
 
 
 class ApiSpecIn(Wire, kw_only=True):
-    """`document` is the text of an OpenAPI document, JSON or YAML. Without a `base_url` the
-    document's own server counts."""
+    """`document` is the text of an OpenAPI document, JSON or YAML. `base_url` defaults to the
+    server in the document."""
 
     document: Annotated[str, Meta(min_length=2, max_length=DOCUMENT_MAX)]
     base_url: Words = ""
@@ -50,7 +50,7 @@ class ApiSpec(msgspec.Struct, kw_only=True):
 
 
 class VersionOut(msgspec.Struct, kw_only=True):
-    """`number` rises with each document; `version` is the document's own word."""
+    """`number` increases with each document; `version` is the one in the document."""
 
     number: int
     version: str
@@ -60,7 +60,7 @@ class VersionOut(msgspec.Struct, kw_only=True):
 
 
 class ApiStatus(msgspec.Struct, kw_only=True):
-    """`versions` from the oldest on."""
+    """`versions`, oldest first."""
 
     tools: int
     versions: list[VersionOut]
@@ -74,7 +74,7 @@ class ApiOut(msgspec.Struct, kw_only=True):
 
 
 class ApiList(msgspec.Struct, kw_only=True):
-    """Always whole."""
+    """All APIs; there is only one page."""
 
     items: list[ApiOut]
     next: str | None = None
@@ -119,12 +119,12 @@ class Apis(Controller):
     @post("/", operation_id="addApi", commands=(AddApi,), status_code=201,
           request_max_body_size=DOCUMENT_MAX,
           summary="Register an OpenAPI document as tools (or a new version)",
-          responses=wire.WRITES | wire.shown(ApiOut, "as it now is", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(ApiOut, "updated", 201))  # fmt: skip
     async def add(self, request: Call, data: JSONBody[AddApiBody]) -> Response[bytes]:
         return await wire.mutate(request, show, parse_add(data), 201)
 
     @get("/", operation_id="listApis", summary="List registered APIs",
-         responses=wire.READS | wire.shown(ApiList, "all of them"))  # fmt: skip
+         responses=wire.READS | wire.shown(ApiList, "all registered APIs"))  # fmt: skip
     async def page(self, request: Call) -> Response[bytes]:
         found = await apis.list_all(view_of(request))
         return json_response(wire.encode(ApiList(items=[show(api) for api in found])))

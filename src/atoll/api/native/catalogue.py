@@ -91,7 +91,7 @@ def parse_type(body: CreateTypeBody) -> CreatePlan:
 
 
 def by_id(paging: Paging) -> Paging:
-    """The catalogue belongs to nobody, and its names are its ids."""
+    """Catalogue entries belong to no project, and their names are their ids."""
     name = paging.wanted.name
     clause = ((("id", (name,)),),) if name is not None else ()
     return paging.changed(name=None, any_of=clause)
@@ -101,8 +101,8 @@ class Types(Controller):
     path = "/types"
     tags = ("Types",)
 
-    @get("/", operation_id="listTypes", dependencies=NAMED, summary="List types",
-         responses=wire.LISTS | wire.shown(TypeList, "one page"))  # fmt: skip
+    @get("/", operation_id="listTypes", dependencies=NAMED, summary="List instance types",
+         responses=wire.LISTS | wire.shown(TypeList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -110,7 +110,7 @@ class Types(Controller):
     ) -> Response[bytes]:
         return await named.page(request, PLANS, by_id(paging), show_type)
 
-    @get("/{name:str}", operation_id="getType", summary="Get a type",
+    @get("/{name:str}", operation_id="getType", summary="Get an instance type",
          responses=wire.READS | wire.shown(TypeOut, "the type"))  # fmt: skip
     async def read(self, request: Call, name: FromPath[str]) -> Response[bytes]:
         plan = await queries.get_by_id(view_of(request), PLANS, name)
@@ -118,7 +118,7 @@ class Types(Controller):
 
     @post("/", operation_id="createType", commands=(CreatePlan,), status_code=201,
           summary="Create a type",
-          responses=wire.WRITES | wire.shown(TypeOut, "added", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(TypeOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateTypeBody]) -> Response[bytes]:
         return await wire.mutate(request, show_type, parse_type(data), 201)
 
@@ -133,7 +133,7 @@ class Regions(Controller):
     tags = ("Regions",)
 
     @get("/", operation_id="listRegions", dependencies=NAMED, summary="List regions",
-         responses=wire.LISTS | wire.shown(RegionList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(RegionList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -149,7 +149,7 @@ class Regions(Controller):
 
     @post("/", operation_id="createRegion", commands=(CreateRegion,), status_code=201,
           summary="Create a region",
-          responses=wire.WRITES | wire.shown(RegionOut, "added", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(RegionOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateRegionBody]) -> Response[bytes]:
         command = CreateRegion(name=data.metadata.name, description=data.spec.description)
         return await wire.mutate(request, show_region, command, 201)

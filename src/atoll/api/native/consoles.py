@@ -44,14 +44,14 @@ CLOSINGS: dict[End, tuple[int, str]] = {
 
 
 class ConsoleBody(Wire, kw_only=True):
-    """`vnc` is the screen, `serial` the serial port."""
+    """`vnc` opens the screen, `serial` the serial port."""
 
     type: Literal["vnc", "serial"]
 
 
 class ConsoleOut(msgspec.Struct, kw_only=True):
-    """Both addresses open one console, once, until `expires_at`. `url` is a page for people;
-    there is none for `serial`."""
+    """Both addresses are valid for one connection until `expires_at`. `url` is a web page;
+    `serial` has none."""
 
     instance_id: str
     type: str
@@ -69,7 +69,7 @@ class DiskMetrics(msgspec.Struct, kw_only=True):
 
 
 class NicMetrics(msgspec.Struct, kw_only=True):
-    """As the guest sees it."""
+    """Counters from the view of the guest."""
 
     mac: str
     received_bytes: int
@@ -79,9 +79,9 @@ class NicMetrics(msgspec.Struct, kw_only=True):
 
 
 class MetricsOut(msgspec.Struct, kw_only=True):
-    """Counters rise from when the guest's process began. `memory_bytes` is what the guest takes of
-    its host's memory, which can be more than `memory_limit_bytes`, the memory it was given: its
-    process needs some too. `nics` is empty where the network does not count."""
+    """Counters start at zero with the process of the guest. `memory_bytes` is its memory usage on
+    the host, which can exceed `memory_limit_bytes`, the memory of the guest, by the needs of the
+    process itself. `nics` is empty if the network has no counters."""
 
     instance_id: str
     at: str
@@ -167,7 +167,7 @@ class Consoles(Controller):
     @get(
         "/{instance_id:str}/metrics", operation_id="getInstanceMetrics",
         summary="Get a guest's metrics",
-        responses=LOOKS | wire.shown(MetricsOut, "as measured now"),
+        responses=LOOKS | wire.shown(MetricsOut, "current measurements"),
     )  # fmt: skip
     async def metrics(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
         services = services_of(request)

@@ -134,7 +134,7 @@ class Events(Controller):
 
     @get(
         "/audit", operation_id="listAudit", dependencies=PLAIN, summary="List audit records",
-        responses=wire.LISTS | wire.shown(AuditList, "one page"),
+        responses=wire.LISTS | wire.shown(AuditList, "one page of the list"),
     )  # fmt: skip
     async def audit(
         self,

@@ -28,7 +28,7 @@ from atoll.service.queries import equal
 
 
 class FloatingIpSpecIn(Wire, kw_only=True):
-    """`instance_id`, an id or a name: where the new address leads to."""
+    """`instance_id`, an id or a name: the instance to attach the new address to."""
 
     region: str | None = None
     instance_id: str | None = None
@@ -48,8 +48,8 @@ class FloatingIpSpec(msgspec.Struct, kw_only=True):
 
 
 class FloatingIpStatus(msgspec.Struct, kw_only=True):
-    """`ports` as an instance has them, reached at this address: `{"tcp/22": "127.16.0.9:22"}`.
-    null in the answer to a change, for the guest's host says them later."""
+    """`ports` are the open ports at this address: `{"tcp/22": "127.16.0.9:22"}`. They are null in
+    the response to a change, because the host of the guest reports them later."""
 
     address: str
     instance_id: str
@@ -57,8 +57,8 @@ class FloatingIpStatus(msgspec.Struct, kw_only=True):
 
 
 class FloatingIpOut(msgspec.Struct, kw_only=True):
-    """`operation_id` is set where the request told a running guest: it ends when the address
-    leads there."""
+    """`operation_id` is set if a running guest must be configured: the operation ends when the
+    address works."""
 
     id: str
     metadata: Metadata
@@ -116,12 +116,12 @@ class FloatingIps(Controller):
 
     @post("/", operation_id="createFloatingIp", commands=(CreateFloatingIp,), status_code=201,
           summary="Create a floating IP",
-          responses=wire.WRITES | wire.shown(FloatingIpOut, "reserved", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(FloatingIpOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateFloatingIpBody]) -> Response[bytes]:
         return await change(request, parse_create(data), 201)
 
     @get("/", operation_id="listFloatingIps", dependencies=LABELLED, summary="List floating IPs",
-         responses=wire.LISTS | wire.shown(FloatingIpList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(FloatingIpList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -142,7 +142,7 @@ class FloatingIps(Controller):
 
     @patch("/{floating_ip_id:str}", operation_id="updateFloatingIp", commands=(UpdateFloatingIp,),
            summary="Update a floating IP",
-           responses=wire.WRITES | wire.shown(FloatingIpOut, "as it now is"))  # fmt: skip
+           responses=wire.WRITES | wire.shown(FloatingIpOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, floating_ip_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:
@@ -152,7 +152,7 @@ class FloatingIps(Controller):
     @post("/{floating_ip_id:str}/attach", operation_id="attachFloatingIp",
           commands=(AttachFloatingIp,), status_code=200,
           summary="Attach a floating IP (moves it if attached)",
-          responses=wire.WRITES | wire.shown(FloatingIpOut, "as it now is"))  # fmt: skip
+          responses=wire.WRITES | wire.shown(FloatingIpOut, "updated"))  # fmt: skip
     async def attach(
         self, request: Call, floating_ip_id: FromPath[str], data: JSONBody[AttachFloatingIpBody]
     ) -> Response[bytes]:
@@ -161,7 +161,7 @@ class FloatingIps(Controller):
 
     @post("/{floating_ip_id:str}/detach", operation_id="detachFloatingIp",
           commands=(DetachFloatingIp,), status_code=200, summary="Detach a floating IP",
-          responses=wire.WRITES | wire.shown(FloatingIpOut, "as it now is"))  # fmt: skip
+          responses=wire.WRITES | wire.shown(FloatingIpOut, "updated"))  # fmt: skip
     async def detach(self, request: Call, floating_ip_id: FromPath[str]) -> Response[bytes]:
         return await change(request, DetachFloatingIp(floating_ip=floating_ip_id))
 

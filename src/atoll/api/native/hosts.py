@@ -47,8 +47,8 @@ class HostSpec(msgspec.Struct, kw_only=True):
 
 
 class HostStatus(msgspec.Struct, kw_only=True):
-    """Capacity is what may be promised, overcommit included; `…_used` what is promised. `devices`
-    are those that an instance may have for itself alone."""
+    """Capacity is the allocatable amount, including overcommit; `…_used` is allocated. `devices`
+    are those that instances can use exclusively."""
 
     state: str
     seen_at: str
@@ -142,7 +142,7 @@ def show_lost(things: Sequence[Instance | Volume | Snapshot], count: int) -> Los
     return LostThings(count=count, first=first)
 
 
-DRY = wire.shown(RemovalBody, "what would be lost, where dry_run=true was asked for", 200)
+DRY = wire.shown(RemovalBody, "with dry_run=true: what would be lost", 200)
 
 
 class Hosts(Controller):
@@ -150,7 +150,7 @@ class Hosts(Controller):
     tags = ("Hosts",)
 
     @get("/", operation_id="listHosts", dependencies=NAMED, summary="List hosts",
-         responses=wire.LISTS | wire.shown(HostList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(HostList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -167,7 +167,7 @@ class Hosts(Controller):
 
     @patch("/{host_id:str}", operation_id="updateHost", commands=(UpdateHost,),
            summary="Enable or disable a host for new guests",
-           responses=wire.WRITES | wire.shown(HostOut, "as it now is"))  # fmt: skip
+           responses=wire.WRITES | wire.shown(HostOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, host_id: FromPath[str], data: JSONBody[PatchHostBody]
     ) -> Response[bytes]:

@@ -30,8 +30,8 @@ State = Literal["pending", "importing", "available", "error"]
 
 
 class Source(Wire, kw_only=True):
-    """Where the bytes come from. `recipe` and `file` are for operators; `checksum` is
-    `sha256:…` or `sha512:…` of what is found there."""
+    """The source of an image. `recipe` and `file` are for operators; `checksum` is
+    `sha256:…` or `sha512:…` of the file as downloaded."""
 
     kind: SourceKind
     location: Annotated[str, Meta(min_length=1, max_length=2048)]
@@ -39,7 +39,7 @@ class Source(Wire, kw_only=True):
 
 
 class ImageSpecIn(Wire, kw_only=True):
-    """Either `source` or `alias_of`. The `kind` iso is a disc for CD drives."""
+    """Either `source` or `alias_of`. The `kind` iso is a CD image."""
 
     kind: ImageKind = ImageKind.DISK
     source: Source | None = None
@@ -57,7 +57,7 @@ class CreateImageBody(Wire, kw_only=True):
 
 
 class ImageSpecPatch(Wire, kw_only=True):
-    """An empty `alias_of` ends the alias."""
+    """An empty `alias_of` removes the alias."""
 
     alias_of: Annotated[str, Meta(max_length=253)] | None = None
 
@@ -79,8 +79,8 @@ class ImageSpecOut(msgspec.Struct, kw_only=True):
 
 
 class ImageStatus(msgspec.Struct, kw_only=True):
-    """`state`: pending (fetched or built when first needed), importing, available, error.
-    `digests` are further checksums of a disc: md5 and sha512."""
+    """`state`: pending (downloaded or built when first needed), importing, available, error.
+    `digests` are additional checksums of an ISO: md5 and sha512."""
 
     state: str
     reason: str
@@ -147,12 +147,12 @@ class Images(Controller):
 
     @post("/", operation_id="createImage", commands=(CreateImage,), status_code=201,
           summary="Create an image (import, or alias of another)",
-          responses=wire.WRITES | wire.shown(ImageOut, "accepted", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(ImageOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateImageBody]) -> Response[bytes]:
         return await wire.mutate(request, show, parse_create(data), 201)
 
     @get("/", operation_id="listImages", dependencies=LABELLED, summary="List images",
-         responses=wire.LISTS | wire.shown(ImageList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(ImageList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -169,7 +169,7 @@ class Images(Controller):
 
     @patch("/{image_id:str}", operation_id="updateImage", commands=(UpdateImage,),
            summary="Update an image",
-           responses=wire.WRITES | wire.shown(ImageOut, "as it now is"))  # fmt: skip
+           responses=wire.WRITES | wire.shown(ImageOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, image_id: FromPath[str], data: JSONBody[PatchImageBody]
     ) -> Response[bytes]:
@@ -188,6 +188,6 @@ class Images(Controller):
 
     @post("/{image_id:str}/import", operation_id="importImage", commands=(ImportImage,),
           status_code=202, summary="Import an image of the catalogue now",
-          responses=wire.WRITES | wire.shown(OperationRef, "it goes on", 202))  # fmt: skip
+          responses=wire.WRITES | wire.shown(OperationRef, "operation started", 202))  # fmt: skip
     async def fetch(self, request: Call, image_id: FromPath[str]) -> Response[bytes]:
         return await wire.begin(request, ImportImage(image=image_id))

@@ -39,8 +39,8 @@ PATH = "/{instance_id:str}"
 
 
 class ReinstallBody(Wire, kw_only=True):
-    """What is left out stays as it is. `image` is an image or a snapshot, by id or name.
-    `generate_password` gives root a new password, `password` one of the caller's choice."""
+    """Omitted fields keep their values. `image` is an image or a snapshot, by id or name.
+    `generate_password` generates a new password for root, `password` sets one."""
 
     image: Name | None = None
     hostname: Name | None = None
@@ -55,13 +55,13 @@ class RestoreBody(Wire, kw_only=True):
 
 
 class AttachIsoBody(Wire, kw_only=True):
-    """`image` is one of the kind iso, by id or name."""
+    """`image` is an image of kind iso, by id or name."""
 
     image: Name
 
 
 class ResizeBody(Wire, kw_only=True):
-    """A type brings its size; what is named besides goes before it. A disk never shrinks."""
+    """A type includes a size; single values override it. A disk cannot shrink."""
 
     type: Name | None = None
     vcpus: Annotated[int, Meta(ge=1, le=512)] | None = None
@@ -90,7 +90,7 @@ def parse_resize(reference: str, body: ResizeBody) -> ResizeInstance:
 
 
 class BackupsBody(Wire, kw_only=True):
-    """`cron` has five fields and means UTC; the newest `keep` complete backups stay."""
+    """`cron` has five fields, in UTC; the newest `keep` complete backups are kept."""
 
     cron: Annotated[str, Meta(max_length=100)]
     keep: Annotated[int, Meta(ge=1, le=30)] = 7

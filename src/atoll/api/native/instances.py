@@ -57,8 +57,8 @@ class InstanceMetadataIn(Wire, kw_only=True):
 
 class InstanceSpecIn(Wire, kw_only=True):
     """`type`, `image`, networks, groups and keys are ids or names. `user_data` is base64.
-    `generate_password` gives root a password, with which it may log in; `password` is one of the
-    caller's choice, and is never shown."""
+    `generate_password` generates a password for root; `password` sets one of your choice, which
+    is never shown."""
 
     type: Name
     image: Name
@@ -82,7 +82,7 @@ class CreateInstanceBody(Wire, kw_only=True):
 
 
 class InstanceMetadataPatch(Wire, kw_only=True):
-    """`expires_at` null means that it no longer expires."""
+    """`expires_at` null removes the expiry."""
 
     name: Name | None = None
     labels: Labels | None = None
@@ -91,7 +91,7 @@ class InstanceMetadataPatch(Wire, kw_only=True):
 
 
 class InstanceSpecPatch(Wire, kw_only=True):
-    """Groups and keys reach a running guest at once; user data is read at the next
+    """Groups and keys apply to a running guest immediately; user data is used at the next
     reinstallation."""
 
     security_groups: Annotated[list[str], Meta(max_length=50)] | None = None
@@ -105,7 +105,7 @@ class PatchInstanceBody(Wire, kw_only=True):
 
 
 class StopBody(Wire, kw_only=True):
-    """`force` pulls the plug; otherwise the guest has `timeout_seconds` to shut down itself."""
+    """`force` powers off immediately; otherwise the guest has `timeout_seconds` to shut down."""
 
     force: bool = False
     timeout_seconds: Annotated[int, Meta(ge=0, le=3600)] = 60
@@ -138,8 +138,8 @@ class InstanceSpec(msgspec.Struct, kw_only=True):
 
 
 class Condition(msgspec.Struct, kw_only=True):
-    """`type`: power (the guest's machine is on), boot (its own system runs), ready (its first boot
-    is over). `at`: since when that is so."""
+    """`type`: power (the machine is on), boot (the operating system is running), ready (the first
+    boot is complete). `at`: the time of the last change."""
 
     type: Literal["power", "boot", "ready"]
     status: bool
@@ -155,11 +155,11 @@ class NetworkOut(msgspec.Struct, kw_only=True):
 
 class InstanceStatus(msgspec.Struct, kw_only=True):
     """`state`: provisioning, running, stopping, stopped, terminated. `ready` means that the
-    guest's first boot is over; `reason` says why it is not what was wanted; `ports` where the
-    open ports of the guest are reached, as `{"tcp/22": "127.16.0.5:22"}`. `networks` are those
-    that it was attached to later, `iso_id` the disc in its CD drive, `devices` those of its host
-    that it alone has. `default_password` is root's, where one was generated: only reading the
-    instance by itself shows it, for ten minutes."""
+    first boot is complete; `reason` explains an unexpected state; `ports` are the addresses of
+    the open ports, as `{"tcp/22": "127.16.0.5:22"}`. `networks` are additional networks,
+    `iso_id` is the attached ISO image, `devices` are host devices for exclusive use.
+    `default_password` is the generated password of root: only reading a single instance
+    returns it, for ten minutes."""
 
     state: str
     hostname: str
@@ -253,7 +253,7 @@ def parse_update(reference: str, body: PatchInstanceBody, version: int | None) -
 
 
 def expiry_of(given: InstanceMetadataPatch) -> int | None:
-    """0 where it shall not expire, None where nothing was said."""
+    """0 removes the expiry, None means no change."""
     if given.expires_at is UNSET:
         return None
     at_ms = wire.ms_of(given.expires_at)
@@ -353,7 +353,7 @@ async def begin_or_propose(request: Call, command: Command, dry_run: bool) -> Re
 
 
 async def propose(request: Call, command: Command) -> Response[bytes]:
-    """The answer to `dry_run=true`."""
+    """The response to `dry_run=true`."""
     proposal = await serving.propose(request, command)
     return json_response(wire.encode(show_proposal(proposal)))
 
@@ -367,8 +367,8 @@ class Instances(Controller):
     tags = ("Instances",)
 
     @post("/", operation_id="createInstance", commands=(CreateInstance,),
-          summary="Create a new instance", status_code=201,
-          responses=wire.WRITES | DRY | wire.shown(InstanceOut, "accepted", 201))  # fmt: skip
+          summary="Create an instance", status_code=201,
+          responses=wire.WRITES | DRY | wire.shown(InstanceOut, "created", 201))  # fmt: skip
     async def create(
         self, request: Call, data: JSONBody[CreateInstanceBody], dry_run: DryRun = False
     ) -> Response[bytes]:
@@ -378,8 +378,8 @@ class Instances(Controller):
         return await wire.mutate(request, show, command, 201)
 
     @get(
-        "/", operation_id="listInstances", dependencies=LABELLED, summary="List all instances",
-        responses=wire.LISTS | wire.shown(InstanceList, "one page"),
+        "/", operation_id="listInstances", dependencies=LABELLED, summary="List instances",
+        responses=wire.LISTS | wire.shown(InstanceList, "one page of the list"),
     )  # fmt: skip
     async def page(
         self,
@@ -397,7 +397,7 @@ class Instances(Controller):
         )  # fmt: skip
 
     @get(
-        "/{instance_id:str}", operation_id="getInstance", summary="Get instance details",
+        "/{instance_id:str}", operation_id="getInstance", summary="Get an instance",
         responses=wire.READS | wire.shown(InstanceOut, "the instance"),
     )  # fmt: skip
     async def read(
@@ -421,7 +421,7 @@ class Instances(Controller):
     @patch(
         "/{instance_id:str}", operation_id="updateInstance", commands=(UpdateInstance,),
         summary="Update an instance",
-        responses=wire.WRITES | wire.shown(InstanceOut, "as it now is"),
+        responses=wire.WRITES | wire.shown(InstanceOut, "updated"),
     )  # fmt: skip
     async def update(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[PatchInstanceBody]

@@ -16,61 +16,61 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "The same key with the same request gets the first answer again.",
+    "description": "Repeating a request with the same key returns the first response again.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
 }
 IF_MATCH: dict[str, Any] = {
     "name": "If-Match",
     "in": "header",
     "required": False,
-    "description": "Refuses with 412 where the version is another by now.",
+    "description": "Answer 412 if the version of the resource has changed.",
     "schema": {"type": "string", "pattern": '^(\\*|"[0-9]{1,18}")$'},
 }
 LAST_EVENT_ID: dict[str, Any] = {
     "name": "Last-Event-ID",
     "in": "header",
     "required": False,
-    "description": "As `after`, and before it.",
+    "description": "Like `after`, and takes precedence over it.",
     "schema": {"type": "string", "pattern": "^([0-9]{1,18}\\.[0-9]{1,18}|now)?$"},
 }
 NO_NUL = {"pattern": "^[^\\x00]*$"}
 # What the framework does not say of parameters, by their names.
 PARAMETERS: dict[str, dict[str, Any]] = {
-    "limit": {"description": "How many at most.", "schema": {"default": 100}},
+    "limit": {"description": "Maximum number of items.", "schema": {"default": 100}},
     "cursor": {
-        "description": "The `next` of the page before.",
+        "description": "The `next` of the previous page.",
         "schema": {"pattern": "^[ -~]*$"},
     },
-    "name": {"description": "Only what has this name.", "schema": NO_NUL},
+    "name": {"description": "Filter by name.", "schema": NO_NUL},
     "label": {
-        "description": "`key=value`; where several are given, all must hold.",
+        "description": "Filter by label, as `key=value`; all given labels must match.",
         "schema": {
             "maxItems": 16,
             "items": {"type": "string", "pattern": "^[^=\\x00]+=[^\\x00]*$"},
         },
     },
-    "state": {"description": "Only what is in one of these states."},
+    "state": {"description": "Filter by state; repeatable."},
     "order": {"description": "Oldest first, or newest first.", "schema": {"default": "asc"}},
-    "resource_id": {"description": "Only what is about this thing.", "schema": NO_NUL},
+    "resource_id": {"description": "Filter by the id of a resource.", "schema": NO_NUL},
     "wait": {
-        "description": "Holds the answer back for so many seconds at most.",
+        "description": "Maximum seconds to delay the response.",
         "schema": {"minimum": 0},
     },
-    "until": {"description": "What `wait` waits for."},
-    "dry_run": {"description": "Answers with the plan, and does nothing."},
-    "purge": {"description": "At once and for good, also where it could be recovered."},
-    "instance_id": {"description": "Only what this instance has, or was made of it."},
-    "kind": {"description": "Only operations of this kind.", "schema": NO_NUL},
-    "bytes": {"description": "How much of the end."},
+    "until": {"description": "The condition that ends `wait`."},
+    "dry_run": {"description": "Return what would be done, without doing it."},
+    "purge": {"description": "Delete permanently, without a recovery window."},
+    "instance_id": {"description": "Filter by instance."},
+    "kind": {"description": "Filter by kind of operation.", "schema": NO_NUL},
+    "bytes": {"description": "Number of bytes from the end."},
     "after": {
-        "description": "The id of the last event that is known already, or `now`.",
+        "description": "Start after the event with this id; `now` starts with the next event.",
         "schema": {"pattern": LAST_EVENT_ID["schema"]["pattern"]},
     },
-    "follow": {"description": "Goes on with what happens; otherwise ends at the last event."},
+    "follow": {"description": "Keep the stream open for new events."},
 }
-IN_PATH = "Its id, or its name where only one has that name."
-TEXT = """A compute cloud that you run yourself. Every resource has `id`, `metadata`, `spec` and
-`status`; what takes time answers with an operation, which `GET /v1/operations/{id}?wait=30` awaits.
+IN_PATH = "The id, or a name that is unique in the project."
+TEXT = """A self-hosted compute cloud. Every resource has `id`, `metadata`, `spec` and `status`.
+Requests that take time return an operation; wait for it with `GET /v1/operations/{id}?wait=30`.
 """
 
 

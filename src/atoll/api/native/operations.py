@@ -33,7 +33,7 @@ class Progress(msgspec.Struct, kw_only=True):
 
 
 class StepOut(msgspec.Struct, kw_only=True):
-    """One line of the journal; `direction` is do or undo."""
+    """One entry of the journal; `direction` is do or undo."""
 
     name: str
     direction: str
@@ -43,7 +43,7 @@ class StepOut(msgspec.Struct, kw_only=True):
 
 
 class OperationOut(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """`result` is null until it ends; a failed one has error and code in it."""
+    """`result` is null until the operation ends; of a failed one it has error and code."""
 
     id: str
     resource_id: str
@@ -118,7 +118,7 @@ class Operations(Controller):
 
     @get(
         "/", operation_id="listOperations", dependencies=PLAIN, summary="List operations",
-        responses=wire.LISTS | wire.shown(OperationList, "one page"),
+        responses=wire.LISTS | wire.shown(OperationList, "one page of the list"),
     )  # fmt: skip
     async def page(
         self,
@@ -142,7 +142,7 @@ class Operations(Controller):
         return wire.page_response(found, paging.limit, show, lambda o: o.id)
 
     @get("/{operation_id:str}", operation_id="getOperation",
-         summary="Get an operation, or wait for its end",
+         summary="Get or await an operation",
          responses=wire.READS | wire.shown(OperationOut, "the operation"))  # fmt: skip
     async def read(
         self,
@@ -162,6 +162,6 @@ class Operations(Controller):
 
     @post("/{operation_id:str}/retry", operation_id="retryOperation", commands=(RetryOperation,),
           status_code=202, summary="Retry a failed operation",
-          responses=wire.WRITES | wire.shown(OperationRef, "it goes on", 202))  # fmt: skip
+          responses=wire.WRITES | wire.shown(OperationRef, "operation started", 202))  # fmt: skip
     async def retry(self, request: Call, operation_id: FromPath[str]) -> Response[bytes]:
         return await wire.begin(request, RetryOperation(operation=operation_id))

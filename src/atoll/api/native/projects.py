@@ -30,8 +30,8 @@ class ProjectBody(Wire, kw_only=True):
 
 
 class ApiKeySpec(Wire, kw_only=True):
-    """`project` is an id or name, the caller's own if left out. `limit_class` names a rate limit:
-    standard, default or unlimited."""
+    """`project` is an id or name; default: the project of the caller. `limit_class` is a rate
+    limit: standard, default or unlimited."""
 
     role: Role
     project: str | None = None
@@ -68,7 +68,7 @@ class ApiKeySpecOut(msgspec.Struct, kw_only=True):
 
 
 class ApiKeyStatus(msgspec.Struct, kw_only=True):
-    """`key` is the key's text. It is shown once, when the key is made, and kept nowhere."""
+    """`key` is the API key itself. It is shown once, at creation, and never stored."""
 
     hint: str
     key: str | None = None
@@ -123,7 +123,7 @@ class Projects(Controller):
     tags = ("Projects and keys",)
 
     @get("/", operation_id="listProjects", dependencies=NAMED, summary="List projects",
-         responses=wire.LISTS | wire.shown(ProjectList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(ProjectList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -144,8 +144,8 @@ class ApiKeys(Controller):
     path = "/api-keys"
     tags = ("Projects and keys",)
 
-    @get("/", operation_id="listApiKeys", dependencies=NAMED, summary="List the project's API keys",
-         responses=wire.LISTS | wire.shown(ApiKeyList, "one page"))  # fmt: skip
+    @get("/", operation_id="listApiKeys", dependencies=NAMED, summary="List API keys",
+         responses=wire.LISTS | wire.shown(ApiKeyList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -156,7 +156,7 @@ class ApiKeys(Controller):
 
     @post("/", operation_id="createApiKey", commands=(CreateApiKey,), status_code=201,
           summary="Create an API key",
-          responses=wire.WRITES | wire.shown(ApiKeyOut, "made; note its text", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(ApiKeyOut, "created; save the key", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateApiKeyBody]) -> Response[bytes]:
         outcome = await wire.execute(request, parse_key(data))
         return wire.respond(outcome, show_key(outcome.thing, outcome.secret or None), 201)

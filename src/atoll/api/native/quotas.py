@@ -18,7 +18,7 @@ Limit = Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class Limits(Wire, kw_only=True):
-    """What is null or left out is not limited. Memory is in MiB, disks are in GiB."""
+    """A limit that is null or omitted means unlimited. Memory is in MiB, disks are in GiB."""
 
     instances: Limit | None = None
     vcpus: Limit | None = None
@@ -72,21 +72,21 @@ class Quotas(Controller):
     tags = ("Quotas",)
 
     @get("/quota", operation_id="getQuota", summary="Get the project's quota and usage",
-         responses=wire.READS | wire.shown(QuotaOut, "used, and limits"))  # fmt: skip
+         responses=wire.READS | wire.shown(QuotaOut, "usage and limits"))  # fmt: skip
     async def read(self, request: Call) -> Response[bytes]:
         quota = await quotas.get(view_of(request))
         return json_response(wire.encode(show(quota)))
 
     @get("/projects/{project_id:str}/quota", operation_id="getProjectQuota",
          summary="Get a project's quota and usage",
-         responses=wire.READS | wire.shown(QuotaOut, "used, and limits"))  # fmt: skip
+         responses=wire.READS | wire.shown(QuotaOut, "usage and limits"))  # fmt: skip
     async def read_of(self, request: Call, project_id: FromPath[str]) -> Response[bytes]:
         quota = await quotas.get_of(view_of(request), project_id)
         return json_response(wire.encode(show(quota)))
 
     @put("/projects/{project_id:str}/quota", operation_id="limitProject", commands=(SetQuota,),
          summary="Set a project's quota",
-         responses=wire.WRITES | wire.shown(QuotaOut, "as it now is"))  # fmt: skip
+         responses=wire.WRITES | wire.shown(QuotaOut, "updated"))  # fmt: skip
     async def limit(
         self, request: Call, project_id: FromPath[str], data: JSONBody[LimitsBody]
     ) -> Response[bytes]:

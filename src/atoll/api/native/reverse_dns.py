@@ -22,13 +22,13 @@ NAME_SCHEMA = {"pattern": "^([a-z0-9]{1,63}\\.)+[a-z0-9]{1,63}$"}
 
 
 class ReverseBody(Wire, kw_only=True):
-    """A full host name: `web.example.com`."""
+    """A fully qualified host name: `web.example.com`."""
 
     name: Annotated[str, Meta(min_length=3, max_length=253, extra_json_schema=NAME_SCHEMA)]
 
 
 class ReverseOut(msgspec.Struct, kw_only=True):
-    """`holder_id` is the instance or the floating IP that has the address."""
+    """`holder_id` is the instance or the floating IP with this address."""
 
     address: str
     name: str
@@ -50,7 +50,7 @@ class ReverseDns(Controller):
 
     @get("/", operation_id="listReverseRecords", dependencies=PLAIN,
          summary="List reverse DNS records",
-         responses=wire.LISTS | wire.shown(ReverseList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(ReverseList, "one page of the list"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         return await named.page(request, REVERSE_RECORDS, paging, show)
 

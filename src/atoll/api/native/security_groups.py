@@ -20,9 +20,9 @@ Range = Annotated[str, Meta(min_length=4, max_length=43, examples=["10.0.0.0/16"
 
 
 class RuleBody(Wire, kw_only=True):
-    """`port` to `port_max`, both included; neither means every port of tcp or udp. `cidr` is of
-    IPv4 or IPv6. `group`, the id or name of a security group, lets its members in instead of a
-    range of addresses."""
+    """`port` to `port_max`, inclusive; neither means all ports of tcp or udp. `cidr` is IPv4 or
+    IPv6. `group`, the id or name of a security group, allows its members instead of a range of
+    addresses."""
 
     direction: Direction = Direction.INGRESS
     protocol: Protocol
@@ -43,7 +43,7 @@ class CreateSecurityGroupBody(Wire, kw_only=True):
 
 
 class SecurityGroupSpecPatch(Wire, kw_only=True):
-    """The new rules, instead of all that there were."""
+    """The new rules, which replace all existing ones."""
 
     rules: Annotated[list[RuleBody], Meta(max_length=100)] | None = None
 
@@ -102,7 +102,7 @@ class SecurityGroups(Controller):
 
     @post("/", operation_id="createSecurityGroup", commands=(CreateSecurityGroup,), status_code=201,
           summary="Create a security group",
-          responses=wire.WRITES | wire.shown(SecurityGroupOut, "added", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(SecurityGroupOut, "created", 201))  # fmt: skip
     async def create(
         self, request: Call, data: JSONBody[CreateSecurityGroupBody]
     ) -> Response[bytes]:
@@ -110,7 +110,7 @@ class SecurityGroups(Controller):
 
     @get("/", operation_id="listSecurityGroups", dependencies=LABELLED,
          summary="List security groups",
-         responses=wire.LISTS | wire.shown(SecurityGroupList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(SecurityGroupList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -125,7 +125,7 @@ class SecurityGroups(Controller):
 
     @patch("/{group_id:str}", operation_id="updateSecurityGroup", commands=(UpdateSecurityGroup,),
            summary="Update a security group",
-           responses=wire.WRITES | wire.shown(SecurityGroupOut, "as it now is"))  # fmt: skip
+           responses=wire.WRITES | wire.shown(SecurityGroupOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, group_id: FromPath[str], data: JSONBody[PatchSecurityGroupBody]
     ) -> Response[bytes]:

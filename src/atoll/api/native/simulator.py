@@ -23,8 +23,8 @@ Verb = Literal[
 
 
 class FaultBody(Wire, kw_only=True):
-    """After letting `skip` calls of the verb pass, the next `times` calls fail, before or after
-    they did their work. With `lost_seconds` the host answers nothing for that long instead."""
+    """After `skip` calls of the verb succeed, the next `times` calls fail, before or after
+    doing their work. With `lost_seconds`, the host does not answer for that time instead."""
 
     verb: Verb = "*"
     host: str | None = None
@@ -80,13 +80,13 @@ class Faults(Controller):
     tags = ("Simulator",)
 
     @get("/", operation_id="listFaults", summary="List faults",
-         responses=wire.READS | wire.shown(FaultList, "all of them"))  # fmt: skip
+         responses=wire.READS | wire.shown(FaultList, "all pending faults"))  # fmt: skip
     async def page(self, request: Call) -> Response[bytes]:
         faults = [show(fault) for fault in plan_of(request).list()]
         return json_response(wire.encode(FaultList(items=faults, next=None)))
 
     @post("/", operation_id="createFault", status_code=201, summary="Create a fault",
-          responses=wire.WRITES | wire.shown(FaultOut, "planned", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(FaultOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[FaultBody]) -> Response[bytes]:
         plan = plan_of(request)
         fault = parse(services_of(request).ids.new("fault"), data)

@@ -16,7 +16,7 @@ from atoll.service.queries import equal
 
 
 class SnapshotSpecIn(Wire, kw_only=True):
-    """`instance_id` is the id or the name of the instance whose root volume is kept."""
+    """`instance_id` is the id or name of the instance whose root volume to copy."""
 
     instance_id: Name
     description: Text = ""
@@ -28,7 +28,7 @@ class CreateSnapshotBody(Wire, kw_only=True):
 
 
 class CloneSnapshotBody(Wire, kw_only=True):
-    """Without a name the copy is called as the first."""
+    """`name` of the copy; default: the same name."""
 
     region: Name
     name: Name | None = None
@@ -41,8 +41,8 @@ class SnapshotSpec(msgspec.Struct, kw_only=True):
 
 
 class SnapshotStatus(msgspec.Struct, kw_only=True):
-    """`state`: pending, complete, deleting or error. `size_bytes` is what it takes by itself, the
-    disk that it was taken of has `disk_gb`."""
+    """`state`: pending, complete, deleting or error. `size_bytes` is its own space on the host;
+    `disk_gb` is the size of the disk."""
 
     state: str
     kind: str
@@ -98,12 +98,12 @@ class Snapshots(Controller):
 
     @post("/", operation_id="createSnapshot", commands=(CreateSnapshot,), status_code=201,
           summary="Create a snapshot of an instance's root volume",
-          responses=wire.WRITES | wire.shown(SnapshotOut, "accepted", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(SnapshotOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateSnapshotBody]) -> Response[bytes]:
         return await wire.mutate(request, show, parse_create(data), 201)
 
     @get("/", operation_id="listSnapshots", dependencies=LABELLED, summary="List snapshots",
-         responses=wire.LISTS | wire.shown(SnapshotList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(SnapshotList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -120,7 +120,7 @@ class Snapshots(Controller):
 
     @patch("/{snapshot_id:str}", operation_id="updateSnapshot", commands=(UpdateSnapshot,),
            summary="Update a snapshot",
-           responses=wire.WRITES | wire.shown(SnapshotOut, "as it now is"))  # fmt: skip
+           responses=wire.WRITES | wire.shown(SnapshotOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, snapshot_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:
@@ -128,7 +128,7 @@ class Snapshots(Controller):
         return await wire.mutate(request, show, command)
 
     @post("/{snapshot_id:str}/clone", operation_id="cloneSnapshot", commands=(CloneSnapshot,),
-          status_code=202, summary="Copy a snapshot to another region",
+          status_code=202, summary="Clone a snapshot to another region",
           responses=wire.ACCEPTED)  # fmt: skip
     async def clone(
         self, request: Call, snapshot_id: FromPath[str], data: JSONBody[CloneSnapshotBody]

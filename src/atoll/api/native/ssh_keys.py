@@ -58,14 +58,14 @@ class SshKeys(Controller):
     path = "/ssh-keys"
     tags = ("SSH keys",)
 
-    @post("/", operation_id="createSshKey", status_code=201, summary="Add a public key",
+    @post("/", operation_id="createSshKey", status_code=201, summary="Create an SSH key",
           commands=(CreateSshKey,),
-          responses=wire.WRITES | wire.shown(SshKeyOut, "added", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(SshKeyOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateSshKeyBody]) -> Response[bytes]:
         return await wire.mutate(request, show, parse_create(data), 201)
 
-    @get("/", operation_id="listSshKeys", dependencies=LABELLED, summary="List public keys",
-         responses=wire.LISTS | wire.shown(SshKeyList, "one page"))  # fmt: skip
+    @get("/", operation_id="listSshKeys", dependencies=LABELLED, summary="List SSH keys",
+         responses=wire.LISTS | wire.shown(SshKeyList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -73,14 +73,14 @@ class SshKeys(Controller):
     ) -> Response[bytes]:
         return await named.page(request, SSH_KEYS, paging, show)
 
-    @get("/{key_id:str}", operation_id="getSshKey", summary="Get a public key",
+    @get("/{key_id:str}", operation_id="getSshKey", summary="Get an SSH key",
          responses=wire.READS | wire.shown(SshKeyOut, "the key"))  # fmt: skip
     async def read(self, request: Call, key_id: FromPath[str]) -> Response[bytes]:
         return await named.read(request, SSH_KEYS, key_id, show)
 
-    @patch("/{key_id:str}", operation_id="updateSshKey", summary="Change name or labels",
+    @patch("/{key_id:str}", operation_id="updateSshKey", summary="Update an SSH key",
            commands=(UpdateSshKey,),
-           responses=wire.WRITES | wire.shown(SshKeyOut, "as it now is"))  # fmt: skip
+           responses=wire.WRITES | wire.shown(SshKeyOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, key_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:
@@ -88,7 +88,7 @@ class SshKeys(Controller):
         return await wire.mutate(request, show, command)
 
     @delete("/{key_id:str}", operation_id="deleteSshKey", status_code=204,
-            summary="Delete a public key; guests keep it", commands=(DeleteSshKey,),
+            summary="Delete an SSH key (guests keep it)", commands=(DeleteSshKey,),
             responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, key_id: FromPath[str]) -> Response[None]:
         return await wire.gone(request, DeleteSshKey(ssh_key=key_id, version=version_of(request)))

@@ -24,7 +24,7 @@ Script = Annotated[str, Meta(min_length=4, max_length=90_000, extra_json_schema=
 
 
 class StartupScriptSpec(Wire, kw_only=True):
-    """`script` is base64 of a text that begins with `#!`."""
+    """`script` is base64 of a text that starts with `#!`."""
 
     script: Script
 
@@ -67,7 +67,7 @@ class StartupScripts(Controller):
 
     @post("/", operation_id="createStartupScript", commands=(CreateStartupScript,), status_code=201,
           summary="Create a startup script",
-          responses=wire.WRITES | wire.shown(StartupScriptOut, "added", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(StartupScriptOut, "created", 201))  # fmt: skip
     async def create(
         self, request: Call, data: JSONBody[CreateStartupScriptBody]
     ) -> Response[bytes]:
@@ -75,7 +75,7 @@ class StartupScripts(Controller):
 
     @get("/", operation_id="listStartupScripts", dependencies=LABELLED,
          summary="List startup scripts",
-         responses=wire.LISTS | wire.shown(StartupScriptList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(StartupScriptList, "one page of the list"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         return await named.page(request, STARTUP_SCRIPTS, paging, show)
 
@@ -86,7 +86,7 @@ class StartupScripts(Controller):
 
     @patch("/{script_id:str}", operation_id="updateStartupScript", commands=(UpdateStartupScript,),
            summary="Update a startup script",
-           responses=wire.WRITES | wire.shown(StartupScriptOut, "as it now is"))  # fmt: skip
+           responses=wire.WRITES | wire.shown(StartupScriptOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, script_id: FromPath[str], data: JSONBody[PatchStartupScriptBody]
     ) -> Response[bytes]:

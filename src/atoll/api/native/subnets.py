@@ -56,12 +56,12 @@ class Subnets(Controller):
 
     @post("/", operation_id="createSubnet", commands=(CreateSubnet,), status_code=201,
           summary="Create a subnet",
-          responses=wire.WRITES | wire.shown(SubnetOut, "added", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(SubnetOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateSubnetBody]) -> Response[bytes]:
         return await wire.mutate(request, show, parse_create(data), 201)
 
     @get("/", operation_id="listSubnets", dependencies=LABELLED, summary="List subnets",
-         responses=wire.LISTS | wire.shown(SubnetList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(SubnetList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -76,7 +76,7 @@ class Subnets(Controller):
 
     @patch("/{subnet_id:str}", operation_id="updateSubnet", commands=(UpdateSubnet,),
            summary="Update a subnet",
-           responses=wire.WRITES | wire.shown(SubnetOut, "as it now is"))  # fmt: skip
+           responses=wire.WRITES | wire.shown(SubnetOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, subnet_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:

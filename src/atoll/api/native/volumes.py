@@ -28,7 +28,7 @@ SizeGb = Annotated[int, Meta(ge=1, le=65_536)]
 
 
 class VolumeSpecIn(Wire, kw_only=True):
-    """`instance_id`, an id or a name, attaches the new volume to that instance."""
+    """`instance_id`, an id or a name: the instance to attach the new volume to."""
 
     size_gb: SizeGb
     region: str | None = None
@@ -45,7 +45,7 @@ class AttachVolumeBody(Wire, kw_only=True):
 
 
 class ResizeVolumeBody(Wire, kw_only=True):
-    """A volume only grows."""
+    """A volume cannot shrink."""
 
     size_gb: SizeGb
 
@@ -57,7 +57,7 @@ class VolumeSpec(msgspec.Struct, kw_only=True):
 
 class VolumeStatus(msgspec.Struct, kw_only=True):
     """`state`: available, attaching, attached, detaching, resizing, deleting or error. `device` is
-    the name under `/dev/disk/by-id/` by which a guest finds it."""
+    its name in `/dev/disk/by-id/` in the guest."""
 
     state: str
     instance_id: str
@@ -115,12 +115,12 @@ class Volumes(Controller):
 
     @post("/", operation_id="createVolume", commands=(CreateVolume,), status_code=201,
           summary="Create a volume",
-          responses=wire.WRITES | wire.shown(VolumeOut, "there at once", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(VolumeOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateVolumeBody]) -> Response[bytes]:
         return await wire.mutate(request, show, parse_create(data), 201)
 
     @get("/", operation_id="listVolumes", dependencies=LABELLED, summary="List volumes",
-         responses=wire.LISTS | wire.shown(VolumeList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(VolumeList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -137,7 +137,7 @@ class Volumes(Controller):
 
     @patch("/{volume_id:str}", operation_id="updateVolume", commands=(UpdateVolume,),
            summary="Update a volume",
-           responses=wire.WRITES | wire.shown(VolumeOut, "as it now is"))  # fmt: skip
+           responses=wire.WRITES | wire.shown(VolumeOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, volume_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:

@@ -51,12 +51,12 @@ class Vpcs(Controller):
 
     @post("/", operation_id="createVpc", commands=(CreateVpc,), status_code=201,
           summary="Create a VPC",
-          responses=wire.WRITES | wire.shown(VpcOut, "added", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(VpcOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateVpcBody]) -> Response[bytes]:
         return await wire.mutate(request, show, parse_create(data), 201)
 
     @get("/", operation_id="listVpcs", dependencies=LABELLED, summary="List VPCs",
-         responses=wire.LISTS | wire.shown(VpcList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(VpcList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
@@ -70,7 +70,7 @@ class Vpcs(Controller):
         return await named.read(request, VPCS, vpc_id, show)
 
     @patch("/{vpc_id:str}", operation_id="updateVpc", commands=(UpdateVpc,), summary="Update a VPC",
-           responses=wire.WRITES | wire.shown(VpcOut, "as it now is"))  # fmt: skip
+           responses=wire.WRITES | wire.shown(VpcOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, vpc_id: FromPath[str], data: JSONBody[named.PatchBody]
     ) -> Response[bytes]:

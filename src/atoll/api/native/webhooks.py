@@ -30,7 +30,7 @@ Patterns = Annotated[list[Pattern], Meta(min_length=1, max_length=PATTERNS_MAX)]
 
 
 class WebhookSpecIn(Wire, kw_only=True):
-    """`events` are kinds, or `instance.*` for all of a noun. None means all."""
+    """`events` are kinds, or `instance.*` for all kinds of a noun. Default: all events."""
 
     url: Url
     events: Patterns | None = None
@@ -59,8 +59,8 @@ class WebhookSpec(msgspec.Struct, kw_only=True):
 
 
 class WebhookStatus(msgspec.Struct, kw_only=True):
-    """`secret` is shown once, when it is created. `failures` in a row; `cursor` is the last event
-    that was told, as `/v1/events` numbers them."""
+    """`secret` is shown once, at creation. `failures` counts consecutive failures; `cursor` is the
+    id of the last delivered event, as in `/v1/events`."""
 
     secret: str | None
     cursor: str
@@ -117,13 +117,13 @@ class Webhooks(Controller):
 
     @post("/", operation_id="createWebhook", commands=(CreateWebhook,), status_code=201,
           summary="Create a webhook",
-          responses=wire.WRITES | wire.shown(WebhookOut, "added", 201))  # fmt: skip
+          responses=wire.WRITES | wire.shown(WebhookOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateWebhookBody]) -> Response[bytes]:
         show_secret = functools.partial(show, secret=True)
         return await wire.mutate(request, show_secret, parse_create(data), 201)
 
     @get("/", operation_id="listWebhooks", dependencies=LABELLED, summary="List webhooks",
-         responses=wire.LISTS | wire.shown(WebhookList, "one page"))  # fmt: skip
+         responses=wire.LISTS | wire.shown(WebhookList, "one page of the list"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         return await named.page(request, WEBHOOKS, paging, show)
 
@@ -134,7 +134,7 @@ class Webhooks(Controller):
 
     @patch("/{webhook_id:str}", operation_id="updateWebhook", commands=(UpdateWebhook,),
            summary="Update a webhook (enabled again, it continues where it stopped)",
-           responses=wire.WRITES | wire.shown(WebhookOut, "as it now is"))  # fmt: skip
+           responses=wire.WRITES | wire.shown(WebhookOut, "updated"))  # fmt: skip
     async def update(
         self, request: Call, webhook_id: FromPath[str], data: JSONBody[PatchWebhookBody]
     ) -> Response[bytes]:

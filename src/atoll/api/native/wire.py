@@ -55,7 +55,7 @@ STATUSES: tuple[tuple[type[AtollError], int], ...] = (
 
 
 class ErrorBody(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """`field` and `errors` only where they apply."""
+    """`field` and `errors` are present only where they apply."""
 
     error: str
     code: str
@@ -98,16 +98,16 @@ def refuse(error: AtollError) -> Refusal:
 def documented(*statuses: int) -> dict[int, ResponseSpec]:
     """The errors that any operation may answer, for its OpenAPI description."""
     words = {
-        400: "the request cannot be read",
-        401: "no API key, or not a known one",
-        403: "the key's role may not do this",
-        404: "there is no such thing in this project",
-        409: "its present situation forbids it",
-        412: "If-Match is no longer true",
+        400: "the request is malformed",
+        401: "no API key, or an unknown one",
+        403: "the role of the key does not allow this",
+        404: "no such resource in this project",
+        409: "not allowed in the current state of the resource",
+        412: "If-Match does not match the current version",
         413: "the body is larger than 1 MiB",
-        422: "a value is not allowed",
+        422: "a value is invalid",
         429: "too many requests for this key",
-        503: "a host or the database does not answer now",
+        503: "a host or the database is not responding",
     }
     wanted = {400, 401, 403, 429, 503, *statuses}
     return {
@@ -140,7 +140,7 @@ Moment = Annotated[datetime.datetime, Meta(tz=True)]
 
 
 class Wire(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Base of request bodies: what is not known is a mistake, and is named."""
+    """Base of request bodies: unknown fields are errors that name the field."""
 
 
 class NewMetadata(Wire, kw_only=True):
@@ -161,7 +161,7 @@ class Metadata(msgspec.Struct, kw_only=True):
 
 
 class OperationRef(msgspec.Struct, kw_only=True):
-    """An operation as the answer to a request; `GET /v1/operations/{operation_id}` tells more."""
+    """An operation in progress; see `GET /v1/operations/{operation_id}`."""
 
     operation_id: str
     status: str
@@ -169,7 +169,7 @@ class OperationRef(msgspec.Struct, kw_only=True):
     type: str
 
 
-ACCEPTED = WRITES | shown(OperationRef, "accepted: the operation goes on", 202)
+ACCEPTED = WRITES | shown(OperationRef, "operation started", 202)
 
 
 def time_of(at_ms: int | None) -> str | None:

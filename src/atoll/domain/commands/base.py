@@ -53,14 +53,16 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 def described(command: Command, digest: Digest) -> dict[str, Any]:
     """A command for the audit record: secrets and long texts as digests, defaults left out."""
     told: dict[str, Any] = {}
-    defaults = dict(zip(reversed(command.__struct_fields__),
-                        reversed(command.__struct_defaults__), strict=False))  # fmt: skip
-    for name in command.__struct_fields__:
-        value = getattr(command, name)
-        if name in defaults and value == defaults[name]:
-            continue
-        told[name] = told_of(name, value, digest)
+    for one in msgspec.structs.fields(command):
+        value = getattr(command, one.name)
+        if value != default_of(one):
+            told[one.name] = told_of(one.name, value, digest)
     return told
+
+
+def default_of(field: msgspec.structs.FieldInfo) -> Any:
+    factory = field.default_factory
+    return field.default if factory is msgspec.NODEFAULT else factory()
 
 
 def told_of(name: str, value: Any, digest: Digest) -> Any:

@@ -1,1 +1,1 @@
-"""What a host keeps of images: recipes built, images fetched and checked, all kept in one store."""
+"""The images of a host: built from recipes or downloaded and checked, in one store."""

@@ -1,4 +1,4 @@
-"""Puts an image store together from plain settings. Called by the composition root and tests."""
+"""Creates an image store from plain settings. Called by the composition root and tests."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,8 +15,8 @@ from atoll.drivers.images.store import ImageStore
 
 
 class ImageSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`cache_dir` may be shared by several stores. `file_dirs`: where images may be imported from.
-    `uid`: who runs qemu-img, where we are root."""
+    """`cache_dir` can be shared by several stores. Images can be imported from `file_dirs`.
+    `uid` is the user of qemu-img if we are root."""
 
     root: Path
     cache_dir: Path

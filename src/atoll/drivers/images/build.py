@@ -1,8 +1,8 @@
 """Runs the recipes of the guest images that we build. Called by the recipe cache.
 
 A recipe is `<directory>/<name>/build OUTPUT_DIR --cache DIR`; it writes lines
-`progress <percent> <words>` and, where it fails, says in its last line what to do. It runs in a
-process of its own and is known by the hash of its files.
+`progress <percent> <words>` and, on failure, a last line that says what to do. It runs in a
+separate process and is identified by the hash of its files.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from atoll.drivers.processes import ProcessError, run_bounded
 
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 PROGRESS = re.compile(r"progress (\d{1,3}) (.*)")
-SHARED = "common"  # the directory with what all recipes share
+SHARED = "common"  # the directory that all recipes share
 FAILED_FOR_NOW = 75  # EX_TEMPFAIL
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -25,7 +25,7 @@ OnProgress = Callable[[float, str], None]
 
 
 class ImageDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """A recipe's `image.json`: the names of its files and what a guest of it needs."""
+    """The `image.json` of a recipe: the names of its files and the requirements of guests."""
 
     name: str
     version: str
@@ -42,8 +42,8 @@ class ImageDescription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recipes:
-    """`python` runs recipes that are written in it; `environment` is passed on to them (a proxy
-    for the package server, for one)."""
+    """`python` runs recipes written in Python; `environment` is passed to recipes (for example
+    a proxy for the package server)."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Recipes:
         return sorted(script.parent.name for script in self._directory.glob("*/build"))
 
     def hash_of(self, name: str) -> str:
-        """Changes whenever a file of the recipe, or one that all share, changes."""
+        """Hash the files of the recipe and the shared files."""
         self._require(name)
         digest = hashlib.sha256()
         for part in (SHARED, name):
@@ -81,8 +81,8 @@ class Recipes:
         descriptors: Sequence[int] = (),
         on_progress: OnProgress,
     ) -> ImageDescription:
-        """`packages` keeps downloads from one build to the next. The recipe inherits
-        `descriptors`: a lock is held until the recipe has ended, even where we end before it."""
+        """Build an image. `packages` caches downloads between builds. The recipe inherits
+        `descriptors`, so that a lock is held until the recipe ends, even if we end first."""
         self._require(name)
 
         def hear(line: str) -> None:

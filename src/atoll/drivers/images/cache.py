@@ -1,7 +1,7 @@
-"""Keeps what recipes have built, by the hash of the recipe, for all image stores of a machine.
+"""Caches built images, by the hash of the recipe, for all image stores of a machine.
 
-Called by the image store. Two processes never build the same at once: a file lock, which the
-recipe inherits. What is found here is compared with the checksums that were taken at its birth.
+Called by the image store. A file lock, which the recipe inherits, prevents concurrent builds of the
+same recipe. Cached files are compared with the checksums taken after the build.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ CHECKSUMS = "checksums.json"
 
 
 class RecipeCache:
-    """`directory` may be shared by several processes, and is safe to delete at any time."""
+    """`directory` can be shared by several processes, and deleted at any time."""
 
     def __init__(self, directory: Path, recipes: Recipes) -> None:
         self._directory = directory
         self._recipes = recipes
 
     async def ensure(self, name: str, on_progress: OnProgress) -> tuple[Path, ImageDescription]:
-        """The folder with the recipe's files, built now if need be."""
+        """Return the folder with the files of the recipe; build it if needed."""
         entry = f"{name}-{await asyncio.to_thread(self._recipes.hash_of, name)}"
         folder = self._directory / entry
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ class RecipeCache:
 
     @asynccontextmanager
     async def _lock(self, entry: str, on_progress: OnProgress) -> AsyncIterator[int]:
-        """Polled, since a thread that waits for a lock cannot be cancelled."""
+        """Poll for the lock, because a thread that waits for a lock cannot be cancelled."""
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         descriptor = os.open(self._directory / f".{entry}.lock", flags, 0o644)
         try:
@@ -83,7 +83,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def seal(folder: Path, description: ImageDescription) -> None:
-    """The checksums are written last: a folder without them counts as absent."""
+    """Write the checksums last: a folder without them counts as absent."""
     names = [*description.files(), "image.json"]
     for path in folder.iterdir():
         if path.name not in names:

@@ -1,8 +1,8 @@
-"""Looks at the header of a disk image before QEMU or qemu-img sees a byte of it.
+"""Checks the header of a disk image before QEMU or qemu-img reads it.
 
-Called by the image store for whatever came from outside, and for a volume after a guest has run
-on it. An image that names another file (backing file, external data file, VMDK extent) would make
-QEMU read that file of the host into the guest.
+Called by the image store for external images, and for a volume after a guest has used it. An image
+that refers to another file (backing file, external data file, VMDK extent) would make QEMU expose
+that file of the host to the guest.
 """
 
 import logging
@@ -17,15 +17,15 @@ from oslo_utils.imageutils import format_inspector
 
 from atoll.domain.errors import DriverRefused
 
-PREFIX_BYTES = 1 << 20  # all formats declare themselves within it
+PREFIX_BYTES = 1 << 20  # all formats are recognizable within this size
 CHUNK_BYTES = 64 << 10
 SECTOR_BYTES = 512
 QCOW2_HEADER = struct.Struct(">4sIQIIQIIQQIIQ")
 ZSTD_MAGIC, ZSTD_SUFFIX = b"\x28\xb5\x2f\xfd", ".zst"
 QCOW2_MAGIC = b"QFI\xfb"
-NAME_BYTES_MAX = 1023  # of a backing file, by the format's specification
+NAME_BYTES_MAX = 1023  # maximum length of a backing file name, by the specification
 
-# What QEMU takes for a VMDK descriptor, whatever bytes follow; the library wants text only.
+# QEMU accepts this as a VMDK descriptor with any bytes after it; the library requires text.
 VMDK_TEXT = re.compile(rb"\s*(?:#[^\n]*\n\s*)*version\s*=")
 VMDK_TEXT_BYTES = 4096
 
@@ -39,7 +39,7 @@ ALLOWED = "Allowed are qcow2 and raw disk images, also compressed by zstd"
 
 
 class Unsound(Exception):
-    """Why a disk is not let in. It does not leave this module."""
+    """The reason why a disk is rejected. Not raised outside of this module."""
 
 
 class DiskFormat(StrEnum):
@@ -53,7 +53,7 @@ class DiskFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Qcow2Header(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields that decide whether a qcow2 may be opened; see QEMU's docs/interop/qcow2."""
+    """The fields that determine if a qcow2 is safe; see QEMU's docs/interop/qcow2."""
 
     backing_file: str
     cluster_bits: int
@@ -65,13 +65,13 @@ class Qcow2Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_compressed(path: Path) -> bool:
-    """By zstd, as its first bytes say (RFC 8878). No disk that starts a machine begins so."""
+    """Whether zstd compressed the file, by its magic (RFC 8878). No bootable disk starts so."""
     with path.open("rb") as file:
         return file.read(len(ZSTD_MAGIC)) == ZSTD_MAGIC
 
 
 def declared_format(location: str) -> DiskFormat | None:
-    """What the ending of a name promises, below `.zst`. `.img` promises nothing: both formats use
+    """Return the format of a file extension, ignoring `.zst`. `.img` has none: both formats use
     it."""
     suffix = Path(location.removesuffix(ZSTD_SUFFIX)).suffix.lower().removeprefix(".")
     return DiskFormat(suffix) if suffix in set(DiskFormat) else None
@@ -80,7 +80,7 @@ def declared_format(location: str) -> DiskFormat | None:
 def check_image(
     path: Path, *, declared: DiskFormat | None, virtual_size_max_bytes: int
 ) -> DiskFacts:
-    """Raises DriverRefused unless this is a self-contained disk of an allowed size and format."""
+    """Raise DriverRefused unless this is a self-contained disk of an allowed size and format."""
     try:
         facts = facts_of_image(path, declared)
         require_size(facts.virtual_size_bytes, virtual_size_max_bytes)
@@ -109,8 +109,8 @@ def facts_of_image(path: Path, declared: DiskFormat | None) -> DiskFacts:
 def check_volume(
     path: Path, *, what: str, backing_files: Sequence[str | None], virtual_size_max_bytes: int
 ) -> DiskFacts:
-    """A qcow2 of our own after a guest has run on it: its backing file must be one that we gave
-    it, word for word, or none where that is allowed. `what` names it in an error."""
+    """Check our own qcow2 after a guest has used it: its backing file must be exactly one that we
+    set, or none where that is allowed. `what` names the disk in errors."""
     try:
         size = size_of_overlay(path, backing_files)
         require_size(size, virtual_size_max_bytes)
@@ -135,7 +135,7 @@ def size_of_overlay(path: Path, backing_files: Sequence[str | None]) -> int:
 
 
 def inspect(path: Path) -> format_inspector.FileInspector:
-    """The one format that the content shows. More than one at a time is a trick."""
+    """Detect the format. A file that matches more than one is rejected as an attack."""
     with path.open("rb") as file:
         wrapper = format_inspector.InspectWrapper(file)
         for _ in range(PREFIX_BYTES // CHUNK_BYTES):
@@ -160,7 +160,7 @@ def allowed_format(
     name = str(inspector)
     if name == DiskFormat.QCOW2:
         return DiskFormat.QCOW2
-    if name == "gpt":  # the library's name for a disk with a boot sector
+    if name == "gpt":  # the name in the library for a disk with a boot sector
         return DiskFormat.RAW
     if name != "raw":
         raise Unsound(f"its format is {name}: convert it to qcow2 with qemu-img convert")
@@ -174,7 +174,7 @@ def allowed_format(
 def require_safe(
     inspector: format_inspector.FileInspector, *, except_for: set[str] | None = None
 ) -> None:
-    # The library warns of each failed check, also of those that are none here.
+    # The library warns about each failed check, including irrelevant ones.
     logging.getLogger(format_inspector.__name__).setLevel(logging.ERROR)
     try:
         inspector.safety_check()
@@ -212,7 +212,7 @@ def read_qcow2_header(path: Path) -> Qcow2Header:
 
 
 def require_whole(header: Qcow2Header, file_size_bytes: int) -> int:
-    """The virtual size of a qcow2 whose tables lie within the file."""
+    """Return the virtual size of a qcow2; its tables must be within the file."""
     if not 9 <= header.cluster_bits <= 21:
         raise Unsound("its cluster size is not one that qcow2 has")
     if header.crypt_method != 0:

@@ -1,6 +1,6 @@
-"""Checksums as they are written down: `sha256:…` or `sha512:…`.
+"""Checksums in the form `sha256:…` or `sha512:…`.
 
-Used by everything in this package that reads an image's bytes. Raises DriverRefused.
+Used by all modules of this package that read images. Raises DriverRefused.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ CHUNK_BYTES = 1 << 20
 
 
 class Expected:
-    """Takes the bytes of an image as they come and compares them, at the end, with a checksum."""
+    """Hashes the bytes of an image as they arrive and finally compares the checksum."""
 
     def __init__(self, checksum: str | None) -> None:
         self._checksum = checksum.lower() if checksum else None

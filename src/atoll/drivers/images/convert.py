@@ -1,10 +1,10 @@
 """Runs qemu-img on checked images: finds damage, and writes the qcow2 that the host keeps. Before
-that it runs zstd on compressed ones.
+that, decompresses images with zstd.
 
-Called by the image store; qemu-img never before check.py has agreed. Both parse what a stranger
-wrote: they run under limits of memory, time and file size, as an unprivileged user where we are
-root, and qemu-img is always told the format. They work on names relative to their folder, so they
-need no way through the folders above.
+Called by the image store; qemu-img only after check.py has accepted the file. Both programs parse
+untrusted data, so they run with limits of memory, time and file size, and as an unprivileged user
+if we are root; qemu-img always gets an explicit format. File names are relative to the folder, so
+the programs need no access to the folders above.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from atoll.drivers.images.check import DiskFormat
 from atoll.drivers.processes import ProcessError, run_bounded
 
 MEMORY_BYTES_MAX = 2 << 30
-SLACK_BYTES = 256 << 20  # qcow2's own tables beside the data
-NOT_FOUND = 127  # prlimit's and setpriv's exit code where there is no such program
+SLACK_BYTES = 256 << 20  # tables of qcow2 in addition to the data
+NOT_FOUND = 127  # exit code of prlimit and setpriv if the program is missing
 FILE_TOO_LARGE = -signal.SIGXFSZ
-CHECK_LEAKS_ONLY = 3  # qemu-img's exit code: wasted space, all data sound
+CHECK_LEAKS_ONLY = 3  # exit code of qemu-img: leaked clusters, data intact
 
 
 PACKAGES = {"qemu-img": "qemu-utils", "zstd": "zstd"}
@@ -34,14 +34,14 @@ class ConvertLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Converter:
-    """`uid` is the user that qemu-img runs as; None means our own."""
+    """`uid` is the user of qemu-img; None means the current user."""
 
     def __init__(self, limits: ConvertLimits, *, uid: int | None) -> None:
         self._limits = limits
         self._uid = uid
 
     async def decompress(self, folder: Path, source: str, target: str, bytes_max: int) -> None:
-        """Both names are of files in the folder. What zstd has packed, and no more than that."""
+        """Decompress a file within the folder, up to the size limit."""
         if self._uid is not None:
             await asyncio.to_thread(give_away, folder, source, self._uid)
         try:
@@ -60,11 +60,11 @@ class Converter:
     async def convert(
         self, folder: Path, source: str, target: str, disk: DiskFormat, virtual_size_bytes: int
     ) -> None:
-        """Both names are of files in the folder. The target is an uncompressed qcow2."""
+        """Convert a file within the folder to an uncompressed qcow2."""
         if self._uid is not None:
             await asyncio.to_thread(give_away, folder, source, self._uid)
-        # The tables of a qcow2 may point beyond the end of a file that was cut short; convert
-        # would read zeros there. (A cut within the last cluster is what checksums are for.)
+        # The tables of a truncated qcow2 can point beyond its end, where convert would read
+        # zeros. (Only checksums detect a truncation within the last cluster.)
         if disk is DiskFormat.QCOW2:
             await self._qemu_img(folder, 0, "check", "-q", "-f", disk, source)
         await self._qemu_img(
@@ -86,7 +86,7 @@ class Converter:
             ) from failure
 
     async def _run(self, folder: Path, bytes_max: int, program: str, *arguments: str) -> None:
-        """Raises ProcessError where the program itself is not content."""
+        """Run a program. Raises ProcessError if it fails."""
         try:
             await run_bounded(
                 [*self._prefix(bytes_max), program, *arguments],
@@ -134,6 +134,6 @@ def give_away(folder: Path, source: str, uid: int) -> None:
 
 
 def take_back(folder: Path, target: str) -> None:
-    """What is kept belongs to us: the unprivileged user must not change it later."""
+    """Change the owner back, so that the unprivileged user cannot change the file later."""
     os.chown(folder, os.geteuid(), os.getegid())
     os.chown(folder / target, os.geteuid(), os.getegid())

@@ -1,7 +1,7 @@
-"""Looks at what is to be a disc in a guest's CD drive.
+"""Checks ISO images for the CD drives of guests.
 
-Called by the image store. QEMU is always told that a disc is raw and never writes to it, so none of
-its bytes can make QEMU open another file: only what is no disc at all is refused.
+Called by the image store. QEMU always opens an ISO as raw and never writes to it, so its contents
+cannot make QEMU open another file: only files that are not ISO 9660 are rejected.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ BOOT_SYSTEM = b"\0" + IDENTIFIER + b"\1" + b"EL TORITO SPECIFICATION"
 
 
 def check_disc(path: Path, *, size_max_bytes: int) -> int:
-    """Its size in bytes. Raises DriverRefused."""
+    """Return the size in bytes. Raises DriverRefused."""
     size = path.stat().st_size
     if bytes_at(path, FIRST_DESCRIPTOR + 1, len(IDENTIFIER)) != IDENTIFIER:
         raise DriverRefused(
@@ -33,7 +33,7 @@ def check_disc(path: Path, *, size_max_bytes: int) -> int:
 
 
 def can_be_started(path: Path) -> bool:
-    """Whether a machine starts from this disc, or only reads it."""
+    """Whether the ISO is bootable."""
     return bytes_at(path, BOOT_RECORD, len(BOOT_SYSTEM)) == BOOT_SYSTEM
 
 

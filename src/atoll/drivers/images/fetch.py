@@ -1,8 +1,8 @@
 """Downloads an image by http or https into a file. Called by the image store.
 
-Redirects are followed by hand and each hop's addresses are checked; the connection goes to the
-very address that was checked, so that a second look-up cannot lead elsewhere. The bytes are
-counted and hashed as they come, and never decoded. Proxies of the environment are not used.
+Redirects are followed here and the addresses of each hop are checked; the connection goes to
+exactly the address that was checked, which prevents DNS rebinding. The bytes are counted and hashed
+as they arrive, and never decoded. Proxies from the environment are not used.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ OnBytes = Callable[[int, int | None], None]
 
 
 class FetchLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """`total_s` ends a server that sends for ever, `silence_s` one that says nothing."""
+    """`total_s` limits the whole download, `silence_s` the time without data."""
 
     bytes_max: int = 64 << 30
     total_s: float = 3 * 3600
@@ -33,7 +33,7 @@ class FetchLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fetcher:
-    """`transport` and `resolve` are seams for tests; the defaults are the real network."""
+    """`transport` and `resolve` are replaceable in tests; the defaults use the network."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Fetcher:
         self._transport = transport
 
     async def fetch(self, url: str, target: Path, expected: Expected, on_bytes: OnBytes) -> None:
-        """`on_bytes` hears how many bytes there are and, where the server says, of how many."""
+        """Download. `on_bytes` receives the number of bytes and, if known, the total."""
         try:
             async with asyncio.timeout(self._limits.total_s), self._client() as client:
                 await self._follow(client, parse(url), target, expected, on_bytes)
@@ -90,7 +90,7 @@ class Fetcher:
         raise DriverRefused(f"more than {REDIRECTS_MAX} redirects, the last one to {url}")
 
     async def _request(self, client: httpx2.AsyncClient, url: httpx2.URL) -> httpx2.Request:
-        """A request to the checked address, which names the host as the URL does."""
+        """Build a request to the checked address, with the host name of the URL."""
         port = url.port or PORTS[url.scheme]
         address = await choose_address(
             url.host, port, resolve=self._resolve, allow_private=self._allow_private
@@ -157,7 +157,7 @@ def next_hop(url: httpx2.URL, response: httpx2.Response) -> httpx2.URL:
 
 
 def require_success(url: httpx2.URL, status: int) -> None:
-    if status == 200:  # 206 and the like would be part of an image
+    if status == 200:  # 206 and others would be a part of an image
         return
     if status >= 500 or status in TEMPORARY:
         raise DriverUnavailable(f"{url} answers {status} at present")

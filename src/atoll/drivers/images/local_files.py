@@ -1,7 +1,7 @@
 """Copies an image from a path on this host. Called by the image store.
 
-The path comes from a user, so it must lie below a directory that the operator named, must be a
-plain file, and must still be both once it is open.
+The path comes from a user, so it must be in a directory that the operator configured and be a
+regular file, and both are checked again after opening it.
 """
 
 import os
@@ -20,14 +20,14 @@ class LocalFiles:
         self._bytes_max = bytes_max
 
     def copy(self, location: str, target: Path, expected: Expected, on_bytes: OnBytes) -> None:
-        """Blocks: run it in a thread."""
+        """Copy the file. Blocking: run it in a thread."""
         source = self._open(location)
         with os.fdopen(source, "rb") as file, target.open("xb") as copy:
             total = os.fstat(source).st_size
             done = 0
             while chunk := file.read(CHUNK_BYTES):
                 done += len(chunk)
-                if done > self._bytes_max:  # also where it grows while we read
+                if done > self._bytes_max:  # also if it grows during the copy
                     raise DriverRefused(f"{location} is larger than {self._bytes_max} bytes")
                 expected.update(chunk)
                 copy.write(chunk)
@@ -41,7 +41,7 @@ class LocalFiles:
         try:
             real = path.resolve(strict=True)
             self._require_allowed(location, real)
-            # O_NONBLOCK: opening a FIFO must not wait for whoever writes to it.
+            # O_NONBLOCK: opening a FIFO must not wait for a writer.
             handle = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except (OSError, RuntimeError) as error:
             raise DriverRefused(f"{location} cannot be read on the host: {error}") from error

@@ -1,8 +1,8 @@
 """Brings an image from its source into a work folder: a recipe, a URL, or a file of the host.
 
-Called by the image store. A disk that comes from outside is checked before qemu-img sees it,
-converted to a qcow2 of our own, and checked again; what we built is only checked. A disc is checked
-and kept as it is.
+Called by the image store. An external disk is checked before qemu-img reads it, converted to our
+own qcow2, and checked again; built images are only checked. An ISO is checked and kept
+unchanged.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ from atoll.drivers.images.local_files import LocalFiles
 from atoll.messages import ImageSpec
 
 DISK, DISC, KERNEL, INITRD = "disk.qcow2", "disc.iso", "vmlinuz", "initrd.img"
-ARRIVAL = "arrived"  # the file as it came, until it is converted
-UNPACKED = "unpacked"  # the same, where it was compressed
+ARRIVAL = "arrived"  # the original file, until it is converted
+UNPACKED = "unpacked"  # the original file, if compressed
 CONVERSION_PERCENT = 90.0
 
 
 class Arrived(msgspec.Struct, frozen=True, kw_only=True):
-    """What is now in the folder as `disk.qcow2`, with `vmlinuz` and `initrd.img` where there is a
-    kernel to be started directly, or as `disc.iso`."""
+    """The files now in the folder: `disk.qcow2`, with `vmlinuz` and `initrd.img` for direct kernel
+    boot, or `disc.iso`."""
 
     virtual_size_bytes: int
     cmdline: str | None = None
@@ -115,7 +115,7 @@ class Sources:
         return Arrived(virtual_size_bytes=kept.virtual_size_bytes)
 
     async def _unpacked(self, folder: Path) -> str:
-        """The name of the disk in the folder."""
+        """Decompress if needed; return the name of the disk in the folder."""
         if not await asyncio.to_thread(is_compressed, folder / ARRIVAL):
             return ARRIVAL
         largest = self._virtual_size_max_bytes
@@ -125,7 +125,7 @@ class Sources:
 
 
 def in_bytes(name: str, on_progress: OnProgress) -> OnBytes:
-    """Progress in percent out of a count of bytes; without a total it stays at its words."""
+    """Convert a count of bytes to percent; without a total, report the message only."""
 
     def hear(done: int, total: int | None) -> None:
         percent = CONVERSION_PERCENT * min(done / total, 1.0) if total else 0.0
@@ -135,7 +135,7 @@ def in_bytes(name: str, on_progress: OnProgress) -> OnBytes:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Both are read-only: one inode may serve several stores, where they share a file system."""
+    """Link if possible: both files are read-only, so stores can share an inode."""
     try:
         os.link(source, target)
     except OSError:

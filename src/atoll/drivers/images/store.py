@@ -1,9 +1,9 @@
 """The images of a host, below one directory: `<root>/<image-id>/{disk.qcow2,…,facts.json}`, or
 `disc.iso` in the disk's place.
 
-Called by the QEMU driver. An image appears whole or not at all, by the rename of a finished
-folder; it is read-only from then on, since the disks of guests are overlays on it. Never call
-`remove` for an image on which a volume still rests. One process uses a root at a time.
+Called by the QEMU driver. An image appears atomically, by renaming a finished folder, and is
+read-only from then on, because the disks of guests are overlays on it. Never call `remove` for an
+image that a volume still depends on. Only one process uses a root at a time.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ from atoll.messages import ImageFacts, ImageSpec
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 WORK_PREFIX = ".work-"
 FACTS = "facts.json"
-GRACE_S = 0.2  # what is only to be copied is there by then
+GRACE_S = 0.2  # images that are only copied are complete by then
 ASK_AGAIN_S = 1.0
 
 
 class Boot(msgspec.Struct, frozen=True, kw_only=True):
-    """What a guest of an image starts from. Without a kernel it starts from its disk, or from the
-    disc that it is."""
+    """The boot files of an image. Without a kernel, a guest boots from the disk or the ISO
+    itself."""
 
     disk: Path
     kernel: Path | None = None
@@ -44,7 +44,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Arrival:
-    """An image on its way: its task, and how far it has come."""
+    """An image in preparation: its task and its progress."""
 
     def __init__(self) -> None:
         self.percent = 0.0
@@ -63,20 +63,20 @@ class ImageStore:
         self._verified: dict[str, Kept] = {}
 
     async def open(self) -> None:
-        """Removes what a crashed process left half made."""
+        """Remove the unfinished work of a crashed process."""
         self._root.mkdir(parents=True, exist_ok=True)
         self._root.chmod(0o755)
         for left_over in self._root.glob(f"{WORK_PREFIX}*"):
             await asyncio.to_thread(shutil.rmtree, left_over, ignore_errors=True)
 
     async def close(self) -> None:
-        """Ends what is on its way; the next `ensure` starts it anew."""
+        """Cancel preparations; the next `ensure` restarts them."""
         for image_id in list(self._arrivals):
             await self._cancel(image_id)
 
     async def ensure(self, image: ImageSpec) -> ImageFacts:
-        """Raises DriverBusy, with the percentage, until the image is there. A failure is raised
-        once, and the call after that begins again."""
+        """Raise DriverBusy, with the percentage, until the image is ready. A failure is raised
+        once; the next call starts again."""
         folder = self._folder(image.id)
         arrival = self._arrivals.get(image.id)
         if arrival is None:
@@ -100,7 +100,7 @@ class ImageStore:
         self._verified.pop(image_id, None)
         if folder.exists():
             doomed = self._make_work_folder()
-            folder.rename(doomed / image_id)  # gone at once, however long the deletion takes
+            folder.rename(doomed / image_id)  # hidden at once, because the deletion can take long
             await asyncio.to_thread(shutil.rmtree, doomed, ignore_errors=True)
 
     def boot_of(self, image_id: str) -> Boot:
@@ -142,13 +142,13 @@ class ImageStore:
             kept = await asyncio.to_thread(seal, image.id, work, arrived)
             work.rename(self._folder(image.id))
         finally:
-            # Not awaited: a cancelled task gets no further await, and nothing may be left.
+            # No await: a cancelled task cannot await, and must leave nothing behind.
             shutil.rmtree(work, ignore_errors=True)
         self._verified[image.id] = kept
         return kept.facts
 
     async def _verify(self, image_id: str) -> Kept:
-        """Compares the disk with its recorded checksum, once in the life of this process."""
+        """Compare the disk with its recorded checksum, once per process."""
         if image_id not in self._verified:
             folder = self._folder(image_id)
             kept = read_kept(folder)

@@ -32,7 +32,7 @@ B = TypeVar("B")
 
 
 class PluggedDisk(msgspec.Struct, frozen=True, kw_only=True):
-    """`layer` is the one that the guest writes to."""
+    """A disk of the guest, which writes to `layer`."""
 
     slot: str
     layer: str
@@ -44,7 +44,7 @@ class PluggedDisk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def plugged_disks(monitor: Monitor) -> dict[str, PluggedDisk]:
-    """By device: `ROOT`, and the further volumes by their ids, in the order of their slots."""
+    """List the disks by device: `ROOT`, and the other volumes by id, in the order of slots."""
     found: dict[str, PluggedDisk] = {}
     for entry in await monitor.execute("query-block"):
         inserted = entry.get("inserted")
@@ -59,12 +59,12 @@ async def plugged_disks(monitor: Monitor) -> dict[str, PluggedDisk]:
 
 
 def device_in(qom_path: str) -> str:
-    """`root` of `/machine/peripheral/root/virtio-backend`."""
+    """Extract the device: `root` of `/machine/peripheral/root/virtio-backend`."""
     return qom_path.removeprefix("/machine/peripheral/").partition("/")[0]
 
 
 async def devices_in_slots(monitor: Monitor) -> dict[str, str | None]:
-    """What is plugged into each slot."""
+    """List the device in each slot."""
     buses = await monitor.execute("query-pci")
     found: dict[str, str | None] = {}
     for port in (device for bus in buses for device in bus["devices"]):
@@ -85,8 +85,8 @@ async def plug_volume(monitor: Monitor, disk: Disk) -> None:
 
 
 async def put_on_top(monitor: Monitor, disk: PluggedDisk, layer: str, path: str) -> None:
-    """From here on the guest writes to this layer, a new one, and the one below is at rest. QEMU
-    does the two in order, and refuses the second where it could not do the first."""
+    """Switch the guest to a new layer; the one below is frozen. QEMU runs both commands in order,
+    and rejects the second if the first failed."""
     new = overlay(disk.slot, layer, path)
     await both(
         monitor.execute("blockdev-add", **new),
@@ -95,7 +95,7 @@ async def put_on_top(monitor: Monitor, disk: PluggedDisk, layer: str, path: str)
 
 
 async def both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
-    """Begun in this order, and at the same time. Where one fails, both are over before it tells."""
+    """Run both concurrently, in this order. If one fails, wait for the other, then raise."""
     done = await asyncio.gather(first, second, return_exceptions=True)
     for one in done:
         if isinstance(one, BaseException):
@@ -104,12 +104,12 @@ async def both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
 
 
 async def drop_node(monitor: Monitor, slot: str, layer: str) -> None:
-    """Refused where something stands on it, which is as well."""
+    """Delete a block node. QEMU rejects this while the node is in use, which is fine."""
     await monitor.try_to("blockdev-del", **{"node-name": node_name(slot, layer)})
 
 
 async def drop_nodes(monitor: Monitor, slot: str) -> None:
-    """All layers in a slot without a device. One goes when nothing stands on it any more."""
+    """Delete all nodes of a slot without a device, each once nothing depends on it."""
     left = await nodes_in(monitor, slot)
     while left:
         for node in left:
@@ -129,14 +129,14 @@ async def grow(monitor: Monitor, disk: PluggedDisk, size_bytes: int) -> None:
 
 
 def stats_by_device(answer: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, int]]]:
-    """Of `query-blockstats`."""
+    """Return the results of `query-blockstats` by device."""
     for entry in answer:
         if entry.get("qdev"):
             yield device_in(entry["qdev"]), entry["stats"]
 
 
 async def finish_job(monitor: Monitor, clock: Clock, job: str, timeout_s: float) -> bool:
-    """Whether the job ended in time. What it did until then stays done."""
+    """Wait for a job; return whether it ended in time. Partial work is kept."""
     for _ in range(int(timeout_s / JOB_POLL_S)):
         state = await job_state(monitor, job)
         if state["status"] == "concluded":
@@ -152,7 +152,7 @@ async def finish_job(monitor: Monitor, clock: Clock, job: str, timeout_s: float)
 
 
 async def forget_job(monitor: Monitor, job: str) -> None:
-    """Ends one of ours that still runs, and lets go of one that has ended."""
+    """Cancel a running job of ours, or dismiss an ended one."""
     await monitor.try_to("job-cancel", id=job)
     await monitor.try_to("job-dismiss", id=job)
 

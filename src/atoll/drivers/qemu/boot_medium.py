@@ -1,4 +1,4 @@
-"""What a guest starts from: its image's own kernel, its root volume, or a disc.
+"""The boot medium of a guest: the kernel of its image, its root volume, or an ISO.
 
 Called by `driver.QemuDriver` when a guest starts.
 """

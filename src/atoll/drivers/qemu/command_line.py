@@ -40,18 +40,18 @@ READY_PORT = "org.atoll.ready"
 READY_BUFFER_BYTES = 1024
 
 SEED_DEVICE = {"driver": "virtio-blk-pci", "id": "seed", "drive": "seed", "serial": "seed"}
-FIRST_SPARE_ADDRESS = 0xF  # on the PCI bus, behind all fixed devices
+FIRST_SPARE_ADDRESS = 0xF  # on the PCI bus, after all fixed devices
 DISC_DEVICE: Words = {"driver": "ide-cd", "id": "disc", "drive": "disc", "bus": "ide.0"}
-FIRST_ACCELERATOR_ADDRESS = 0x1C  # behind the spare slots
-FUNCTIONS = 8  # of one place on the bus, each a port
+FIRST_ACCELERATOR_ADDRESS = 0x1C  # after the spare slots
+FUNCTIONS = 8  # functions of one PCI slot, each a port
 SMALL_GUEST_MIB = 256
 VCPUS_MAX = 288  # of the q35 machine
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
 
 class Boot(msgspec.Struct, frozen=True, kw_only=True):
-    """What a guest starts with, as QEMU is told: its disks, the root volume's first, its NICs,
-    perhaps the file of a disc in its CD drive, and perhaps a kernel of its own."""
+    """The boot configuration of a guest: its disks, the root volume first, its NICs, optionally
+    the file of an ISO in its CD drive, and optionally a kernel."""
 
     disks: tuple[Disk, ...]
     nics: tuple[Nic, ...] = ()
@@ -62,12 +62,12 @@ class Boot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def marker(guest_id: str) -> str:
-    """What tells this guest's process from all others: it stands in the process's arguments."""
+    """Return the argument that identifies the process of this guest."""
     return f"guest={guest_id}"
 
 
 def command_line(guest: GuestSpec, boot: Boot, accelerator: str) -> list[str]:
-    """The whole command."""
+    """Build the complete command line."""
     return [
         PROGRAM,
         *("-name", marker(guest.id), "-uuid", to_uuid(guest.id)),
@@ -85,7 +85,7 @@ def command_line(guest: GuestSpec, boot: Boot, accelerator: str) -> list[str]:
 
 
 def machine(guest: GuestSpec, accelerator: str) -> list[str]:
-    """No spare memory or processors: `maxmem` alone makes a guest set 64 MiB aside for bounces."""
+    """No hotplug of memory or CPUs: `maxmem` makes a guest reserve 64 MiB of bounce buffers."""
     return [
         *("-machine", "q35,smm=off,vmport=off,dump-guest-core=off"),
         *("-accel", accel(accelerator, guest.memory_mib)),
@@ -96,7 +96,7 @@ def machine(guest: GuestSpec, accelerator: str) -> list[str]:
 
 
 def accel(accelerator: str, memory_mib: int) -> str:
-    """TCG's translation buffer would grow to 1 GiB: more than most guests have themselves."""
+    """Limit the TCG translation buffer, which would grow to 1 GiB, more than most guests have."""
     if accelerator != "tcg":
         return accelerator
     buffer_mib = 32 if memory_mib <= SMALL_GUEST_MIB else 64
@@ -108,10 +108,10 @@ def cpu_model(accelerator: str) -> str:
 
 
 def control() -> list[str]:
-    """Two monitors, for each serves one client at a time: the second is for an operator's rescue.
+    """Add two monitors, as each serves one client at a time: the second is for operators.
 
-    Without `-no-shutdown` QEMU ends when its guest powers off, and that is how we know. There is no
-    `-pidfile`: QEMU resolves its path from the root, where its user may not be let through.
+    Without `-no-shutdown`, QEMU exits when its guest powers off, which tells us. `-pidfile` is not
+    used: QEMU resolves its path from the root, which its user may not be able to traverse.
     """
     return [
         *("-qmp", f"unix:{QMP_SOCKET},server=on,wait=off"),
@@ -120,8 +120,8 @@ def control() -> list[str]:
 
 
 def disks(boot: Boot) -> list[str]:
-    """The root volume, the seed, the further volumes, each in its slot, and a disc. All in one
-    syntax: QEMU makes the devices that are written in JSON after all others, and the first is
+    """Add the root volume, the seed, the other volumes, each in its slot, and an ISO. All use one
+    syntax: QEMU creates devices given in JSON after all others, and the first one is
     `vda`."""
     root, *further = boot.disks
     pairs = [
@@ -138,7 +138,7 @@ def disks(boot: Boot) -> list[str]:
 
 
 def disc_device(boot: Boot) -> Words:
-    """The machine looks at it before it looks at the root volume, but for a kernel of its own."""
+    """Add the CD drive: it boots before the root volume, unless the image brings a kernel."""
     return DISC_DEVICE if boot.kernel else DISC_DEVICE | {"bootindex": 0}
 
 
@@ -151,7 +151,7 @@ def nics(boot: Boot) -> list[str]:
 
 
 def console() -> list[str]:
-    """What the guest says on its serial port is logged whether or not anybody looks."""
+    """Add the serial port. Its output is always logged."""
     serial = f"socket,id=console,path={SERIAL_SOCKET},server=on,wait=off"
     return [
         *("-chardev", f"{serial},logfile={CONSOLE_LOG},logappend=on"),
@@ -161,8 +161,8 @@ def console() -> list[str]:
 
 
 def guest_channels() -> list[str]:
-    """The guest agent, entropy, and the port on which a guest says that its boot is over. Of the
-    agent's port QEMU tells when somebody in the guest opens it: then its system runs."""
+    """Add the guest agent, entropy, and the port on which a guest reports ready. QEMU reports when
+    the agent's port is opened in the guest: then its operating system is running."""
     return [
         *("-device", "virtio-serial-pci"),
         *("-chardev", f"socket,id=qga,path={AGENT_SOCKET},server=on,wait=off"),
@@ -175,10 +175,10 @@ def guest_channels() -> list[str]:
 
 
 def spare_slots() -> list[str]:
-    """PCIe ports for what may be unplugged or is plugged in later: they cannot be added later.
+    """Add PCIe ports for hotplug, because ports cannot be added later.
 
-    Without I/O space, of which a machine has too little for so many, and virtio needs none. Their
-    places come after those of the fixed devices, so that the root volume stays the first disk.
+    They have no I/O space, which is too scarce for so many and not needed by virtio. Their slots
+    come after those of the fixed devices, so that the root volume stays the first disk.
     """
     ports = [
         f"pcie-root-port,id={slot},chassis={number},addr={FIRST_SPARE_ADDRESS + number:#x}"
@@ -188,8 +188,8 @@ def spare_slots() -> list[str]:
 
 
 def accelerators(guest: GuestSpec) -> list[str]:
-    """The host's devices that are this guest's, each behind a PCIe port of its own: drivers of
-    graphics cards look for one."""
+    """Add the host devices of this guest, each behind its own PCIe port, which GPU drivers
+    expect."""
     words = []
     for number, device in enumerate(guest.devices):
         port, chassis = f"accelerator{number}", len(SLOTS) + 1 + number

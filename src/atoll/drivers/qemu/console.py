@@ -31,7 +31,7 @@ CLOSED = "the guest's console is closed"
 
 
 class SocketStream:
-    """One of QEMU's sockets: `ports.Stream`."""
+    """A socket of QEMU as a `ports.Stream`."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -53,14 +53,14 @@ class SocketStream:
             raise DriverUnavailable(f"{CLOSED}: {error}") from error
 
     async def close(self) -> None:
-        """At once: a guest that takes nothing in would keep a flush waiting for ever."""
+        """Close without a flush, which would block if the guest reads nothing."""
         self._writer.transport.abort()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
 
 
 class SerialView:
-    """The serial port as one of those who look at it sees it: `ports.Stream`."""
+    """The view of one viewer of the serial port: a `ports.Stream`."""
 
     def __init__(self, port: "SerialPort") -> None:
         self._port = port
@@ -88,7 +88,7 @@ class SerialView:
         await self._port.leave(self)
 
     async def take(self, data: bytes) -> bool:
-        """Whether there was, or came to be in time, room for it."""
+        """Add output; return whether there was room in time."""
         try:
             async with asyncio.timeout(SLOW_S):
                 while len(self._unread) >= UNREAD_BYTES_MAX and not self._ended:
@@ -102,14 +102,14 @@ class SerialView:
         return True
 
     def end(self) -> None:
-        """What was not read yet still can be."""
+        """End the view. Buffered output can still be read."""
         self._ended = True
         self._filled.set()
         self._drained.set()
 
 
 class SerialPort:
-    """One connection to a guest's serial port, for all who look at it."""
+    """One connection to the serial port of a guest, shared by all viewers."""
 
     def __init__(self, stream: SocketStream) -> None:
         self._stream = stream
@@ -143,7 +143,7 @@ class SerialPort:
         self._views.clear()
 
     async def _read(self) -> None:
-        """Hands what the guest says to all of them, until it ends."""
+        """Distribute the output to all viewers, until the connection ends."""
         with contextlib.suppress(DriverUnavailable):
             while data := await self._stream.receive():
                 for view in list(self._views):
@@ -155,7 +155,7 @@ class SerialPort:
 
 
 class GuestConsole:
-    """What is open of one guest."""
+    """The open consoles of one guest."""
 
     def __init__(self) -> None:
         self.joining = asyncio.Lock()
@@ -165,7 +165,7 @@ class GuestConsole:
 
 
 class Consoles:
-    """The consoles of a host's guests."""
+    """The consoles of the guests of a host."""
 
     def __init__(self) -> None:
         self._of: WeakKeyDictionary[Guest, GuestConsole] = WeakKeyDictionary()
@@ -223,7 +223,7 @@ def pid_of(guest: Guest) -> int:
 
 
 def take_picture(path: Path) -> bytes:
-    """QEMU's user may have put anything there: only a file of that name alone is read."""
+    """Take a screenshot. QEMU's user can write to the folder: links are not followed."""
     try:
         with open_own(path, os.O_RDONLY) as descriptor:
             status = os.fstat(descriptor)

@@ -18,7 +18,7 @@ from atoll.ports import PortWiring
 ROOT = "root"
 SPARE_SLOTS = 12
 SLOTS = tuple(f"spare{number}" for number in range(1, SPARE_SLOTS + 1))
-SERIAL_LENGTH = 20  # of virtio-blk
+SERIAL_LENGTH = 20  # maximum of virtio-blk
 FORWARD = re.compile(r"(tcp|udp):[0-9.]+:\d+-[0-9.]+:\d+")
 SWITCH_WORDS = {"on": True, "off": False}
 
@@ -26,14 +26,14 @@ Words = dict[str, Any]
 
 
 class Chain(msgspec.Struct, frozen=True, kw_only=True):
-    """The files of a volume: each layer's id and path, from the top down, and the image's disk."""
+    """The files of a volume: id and path of each layer, from the top down, and the image."""
 
     layers: tuple[tuple[str, str], ...]
     base: str | None = None
 
 
 class Disk(msgspec.Struct, frozen=True, kw_only=True):
-    """A volume in a slot. The root volume's is `ROOT`."""
+    """A volume in a slot; that of the root volume is `ROOT`."""
 
     volume_id: str
     slot: str
@@ -41,7 +41,7 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Nic(msgspec.Struct, frozen=True, kw_only=True):
-    """`slot` is None for the first one, which is never unplugged."""
+    """A NIC. `slot` is None for the first one, which is never unplugged."""
 
     mac: str
     wiring: PortWiring
@@ -49,7 +49,7 @@ class Nic(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def node_name(slot: str, layer_id: str) -> str:
-    """QEMU's name for a layer in a slot: two volumes of a guest may stand on the same layer."""
+    """Name the node of a layer in a slot: volumes of a guest can share layers."""
     return f"{slot}-{layer_id}"
 
 
@@ -62,8 +62,8 @@ def slot_of(node: str) -> str:
 
 
 def blockdev(disk: Disk) -> Words:
-    """All its layers. Formats and backing files are named, so that no byte of a guest's decides
-    them."""
+    """Build all layers. Formats and backing files are explicit, so that data of the guest cannot
+    change them."""
     layers = disk.chain.layers
     backing = base_node(disk)
     for number, (layer, path) in reversed(list(enumerate(layers))):
@@ -81,7 +81,7 @@ def base_node(disk: Disk) -> Words | None:
 
 
 def overlay(slot: str, layer_id: str, path: str) -> Words:
-    """A layer without what it stands on, which `blockdev-snapshot` adds."""
+    """Build a layer without its backing node, which `blockdev-snapshot` adds."""
     return qcow2_node(node_name(slot, layer_id), path, writable=True) | {"backing": None}
 
 
@@ -147,7 +147,7 @@ def nic_device(nic: Nic) -> Words:
 
 
 def netdev_option(nic: Nic) -> str:
-    """For the command line, where QEMU inherits the tap's descriptor under its own number."""
+    """For the command line: QEMU inherits the descriptor of the tap by number."""
     wiring = nic.wiring
     netdev = wiring.netdev.replace("{fd}", str(wiring.tap))
     forwards = [f"hostfwd={forward}" for forward in checked(wiring.forwards)]
@@ -155,7 +155,7 @@ def netdev_option(nic: Nic) -> str:
 
 
 def netdev_words(nic: Nic, descriptor_name: str) -> Words:
-    """For QMP, where a tap's descriptor was given a name."""
+    """For QMP: the descriptor of the tap has a name."""
     wiring = nic.wiring
     kind, *options = wiring.netdev.replace("{fd}", descriptor_name).split(",")
     words: Words = {"type": kind, "id": netdev_id(nic.mac)}
@@ -168,12 +168,12 @@ def netdev_words(nic: Nic, descriptor_name: str) -> Words:
 
 
 def forward_source(forward: str) -> str:
-    """`tcp:127.16.0.5:22` of `tcp:127.16.0.5:22-10.128.0.4:22`: how a forward is taken back."""
+    """`tcp:127.16.0.5:22` of `tcp:127.16.0.5:22-10.128.0.4:22`, to remove a forward."""
     return forward.partition("-")[0]
 
 
 def checked(forwards: Sequence[str]) -> Sequence[str]:
-    """They are put into a line of text for QEMU: nothing else may come with them."""
+    """Validate values that become part of a text command for QEMU."""
     for forward in forwards:
         if FORWARD.fullmatch(forward) is None:
             raise DriverRefused(f"{forward!r} is not a forward that QEMU's user network knows")

@@ -117,8 +117,8 @@ class QemuDriver:
         self._chores = asyncio.create_task(self._keep_house(), name="qemu chores")
 
     async def _take_up(self) -> None:
-        """What an earlier one of us left unfinished. What cannot be done now is done by the next
-        verb on the same thing."""
+        """Finish the work of an earlier process. If that fails now, the next verb on the same
+        resource finishes it."""
         for guest in [guest for guest in self._guests.values() if guest.running]:
             with contextlib.suppress(DriverError):
                 await self._hotplug.take_up(guest)
@@ -129,11 +129,11 @@ class QemuDriver:
             await asyncio.to_thread(self._layers.tidy)
 
     def _prepare_folders(self) -> list[tuple[GuestFolder, Record]]:
-        """The guests on record. A folder without a record is from before any process."""
+        """Prepare the recorded guests. A folder without a record never had a process."""
         for path in (self._state_dir, self._guests_dir):
             path.mkdir(parents=True, exist_ok=True)
             if self._guest_uid is not None:
-                path.chmod(path.stat().st_mode & 0o7777 | 0o111)  # QEMU's user passes through
+                path.chmod(path.stat().st_mode & 0o7777 | 0o111)  # QEMU's user traverses it
         self._layers.prepare()
         folders = [self._folder(path.name) for path in self._guests_dir.iterdir()]
         recorded = [(folder, folder.load()) for folder in folders]
@@ -220,7 +220,7 @@ class QemuDriver:
             await self._transfers.remove_import(parcel)
 
     def _holder_of(self, volume_id: str) -> Guest | None:
-        """The running guest that has the volume, is about to have it, or has yet to lose it."""
+        """Find the running guest to which the volume is attached, or being attached or detached."""
         for guest in self._guests.values():
             record = guest.record
             named = (record.spec.root_volume_id, *record.spec.volumes, *record.volumes)
@@ -229,7 +229,7 @@ class QemuDriver:
         return None
 
     def _require_free(self, volume_id: str, guest_id: str | None = None) -> None:
-        """No running guest has it, or only this one."""
+        """Require that no other running guest uses the volume."""
         holder = self._holder_of(volume_id)
         if holder is not None and holder.record.spec.id != guest_id:
             raise DriverRefused(
@@ -250,7 +250,7 @@ class QemuDriver:
             return self._guests[guest.id].facts()
 
     async def ensure_configured(self, guest: GuestSpec) -> GuestFacts:
-        """A guest that does not run is given all of it when it starts."""
+        """Configure a running guest. A stopped guest gets its configuration when it starts."""
         require_id(guest.id)
         async with self._alone_with(guest.id):
             known = self._guests.get(guest.id)
@@ -274,7 +274,7 @@ class QemuDriver:
                     self._on_change(known.facts())
 
     async def _start(self, spec: GuestSpec) -> None:
-        """Nobody touches its volumes meanwhile."""
+        """Start the guest, with its volumes locked."""
         require_places(spec)
         running = (guest.record.spec for guest in self._guests.values() if guest.running)
         require_devices(spec, self._capacity_settings.devices, running)
@@ -321,7 +321,7 @@ class QemuDriver:
         self._guests[spec.id] = guest
 
     async def _disks_of(self, spec: GuestSpec) -> tuple[Disk, ...]:
-        """Each in its slot, with paths as QEMU reads them, from the guest's folder."""
+        """List the disks by slot, with paths relative to the guest's folder."""
         folder = self._guests_dir / spec.id
         disks = []
         for slot, volume_id in zip(
@@ -336,7 +336,7 @@ class QemuDriver:
     def _boot_of(
         self, spec: GuestSpec, disks: tuple[Disk, ...], wirings: dict[str, PortWiring]
     ) -> Boot:
-        """NICs take the slots that volumes leave."""
+        """Build the boot configuration. NICs use the slots that volumes leave free."""
         if spec.vcpus > VCPUS_MAX:
             raise DriverRefused(f"{spec.vcpus} vcpus: a guest has at most {VCPUS_MAX} here")
         slots = (None, *SLOTS[len(spec.volumes) :])
@@ -409,11 +409,11 @@ class QemuDriver:
             for guest in [guest for guest in self._guests.values() if guest.running]:
                 with contextlib.suppress(DriverUnavailable):
                     await asyncio.to_thread(guest.folder.trim_log)
-            with contextlib.suppress(DriverError, OSError):  # the next time, perhaps
+            with contextlib.suppress(DriverError, OSError):  # retried next time
                 await self._merge_some()
 
     async def _merge_some(self) -> None:
-        """A slice of one merge; another one's turn is the next time, for this may be impossible."""
+        """Run a slice of one merge; the next call tries another, in case this is blocked."""
         if not self._chains_changed:
             return
         self._chains_changed = False
@@ -451,9 +451,8 @@ class QemuDriver:
 
     @contextlib.asynccontextmanager
     async def _alone_with(self, *thing_ids: str) -> AsyncIterator[None]:
-        """One verb at a time on one thing: on a guest before its volumes, and on these in one
-        order, so that no two verbs wait for each other. A lock lives while somebody holds or
-        awaits it."""
+        """Lock resources: a guest before its volumes, and these in a fixed order, to avoid
+        deadlocks. A lock exists while a verb holds or awaits it."""
         async with contextlib.AsyncExitStack() as stack:
             for thing_id in sorted(set(thing_ids)):
                 lock = self._locks.get(thing_id)
@@ -466,7 +465,7 @@ class QemuDriver:
 
 @contextlib.contextmanager
 def only_driver_errors(what: str) -> Iterator[None]:
-    """A full disk, for one, shows itself anywhere."""
+    """Convert other errors, such as a full disk, to DriverErrors."""
     try:
         yield
     except OSError as error:

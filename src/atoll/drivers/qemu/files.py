@@ -18,7 +18,7 @@ QEMU_IMG_S = 60.0
 
 
 def require_id(thing_id: str) -> None:
-    """Ids become names of files: whatever is not one of ours does not get that far."""
+    """Validate an id, because ids become file names."""
     try:
         bits_of(thing_id)
     except ValueError as error:
@@ -28,7 +28,7 @@ def require_id(thing_id: str) -> None:
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Whoever reads sees the old file or the new one, also after a crash."""
+    """Write a file atomically, even across a crash."""
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
@@ -40,7 +40,7 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 
 def sync(path: Path) -> None:
-    """A file's bytes, or a folder's names, are on the disk when it returns."""
+    """Flush a file, or the names in a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -51,7 +51,7 @@ def sync(path: Path) -> None:
 def run_qemu_img(
     arguments: Sequence[str], folder: Path, *, uid: int | None = None, timeout_s: float = QEMU_IMG_S
 ) -> None:
-    """`uid` is the user that it runs as where it reads what a guest could write to."""
+    """Run qemu-img, as user `uid` for files that a guest could write to."""
     command = Privileges(uid=uid).wrap([find_program("qemu-img"), *arguments])
     try:
         done = subprocess.run(

@@ -74,8 +74,8 @@ class Guest:
     async def start(
         self, new: Record, command: Sequence[str], seed: bytes, descriptors: Sequence[int] = ()
     ) -> None:
-        """The record is written first: a process that a crash leaves behind is looked for. QEMU
-        inherits the descriptors."""
+        """Start the process. The record is written first, so that a process left by a crash is
+        found. QEMU inherits the descriptors."""
         await asyncio.to_thread(self.folder.prepare, seed)
         await asyncio.to_thread(clear_leftovers, self.folder.path)
         before = self.record
@@ -106,7 +106,7 @@ class Guest:
         )
 
     async def adopt(self) -> None:
-        """Takes up the process that an earlier one of us left, or notes that it is gone."""
+        """Adopt the process of an earlier run, or record that it has ended."""
         if self.record.power is not Power.RUNNING:
             return
         record, path = self.record, self.folder.path
@@ -123,14 +123,14 @@ class Guest:
         self._follow()
 
     async def reset(self, boots: int) -> None:
-        """Like a press of the reset button. Recorded afterwards: a crash between repeats it."""
+        """Reset the guest. Recorded afterwards: after a crash in between, it is repeated."""
         await self.ask("system_reset")
         self._lose_readiness()
         await self.change(boots=boots, booted=False, ready=False)
 
     async def press_power_button(self) -> None:
-        """Asks the guest to shut down. One that still boots does not notice it, and one that was
-        asked a moment ago need not be asked again. However it ends from here on, it was asked."""
+        """Request a clean shutdown. A booting guest ignores it; repeated requests are limited.
+        From now on, the end of the guest counts as requested."""
         now_ms, pressed_at_ms = self._clock.now_ms(), self._pressed_at_ms
         just_now = pressed_at_ms is not None and now_ms - pressed_at_ms < POWER_BUTTON_MS
         if just_now or not self.running:
@@ -142,13 +142,13 @@ class Guest:
             await self.ask("system_powerdown")
 
     async def want_running(self) -> None:
-        """Whoever asked it to stop has thought better of it."""
+        """Withdraw a request to stop."""
         if self.record.asked_to_stop:
             self._pressed_at_ms = None
             await self.change(asked_to_stop=False)
 
     async def stop(self) -> None:
-        """Pulls the plug: by QEMU itself, then by the kernel."""
+        """Power off: by QEMU itself, then by killing the process."""
         process = self._process
         if process is None:
             return
@@ -166,11 +166,11 @@ class Guest:
             self._stopping = False
 
     def device_of(self, volume_id: str) -> str:
-        """QEMU's name for a volume of this guest."""
+        """Return the device name of a volume of this guest."""
         return ROOT if volume_id == self.record.spec.root_volume_id else volume_id
 
     async def unplug(self, device: str, timeout_s: float) -> None:
-        """Asks the guest to let go of the device, and waits so long. It may be asked again."""
+        """Request the guest to release a device, and wait. Can be repeated."""
         gone = self._unplugged.setdefault(device, asyncio.Event())
         try:
             await (await self.monitor()).try_to("device_del", id=device)
@@ -182,11 +182,11 @@ class Guest:
             self._unplugged.pop(device, None)
 
     async def ask(self, command: str, **arguments: Any) -> Any:
-        """What QEMU answers. Raises DriverUnavailable, also where it does not run."""
+        """Send a command to QEMU. Raises DriverUnavailable, also if it is not running."""
         return await (await self.monitor()).execute(command, **arguments)
 
     async def let_go(self) -> None:
-        """Forgets the guest, which runs on."""
+        """Release the guest, which keeps running."""
         if self._follower is not None:
             self._follower.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -210,7 +210,7 @@ class Guest:
         return self._process
 
     async def monitor(self) -> Monitor:
-        """The monitor, connected anew where the connection was lost."""
+        """Return the monitor; reconnect if the connection was lost."""
         async with self._linking:
             if self._monitor is None or not self._monitor.connected:
                 spec = self.record.spec
@@ -218,7 +218,7 @@ class Guest:
             return self._monitor
 
     async def _connect_or_end(self, uuid: str) -> Monitor:
-        """A process that ends meanwhile ends the wait."""
+        """Connect, or stop waiting if the process ends."""
         process = self._held()
         connecting = asyncio.create_task(
             connect(self.folder.path, process.pid, uuid, self._on_event)
@@ -268,12 +268,12 @@ class Guest:
         await self._note_end()
 
     async def _set_going(self, monitor: Monitor) -> None:
-        """A crash of ours between a process's start and `cont` leaves a guest that waits."""
+        """Resume a guest that a crash between its start and `cont` left paused."""
         if (await monitor.execute("query-status"))["status"] == "prelaunch":
             await monitor.execute("cont")
 
     async def note_volumes(self, monitor: Monitor) -> None:
-        """Which further volumes it has, in QEMU's own words and in the order of the wish."""
+        """Record the volumes that QEMU has, in the order of the specification."""
         disks = await plugged_disks(monitor)
         wished = [volume for volume in self.record.spec.volumes if volume in disks]
         others = [volume for volume in disks if volume not in {ROOT, *wished}]
@@ -282,7 +282,7 @@ class Guest:
             await self.change(volumes=found)
 
     async def _watch(self, monitor: Monitor) -> None:
-        """Until the connection ends: asks whether the guest is ready, then waits for a reset."""
+        """Until the connection ends: wait for ready, then for a reset."""
         closing = asyncio.create_task(monitor.closed())
         closing.add_done_callback(lambda _: self._wake.set())
         polls = 0
@@ -304,7 +304,7 @@ class Guest:
             closing.cancel()
 
     async def _hears_ready(self, monitor: Monitor) -> bool:
-        """The first words read after a reset may be from before it: they do not count."""
+        """Wait for ready. The first output after a reset may be older, and is ignored."""
         resets = self._resets
         heard = await monitor.execute("ringbuf-read", device=READY_CHARDEV, size=READY_BUFFER_BYTES)
         fresh = resets == self._resets == self._resets_drained
@@ -316,7 +316,7 @@ class Guest:
         reason = "" if asked else self._reason_of_end()
         crashed = not asked and self._shutdown_cause != "guest-shutdown"
         await self._drop()
-        with contextlib.suppress(OSError):  # a full disk; the next adoption finds out by itself
+        with contextlib.suppress(OSError):  # disk full; the next adoption detects the state
             await self._note_stopped(reason, crashed=crashed)
         if not asked:
             self._on_change(self.facts())
@@ -357,7 +357,7 @@ class Guest:
         await self._save(msgspec.structs.replace(self.record, **changes))
 
     async def _save(self, record: Record) -> None:
-        """One write at a time, and always of what is true by then."""
+        """Save the record: one write at a time, always of the current state."""
         self.record = record
         async with self._saving:
             await asyncio.to_thread(self.folder.save, self.record)

@@ -21,7 +21,7 @@ LINES_MAX = 100
 
 
 async def set_root_keys(folder: Path, pid: int, keys: Sequence[str]) -> bool:
-    """Whether root's keys are now exactly these. A guest without an agent keeps the old ones."""
+    """Set the SSH keys of root; return whether it worked. Without an agent the old keys stay."""
     arguments = {"username": "root", "keys": list(keys), "reset": True}
     with contextlib.suppress(TimeoutError, OSError, ValueError):
         async with asyncio.timeout(ANSWER_S):
@@ -34,7 +34,7 @@ async def ask(folder: Path, pid: int, command: str, arguments: dict[str, Any]) -
     reader, writer = await asyncio.open_unix_connection(sock=connection, limit=LINE_BYTES_MAX)
     try:
         mark = secrets.randbits(31)
-        # Answers of before, to questions that nobody waited for, end where the mark comes back.
+        # Responses to earlier, abandoned requests end where the marker returns.
         send(writer, "guest-sync", {"id": mark})
         for _ in range(LINES_MAX):
             if await next_answer(reader) == {"return": mark}:
@@ -52,7 +52,7 @@ def send(writer: asyncio.StreamWriter, command: str, arguments: dict[str, Any]) 
 
 
 async def next_answer(reader: asyncio.StreamReader) -> dict[str, Any]:
-    """Raises ValueError where it is no answer."""
+    """Parse a response. Raises ValueError if it is not one."""
     line = await reader.readline()
     if not line:
         raise ValueError("the agent's port was closed")

@@ -39,7 +39,7 @@ class Hotplug:
         self._network = network
 
     async def configure(self, guest: Guest, spec: GuestSpec) -> None:
-        """Raises DriverBusy once all is done but what the guest does not let go of."""
+        """Apply the specification. Raises DriverBusy if the guest has not released all devices."""
         require_places(spec)
         if spec.root_volume_id != guest.record.spec.root_volume_id:
             raise DriverRefused(f"guest {spec.id} gets another root volume when it starts: stop it")
@@ -56,13 +56,13 @@ class Hotplug:
             )
 
     async def _tell_keys(self, guest: Guest, spec: GuestSpec) -> None:
-        """A guest that does not listen has them from its seed, at its next first boot."""
+        """Update the keys. A guest without an agent gets them from its seed at a reinstallation."""
         record = guest.record
         if spec.seed.ssh_keys != record.spec.seed.ssh_keys and record.pid is not None:
             await set_root_keys(guest.folder.path, record.pid, spec.seed.ssh_keys)
 
     async def _unplug_what_leaves(self, guest: Guest, monitor: Monitor) -> list[str]:
-        """Answers what the guest did not let go of in time."""
+        """Unplug devices; return those that the guest did not release in time."""
         spec = guest.record.spec
         staying = {*spec.volumes, *(nic_device_id(nic.mac) for nic in spec.nics)}
         slots = await devices_in_slots(monitor)
@@ -75,7 +75,7 @@ class Hotplug:
         return [device for device in leaving if device in slots.values()]
 
     async def _forget_nics(self, guest: Guest, monitor: Monitor, plugged: set[str | None]) -> None:
-        """Those that are no longer wished for and no longer there."""
+        """Forget NICs that are neither wanted nor present."""
         spec, forwards = guest.record.spec, guest.record.forwards
         wished = {nic.mac for nic in (spec.nic, *spec.nics)}
         for mac in [mac for mac in forwards if mac not in wished]:
@@ -90,20 +90,20 @@ class Hotplug:
         for nic in spec.nics:
             if nic_device_id(nic.mac) not in slots.values():
                 await self._plug_nic(guest, monitor, nic)
-        for nic in reversed((spec.nic, *spec.nics)):  # where ports clash, the first NIC's count
+        for nic in reversed((spec.nic, *spec.nics)):  # on conflicts the first NIC wins
             ports |= (await self.rewire(guest, nic)).ports
         if ports != guest.record.ports:
             await guest.change(ports=ports)
 
     async def take_up(self, guest: Guest) -> None:
-        """A guest that was started or configured by an earlier one of us."""
+        """Resume a guest of an earlier run."""
         spec = guest.record.spec
         for nic in (spec.nic, *spec.nics):
             if nic.mac in guest.record.forwards:
                 await self.rewire(guest, nic)
 
     async def rewire(self, guest: Guest, nic: NicSpec) -> PortWiring:
-        """A NIC that the guest has already: changed rules and addresses apply."""
+        """Update the rules and addresses of an existing NIC."""
         spec = guest.record.spec
         wiring = await self._network.ensure_port(spec, nic, plug=False)
         before = guest.record.forwards.get(nic.mac, ())
@@ -147,7 +147,7 @@ def require_places(spec: GuestSpec) -> None:
 
 
 async def free_slot(monitor: Monitor) -> str:
-    """There are places for all that was asked for, but one may not be free yet."""
+    """Find a free slot. There are enough slots, but some may not be released yet."""
     for slot, device in (await devices_in_slots(monitor)).items():
         if device is None:
             return slot
@@ -159,7 +159,7 @@ async def free_slot(monitor: Monitor) -> str:
 
 async def plug_nic(monitor: Monitor, nic: Nic) -> None:
     name = netdev_id(nic.mac)
-    await monitor.try_to("netdev_del", id=name)  # from an attempt that broke off
+    await monitor.try_to("netdev_del", id=name)  # from an interrupted attempt
     if nic.wiring.tap is not None:
         await monitor.give(nic.wiring.tap, name)
     await monitor.execute("netdev_add", **netdev_words(nic, name))
@@ -173,8 +173,8 @@ async def plug_nic(monitor: Monitor, nic: Nic) -> None:
 async def change_forwards(
     monitor: Monitor, mac: str, before: Sequence[str], after: Sequence[str]
 ) -> None:
-    """Those that are in both are not touched, nor are the connections through them. Each new one
-    is taken back first: an attempt that broke off may have made it."""
+    """Apply changed forwards. Unchanged ones and their connections are not affected. Each new one
+    is removed first, because an interrupted attempt may have added it."""
     gone = [forward for forward in before if forward not in after]
     new = [forward for forward in checked(after) if forward not in before]
     for forward in (*gone, *new):
@@ -186,7 +186,7 @@ async def change_forwards(
 
 
 def close_tap(wiring: PortWiring) -> None:
-    """QEMU has its own copy by now, or never will."""
+    """Close our descriptor: QEMU has its own copy, or will not get one."""
     if wiring.tap is not None:
         os.close(wiring.tap)
 

@@ -24,7 +24,7 @@ KVM = Path("/dev/kvm")
 CPU_FLAGS = ("vmx", "svm")
 KVM_MODULES = ("kvm_intel", "kvm_amd")
 PROBE_S = 1.0
-PROBE_EXIT_CODE = 99  # isa-debug-exit: what is written, times two, plus one
+PROBE_EXIT_CODE = 99  # isa-debug-exit: the exit code is the written value times two, plus one
 SECTOR_BYTES = 512
 PROBE_DISK_BYTES = 1024 * 1024
 
@@ -56,7 +56,7 @@ async def probe(state_dir: Path, guest_uid: int | None) -> ProbeResult:
 
 
 def identity(guest_uid: int | None) -> str:
-    """Changes whenever the verdict may."""
+    """Return a key that changes whenever the verdict may change."""
     qemu = Path(find_program(PROGRAM))
     stat, system = qemu.stat(), os.uname()
     return " ".join(
@@ -90,7 +90,7 @@ async def judge(guest_uid: int | None) -> ProbeResult:
 
 
 def find_obstacle() -> str | None:
-    """What rules KVM out before any guest is tried."""
+    """Find a reason why KVM cannot work, without running a guest."""
     if not KVM.exists():
         return "this host has no /dev/kvm"
     if not has_cpu_flag():
@@ -109,7 +109,7 @@ def has_cpu_flag() -> bool:
 
 
 async def run_probe(accelerator: str, privileges: Privileges, limit_s: float) -> str | None:
-    """Runs the probe guest with the processor that real guests get; None where it came through."""
+    """Run the probe guest with the CPU of real guests; None if it succeeds."""
     disk = await asyncio.to_thread(write_probe_disk)
     started = time.monotonic()
     try:
@@ -125,7 +125,7 @@ async def run_probe(accelerator: str, privileges: Privileges, limit_s: float) ->
 
 
 async def run(command: Sequence[str], limit_s: float) -> tuple[int | None, str]:
-    """Exit code, None after the limit, and the last line of what was said."""
+    """Return the exit code (None after a timeout) and the last line of output."""
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,
@@ -163,9 +163,9 @@ def write_probe_disk() -> Path:
 
 
 def boot_sector() -> bytes:
-    """Real mode to long mode with paging, a million turns of a loop, CPUID, and out.
+    """Switch from real mode to long mode with paging, loop a million times, run CPUID, and exit.
 
-    Written by hand, since it is what needs no assembler on the host. Comments are NASM.
+    Hand-written machine code, so that the host needs no assembler. Comments are NASM.
     """
     origin = 0x7C00
     code = bytearray.fromhex(

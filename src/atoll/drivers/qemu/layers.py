@@ -35,8 +35,8 @@ Fingerprint = tuple[int, int, int, int]
 
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
-    """`layer` is the one that is written to. `next_layer` stands on it and may have been written
-    to already: a snapshot is being taken, see `Layers.begin_switch`."""
+    """`layer` is the writable one. `next_layer` is on top of it and may already be written to while
+    a snapshot is being taken: see `Layers.begin_switch`."""
 
     id: str
     size_gib: int
@@ -51,8 +51,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True):
-    """`layer` stands on nothing and holds all of a volume or snapshot, and goes with that at the
-    latest. It is whole once it has a checksum."""
+    """`layer` has no backing file and contains a complete volume or snapshot. It is deleted with
+    that at the latest, and complete once it has a checksum."""
 
     id: str
     parcel_id: str
@@ -62,8 +62,8 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
-    """`id` is that of the volume or snapshot which the layer's file will be, once it has
-    `size_bytes` and this checksum."""
+    """`id` is that of the volume or snapshot that the layer becomes, once it has `size_bytes` and
+    this checksum."""
 
     id: str
     layer: str
@@ -72,8 +72,8 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
-    """It stands on another layer, or on an image's disk (`base`, relative to the state directory),
-    or on nothing. `absorbing`: what its parent holds is being copied into it."""
+    """A layer is on top of another layer, of an image (`base`, relative to the state directory),
+    or of nothing. `absorbing`: the data of its parent is being copied into it."""
 
     id: str
     parent: str | None = None
@@ -83,8 +83,8 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Layers:
-    """All of one state directory. `owner` is the user that QEMU runs as, None where that is
-    ourselves."""
+    """All layers of one state directory. `owner` is the user of QEMU; None if that is the current
+    user."""
 
     def __init__(self, state_dir: Path, owner: int | None) -> None:
         self.state_dir = state_dir
@@ -94,7 +94,7 @@ class Layers:
         self._snapshots = state_dir / "snapshots"
         self._exports = state_dir / "exports"
         self._arrivals = state_dir / "arrivals"
-        # Layers that no record names yet, and what they stand on: no sweep may take them.
+        # Layers without a record yet, and their parents: `sweep` must not delete them.
         self._unnamed: dict[str, Layer] = {}
         self._sweeping = threading.Lock()
         self._checked: dict[str, tuple[Fingerprint, DiskFacts]] = {}
@@ -141,7 +141,7 @@ class Layers:
         return layer
 
     def chain_of(self, layer_id: str) -> list[Layer]:
-        """From the top down."""
+        """List the chain from the top down."""
         chain = [self.get(layer_id)]
         while (parent := chain[-1].parent) is not None:
             chain.append(self.get(parent))
@@ -154,7 +154,7 @@ class Layers:
         return self.folder_of(layer_id) / DISK_FILE
 
     def allocated_bytes(self, layer_id: str) -> int:
-        """What it takes on the disk by itself."""
+        """Return the space on disk."""
         return self.disk_of(layer_id).stat().st_blocks * 512
 
     def all_allocated_bytes(self) -> int:
@@ -167,7 +167,7 @@ class Layers:
         snapshot: Snapshot | None,
         image: tuple[str, Path] | None,
     ) -> None:
-        """Over a snapshot, or over an image (its id and its disk), or empty."""
+        """Create a volume on top of a snapshot, or of an image (its id and its disk), or empty."""
         new = Layer(id=new_layer_id())
         if snapshot is not None:
             new = msgspec.structs.replace(new, parent=snapshot.layer)
@@ -178,8 +178,8 @@ class Layers:
             self.save_volume(Volume(id=volume_id, size_gib=size_gib, layer=new.id))
 
     def begin_switch(self, volume: Volume, size_bytes: int) -> Volume:
-        """A new layer over the present one, empty and recorded as the next. Until QEMU writes to
-        it, it shows what the present one holds: with no QEMU, either is right."""
+        """Create an empty layer on top of the current one, recorded as the next. Until QEMU writes
+        to it, both have the same contents: without QEMU, either is correct."""
         new = Layer(id=new_layer_id(), parent=volume.layer)
         with self._making(new, size_bytes):
             switching = msgspec.structs.replace(volume, next_layer=new.id)
@@ -187,7 +187,7 @@ class Layers:
         return switching
 
     def finish_switch(self, volume: Volume) -> Volume:
-        """The next layer is the one that is written to; the one before is frozen."""
+        """Make the next layer the writable one, and freeze the previous one."""
         assert volume.next_layer is not None, "a switch was begun"
         switched = msgspec.structs.replace(volume, layer=volume.next_layer, next_layer=None)
         self.save_volume(switched)
@@ -195,14 +195,14 @@ class Layers:
         return switched
 
     def take_back_switch(self, volume: Volume) -> Volume:
-        """Nobody wrote to the next layer, and nobody will."""
+        """Undo a switch: the next layer was not, and will not be, written to."""
         back = msgspec.structs.replace(volume, next_layer=None)
         self.save_volume(back)
         self.sweep()
         return back
 
     def begin_export(self, export_id: str, parcel_id: str, size_bytes: int) -> Export:
-        """With an empty disk of that size, to be filled."""
+        """Create a layer with an empty disk of this size, to be filled."""
         new = Layer(id=new_layer_id())
         export = Export(
             id=export_id, parcel_id=parcel_id, layer=new.id, virtual_size_bytes=size_bytes
@@ -212,7 +212,7 @@ class Layers:
         return export
 
     def begin_arrival(self, parcel_id: str, size_bytes: int, checksum: str) -> Arrival:
-        """With an empty file."""
+        """Create a layer with an empty file."""
         new = Layer(id=new_layer_id())
         arrival = Arrival(id=parcel_id, layer=new.id, size_bytes=size_bytes, checksum=checksum)
         with self._making(new, None):
@@ -247,7 +247,7 @@ class Layers:
                 forget(self._record_of(self._exports, export.id))
 
     def remove_arrival(self, parcel_id: str) -> None:
-        """What has arrived whole is named by another record, and stays."""
+        """Delete the record of an arrival. A complete layer has another record, and stays."""
         record = self._record_of(self._arrivals, parcel_id)
         if record.exists():
             forget(record)
@@ -258,11 +258,11 @@ class Layers:
         self.sweep()
 
     def sweep(self) -> None:
-        """Deletes the layers that no volume or snapshot stands on. Where a record cannot be read,
-        nothing is deleted: what it needs is not known."""
+        """Delete layers on which no volume or snapshot depends. If a record is unreadable, delete
+        nothing, because its dependencies are unknown."""
         with self._sweeping:
             found = [path.name for path in self._layers.iterdir()]
-            # In this order: a layer that has just been named is seen in a record.
+            # In this order, so that a layer that just got a record is seen.
             unnamed = list(self._unnamed.values())
             needed = {layer.id for layer in unnamed}
             for top in self._named_layers() | {one.parent for one in unnamed if one.parent}:
@@ -272,7 +272,7 @@ class Layers:
                 delete_folder(self.folder_of(name))
 
     def tidy(self) -> None:
-        """At the start: what a crash left half made, or writable."""
+        """At startup: clean up what a crash left unfinished or writable."""
         for arrival in list(read_all(self._arrivals.glob("*.json"), Arrival)):
             if self.find_volume(arrival.id) or self.find_snapshot(arrival.id):
                 forget(self._record_of(self._arrivals, arrival.id))
@@ -290,15 +290,15 @@ class Layers:
         return named
 
     def _add_chain(self, top: str, needed: set[str]) -> None:
-        """Two volumes of one snapshot share their chains' ends: each layer is read once."""
+        """Add a chain. Volumes of one snapshot share layers: each is read once."""
         layer: str | None = top
         while layer is not None and layer not in needed:
             needed.add(layer)
             layer = self.get(layer).parent
 
     def check(self, volume: Volume) -> DiskFacts:
-        """Raises DriverRefused where a file of the volume is not what we made. Answers what the
-        top one says of itself."""
+        """Raise DriverRefused if a file of the volume was tampered with. Returns the header of the
+        top layer."""
         found = [
             self.check_layer(layer, f"volume {volume.id}") for layer in self.chain_of(volume.layer)
         ]
@@ -310,8 +310,8 @@ class Layers:
         return found[0]
 
     def check_layer(self, layer: Layer, what: str) -> DiskFacts:
-        """A file that nobody has touched since the last look is not read again: the kernel's time
-        of change cannot be set back."""
+        """Check a layer, unless its file is unchanged since the last check: ctime cannot be set
+        back."""
         path = self.disk_of(layer.id)
         known = self._checked.get(layer.id)
         print_now = fingerprint_of(path)
@@ -330,20 +330,20 @@ class Layers:
         return facts
 
     def backing_file_of(self, layer: Layer) -> str | None:
-        """As it stands in the layer's file: relative, so that the state directory may move."""
+        """Return the backing file as a relative path, so that the state directory can move."""
         if layer.parent is not None:
             return f"../{layer.parent}/{DISK_FILE}"
         return f"../../{layer.base}" if layer.base else None
 
     def protect(self, layer_id: str) -> None:
-        """QEMU's user may read it, and nobody may write to it."""
+        """Make the file read-only, and readable for QEMU's user."""
         disk = self.disk_of(layer_id)
         if self.owner is not None:
             os.chown(disk, 0, self.owner)
         disk.chmod(0o440)
 
     def open_up(self, layer_id: str) -> None:
-        """QEMU's user may write to it."""
+        """Make the file writable for QEMU's user."""
         disk = self.disk_of(layer_id)
         disk.chmod(0o600)
         if self.owner is not None:
@@ -351,8 +351,8 @@ class Layers:
 
     @contextlib.contextmanager
     def _making(self, layer: Layer, size_bytes: int | None) -> Iterator[None]:
-        """The layer's file and record; in the block, another record comes to name it. Without a
-        size the file is empty, and nobody's but ours."""
+        """Create the file and record of a layer; the block must write another record that refers to
+        it. Without a size, the file is empty and accessible only to us."""
         with self._sweeping:
             if layer.parent is not None:
                 self.get(layer.parent)
@@ -382,8 +382,8 @@ class Layers:
 
 
 def new_layer_id() -> str:
-    """Short: it is part of the names that QEMU gives to its disks, which have 31 letters at most.
-    A folder is made for it before anything else, so that no two layers can have the same."""
+    """Choose an id. It is short, because QEMU's node names have at most 31 characters. Its folder
+    is created first, so that ids are unique."""
     return secrets.token_hex(LAYER_ID_BYTES)
 
 
@@ -397,7 +397,7 @@ def read(path: Path, kind: type[R]) -> R | None:
 
 
 def read_all(paths: Iterable[Path], kind: type[R]) -> Iterator[R]:
-    """What is deleted meanwhile is left out."""
+    """Read all records, except those deleted meanwhile."""
     return (record for path in paths if (record := read(path, kind)) is not None)
 
 
@@ -407,7 +407,7 @@ def save(path: Path, record: Volume | Snapshot | Export | Arrival | Layer) -> No
 
 
 def forget(path: Path) -> None:
-    """For good, before what it names is deleted: no power cut brings it back."""
+    """Delete a record durably, before its layer is deleted."""
     path.unlink(missing_ok=True)
     sync(path.parent)
 
@@ -418,7 +418,7 @@ def fingerprint_of(path: Path) -> Fingerprint:
 
 
 def delete_folder(path: Path) -> None:
-    """A half-deleted layer is named by no record, and goes with the next sweep."""
+    """Delete a layer. If interrupted, the next sweep finishes it."""
     shutil.rmtree(path, ignore_errors=True)
     if path.exists():
         raise DriverUnavailable(f"{path} could not be deleted: see who holds it")

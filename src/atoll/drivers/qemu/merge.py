@@ -28,7 +28,7 @@ FILTER = "merging"
 
 
 class Merge(msgspec.Struct, frozen=True, kw_only=True):
-    """`lower` goes into `upper`, which stands on it and is in the chains of all these volumes."""
+    """Merge `lower` into `upper`, which is on top of it and in the chains of all these volumes."""
 
     lower: str
     upper: str
@@ -36,7 +36,7 @@ class Merge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_merges(layers: Layers, longer_than: int = CHAIN_MERGED) -> list[Merge]:
-    """In chains that are too long; the least work first."""
+    """Find merges in chains that are too long, the smallest first."""
     every = {layer.id: layer for layer in layers.all()}
     standing = Counter(layer.parent for layer in every.values())
     named = {snapshot.layer for snapshot in layers.snapshots()}
@@ -59,7 +59,7 @@ def find_merges(layers: Layers, longer_than: int = CHAIN_MERGED) -> list[Merge]:
 
 
 def chain_ids(every: dict[str, Layer], volume: Volume) -> list[str]:
-    """From the top down."""
+    """List the ids from the top down."""
     return list(walk(every, volume.next_layer or volume.layer))
 
 
@@ -75,7 +75,7 @@ class Merger:
         self._clock = clock
 
     async def merge(self, merge: Merge, volume_id: str, guest: Guest | None) -> bool:
-        """One slice; whether that was the last. `guest` is the running one that has the volume."""
+        """Run one slice; return whether it was the last. `guest` is running with the volume."""
         layers = self._layers
         upper, lower = layers.get(merge.upper), layers.get(merge.lower)
         volumes = [await asyncio.to_thread(layers.get_volume, one) for one in merge.volume_ids]
@@ -97,7 +97,7 @@ class Merger:
         return whole
 
     def _commit(self, upper: Layer, lower: Layer) -> None:
-        """The copy is safe on the disk before the lower layer goes."""
+        """Flush the copy to disk before the lower layer is deleted."""
         sync(self._layers.disk_of(upper.id))
         self._layers.save_layer(
             msgspec.structs.replace(
@@ -121,8 +121,8 @@ class Merger:
         return True
 
     def _rebase(self, upper: Layer, lower: Layer) -> None:
-        """Copies what is needed of the lower layer. Raises DriverUnavailable at the slice's end;
-        what was copied until then is not copied again."""
+        """Copy needed data of the lower layer. Raises DriverUnavailable at the end of the slice;
+        copied data is kept."""
         onto = self._layers.backing_file_of(lower)
         over = ["-b", ""] if onto is None else ["-F", "qcow2", "-b", onto]
         run_qemu_img(
@@ -133,7 +133,7 @@ class Merger:
         )
 
     async def _stream(self, monitor: Monitor, slot: str, upper: Layer, lower: Layer) -> bool:
-        """The same by the QEMU that has both open, while its guest runs."""
+        """Do the same with the QEMU of the running guest (block stream)."""
         await forget_job(monitor, JOB)
         words = {
             "job-id": JOB,

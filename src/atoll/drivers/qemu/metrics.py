@@ -13,7 +13,7 @@ from atoll.messages import DiskCounters, GuestMetrics, NicCounters
 
 
 async def measure(guest: Guest, nics: Sequence[NicCounters]) -> GuestMetrics | None:
-    """None where the process has ended meanwhile."""
+    """Measure the guest; None if its process has ended."""
     spec, pid = guest.record.spec, guest.record.pid
     if pid is None:
         return None

@@ -28,7 +28,7 @@ OnEvent = Callable[[str, dict[str, Any]], None]
 
 
 class Forwarder(EventListener):
-    """Hands events on as they come. (The library's own listener keeps every event for ever.)"""
+    """Forwards events immediately. (The listener of the library stores all events forever.)"""
 
     def __init__(self, on_event: OnEvent) -> None:
         super().__init__()
@@ -39,11 +39,11 @@ class Forwarder(EventListener):
 
 
 class MonitorRefused(DriverUnavailable):
-    """QEMU answered that it will not."""
+    """QEMU rejected the command."""
 
 
 class Monitor:
-    """A live connection. `connect` makes it."""
+    """An open connection, created by `connect`."""
 
     def __init__(self, client: QMPClient) -> None:
         self._client = client
@@ -53,7 +53,7 @@ class Monitor:
         return bool(self._client.runstate is Runstate.RUNNING)
 
     async def execute(self, command: str, **arguments: Any) -> Any:
-        """The answer. Raises MonitorRefused, and DriverUnavailable where none comes in time."""
+        """Run a command. Raises MonitorRefused, and DriverUnavailable after a timeout."""
         try:
             async with asyncio.timeout(EXECUTE_S):
                 return await self._client.execute(command, arguments or None)
@@ -67,22 +67,22 @@ class Monitor:
             raise DriverUnavailable(f"QEMU's monitor broke at {command}: {error}") from error
 
     async def try_to(self, command: str, **arguments: Any) -> None:
-        """What may have happened already: that QEMU refuses is no fault."""
+        """Run a command that may already have taken effect: ignore a rejection."""
         with contextlib.suppress(MonitorRefused):
             await self.execute(command, **arguments)
 
     async def say(self, line: str) -> str:
-        """For the few things that only the monitor for people can do. Answers what it says."""
+        """Run a command of the human monitor, for functions that QMP lacks; return its output."""
         said = await self.execute("human-monitor-command", **{"command-line": line})
         return str(said).strip()
 
     async def give(self, descriptor: int, name: str) -> None:
-        """Hands an open file to QEMU, under a name. Ours stays open."""
+        """Pass an open file to QEMU, under a name. Our descriptor stays open."""
         self._client.send_fd_scm(descriptor)
         await self.execute("getfd", fdname=name)
 
     async def closed(self) -> None:
-        """Returns when the connection has ended."""
+        """Wait until the connection has ended."""
         while self.connected:
             await self._client.runstate_changed()
 
@@ -94,7 +94,7 @@ class Monitor:
 async def connect(
     folder: Path, pid: int, uuid: str, on_event: OnEvent, timeout_s: float = CONNECT_S
 ) -> Monitor:
-    """Connects as soon as QEMU listens, and checks that it is this guest's QEMU that answers."""
+    """Connect as soon as QEMU listens, and verify that it is the QEMU of this guest."""
     client = quiet_client()
     client.register_listener(Forwarder(on_event))
     monitor = Monitor(client)
@@ -117,7 +117,7 @@ async def connect(
 
 
 def quiet_client() -> QMPClient:
-    """The library logs each lost connection as an error; here that is how a guest ends."""
+    """Create a client without error logs: a lost connection is the normal end of a guest."""
     client = QMPClient("guest")
     client.logger = logging.getLogger("atoll.drivers.qmp")
     client.logger.setLevel(logging.CRITICAL)
@@ -125,7 +125,7 @@ def quiet_client() -> QMPClient:
 
 
 async def dial(folder: Path, pid: int, socket_name: str) -> socket.socket:
-    """A connection to one of the guest's sockets, tried until QEMU listens."""
+    """Connect to a socket of the guest, retrying until QEMU listens."""
     while True:
         with contextlib.suppress(FileNotFoundError, ConnectionRefusedError, BlockingIOError):
             return open_socket(folder, pid, socket_name)
@@ -133,7 +133,7 @@ async def dial(folder: Path, pid: int, socket_name: str) -> socket.socket:
 
 
 def open_socket(folder: Path, pid: int, socket_name: str) -> socket.socket:
-    """By way of the folder's descriptor: a socket's path may have 108 bytes at most."""
+    """Connect by the descriptor of the folder, because socket paths have at most 108 bytes."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -13,7 +13,7 @@ from atoll.domain.errors import DriverRefused
 from atoll.messages import GuestSpec
 
 DRIVER = "vfio-pci"
-# What else may be in a device's IOMMU group: nobody, and the bridge that it is behind.
+# Allowed drivers of other devices in the IOMMU group: none, and the PCIe bridge.
 HARMLESS = frozenset({DRIVER, "pci-stub", "pcieport", ""})
 DEVICES_MAX = 16
 SYSFS, DEV = Path("/sys"), Path("/dev")
@@ -22,8 +22,8 @@ SYSFS, DEV = Path("/sys"), Path("/dev")
 def require_ready(
     devices: Sequence[Device], guest_uid: int | None, *, sysfs: Path = SYSFS, dev: Path = DEV
 ) -> None:
-    """Each can be given to a guest: QEMU, as this user, may open it from here on. Raises
-    DriverRefused with what to do."""
+    """Require that each device can be assigned to a guest, and give the user of QEMU access.
+    Raises DriverRefused with what to do."""
     for device in devices:
         place = sysfs / "bus/pci/devices" / device.address
         what = f"the accelerator {device.kind} at {device.address}"
@@ -70,7 +70,7 @@ def require_harmless(neighbour: Path, what: str) -> None:
 
 
 def hand_over(node: Path, guest_uid: int | None, what: str) -> None:
-    """The group's file belongs to root alone until somebody changes that."""
+    """Give the user of QEMU access to the file of the group, which belongs to root."""
     if not node.exists():
         raise DriverRefused(f"{what}: there is no {node}: run `modprobe {DRIVER}`")
     if guest_uid is not None:
@@ -82,7 +82,7 @@ def hand_over(node: Path, guest_uid: int | None, what: str) -> None:
 def require_devices(
     guest: GuestSpec, offered: Sequence[Device], others: Iterable[GuestSpec]
 ) -> None:
-    """All that the guest shall have are this host's, and no other running guest's. Raises
+    """Require that all devices of the guest exist on this host and are free. Raises
     DriverRefused."""
     if not guest.devices:
         return

@@ -25,15 +25,15 @@ UMASK = 0o077
 
 
 class Privileges(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom QEMU runs as. `uid` None: as ourselves, because we are not root. A guest with devices
-    of the host `locks_memory`, all of it: the devices write to it at any time."""
+    """The user of QEMU. `uid` is None for the current user, if we are not root. A guest with host
+    devices `locks_memory`, because the devices access it directly (DMA)."""
 
     uid: int | None = None
     groups: tuple[int, ...] = ()
     locks_memory: bool = False
 
     def wrap(self, command: Sequence[str]) -> list[str]:
-        """Through setpriv, which keeps the one right that slirp needs: to bind ports below 1024."""
+        """Wrap the command in setpriv, which keeps the one capability that slirp needs."""
         if self.uid is None:
             return list(command)
         groups = ",".join(map(str, self.groups))
@@ -50,7 +50,7 @@ class Privileges(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GuestProcess:
-    """A running QEMU, held by a pidfd: its number cannot come to mean another process."""
+    """A running QEMU, referenced by a pidfd, so that its pid cannot be reused."""
 
     def __init__(self, pid: int, pidfd: int, child: subprocess.Popen[bytes] | None = None) -> None:
         self.pid = pid
@@ -63,10 +63,10 @@ class GuestProcess:
     def _on_end(self) -> None:
         asyncio.get_running_loop().remove_reader(self._pidfd)
         if self._child is not None:
-            self._child.wait()  # at once: the pidfd has told of its end
+            self._child.wait()  # returns at once: the pidfd reported its end
         else:
             with contextlib.suppress(ChildProcessError):
-                os.waitpid(self.pid, os.WNOHANG)  # where an earlier object of ours started it
+                os.waitpid(self.pid, os.WNOHANG)  # if an earlier object of ours started it
         self._ended.set()
 
     @property
@@ -75,12 +75,12 @@ class GuestProcess:
 
     @property
     def end_signal(self) -> str:
-        """The signal that ended it, where it was our child and a signal did."""
+        """Return the signal that killed it, if it was our child."""
         code = self._child.returncode if self._child is not None else None
         return signal.Signals(-code).name if code is not None and code < 0 else ""
 
     async def wait(self, timeout_s: float | None = None) -> bool:
-        """Whether it has ended, waiting at most so long."""
+        """Wait for its end; return whether it has ended in time."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ended.wait(), timeout_s)
         return not self.running
@@ -91,21 +91,21 @@ class GuestProcess:
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def let_go(self) -> None:
-        """Forgets the process, which runs on."""
+        """Release the process, which keeps running."""
         if self._pidfd < 0:
             return
         asyncio.get_running_loop().remove_reader(self._pidfd)
         os.close(self._pidfd)
         self._pidfd = -1
         if self._child is not None:
-            self._child.returncode = 0  # or Popen would warn of a process that is meant to run on
+            self._child.returncode = 0  # or Popen warns about a running process
 
 
 async def spawn(
     folder: Path, command: Sequence[str], descriptors: Sequence[int] = ()
 ) -> GuestProcess:
-    """Starts the command in the guest's folder, in a session of its own, with our descriptors
-    under their own numbers. Raises OSError."""
+    """Start the command in the guest's folder, in a new session, and pass our descriptors under
+    the same numbers. Raises OSError."""
     child = await asyncio.to_thread(start_child, folder, command, descriptors)
     return GuestProcess(child.pid, os.pidfd_open(child.pid), child)
 
@@ -128,8 +128,8 @@ def start_child(
 
 @contextlib.contextmanager
 def open_own(path: Path, flags: int) -> Iterator[int]:
-    """A descriptor of a file in a folder in which QEMU may write too: no link is followed and no
-    FIFO waited for."""
+    """Open a file in a folder in which QEMU can write: without following links or blocking on a
+    FIFO."""
     descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     try:
         yield descriptor
@@ -138,7 +138,7 @@ def open_own(path: Path, flags: int) -> Iterator[int]:
 
 
 def last_words(folder: Path) -> str:
-    """The last line that QEMU wrote about itself."""
+    """Return the last line of QEMU's own output."""
     try:
         with open_own(folder / STDERR_LOG, os.O_RDONLY) as descriptor:
             size = os.fstat(descriptor).st_size
@@ -152,8 +152,8 @@ def last_words(folder: Path) -> str:
 async def find(
     folder: Path, guest_id: str, pid: int | None, start_ticks: int | None
 ) -> GuestProcess | None:
-    """The process of this guest: by what was recorded or, where a crash prevented that, by
-    a look at all processes."""
+    """Find the process of this guest: by its record or, if a crash prevented that, by searching
+    all processes."""
     found = await asyncio.to_thread(search, folder, guest_id, pid, start_ticks)
     return GuestProcess(*found) if found is not None else None
 
@@ -161,7 +161,7 @@ async def find(
 def search(
     folder: Path, guest_id: str, pid: int | None, start_ticks: int | None
 ) -> tuple[int, int] | None:
-    """Its number and a pidfd."""
+    """Return its pid and a pidfd."""
     if pid is not None and start_ticks is not None and start_ticks == start_ticks_of(pid):
         found = recognise(pid, folder, guest_id)
         if found is not None:
@@ -171,7 +171,7 @@ def search(
 
 
 def recognise(pid: int, folder: Path, guest_id: str) -> tuple[int, int] | None:
-    """The pidfd is opened first: what is then read of the number is read of this process."""
+    """Open the pidfd first, so that data read by pid belongs to the same process."""
     try:
         pidfd = os.pidfd_open(pid)
     except (OSError, OverflowError, ValueError):
@@ -193,7 +193,7 @@ def is_guest(pid: int, folder: Path, guest_id: str) -> bool:
 
 
 def start_ticks_of(pid: int) -> int | None:
-    """Clock ticks from the machine's boot to the process's start; None where it is gone."""
+    """Return the start time in clock ticks since boot; None if the process is gone."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -203,23 +203,23 @@ def start_ticks_of(pid: int) -> int | None:
 
 
 def boot_id() -> str:
-    """Of this machine: another one after each restart, when no process of before is left."""
+    """Return the boot id of this machine, which changes with each reboot."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def was_killed(folder: Path) -> bool:
-    """QEMU deletes its sockets when it ends by itself."""
+    """Whether QEMU was killed: it deletes its sockets when it exits normally."""
     return (folder / QMP_SOCKET).exists()
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Sockets of a process that is no more: a killed one leaves them."""
+    """Delete the sockets that a killed process leaves behind."""
     for name in SOCKETS:
         (folder / name).unlink(missing_ok=True)
 
 
 def supplementary_groups(accelerator: str, uid: int | None) -> tuple[int, ...]:
-    """The group that may open /dev/kvm, which QEMU's own user is not a member of."""
+    """Return the group of /dev/kvm, of which QEMU's user is not a member."""
     if accelerator != "kvm" or uid is None:
         return ()
     return (Path("/dev/kvm").stat().st_gid,)

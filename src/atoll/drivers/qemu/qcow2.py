@@ -10,7 +10,7 @@ from pathlib import Path
 
 CLUSTER_BYTES = 1 << 16
 REFCOUNT_TABLE_AT, REFCOUNT_BLOCK_AT, FIRST_LEVEL_AT = (n * CLUSTER_BYTES for n in (1, 2, 3))
-COVERED_BYTES = CLUSTER_BYTES * (CLUSTER_BYTES // 8)  # of the disk, by one entry of the first level
+COVERED_BYTES = CLUSTER_BYTES * (CLUSTER_BYTES // 8)  # per entry of the first level
 HEADER = struct.Struct(">4sIQIIQIIQQIIQQQQIIB7x")
 VERSION = 3
 REFCOUNT_ORDER = 4  # 16 bits each
@@ -19,7 +19,7 @@ NO_MORE_EXTENSIONS = bytes(8)
 
 
 def make_empty(path: Path, size_bytes: int, backing_file: str | None) -> None:
-    """`backing_file` is a qcow2. It need not be there."""
+    """Create an empty qcow2. `backing_file` is a qcow2 that need not exist."""
     entries = -(-size_bytes // COVERED_BYTES)
     end = FIRST_LEVEL_AT + entries * 8
     clusters = -(-end // CLUSTER_BYTES)
@@ -39,8 +39,8 @@ def header(size_bytes: int, entries: int, name: bytes) -> bytes:
     fields = HEADER.pack(
         *(b"QFI\xfb", VERSION, name_at, len(name), CLUSTER_BYTES.bit_length() - 1, size_bytes),
         *(0, entries, FIRST_LEVEL_AT, REFCOUNT_TABLE_AT, 1),  # not encrypted
-        *(0, 0),  # no snapshots within it
-        *(0, 0, 0),  # no features of which a reader must know
+        *(0, 0),  # no internal snapshots
+        *(0, 0, 0),  # no incompatible features
         *(REFCOUNT_ORDER, HEADER.size, 0),
     )
     return fields + extensions + name

@@ -24,9 +24,9 @@ CONSOLE_BYTES_KEPT = 512 * 1024
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """What must outlive us. `power` is RUNNING from before the process is started. `spec` is the
-    newest; what a running guest has of it stands in the rest: `forwards` by MAC, further
-    `volumes`. `boot_id` is the machine's at the guest's start."""
+    """The persistent state of a guest. `power` is RUNNING from before the start of the process.
+    `spec` is the latest; the other fields are what a running guest has: `forwards` by MAC,
+    `volumes`. `boot_id` is that of the machine at the start of the guest."""
 
     spec: GuestSpec
     boots: int = 0
@@ -58,7 +58,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GuestFolder:
-    """`owner` is the user that QEMU runs as, None where that is ourselves."""
+    """`owner` is the user of QEMU; None if that is the current user."""
 
     def __init__(self, path: Path, owner: int | None) -> None:
         self.path = path
@@ -81,7 +81,7 @@ class GuestFolder:
         write_atomically(self.path / RECORD_FILE, content)
 
     def load(self) -> Record | None:
-        """None where nothing was recorded, and so no process was ever started."""
+        """Read the record; None if there is none, so no process was ever started."""
         path = self.path / RECORD_FILE
         try:
             return msgspec.json.decode(path.read_bytes(), type=Record)
@@ -107,8 +107,8 @@ class GuestFolder:
             raise DriverUnavailable(f"the console's log cannot be read: {error}") from error
 
     def trim_log(self) -> None:
-        """Keeps the tail once the log is too long. QEMU appends, so that emptying the file below
-        it is safe; what it writes within that moment may be lost."""
+        """Truncate a long log to its tail. QEMU opens it for append, so this is safe; output at
+        that moment may be lost."""
         try:
             with open_own(self.path / CONSOLE_LOG, os.O_RDWR | os.O_APPEND) as descriptor:
                 if os.fstat(descriptor).st_size > CONSOLE_BYTES_MAX:

@@ -1,8 +1,8 @@
-"""What a guest reads at its first boot: a NoCloud seed, an ISO image labelled `cidata`.
+"""Builds the first-boot configuration of a guest: a NoCloud seed, an ISO image labelled `cidata`.
 
-Called when a guest starts. The user's data goes in as it is; what is ours goes beside it, as
-vendor data, which cloud-init merges beneath it. All our values pass through a JSON writer (JSON is
-YAML): no name, key or password ever gets into a template.
+Called when a guest starts. User data is included unchanged; our configuration is separate vendor
+data, to which cloud-init gives lower precedence. All our values are written as JSON (which is
+YAML): names, keys and passwords are never inserted into a template.
 """
 
 import base64
@@ -23,11 +23,11 @@ LABEL = "cidata"
 IPV6_PREFIX_LENGTH = 64
 ISO_INTERCHANGE_LEVEL = 3
 CLOUD_CONFIG = b"#cloud-config\n"
-# What JSON allows as it is and YAML only escaped.
+# Characters that JSON allows unescaped but YAML does not.
 ESCAPES = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 ROOT_LOGIN_FILE = "/etc/ssh/sshd_config.d/10-atoll-root.conf"
 
-# At every boot: once cloud-init is through, tell the host, unless the image does so by itself.
+# At every boot: report ready when cloud-init has finished, unless the image does so itself.
 REPORT_READY = (
     "systemctl cat atoll-ready.service >/dev/null 2>&1 || "
     "systemd-run --no-block --unit=atoll-report-ready --property=After=cloud-final.service "
@@ -36,7 +36,7 @@ REPORT_READY = (
 
 
 def build(guest: GuestSpec) -> bytes:
-    """The seed's ISO image. Raises DriverRefused where the user data is not base64."""
+    """Build the ISO image of the seed. Raises DriverRefused if the user data is not base64."""
     return iso(
         {
             "meta-data": as_json(meta_data(guest.id, guest.seed)),
@@ -56,7 +56,7 @@ def meta_data(guest_id: str, seed: SeedSpec) -> dict[str, Any]:
 
 
 def user_data(seed: SeedSpec) -> bytes:
-    """NoCloud needs the file even where the user gave nothing."""
+    """Return the user data. NoCloud requires the file even if it is empty."""
     try:
         return base64.b64decode(seed.user_data, validate=True) or CLOUD_CONFIG + b"{}\n"
     except binascii.Error as error:
@@ -64,7 +64,7 @@ def user_data(seed: SeedSpec) -> bytes:
 
 
 def vendor_data(seed: SeedSpec) -> dict[str, Any]:
-    """Keys reach the image's default user and, with `disable_root` false, root as well."""
+    """Build the vendor data. Keys apply to the default user and, by `disable_root: false`, root."""
     config: dict[str, Any] = {
         "ssh_authorized_keys": list(seed.ssh_keys),
         "disable_root": False,
@@ -82,8 +82,8 @@ def vendor_data(seed: SeedSpec) -> dict[str, Any]:
 
 
 def network_config(nic: NicSpec, *further: NicSpec) -> dict[str, Any]:
-    """Netplan's version 2. The gateway and the name server stand at the subnet's second and third
-    address in every network of ours; the way out is through the first NIC."""
+    """Build the network configuration (Netplan version 2). The gateway and the name server are the
+    second and third address of the subnet; the default route uses the first NIC."""
     subnet = IPv4Network(nic.subnet_cidr)
     first = ethernet(nic) | {
         "routes": [{"to": "0.0.0.0/0", "via": str(subnet[2])}],
@@ -102,13 +102,13 @@ def ethernet(nic: NicSpec) -> dict[str, Any]:
 
 
 def as_json(value: Any) -> bytes:
-    """JSON that is YAML too: not so the surrogate pairs that a JSON writer makes of emoji."""
+    """Write JSON that is also valid YAML, which excludes surrogate pairs."""
     text = json.dumps(value, indent=1, ensure_ascii=False).translate(ESCAPES)
     return text.encode() + b"\n"
 
 
 def iso(files: Mapping[str, bytes]) -> bytes:
-    """An ISO 9660 image with Rock Ridge and Joliet names."""
+    """Build an ISO 9660 image with Rock Ridge and Joliet names."""
     image = PyCdlib()
     image.new(interchange_level=ISO_INTERCHANGE_LEVEL, joliet=3, rock_ridge="1.09", vol_ident=LABEL)
     for number, (name, content) in enumerate(files.items()):

@@ -7,8 +7,8 @@ START_S = 60
 
 
 class StartQueue:
-    """How many guests may be between start and ready: more at once make all of them slower. One
-    that never says that it is ready leaves after a minute."""
+    """Limits the guests between start and ready, because more at once slow down all of them. A
+    guest that never reports ready leaves after a minute."""
 
     def __init__(self, starts_at_once: int, clock: Clock) -> None:
         self._starts_at_once = starts_at_once
@@ -16,7 +16,7 @@ class StartQueue:
         self._until_ms: dict[str, int] = {}
 
     def enter(self, guest_id: str) -> None:
-        """Raises DriverBusy while there is no place."""
+        """Enter the queue. Raises DriverBusy while it is full."""
         now_ms = self._clock.now_ms()
         self._until_ms = {one: at for one, at in self._until_ms.items() if at > now_ms}
         if guest_id not in self._until_ms and len(self._until_ms) >= self._starts_at_once:

@@ -24,15 +24,15 @@ from atoll.drivers.qemu.process import Privileges, find_program
 from atoll.drivers.qemu.volumes import Volumes
 from atoll.messages import ExportFacts, ImportFacts, Parcel, ParcelKind, WriteImport
 
-GRACE_S = 0.2  # what is small is through by then
+GRACE_S = 0.2  # small transfers end within this time
 ASK_AGAIN_S = 0.5
 FLATTEN_S = 2 * 3600.0
 SLICE_BYTES = 16 << 20
-TABLES_BYTES = 256 << 20  # the most that qcow2's own tables take beside the data
+TABLES_BYTES = 256 << 20  # maximum overhead of qcow2 tables
 
 
 class Work(NamedTuple):
-    """What goes on about a parcel. It answers a checksum."""
+    """The work on a parcel. Its result is a checksum."""
 
     parcel_id: str
     task: asyncio.Task[str]
@@ -45,12 +45,12 @@ class Transfers:
         self._works: dict[str, Work] = {}
 
     async def close(self) -> None:
-        """What was going on begins anew when it is asked for again."""
+        """Cancel all work; it restarts when it is requested again."""
         for work_id in list(self._works):
             await self.stop(work_id)
 
     async def stop(self, work_id: str) -> None:
-        """What goes on for this export, or about this parcel."""
+        """Stop the work for this export or parcel."""
         for one, work in list(self._works.items()):
             if work_id in {one, work.parcel_id}:
                 del self._works[one]
@@ -66,7 +66,7 @@ class Transfers:
         return await asyncio.to_thread(self._facts_of, export_id)
 
     async def _lay_out(self, export_id: str, parcel: Parcel) -> str:
-        """Answers the checksum."""
+        """Flatten the disk; return the checksum."""
         layers = self._layers
         top, size_bytes = await asyncio.to_thread(self._checked, parcel)
         await asyncio.to_thread(layers.remove_export, export_id)
@@ -81,7 +81,7 @@ class Transfers:
         return checksum
 
     def _checked(self, parcel: Parcel) -> tuple[str, int]:
-        """The parcel's top layer and the size of its disk, no file of which was tampered with."""
+        """Check all files; return the top layer and the size of its disk."""
         if parcel.kind is ParcelKind.VOLUME:
             volume = self._layers.get_volume(parcel.id)
             return volume.layer, self._layers.check(volume).virtual_size_bytes
@@ -93,7 +93,7 @@ class Transfers:
         return snapshot.layer, snapshot.virtual_size_bytes
 
     async def _flatten(self, top: str, into: str) -> None:
-        """The file is there, and empty: whom qemu-img runs as may write to it alone."""
+        """Flatten into an existing empty file, the only one that qemu-img's user can write to."""
         target = f"../{into}/{DISK_FILE}"
         words = ["convert", "-n", "--target-is-zero", "-f", "qcow2", "-O", "qcow2"]
         command = [find_program("qemu-img"), *words, DISK_FILE, target]
@@ -172,7 +172,7 @@ class Transfers:
         return await self.inspect_import(parcel)
 
     async def _begin(self, parcel: Parcel, size_bytes: int, checksum: str) -> Arrival:
-        """In place of another file that was on its way."""
+        """Start an arrival, replacing a previous one."""
         most_bytes = parcel.size_gib * GIB + TABLES_BYTES
         if not 0 < size_bytes <= most_bytes:
             raise DriverRefused(
@@ -183,7 +183,7 @@ class Transfers:
         return await asyncio.to_thread(self._layers.begin_arrival, parcel.id, size_bytes, checksum)
 
     def _append(self, arrival: Arrival, offset: int, data: bytes) -> int:
-        """Answers how many bytes are there now."""
+        """Append a piece; return the number of bytes now present."""
         with self._layers.disk_of(arrival.layer).open("ab") as file:
             have = file.tell()
             if offset == have:
@@ -191,7 +191,7 @@ class Transfers:
             return file.tell()
 
     def _take_in(self, parcel: Parcel, arrival: Arrival, checksum: str) -> None:
-        """The file is whole and safe on the disk before a record says what it is."""
+        """Verify and flush the file before its record is written."""
         layers = self._layers
         try:
             size_bytes = self._admit(parcel, arrival, checksum)
@@ -210,7 +210,7 @@ class Transfers:
         layers.remove_arrival(parcel.id)
 
     def _admit(self, parcel: Parcel, arrival: Arrival, checksum: str) -> int:
-        """The size of its disk."""
+        """Check the file; return the size of its disk."""
         if checksum != arrival.checksum:
             raise DriverUnavailable(
                 f"{parcel.kind} {parcel.id} did not arrive as it was sent: it is thrown away"
@@ -233,7 +233,7 @@ class Transfers:
         begin: Callable[[], Coroutine[Any, Any, str]],
         words: str,
     ) -> str:
-        """Raises DriverBusy until it is. A failure is raised once; then it begins again."""
+        """Raise DriverBusy until the work is done. A failure is raised once; then it restarts."""
         work = self._works.get(work_id)
         if work is None:
             work = self._works[work_id] = Work(parcel.id, asyncio.create_task(begin()))
@@ -245,7 +245,7 @@ class Transfers:
 
 
 async def checksum_of(path: Path) -> str:
-    """In slices, so that it can be broken off."""
+    """Compute the checksum in slices, so that it can be cancelled."""
     digest = hashlib.sha256()
     offset = 0
     while data := await asyncio.to_thread(read_at, path, offset):

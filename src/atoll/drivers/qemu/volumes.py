@@ -33,7 +33,7 @@ MERGE_S = 5.0
 
 
 class ImageBoot(Protocol):
-    """What the image store says of an image: its disk, and the kernel to start it with."""
+    """The boot files of an image: its disk, and optionally its kernel."""
 
     @property
     def disk(self) -> Path: ...
@@ -46,7 +46,7 @@ class ImageBoot(Protocol):
 
 
 class Images(Protocol):
-    """The images of this host. `ensure` raises DriverBusy while one is on its way."""
+    """The images of this host. `ensure` raises DriverBusy while an image is in preparation."""
 
     async def ensure(self, image: ImageSpec) -> ImageFacts: ...
 
@@ -63,13 +63,13 @@ class Volumes:
         self._images = images
 
     async def ensure_volume(self, spec: VolumeSpec, guest: Guest | None) -> None:
-        """With its image, for which it may raise DriverBusy."""
+        """Create a volume and its image. Raises DriverBusy while the image is in preparation."""
         if await asyncio.to_thread(self._layers.find_volume, spec.id) is None:
             await self._make(spec)
             return
         volume = await self.settle(spec.id, guest)
         if volume.size_gib < spec.size_gib:
-            # Recorded first: a file that is larger than its record says is not let in.
+            # Record the size first: a file larger than its record is rejected.
             volume = msgspec.structs.replace(volume, size_gib=spec.size_gib)
             await asyncio.to_thread(self._layers.save_volume, volume)
         disk = await plugged_disk(volume.id, guest)
@@ -110,8 +110,8 @@ class Volumes:
     async def ensure_snapshot(
         self, snapshot_id: str, volume_id: str, guest: Guest | None
     ) -> SnapshotFacts:
-        """On a busy host it is the waiting that takes time, for the disk and for QEMU's turn. So
-        QEMU is asked what it has while the next layer is made."""
+        """Take a snapshot. On a busy host, waiting for the disk and for QEMU takes most of the
+        time, so QEMU is queried while the next layer is created."""
         known = await asyncio.to_thread(self._layers.find_snapshot, snapshot_id)
         if known is not None:
             return await asyncio.to_thread(self._facts_of, known)
@@ -131,24 +131,23 @@ class Volumes:
         )
 
     def _begin(self, volume: Volume) -> tuple[Volume, int]:
-        """With the size of its disk, which the file tells even while QEMU has it open."""
+        """Create the next layer; return the size of the disk from its file."""
         self._require_short_chain(volume)
         size_bytes = self._layers.check(volume).virtual_size_bytes
         switching = self._layers.begin_switch(volume, size_bytes)
-        # What is written out now, QEMU need not write while its guest waits.
+        # Flush now, so that QEMU has less to flush while its guest is paused.
         sync(self._layers.disk_of(volume.layer))
         return switching, size_bytes
 
     def _finish(self, snapshot_id: str, switching: Volume, size_bytes: int) -> SnapshotFacts:
-        """The record of the snapshot comes last: before it, the layer that would be it may still
-        be written to."""
+        """Write the record of the snapshot last: until then, its layer can still be written to."""
         self._layers.finish_switch(switching)
         snapshot = Snapshot(id=snapshot_id, layer=switching.layer, virtual_size_bytes=size_bytes)
         self._layers.save_snapshot(snapshot)
         return self._facts_of(snapshot)
 
     def _require_short_chain(self, volume: Volume) -> None:
-        """QEMU opens each file of a chain, and reads through all of them."""
+        """Require a short chain, because QEMU opens and reads all files of a chain."""
         if len(self._layers.chain_of(volume.layer)) <= SNAPSHOTS_MAX:
             return
         if any(volume.id in merge.volume_ids for merge in find_merges(self._layers)):
@@ -167,8 +166,8 @@ class Volumes:
         await put_on_top(await guest.monitor(), disk, volume.next_layer, path)
 
     async def settle(self, volume_id: str, guest: Guest | None) -> Volume:
-        """What a snapshot that was interrupted left undecided. Only QEMU knows whether it has come
-        to write to the next layer; without one, that layer shows the same as the one below."""
+        """Resolve an interrupted snapshot. Only QEMU knows if it switched to the next layer; if it
+        is not running, that layer has the same contents as the one below."""
         volume = await asyncio.to_thread(self._layers.get_volume, volume_id)
         if volume.next_layer is None:
             return volume
@@ -179,7 +178,7 @@ class Volumes:
         return await asyncio.to_thread(self._layers.take_back_switch, volume)
 
     def chain_for(self, volume_id: str, folder: Path) -> Chain:
-        """The files of a volume that is about to be opened, as seen from a guest's folder."""
+        """Return the files of a volume to open, relative to a guest's folder."""
         volume = self._layers.get_volume(volume_id)
         self._layers.check(volume)
         chain = self._layers.chain_of(volume.layer)
@@ -193,11 +192,11 @@ class Volumes:
         )
 
     def _seen_from(self, folder: Path, path: Path) -> str:
-        """As QEMU is told, which works in its guest's folder."""
+        """Return a path relative to the guest's folder, for QEMU."""
         return os.path.relpath(path, folder)
 
     def require_unused(self, image_id: str) -> None:
-        """Without its image, whatever stands on it is lost."""
+        """Require that nothing depends on the image."""
         layers = self._layers
         named = [(one.id, one.layer) for one in layers.volumes()]
         named += [(one.id, one.layer) for one in layers.snapshots()]
@@ -210,7 +209,7 @@ class Volumes:
 
 
 async def plugged_disk(volume_id: str, guest: Guest | None) -> PluggedDisk | None:
-    """The volume as the running guest has it, if it has it."""
+    """Find the volume among the disks of the running guest."""
     if guest is None or not guest.running:
         return None
     disks = await plugged_disks(await guest.monitor())

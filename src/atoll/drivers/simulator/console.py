@@ -14,14 +14,14 @@ from atoll.messages import Console
 UNREAD_BYTES_MAX = 64 * 1024
 RFB_VERSION = b"RFB 003.008\n"
 NO_SCREEN = b"this guest is simulated: it has no screen"
-# One dark pixel.
+# One black pixel.
 PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mMQAAAAEgARCN69wwAAAABJRU5ErkJggg=="
 )
 
 
 class SimulatedConsole:
-    """`ports.Stream`."""
+    """Implements `ports.Stream`."""
 
     def __init__(self, guest_name: str, console: Console) -> None:
         self._console = console
@@ -60,13 +60,13 @@ class SimulatedConsole:
         self.end()
 
     def end(self) -> None:
-        """The guest has stopped, or nobody looks any more."""
+        """End the console: the guest has stopped, or the viewer has left."""
         self._ended = True
         self._changed.set()
 
 
 class SimulatedConsoles:
-    """What is open of the guests of one simulated host."""
+    """The open consoles of one simulated host."""
 
     def __init__(self) -> None:
         self._of: dict[str, WeakSet[SimulatedConsole]] = {}

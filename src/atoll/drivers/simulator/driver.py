@@ -41,14 +41,14 @@ LOG_LINE = "[    0.000000] Linux version (simulated)\n{name} login: "
 
 
 class Times(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a simulated guest takes to say that it is ready, and to shut down by itself."""
+    """The time until a simulated guest is ready, and the time of its clean shutdown."""
 
     boot_s: float = 0.0
     shutdown_s: float = 0.0
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One change of the world: a guest, volume or snapshot as it now is, or gone."""
+    """One change: the new state of a guest, volume or snapshot, or its deletion."""
 
     guest: GuestFacts | None = None
     spec: GuestSpec | None = None
@@ -60,7 +60,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SimulatorDriver:
-    """`ports.Driver`. Without a `journal` the world ends with the object."""
+    """Implements `ports.Driver`. Without a `journal`, the state is lost with the object."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class SimulatorDriver:
             self._journal = None
 
     async def capacity(self) -> Capacity:
-        """Asked with every heartbeat: a lost host has none."""
+        """Return the capacity, as in each heartbeat: a lost host sends none."""
         if self._faults.lost(self._name):
             raise DriverUnavailable(f"host {self._name} does not answer")
         return self._capacity
@@ -295,7 +295,7 @@ class SimulatorDriver:
         self._set(GuestFacts(id=guest_id, power=Power.STOPPED, boots=known.boots))
 
     def _shut_down_later(self, guest_id: str) -> None:
-        """Once, however often it is asked."""
+        """Schedule one shutdown, even if requested repeatedly."""
         if guest_id not in self._shutting_down:
             self._drop_timer(guest_id)
             later = asyncio.get_running_loop().call_later
@@ -324,29 +324,29 @@ class SimulatorDriver:
             return list(self._guests.values())
 
     async def volumes(self) -> Sequence[str]:
-        """What is left on the simulated disks, for whoever checks that nothing is."""
+        """List the volumes on the simulated disks, for tests."""
         return list(self._volumes)
 
     def volume_of(self, volume_id: str) -> VolumeSpec:
-        """What a simulated disk was made from."""
+        """Return the source of a simulated disk."""
         return self._volumes[volume_id]
 
     async def snapshots(self) -> Sequence[str]:
-        """The same of snapshots."""
+        """List the snapshots, for tests."""
         return list(self._snapshots)
 
     def snapshot_of(self, snapshot_id: str) -> SnapshotFacts:
         return self._snapshots[snapshot_id]
 
     async def under_way(self) -> Sequence[str]:
-        """The same of what is on its way from or to another host."""
+        """List the transfers in progress, for tests."""
         return [*self._transfers.exports, *self._transfers.arrivals]
 
     def size_gib_of(self, volume_id: str) -> int:
         return self._volumes[volume_id].size_gib
 
     def spec_of(self, guest_id: str) -> GuestSpec:
-        """What a guest was told last."""
+        """Return the latest specification of a guest."""
         return self._specs[guest_id]
 
     async def read_log(self, guest_id: str, bytes_max: int) -> bytes:
@@ -356,7 +356,7 @@ class SimulatorDriver:
             return LOG_LINE.format(name=self._specs[guest_id].name).encode()[-bytes_max:]
 
     async def measure(self, guest_id: str) -> GuestMetrics | None:
-        """Of a guest that does nothing: the counters stand still."""
+        """Measure an idle guest: the counters do not change."""
         with self._faults.around("measure", self._name):
             facts = self._guests.get(guest_id)
             if facts is None or facts.power is not Power.RUNNING:
@@ -388,7 +388,7 @@ class SimulatorDriver:
             raise DriverRefused(f"guest {guest_id} does not run: start it first")
 
     def power_off_inside(self, guest_id: str, *, crashed: bool) -> None:
-        """The guest ends by itself, as a real one may at any time."""
+        """Let the guest power off from inside, as a real one can."""
         known = self._guests.get(guest_id)
         if known is None or known.power is not Power.RUNNING:
             raise DriverUnavailable(f"{guest_id} does not run on {self._name}")
@@ -424,7 +424,7 @@ class SimulatorDriver:
             self._journal.flush()
 
     def _load(self, path: Path) -> None:
-        """Replays the journal. Its last line may be torn: that change was not answered."""
+        """Replay the journal. Its last line may be incomplete: that change was not confirmed."""
         lines = path.read_bytes().split(b"\n") if path.exists() else []
         decoder = msgspec.json.Decoder(Line)
         for raw in lines:

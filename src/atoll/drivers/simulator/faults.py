@@ -1,4 +1,4 @@
-"""The faults that simulated hosts still have to commit."""
+"""The pending faults of simulated hosts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ FAULTS_MAX = 1000
 
 
 class FaultPlan:
-    """`ports.Faults`, and what makes them happen."""
+    """Implements `ports.Faults`, and triggers them."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -50,7 +50,7 @@ class FaultPlan:
 
     @contextmanager
     def around(self, verb: str, host: str) -> Iterator[None]:
-        """Raises the planned error before or after the block."""
+        """Raise the planned error before or after the block."""
         if self.lost(host):
             raise DriverUnavailable(f"host {host} does not answer")
         fault = self._due(verb, host)

@@ -22,7 +22,7 @@ FILE_BYTES = 2**20 + 2**19
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a simulated disk has: its size, and what it was made from."""
+    """The contents of a simulated disk: its size and its source."""
 
     virtual_size_bytes: int
     volume: VolumeSpec | None = None
@@ -63,7 +63,7 @@ class SimulatedTransfers:
         return self.exports[export_id].data[offset : offset + bytes_max]
 
     def forget(self, parcel_id: str) -> None:
-        """The parcel itself is removed."""
+        """Forget the parcel."""
         self.arrivals.pop(parcel_id, None)
         for export_id, export in list(self.exports.items()):
             if export.parcel_id == parcel_id:

@@ -1,0 +1,1 @@
+"""The commands of `atoll`, one file per noun. `command_list.py` lists them all."""
