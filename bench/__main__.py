@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from bench import boot, moto, prepare, processes, rows, servers, snapshots
+from bench import boot, moto, postgres, prepare, processes, rows, scale, servers, snapshots
 from bench.table import Row, show
 
 SMALL_ROWS, LARGE_ROWS, LARGE_ROWS_QUICK = 1_000, 100_000, 20_000
@@ -26,7 +26,7 @@ OVER_HTTP: dict[str, Callable[[rows.Bench], list[Row]]] = {
     "create": rows.creates,
     "running": rows.create_to_running,
 }
-OTHERS = ("boot", "snapshot", "idle", "help")
+OTHERS = ("boot", "snapshot", "idle", "help", "postgres", "hosts", "pages", "fair", "restart")
 
 
 def options() -> argparse.Namespace:
@@ -77,6 +77,11 @@ def measure(home: Path, wanted: list[str], quick: bool, console: Console) -> lis
         found += boot.row(home, 3 if quick else boot.ROUNDS, say)
     if "snapshot" in wanted:
         found += snapshots.row(home, 3 if quick else snapshots.ROUNDS, say)
+    if "postgres" in wanted:
+        found += postgres.creates(home, 3 if quick else 5, 2.0, say)
+    for name, rows_of in scale.ROWS.items():
+        if name in wanted:
+            found += rows_of(home / name, say)
     over_http = [name for name in OVER_HTTP if name in wanted]
     if over_http:
         with bench_of(home, quick, console) as bench:

@@ -21,7 +21,7 @@ from bench.load import Result
 # What an accepted create writes: table, and the condition that finds the template's rows.
 CREATE_ROWS = (
     ("instances", "id = :id"),
-    ("labels", "resource_id = :id"),
+    ("project_labels", "resource_id = :id"),
     ("operations", "resource_id = :id"),
     ("events", "resource_id = :id AND kind = 'operation.accepted'"),
     ("audit", "resource_id = :id"),

@@ -117,11 +117,12 @@ def atoll(
     *,
     module: str = "atoll",
     driver: str = "simulator",
+    options: Sequence[str] = (),
 ) -> Iterator[Server]:
     port = free_port()
     command = [
         sys.executable, "-m", module, "serve", "--state", str(state), "--port", str(port),
-        "--driver", driver, "--log-level", "warning", "--vultr-per-second", "0",
+        "--driver", driver, "--log-level", "warning", "--vultr-per-second", "0", *options,
     ]  # fmt: skip
     with process(name, command, port, "/readyz", state.parent, cpu) as server:
         key = (state / "admin.key").read_text().strip()

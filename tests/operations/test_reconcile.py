@@ -87,6 +87,7 @@ async def test_a_late_report_of_an_earlier_boot_is_not_believed(world: World) ->
     instance = await world.created()
     await world.execute(ResetInstance(instance=instance.id))
     await world.run_until_idle(world.engine())
+    await world.reported()
     late = GuestFacts(id=instance.id, power=GuestPower.RUNNING, boots=1, ready=False)
     before = await world.store.read().instances.get(instance.id)
     await world.reconciler.take(GuestReport(host_id="host-1", guest=late))

@@ -137,6 +137,22 @@ async def test_hosts_and_places_of_before_have_no_devices(tmp_path: Path) -> Non
     await store.close()
 
 
+async def test_labels_of_before_select_as_they_did(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    migrate.upgrade(f"sqlite:///{path}", "0004")
+    old = things.instance(labels={"env": "prod"})
+    fill_as_the_foundation_did(path, old)
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO labels VALUES ('env', 'prod', ?)", (old.id,))
+    connection.close()
+    migrate.upgrade(f"sqlite:///{path}")
+    store = SqliteStore(path)
+    await store.open()
+    wanted = Filter(project_id="proj-1", labels=(("env", "prod"),))
+    assert await store.read().instances.page(wanted) == [old]
+    await store.close()
+
+
 async def test_a_new_database_gets_its_schema_when_it_is_opened(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "a.db")
     await store.open()

@@ -34,8 +34,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """What a page shows, in rising order of id. `project_id` None means all projects; `any_of` is
     an OR of ANDs of (column, allowed values); `uses` is the id of a thing that each of them needs;
     `after` is the last id of the page before. `offset` leaves out so many at the start, for those
-    who page by number: what comes or goes between two pages moves the rest, and each page costs as
-    much as all before it."""
+    who page by number: what comes or goes between two pages moves the rest, and what is left out is
+    counted off in an index."""
 
     project_id: str | None = None
     name: str | None = None

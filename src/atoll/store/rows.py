@@ -20,6 +20,8 @@ T = TypeVar("T", bound=msgspec.Struct)
 PLAIN = (str, int, float, bytes)
 SAME_NAME_MAX = 10
 NONE: frozenset[str] = frozenset()
+# The table of labels, once for each label of a selector.
+LABELS: dict[int, Any] = {}
 encode_json = msgspec.json.Encoder().encode
 
 
@@ -258,8 +260,9 @@ class NounRows(Generic[T]):
     def _add_labels(self, thing: T) -> None:
         query = self.unit.statements.get("labels.add", lambda: tables.labels.insert())
         thing_id = thing.id  # type: ignore[attr-defined]
+        project_id = getattr(thing, "project_id", "")
         for key, value in getattr(thing, "labels", {}).items():
-            row = {"key": key, "value": value, "resource_id": thing_id}
+            row = {"project_id": project_id, "key": key, "value": value, "resource_id": thing_id}
             self.unit.write(Write(query, query.place(row)))
 
     def _drop_labels(self, thing_id: str) -> None:
@@ -312,14 +315,29 @@ def shape_of(wanted: Filter) -> tuple[Any, ...]:
 
 
 def page_of(mapping: Mapping[Any], wanted: Filter) -> sa.Select[Any]:
-    """One page in order of id."""
-    column = mapping.table.c.id
-    query = filtered(mapping.table, sa.select(*mapping.columns), wanted)
+    """One page in order of id. What an offset leaves out is counted off in an index, and only the
+    rows of the page are read."""
+    table = mapping.table
+    if not wanted.offset:
+        return ordered(table, sa.select(*mapping.columns), wanted)
+    ids = ordered(table, sa.select(table.c.id), wanted)
+    ids = ids.offset(sa.bindparam("offset", type_=sa.Integer()))
+    page = table.alias("page")
+    columns = [page.c[column.name] for column in mapping.columns]
+    order = page.c.id.desc() if wanted.descending else page.c.id
+    return sa.select(*columns).where(page.c.id.in_(ids)).order_by(order)
+
+
+def ordered(table: sa.Table, query: sa.Select[Any], wanted: Filter) -> sa.Select[Any]:
+    """In the order of the index that is walked: that of a label, where there is one."""
+    query = filtered(table, query, wanted)
+    column = label_of(0).c.resource_id if wanted.labels else table.c.id
     order = column.desc() if wanted.descending else column
-    query = query.order_by(order).limit(sa.bindparam("limit", type_=sa.Integer()))
-    if wanted.offset:
-        query = query.offset(sa.bindparam("offset", type_=sa.Integer()))
-    return query
+    return query.order_by(order).limit(sa.bindparam("limit", type_=sa.Integer()))
+
+
+def label_of(place: int) -> Any:
+    return LABELS.setdefault(place, tables.labels.alias(f"l{place}"))
 
 
 def count_of(mapping: Mapping[Any], wanted: Filter) -> sa.Select[Any]:
@@ -329,17 +347,22 @@ def count_of(mapping: Mapping[Any], wanted: Filter) -> sa.Select[Any]:
 
 def filtered(table: sa.Table, query: sa.Select[Any], wanted: Filter) -> sa.Select[Any]:
     """Each label is a join on its own index; the cursor is repeated on the label's column, or
-    PostgreSQL merges its whole index."""
+    PostgreSQL merges its whole index. SQLite is kept from walking all things of a project in
+    search of a label that few have."""
     after = bind("after", table.c.id)
     for place in range(len(wanted.labels)):
-        label = tables.labels.alias(f"l{place}")
+        label = label_of(place)
         query = query.join(label, label.c.resource_id == table.c.id).where(
             label.c.key == bind(f"key_{place}", label.c.key),
             label.c.value == bind(f"value_{place}", label.c.value),
         )
+        if wanted.project_id is not None:
+            query = query.where(label.c.project_id == bind("project_id", label.c.project_id))
         if wanted.after is not None:
             beyond = label.c.resource_id
             query = query.where(beyond < after if wanted.descending else beyond > after)
+    if wanted.labels:
+        query = query.with_hint(table, "NOT INDEXED", "sqlite")
     if wanted.uses is not None:
         user, used = tables.uses.c.user_id, tables.uses.c.used_id
         query = query.join(tables.uses, user == table.c.id).where(used == bind("uses", used))

@@ -87,11 +87,13 @@ instances = noun(
     sa.Index(None, "project_id", "name"),
     sa.Index(None, "host_id"),
 )
-# A page of all live instances walks this index in order and stops at its limit.
+# A page of all live instances walks this index in order and stops at its limit. With the last
+# column SQLite counts and skips in it without a look at the rows.
 sa.Index(
     "ix_instances_live",
     instances.c.project_id,
     instances.c.id,
+    instances.c.deleted_at_ms,
     sqlite_where=sa.text("deleted_at_ms IS NULL"),
     postgresql_where=sa.text("deleted_at_ms IS NULL"),
 )
@@ -125,9 +127,11 @@ apis = owned("apis")
 api_documents = noun("api_documents", integer("version"))
 audit = noun("audit", text("project_id"), text("resource_id"), sa.Index(None, "project_id", "id"))
 
+# In the order in which a selector is answered: a page walks it and stops at its limit.
 labels = sa.Table(
-    "labels",
+    "project_labels",
     METADATA,
+    Column("project_id", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("value", Text, primary_key=True),
     Column("resource_id", Text, primary_key=True),
