@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 
 from atoll.domain.errors import StoreUnavailable
 from atoll.domain.instances import Instance, Resolved
+from atoll.domain.plans import Plan
 from atoll.domain.projects import Project
 from atoll.domain.quotas import Amounts
 from atoll.ports import Filter
@@ -134,6 +135,42 @@ async def test_hosts_and_places_of_before_have_no_devices(tmp_path: Path) -> Non
     async with store.transaction() as tx:
         tx.hosts.change_reservation(held, msgspec.structs.replace(held, vcpus=2))
     assert (await store.read().hosts.get(host.id)).vcpus_used == 2
+    await store.close()
+
+
+async def test_bare_metal_of_before_is_told_by_its_plan(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    migrate.upgrade(f"sqlite:///{path}", "0007")
+    metal, other = things.instance(), things.instance()
+    spec = msgspec.structs.replace(metal.spec, plan="vbm-4c-32gb", region="ewr")
+    metal = msgspec.structs.replace(metal, spec=spec)
+    with sqlite3.connect(path) as connection:
+        for old in (metal, other):
+            connection.execute(
+                "INSERT INTO instances (id, project_id, name, goal, state, version, document)"
+                " VALUES (?, ?, ?, ?, ?, 1, ?)",
+                (old.id, old.project_id, old.name, old.goal, old.state, msgspec.json.encode(old)),
+            )
+        for plan_id in ("vbm-4c-32gb", "vc2-1c-1gb"):
+            plan = Plan(id=plan_id, vcpus=4, memory_mib=1, disk_gib=1)
+            connection.execute(
+                "INSERT INTO plans VALUES (?, 1, ?)", (plan.id, msgspec.json.encode(plan))
+            )
+    connection.close()
+    migrate.upgrade(f"sqlite:///{path}")
+    store = SqliteStore(path)
+    await store.open()
+    read = store.read()
+    marked = Filter(project_id=metal.project_id, equals=(("bare_metal", True), ("region", "ewr")))
+    (found,) = await read.instances.page(marked)
+    assert found == msgspec.structs.replace(
+        metal, spec=msgspec.structs.replace(spec, bare_metal=True)
+    )
+    unmarked = Filter(project_id=metal.project_id, equals=(("bare_metal", False),))
+    assert await read.instances.page(unmarked) == [other]
+    assert await read.instances.count(unmarked) == 1
+    assert (await read.plans.get("vbm-4c-32gb")).bare_metal
+    assert not (await read.plans.get("vc2-1c-1gb")).bare_metal
     await store.close()
 
 

@@ -46,6 +46,7 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Fals
     ssh_keys: tuple[str, ...] = ()
     startup_script: str = ""
     user_data: str = ""
+    bare_metal: bool = False
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +133,14 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     booted_at_ms: int | None = None
     ready_at_ms: int | None = None
     deleted_at_ms: int | None = None
+
+    @property
+    def region(self) -> str:
+        return self.spec.region
+
+    @property
+    def bare_metal(self) -> bool:
+        return self.spec.bare_metal
 
     @property
     def network(self) -> str:

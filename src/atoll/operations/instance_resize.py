@@ -39,6 +39,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
     memory_mib: int
     disk_gib: int
     accelerators: Accelerators | None = None
+    bare_metal: bool = False
 
     def of(self, spec: InstanceSpec) -> InstanceSpec:
         return msgspec.structs.replace(spec, **msgspec.structs.asdict(self))
@@ -53,7 +54,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
 def size_of(spec: InstanceSpec) -> Size:
     return Size(
         plan=spec.plan, vcpus=spec.vcpus, memory_mib=spec.memory_mib, disk_gib=spec.disk_gib,
-        accelerators=spec.accelerators,
+        accelerators=spec.accelerators, bare_metal=spec.bare_metal,
     )  # fmt: skip
 
 

@@ -31,16 +31,19 @@ T = TypeVar("T")
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """What a page shows, in rising order of id. `project_id` None means all projects; `any_of` is
-    an OR of ANDs of (column, allowed values); `uses` is the id of a thing that each of them needs;
-    `after` is the last id of the page before. `offset` leaves out so many at the start, for those
-    who page by number: what comes or goes between two pages moves the rest, and what is left out is
-    counted off in an index."""
+    """The things that a page shows, in rising order of id.
+
+    `project_id` None means all projects. `any_of` is an OR of ANDs of (column, allowed values);
+    with it deleted things are shown too. `equals` are columns with one value each. `uses` is the id
+    of a thing that each of them needs. `after` is the last id of the page before. `offset` skips so
+    many at the start, for pages by number: they are counted in an index, and the rest moves when
+    something comes or goes between two pages."""
 
     project_id: str | None = None
     name: str | None = None
     labels: tuple[tuple[str, str], ...] = ()
     any_of: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = ()
+    equals: tuple[tuple[str, str | bool], ...] = ()
     uses: str | None = None
     after: str | None = None
     offset: int = 0

@@ -52,11 +52,11 @@ def growth(old: Size, new: Size) -> Amounts:
 
 async def new_size(case: Case, old: InstanceSpec, command: ResizeInstance) -> Size:
     vcpus, memory_mib, disk_gib, plan = old.vcpus, old.memory_mib, old.disk_gib, old.plan
-    accelerators = old.accelerators
+    accelerators, bare_metal = old.accelerators, old.bare_metal
     if command.plan is not None:
         found = await plan_of(case, command.plan)
         plan, vcpus, memory_mib = command.plan, found.vcpus, found.memory_mib
-        accelerators = found.accelerators
+        accelerators, bare_metal = found.accelerators, found.bare_metal
         disk_gib = max(disk_gib, found.disk_gib)
     vcpus = vcpus if command.vcpus is None else command.vcpus
     memory_mib = memory_mib if command.memory_mib is None else command.memory_mib
@@ -68,5 +68,5 @@ async def new_size(case: Case, old: InstanceSpec, command: ResizeInstance) -> Si
     require_size(vcpus, memory_mib, disk_gib, disk_gib_min=1)
     return Size(
         plan=plan, vcpus=vcpus, memory_mib=memory_mib, disk_gib=disk_gib,
-        accelerators=accelerators,
+        accelerators=accelerators, bare_metal=bare_metal,
     )  # fmt: skip

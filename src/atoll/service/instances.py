@@ -47,7 +47,7 @@ from atoll.operations import (
 from atoll.operations.instance_create import amounts_of
 from atoll.operations.steps import Workflow
 from atoll.ports import Filter
-from atoll.service import accelerators, owned, quotas, references, room, timers
+from atoll.service import accelerators, owned, quotas, references, reverse_dns, room, timers
 from atoll.service.desk import Case, Done, View
 from atoll.service.nouns import (
     INSTANCES,
@@ -136,6 +136,7 @@ async def resolve(
         disk_gib=disk_gib, accelerators=plan.accelerators, region=region, vpc=command.vpc or "",
         subnet=command.subnet or "", security_groups=groups, ssh_keys=command.ssh_keys,
         user_data=command.user_data, startup_script=command.startup_script or "",
+        bare_metal=plan.bare_metal,
     )  # fmt: skip
     resolved = Resolved(
         image_id=image.id,
@@ -148,6 +149,12 @@ async def resolve(
         root_volume_id=case.ids.new(ids.VOLUME),
     )
     return spec, resolved
+
+
+async def find_holder(view: View, address: str) -> str | None:
+    """The id of the instance or floating IP, of any project, that has a public address."""
+    view.require("read")
+    return await reverse_dns.holder_of(view.tx, address, view.deployment.ranges)
 
 
 def require_memory(memory_mib: int, image: Image) -> None:

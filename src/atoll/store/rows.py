@@ -308,6 +308,7 @@ def shape_of(wanted: Filter) -> tuple[Any, ...]:
         len(wanted.labels),
         wanted.uses is None,
         tuple(tuple((c, len(v)) for c, v in every) for every in wanted.any_of),
+        tuple(column for column, _ in wanted.equals),
         wanted.after is None,
         wanted.descending,
         wanted.offset > 0,
@@ -372,6 +373,8 @@ def filtered(table: sa.Table, query: sa.Select[Any], wanted: Filter) -> sa.Selec
         query = query.where(table.c.project_id == bind("project_id", table.c.project_id))
     if wanted.name is not None:
         query = query.where(table.c.name == bind("name", table.c.name))
+    for name, _ in wanted.equals:
+        query = query.where(table.c[name] == bind(f"equal_{name}", table.c[name]))
     if wanted.any_of:
         query = query.where(sa.or_(*[every_of(table, i, e) for i, e in enumerate(wanted.any_of)]))
     elif "deleted_at_ms" in table.c and wanted.uses is None:
@@ -406,6 +409,8 @@ def page_values(wanted: Filter) -> dict[str, Any]:
         "limit": wanted.limit,
         "offset": wanted.offset,
     }
+    for name, wanted_value in wanted.equals:
+        values[f"equal_{name}"] = wanted_value
     for place, (key, value) in enumerate(wanted.labels):
         values[f"key_{place}"], values[f"value_{place}"] = key, value
     for place, clause in enumerate(wanted.any_of):

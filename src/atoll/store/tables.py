@@ -82,18 +82,22 @@ instances = noun(
     text("state"),
     text_or_null("host_id"),
     integer_or_null("deleted_at_ms"),
+    text("region"),
+    flag("bare_metal"),
     integer("version"),
     sa.Index(None, "project_id", "state", "id"),
     sa.Index(None, "project_id", "name"),
     sa.Index(None, "host_id"),
 )
 # A page of all live instances walks this index in order and stops at its limit. With the last
-# column SQLite counts and skips in it without a look at the rows.
+# columns SQLite counts, filters and skips in it without a look at the rows.
 sa.Index(
     "ix_instances_live",
     instances.c.project_id,
     instances.c.id,
     instances.c.deleted_at_ms,
+    instances.c.bare_metal,
+    instances.c.region,
     sqlite_where=sa.text("deleted_at_ms IS NULL"),
     postgresql_where=sa.text("deleted_at_ms IS NULL"),
 )

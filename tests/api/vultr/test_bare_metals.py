@@ -24,6 +24,20 @@ def test_a_bare_metal_is_listed_among_its_own_only(vultr: Vultr, api: Api) -> No
     assert made["id"] not in [one["id"] for one in vultr.get("/instances")["instances"]]
 
 
+def test_pages_and_totals_of_both_lists_count_their_own_only(vultr: Vultr, api: Api) -> None:
+    made = [instance_of(vultr, api)["id"]]
+    metals = [metal_of(vultr, api)["id"] for _ in range(2)]
+    made += [instance_of(vultr, api)["id"] for _ in range(2)]
+    first = vultr.get("/instances?per_page=2")
+    cursor = first["meta"]["links"]["next"]
+    second = vultr.get(f"/instances?per_page=2&cursor={cursor}")
+    assert [one["id"] for one in first["instances"] + second["instances"]] == made
+    assert first["meta"]["total"] == 3
+    assert second["meta"]["links"]["next"] == ""
+    page = vultr.get("/bare-metals?per_page=1")
+    assert ([one["id"] for one in page["bare_metals"]], page["meta"]["total"]) == (metals[:1], 2)
+
+
 def test_another_instance_is_no_bare_metal(vultr: Vultr, api: Api) -> None:
     path = f"/bare-metals/{instance_of(vultr, api)['id']}"
     assert vultr.refused("GET", path, status=404) == "invalid server"

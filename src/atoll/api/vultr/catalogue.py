@@ -91,12 +91,12 @@ def read(path: Path) -> Catalogue:
     return foreign.read(path, Catalogue, "Vultr")
 
 
-def plan_here(plan: VultrPlan) -> Plan:
+def plan_here(plan: VultrPlan, *, bare_metal: bool) -> Plan:
     """As a type of Atoll. One with a GPU, or a part of one, has a whole device."""
     return Plan(
         id=plan.id, vcpus=plan.vcpus, memory_mib=plan.ram, disk_gib=plan.disk,
         accelerators=Accelerators(kind=kind_of(plan.gpu_type)) if plan.gpu_type else None,
-        description=f"as Vultr's plan of that name ({plan.type})",
+        description=f"as Vultr's plan of that name ({plan.type})", bare_metal=bare_metal,
     )  # fmt: skip
 
 

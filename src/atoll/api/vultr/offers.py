@@ -117,7 +117,9 @@ async def resolve_plan(view: View, names: Catalogue, plan: str) -> Plan | None:
         if not any(kind_of(theirs.gpu_type) in kinds for kinds in there.values()):
             gpu = theirs.gpu_type
             raise Invalid(f"Invalid plan chosen. No host here has a {gpu}", field="plan")
-    return plan_here(theirs) if not own and theirs is not None else None
+    if own or theirs is None:
+        return None
+    return plan_here(theirs, bare_metal=names.is_metal(plan))
 
 
 async def ensure_region(request: Call, region: str) -> None:

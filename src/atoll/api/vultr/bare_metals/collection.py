@@ -28,7 +28,7 @@ from atoll.api.vultr.instances.show import (
     show_with_password,
 )
 from atoll.api.vultr.instances.update import UpdateBody
-from atoll.api.vultr.wire import Meta, Paging, Wire, catalogue_of, view_of
+from atoll.api.vultr.wire import Meta, Paging, Wire, catalogue_of
 from atoll.domain.commands import (
     Command,
     DeleteInstance,
@@ -39,8 +39,8 @@ from atoll.domain.commands import (
 )
 from atoll.domain.errors import Invalid, NotFound
 from atoll.domain.instances import Instance
-from atoll.service import queries
 from atoll.service.nouns import INSTANCES
+from atoll.service.queries import Query
 
 PATH = "/{baremetal_id:str}"
 
@@ -116,6 +116,9 @@ def show_metal(instance: Instance, related: Related) -> BareMetalAnswer:
     return BareMetalAnswer(bare_metal=metal_of(instance, out, related.catalogue))
 
 
+METAL = Query(equals=(("bare_metal", True),))
+
+
 async def accepted(request: Call, *wishes: Command | Asked) -> Response[bytes]:
     """202 with the instance."""
     outcome = await wire.execute(request, *wishes)
@@ -125,7 +128,7 @@ async def accepted(request: Call, *wishes: Command | Asked) -> Response[bytes]:
 
 async def metal_instance(request: Call, baremetal_id: str) -> Instance:
     instance = await instance_of(request, baremetal_id)
-    if not catalogue_of(request).is_metal(instance.spec.plan):
+    if not instance.bare_metal:
         raise NotFound(f"instance {instance.id} has no plan of bare metal")
     return instance
 
@@ -148,9 +151,7 @@ class BareMetals(Controller):
          responses=wire.ANY_ERROR | wire.shown(BareMetalList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
         names = catalogue_of(request)
-        every = await queries.find_every(view_of(request), INSTANCES)
-        found = [one for one in every if names.is_metal(one.spec.plan)]
-        page, meta = wire.part_of(found, paging)
+        page, meta = await wire.page_of(request, INSTANCES, paging, METAL)
         related = await load_related(request, page)
         out = [metal_of(one, show(one, related), names) for one in page]
         return wire.answer(BareMetalList(bare_metals=out, meta=meta))

@@ -21,7 +21,7 @@ from atoll.domain import ids
 from atoll.domain.commands import Command, DeleteInstance
 from atoll.domain.errors import Invalid, NotFound
 from atoll.domain.instances import Instance, InstanceState
-from atoll.service import queries
+from atoll.service import instances
 from atoll.service.nouns import INSTANCES
 from atoll.service.outcomes import Outcome
 from atoll.service.queries import Query
@@ -68,24 +68,20 @@ class Instances(Controller):
         region: FromQuery[str | None] = None,
         firewall_group_id: FromQuery[str | None] = None,
     ) -> Response[bytes]:
+        equals: dict[str, str | bool] = {"bare_metal": False}
+        if region:
+            equals["region"] = region
+        if main_ip:
+            equals["id"] = await instances.find_holder(view_of(request), main_ip) or ""
         wanted = Query(
             name=label or None,
             labels=tuple(labels_of([tag]).items()) if tag else (),
+            equals=tuple(equals.items()),
             uses=used(firewall_group_id),
         )
-        if main_ip or region:
-            found = [
-                instance
-                for instance in await queries.find_every(view_of(request), INSTANCES, wanted)
-                if (not main_ip or instance.public_ip == main_ip)
-                and (not region or instance.spec.region == region)
-            ]
-            page, meta = wire.part_of(found, paging)
-        else:
-            page, meta = await wire.page_of(request, INSTANCES, paging, wanted)
+        page, meta = await wire.page_of(request, INSTANCES, paging, wanted)
         related = await load_related(request, page)
-        names = related.catalogue
-        out = [show(one, related) for one in page if not names.is_metal(one.spec.plan)]
+        out = [show(one, related) for one in page]
         return wire.answer(InstanceList(instances=out, meta=meta))
 
     @post("/", operation_id="create-instance", commands=CREATE, status_code=202,
