@@ -58,5 +58,6 @@ def watched(store: Any) -> Callable[[], bool]:
 
         return call
 
-    store.fetch, store.commit = counted(store.fetch), counted(store.commit)
+    for method in ("fetch", "commit", "commit_returning"):
+        setattr(store, method, counted(getattr(store, method)))
     return lambda: bool(going_on)
