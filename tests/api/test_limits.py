@@ -8,7 +8,11 @@ import pytest
 
 from atoll.api.limits import Limiter, Standing
 from atoll.domain.projects import ApiKey, Role
+from atoll.service import backlog
+from tests.api.client import Api, Json
 from tests.api.conftest import KeyFor
+from tests.api.genesis.things import IMAGE as GENESIS_IMAGE
+from tests.api.genesis.things import TYPE as GENESIS_TYPE
 
 MINUTE_S = 60
 # The start of a minute and of a second, as the windows count them.
@@ -143,3 +147,28 @@ def test_a_dialects_own_limit_is_told_in_its_own_unit(clock: Clock) -> None:
     limiter, now_ms = Limiter(), int(clock.now_s * 1000)
     told = [limiter.charge(key(), now_ms, per_second=3).exceeded for _ in range(4)]
     assert told == ["", "", "", "3 requests a second"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (
+            "/v1/instances",
+            {"metadata": {"name": "x"}, "spec": {"type": "cx11", "image": "atoll-mini"}},
+        ),
+        ("/v2/instances", {"region": "ewr", "plan": "vc2-1c-1gb", "os_id": 2284}),
+        (
+            "/compute/v1/instances",
+            {"name": "x", "hostname": "x", "type": GENESIS_TYPE, "image": GENESIS_IMAGE},
+        ),
+    ],
+)
+def test_where_too_many_operations_wait_the_answer_says_when_to_come_back(
+    api: Api, path: str, body: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "WAITING_MAX", 0)
+    response = api.call("POST", path, body)
+    assert response.status_code == 429, response.text
+    assert response.headers["retry-after"] == str(backlog.RETRY_S_UNKNOWN)
+    assert "try again in 10 s" in response.text
+    assert api.items("/v1/instances") == []

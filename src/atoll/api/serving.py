@@ -3,6 +3,7 @@
 A dialect says in its own words what an error looks like; what is wrong it learns here.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,15 @@ from litestar.utils.scope.state import ScopeState
 from atoll.api.http import BODY_BYTES_MAX, Call, caller_of, json_response, once_of
 from atoll.api.problems import TOO_DEEP, Problem, message_in, problems_of
 from atoll.domain.commands import Command
-from atoll.domain.errors import AtollError, Invalid, Malformed, NotFound, Refused
+from atoll.domain.errors import (
+    AtollError,
+    DriverBusy,
+    Invalid,
+    Malformed,
+    NotFound,
+    RateLimited,
+    Refused,
+)
 from atoll.domain.projects import Caller, Role
 from atoll.service import proposals
 from atoll.service.bundle import Services
@@ -148,6 +157,16 @@ def asked_at(request: Call, error: AtollError) -> Asked | None:
     if not asked or not isinstance(error, Refused):
         return None
     return asked[error.position]
+
+
+def retry_headers(error: AtollError, status: int) -> dict[str, str] | None:
+    """When to ask again, where the error says so, and in a second where a client that gets this
+    status will ask again."""
+    if isinstance(error, RateLimited):
+        return {"Retry-After": str(error.retry_after_s)}
+    if isinstance(error, DriverBusy):
+        return {"Retry-After": str(max(1, math.ceil(error.after_s)))}
+    return {"Retry-After": "1"} if status == 429 else None
 
 
 def respond(outcome: Outcome[Any], body: Any, status: int = 200) -> Response[bytes]:

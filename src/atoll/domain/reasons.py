@@ -205,6 +205,9 @@ class Reason(Enum):
     QUOTA = (
         "the project may have {limit} {resource}: {used} are in use, and {more} more were asked for"
     )
+    BACKLOG_FULL = (
+        "{highest} operations of this project wait to be carried out: try again in {seconds} s"
+    )
     RATE_LIMIT = "rate limit of {limit} exceeded: try again in {seconds} s"
     NO_EVENT_ID = "{field} is not the id of an event: it has the form 0.17, or now"
     NO_HOST_FITS = "no host in region {region} can take it: {why}"

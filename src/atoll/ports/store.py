@@ -114,6 +114,10 @@ class Operations(Forgets, Protocol):
         """Those that have not ended, in the order in which they will be carried out."""
         ...
 
+    async def waiting(self, project_id: str, at_most: int) -> int:
+        """How many of a project have not begun, counted up to `at_most`."""
+        ...
+
     async def steps_of(self, operation_id: str) -> list[StepRecord]: ...
 
     async def next_due_ms(self) -> int | None:

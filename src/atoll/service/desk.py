@@ -21,6 +21,7 @@ from atoll.domain.projects import RIGHTS, Caller
 from atoll.domain.reasons import Reason
 from atoll.operations.steps import Workflow
 from atoll.ports import Clock, Ids, Store, Transaction
+from atoll.service.backlog import Backlog
 from atoll.service.deployment import Deployment
 from atoll.service.nouns import latest
 from atoll.service.outcomes import Outcome, decode_outcome, encode_outcome
@@ -168,6 +169,7 @@ class Desk:
     wake: Callable[[], None]
     handlers: Mapping[type[Command], Handler]
     deployment: Deployment
+    backlog: Backlog = field(default_factory=Backlog)
 
     def view(self, caller: Caller) -> View:
         """For reading only."""
@@ -177,8 +179,9 @@ class Desk:
         self, caller: Caller, *commands: Command, once: Once | None = None
     ) -> Outcome[Any]:
         """Carries out all commands or none. A repeated Idempotency-Key is answered with the first
-        outcome. Raises KeyReused where the key came with another request before, and Conflict
-        where others were faster too many times."""
+        outcome. Raises KeyReused where the key came with another request before, RateLimited
+        where too many operations of the project wait, and Conflict where others were faster too
+        many times."""
         for race in range(RACES_MAX):
             if once is not None:
                 first = await self.store.read().idempotency.find(caller.key_id, once.key)
@@ -188,6 +191,7 @@ class Desk:
                 async with self.store.transaction(fresh=race > 0) as tx:
                     case = self._case(caller, tx)
                     outcome = await carry_out(case, commands)
+                    await self.backlog.require_room(tx, caller.project_id, len(case.accepted))
                     if once is not None:
                         tx.idempotency.add(first_answer(case, once, outcome))
             except Lost:

@@ -40,6 +40,11 @@ class OperationRows(NounRows[Operation]):
         own = [one for one in written if one.resource_id == resource_id]
         return [*(OPERATIONS.thing(row) for row in rows), *own]
 
+    async def waiting(self, project_id: str, at_most: int) -> int:
+        query = self._query("waiting", waiting_statement)
+        rows = await self.unit.fetch(query, {"project_id": project_id, "limit": at_most})
+        return int(rows[0][0])
+
     async def steps_of(self, operation_id: str) -> list[StepRecord]:
         step = tables.operation_steps.c
         # What was done comes before what was undone, and that runs backwards.
@@ -215,6 +220,17 @@ def next_turn(project: sa.ColumnElement[str], kind: sa.ColumnElement[str]) -> sa
         .scalar_subquery()
     )
     return sa.func.coalesce(last, first, sa.literal_column("0"))
+
+
+def waiting_statement() -> sa.ClauseElement:
+    found = (
+        sa.select(sa.literal(1))
+        .select_from(tables.operations)
+        .where(op.project_id == bind("project_id", op.project_id), op.turn.is_not(None))
+        .limit(sa.bindparam("limit", type_=sa.Integer()))
+        .subquery()
+    )
+    return sa.select(sa.func.count()).select_from(found)
 
 
 def next_statement() -> sa.ClauseElement:

@@ -76,9 +76,7 @@ def on_error(request: Call, error: AtollError) -> Response[bytes]:
     asked = serving.asked_at(request, error)
     error = foreign.placed(error, asked)
     status, text = wire.status_of_error(error), wire.text_of(error, asked)
-    return refused(
-        status, wire.code_of(error), text, {"Retry-After": "1"} if status == 429 else None
-    )
+    return refused(status, wire.code_of(error), text, serving.retry_headers(error, status))
 
 
 def on_http(request: Call, error: HTTPException, sentence: str) -> Response[bytes]:

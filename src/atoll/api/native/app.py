@@ -79,7 +79,8 @@ def build(services: Services) -> Litestar:
 
 def on_error(request: Call, error: AtollError) -> Response[bytes]:
     body = wire.error_body(error, serving.asked_at(request, error))
-    return json_response(wire.encode(body), wire.status_of_error(error))
+    status = wire.status_of_error(error)
+    return json_response(wire.encode(body), status, serving.retry_headers(error, status))
 
 
 def on_http(request: Call, error: HTTPException, sentence: str) -> Response[bytes]:

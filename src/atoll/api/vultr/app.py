@@ -101,7 +101,7 @@ def on_error(request: Call, error: AtollError) -> Response[bytes]:
     error = foreign.placed(error, asked)
     text = wire.text_of(error, request.scope["path"], asked)
     refusal = wire.refusal(wire.status_of_error(error), text)
-    headers = {"Retry-After": "1"} if refusal.status == 429 else None
+    headers = serving.retry_headers(error, refusal.status)
     return json_response(refusal.body, refusal.status, headers)
 
 
