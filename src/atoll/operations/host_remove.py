@@ -163,8 +163,5 @@ WORKFLOW = Workflow(
     steps=(Step(end_instances), Step(lose_volumes), Step(lose_snapshots)),
     settle=settle,
     deadline_s=3600,
-    impact="the instances on the host are deleted and their root disks are lost; its volumes and "
-    "snapshots are lost, except where another host has a copy",
-    undo="none: what was on the host is gone",
     cancellable=False,
 )

@@ -43,7 +43,5 @@ WORKFLOW = Workflow(
     steps=(Step(remove_copies),),
     settle=settle,
     deadline_s=1800,
-    impact="every host deletes its copy of the image",
-    undo="import the image again",
     cancellable=False,
 )

@@ -204,6 +204,4 @@ WORKFLOW = Workflow(
     steps=STEPS,
     settle=settle,
     deadline_s=1800,
-    impact="a new guest with a root disk and two addresses; nothing that exists is touched",
-    undo="delete the instance",
 )

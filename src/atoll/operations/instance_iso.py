@@ -89,14 +89,10 @@ ATTACH = Workflow(
     steps=(Step(prepare_disc, timeout_s=120), *CHANGE),  # a disc more on a host harms nothing
     settle=settle,
     deadline_s=3 * 3600,
-    impact="a running guest shuts down and starts again, from the disc where that can be started",
-    undo="take the disc out again",
 )
 DETACH = Workflow(
     kind="instance.detach_iso",
     steps=CHANGE,
     settle=settle,
     deadline_s=900,
-    impact="a running guest shuts down and starts again, from its root disk",
-    undo="put the disc in again",
 )

@@ -243,14 +243,10 @@ REINSTALL = Workflow(
     steps=STEPS,
     settle=settle,
     deadline_s=READY_S,
-    impact="the root disk is replaced by a fresh one; id, addresses, volumes and keys stay",
-    undo="none once the new guest is ready: the old root disk is gone",
 )
 RESTORE = Workflow(
     kind="instance.restore",
     steps=STEPS,
     settle=settle,
     deadline_s=READY_S,
-    impact="the root disk becomes what it was at the snapshot; what came later is lost",
-    undo="none once the guest is ready again: the root disk from before is gone",
 )

@@ -123,15 +123,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Workflow:
-    """`settle` writes the outcome into the resource, in the transaction that ends the operation.
-    `impact` and `undo` are sentences for whoever asks before."""
+    """`settle` writes the outcome into the resource, in the transaction that ends the operation."""
 
     kind: str
     steps: tuple[Step, ...]
     settle: Settle
     deadline_s: float
-    impact: str
-    undo: str
     cancellable: bool = True
 
     def operation(

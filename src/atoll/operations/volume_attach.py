@@ -194,15 +194,10 @@ ATTACH = Workflow(
     ),
     settle=settle,
     deadline_s=6 * 3600,
-    impact="the guest gets one more disk, while it runs or at its next start; from another host "
-    "what is on it is copied first",
-    undo="detach the volume",
 )
 DETACH = Workflow(
     kind="volume.detach",
     steps=(Step(pull_out, undo=put_back),),
     settle=settle,
     deadline_s=300,
-    impact="the guest loses the disk as soon as it lets go of it; what is on it stays",
-    undo="attach the volume",
 )
