@@ -211,6 +211,14 @@ class JsonResponse(Response[bytes]):
     """Bytes that are JSON already: there is nothing to be rendered, and no cookie or task with
     it, so it is sent as it stands."""
 
+    def __init__(self, body: bytes, status: int, headers: dict[str, str] | None) -> None:
+        self.content = body
+        self.status_code = status
+        self.headers = headers or {}
+        self.cookies = []
+        self.background = None
+        self.media_type = "application/json"
+
     def to_asgi_response(self, *args: Any, **options: Any) -> ASGIApp:  # type: ignore[override]
         headers = [
             (b"content-type", b"application/json"),
@@ -230,4 +238,4 @@ class JsonResponse(Response[bytes]):
 def json_response(
     body: bytes, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response[bytes]:
-    return JsonResponse(body, status_code=status, headers=headers)
+    return JsonResponse(body, status, headers)
