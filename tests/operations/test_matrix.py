@@ -199,8 +199,15 @@ async def test_a_deadline_ends_what_would_never_end(
     sqlite_world: World, scenario: Scenario
 ) -> None:
     operation = await prepared(sqlite_world, scenario)
-    busy = Fuse(DriverBusy("not yet", after_s=60), times=10**6)
-    await run(sqlite_world, changed(scenario.kind, 0, fused_do("before", busy)))
+
+    async def not_yet() -> None:
+        """Nobody polls for all that time."""
+        sqlite_world.clock.advance(WORKFLOWS[scenario.kind].deadline_s)
+        raise DriverBusy("not yet", after_s=1)
+
+    await run(
+        sqlite_world, changed(scenario.kind, 0, lambda s: replace(s, do=first(not_yet, s.do)))
+    )
     ended = await end_of(sqlite_world, operation)
     assert (ended.state, ended.error_code) == (OperationState.FAILED, "DEADLINE_EXCEEDED")
     await assert_true_or_taken_back(sqlite_world, scenario, operation)
