@@ -1,6 +1,6 @@
-"""What is wrong with a request's body: every field with a sentence, not just the first.
+"""The problems of a request's body: every faulty field with a sentence, not only the first.
 
-Called only after the framework has refused a body; the way of a good one does not lead here.
+Called only after the framework has rejected a body; valid bodies never get here.
 """
 
 import re
@@ -17,7 +17,7 @@ PROBLEMS_MAX = 20
 TOO_DEEP = "the body has too many objects or lists inside one another"
 SHOWN_MAX = 60
 INVALID = "INVALID"
-# By the word of the schema that a body breaks.
+# By the keyword of the schema that a body violates.
 CODES = {
     "required": "REQUIRED", "additionalProperties": "UNKNOWN_FIELD", "type": "TYPE",
     "enum": "NOT_ONE_OF", "const": "NOT_ONE_OF", "pattern": "FORM", "minimum": "OUT_OF_RANGE",
@@ -36,13 +36,13 @@ RANGES = {
     "minProperties": ("minProperties", "maxProperties"),
     "maxProperties": ("minProperties", "maxProperties"),
 }
-# What is never repeated, not even where it is of the wrong type.
+# Fields whose values are never repeated, even if they have the wrong type.
 SECRETS = {"password", "user_data", "startup_script"}
 UNITS = {"Length": " characters", "Items": " entries", "Properties": " entries"}
 
 
 class Problem(msgspec.Struct, kw_only=True):
-    """`code` is the name of a reason, or of what a body's schema forbids."""
+    """`code` is the name of a reason, or of the violated rule of the schema."""
 
     field: str
     code: str = INVALID
@@ -50,7 +50,7 @@ class Problem(msgspec.Struct, kw_only=True):
 
 
 def problems_of(kind: Any, raw: bytes) -> list[Problem]:
-    """Raises Malformed where the body is not JSON."""
+    """Raises Malformed if the body is not JSON."""
     if not raw:
         return [Problem(field="", message="a body is needed")]
     try:
@@ -61,7 +61,7 @@ def problems_of(kind: Any, raw: bytes) -> list[Problem]:
         raise Malformed(TOO_DEEP) from error
     try:
         every = found_in(document, msgspec.json.schema(kind))
-    except (RecursionError, ValueError) as error:  # the latter is how the validator says it
+    except (RecursionError, ValueError) as error:  # the validator's error for deep nesting
         raise Malformed(TOO_DEEP) from error
     if every:
         return every
@@ -86,7 +86,7 @@ def one_told(error: Any, schema: Any) -> Iterator[Problem]:
     path = [str(part) for part in error.instance_path]
     word = error.kind.name
     if word == "anyOf":
-        # One of the choices is null; what the others say of the value is what helps.
+        # One of the choices is null; the errors of the other choices are more useful.
         choices = [c for c in error.kind.context if "null" not in types_of(c)]
         inner = choices[0] if choices else error.kind.context[0]
         yield from told(inner, schema)
@@ -137,7 +137,7 @@ def sentence(error: Any, word: str, schema: Any) -> str:
 
 
 def rules_at(schema: Any, path: list[Any]) -> dict[str, Any]:
-    """The part of the schema that an error speaks of; its path goes through references."""
+    """Return the part of the schema that rejected a value; the path may contain references."""
     at = schema
     for part in path:
         at = schema["$defs"][at["$ref"].rpartition("/")[2]] if part == "$ref" else at[part]
@@ -154,7 +154,8 @@ def joined(path: list[str], *more: str) -> str:
 
 
 def path_in(text: str) -> str:
-    r"""The path of a msgspec error, `… - at `$.spec.rules[0].port``, as `spec.rules.0.port`."""
+    r"""Convert the path of a msgspec error, `… - at `$.spec.rules[0].port``, to
+    `spec.rules.0.port`."""
     found = re.search(r" - at `\$\.?(.*)`$", text)
     path = re.sub(r"\[(\d+)\]", r".\1", found.group(1)) if found else ""
     return path.replace("[...]", "").lstrip(".")

@@ -1,6 +1,5 @@
-"""What is known of each kind of command: one table, read by the desk, dry runs, audit and
-approvals. A test compares it with the commands and with the routes that make them.
-"""
+"""The known facts about each kind of command, in one table. Desk, dry runs, audit and approvals
+read it; a test compares it with the commands and with the routes that send them."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -10,8 +9,8 @@ from atoll.domain.commands import Command
 
 
 class Risk(StrEnum):
-    """What may go wrong: nothing that lasts; something that can be undone; loss of data or
-    exposure. See `domain/risk.py` for what raises it."""
+    """What can go wrong: nothing that lasts; something that can be undone; loss of data or
+    exposure. `domain/risk.py` says what raises it."""
 
     SAFE = "safe"
     MODERATE = "moderate"
@@ -19,8 +18,8 @@ class Risk(StrEnum):
 
 
 class Action(NamedTuple):
-    """`right` is what the caller's role must have. `impact` and `undo` are sentences for people
-    who decide whether the command shall be carried out."""
+    """`right` is the right that the caller's role must have. `impact` and `undo` are sentences for
+    people who decide whether to run the command."""
 
     noun: str
     verb: str

@@ -39,7 +39,7 @@ from atoll.domain.reasons import Reason
 
 
 def phrase(sentence: str, facts: Mapping[str, Any]) -> str:
-    """Fills a sentence in. A list becomes words with commas between them."""
+    """Fill in a sentence. The elements of a list are joined by commas."""
     return sentence.format_map({name: in_words(value) for name, value in facts.items()})
 
 
@@ -48,8 +48,9 @@ def in_words(value: Any) -> Any:
 
 
 class AtollError(Exception):
-    """Base of all errors that Atoll raises on purpose. `facts` fill the reason's sentence in. A
-    `reason` that is text is a sentence already: of a driver, or of a dialect in its own words."""
+    """The base of all errors that Atoll raises on purpose. `facts` fill in the sentence of the
+    reason. A `reason` that is a text is already a sentence, from a driver or in a dialect's own
+    words."""
 
     code = "ERROR"
 
@@ -70,8 +71,8 @@ class AtollError(Exception):
 
 
 class Refused(AtollError):
-    """`field` is the path of the offending field in the command, as `ssh_keys.2`, where there is
-    one. `position` is the place of the command at fault among those of one request."""
+    """`field` is the path of the faulty field in the command, such as `ssh_keys.2`, if there is
+    one. `position` is the position of the faulty command within the request."""
 
     code = "REFUSED"
 
@@ -88,14 +89,14 @@ class Malformed(Refused):
 
 
 class Invalid(Refused):
-    """`others` are further errors of the same command, where several were found."""
+    """`others` are further errors of the same command."""
 
     code = "INVALID"
     others: "tuple[Invalid, ...]" = ()
 
 
 def require_all(*checks: Callable[[], None]) -> None:
-    """Makes all checks, and raises the Invalid errors that they find as one."""
+    """Make all checks, and raise the Invalid errors that they find as one."""
     found: list[Invalid] = []
     for check in checks:
         try:
@@ -137,7 +138,7 @@ class Protected(Conflict):
 
 
 class Busy(Conflict):
-    """`operation_id` is the one that is in progress."""
+    """`operation_id` is the operation in progress."""
 
     code = "BUSY"
 
@@ -161,7 +162,7 @@ class VersionMismatch(Refused):
 
 
 class NoCapacity(Refused):
-    """`reasons` holds one sentence a host that was looked at."""
+    """`reasons` contains one sentence for each host that was considered."""
 
     code = "CAPACITY_EXHAUSTED"
 
@@ -191,7 +192,7 @@ class DriverError(AtollError):
 
 
 class DriverBusy(DriverError):
-    """Something is on its way; `percent` says how far where that is known."""
+    """The work is in progress; `percent` says how much is done, if that is known."""
 
     code = "DRIVER_BUSY"
 
@@ -210,7 +211,8 @@ class DriverUnavailable(DriverError):
 
 
 class Stale(DriverError):
-    """`queued_at_ms` is when the operation was queued that the host has served meanwhile."""
+    """`queued_at_ms` is the time at which the operation that the host has since served was
+    queued."""
 
     code = "STALE"
 

@@ -1,8 +1,8 @@
-"""Every reason for which the domain, the services and the operations refuse something.
+"""Every reason for which the domain, the services and the operations reject a request.
 
 A member's name is its code. Its value is the sentence in Atoll's own words: `{field}` stands for
-the field at fault, the other names for facts of the error. A dialect renders it with its own names
-(`api/wording.py`) and may have a sentence of its own for it. No sentence names a path of an API.
+the faulty field, the other names for facts of the error. A dialect renders it with its own field
+names (`api/wording.py`) and may replace the sentence. A sentence never contains a path of an API.
 """
 
 from enum import Enum
@@ -102,7 +102,7 @@ class Reason(Enum):
     NO_SUCH_RULE = "{noun} {name} has no rule {reference}"
     DELETED_ALREADY = "instance not found: {reference} is deleted already"
 
-    # What the present situation forbids
+    # Conflicts with the present situation
     ALREADY_EXISTS = "{noun} already exists: {name}"
     RULE_EXISTS = "rule {number} of {noun} {name} says that already"
     BUSY = "{noun} {name} is busy ({doing} in progress): wait for {operation}"
