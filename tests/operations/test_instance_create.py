@@ -85,9 +85,7 @@ async def test_a_crash_during_undo_is_taken_up_and_undone(
     workflows = changed(KIND, undone, fused_undo(when, fuse))
     failing = changed(KIND, LAST, fused_do("after", Fuse(refused(), times=9)))[KIND]
     steps = (*workflows[KIND].steps[:LAST], failing.steps[LAST])
-    workflows[KIND] = type(failing)(
-        KIND, steps, failing.settle, failing.deadline_s, failing.impact, failing.undo
-    )
+    workflows[KIND] = type(failing)(KIND, steps, failing.settle, failing.deadline_s)
     _, operation = await world.accept_create()
     await world.run_until_idle(world.engine(workflows))
     assert fuse.left == 0

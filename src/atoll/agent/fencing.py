@@ -83,7 +83,7 @@ class Fence:
         """Raises Stale if a later request about the resource was seen, or the host was admitted
         again since."""
         if ask.host_epoch < self._host_epoch:
-            raise Stale(f"this host was admitted anew since {ask.id} was asked")
+            raise Stale(f"this host was admitted again after request {ask.id} was sent")
         if ask.token is None:
             return
         seen = self._seen.get(ask.resource_id)

@@ -106,7 +106,9 @@ class Handlers:
     async def _carry_out(self, request: Any) -> Reply:
         verb = VERBS.get(type(request))
         if verb is None:
-            raise Unsupported(f"this host's agent does not know {type(request).__name__}")
+            raise Unsupported(
+                f"the host's agent does not support {type(request).__name__}: update it"
+            )
         return reply_of(request, await verb(self._driver, request))
 
     async def connect(self, request: Opening) -> Stream:

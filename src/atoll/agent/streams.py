@@ -16,7 +16,7 @@ class ReadableStream:
         return bytes(chunk)
 
     async def send(self, data: bytes) -> None:
-        raise DriverUnavailable("this stream is only read")
+        raise DriverUnavailable("this stream is read-only")
 
     async def close(self) -> None:
         self._left = memoryview(b"")

@@ -26,7 +26,7 @@ LOCAL = "local"
 # The first of the 26 digits has three bits.
 NATIVE_ID = re.compile(rf"[a-z]+-[0-7][{ids.ALPHABET}]{{{ids.LENGTH - 1}}}")
 # Clients of other clouds do not know operations.
-BUSY = "{noun} {name} is busy ({doing} in progress): try again"
+BUSY = "{noun} {name} is busy ({doing} in progress): retry later"
 
 
 class Named(Protocol):

@@ -52,7 +52,7 @@ class Problem(msgspec.Struct, kw_only=True):
 def problems_of(kind: Any, raw: bytes) -> list[Problem]:
     """Raises Malformed if the body is not JSON."""
     if not raw:
-        return [Problem(field="", message="a body is needed")]
+        return [Problem(field="", message="a request body is required")]
     try:
         document = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -92,7 +92,9 @@ def one_told(error: Any, schema: Any) -> Iterator[Problem]:
         yield from told(inner, schema)
     elif word == "required":
         yield Problem(
-            field=joined(path, error.kind.property), code=CODES[word], message="it is required"
+            field=joined(path, error.kind.property),
+            code=CODES[word],
+            message="this field is required",
         )
     elif word == "additionalProperties":
         for name in error.kind.unexpected:
@@ -115,11 +117,12 @@ def types_of(choice: list[Any]) -> list[str]:
 def sentence(error: Any, word: str, schema: Any) -> str:
     if word == "type":
         is_secret = not SECRETS.isdisjoint(error.instance_path)
-        said = "this" if is_secret else shown(error.instance)
-        return f"{said} is not of the type {' or '.join(error.kind.types)}"
+        given = "" if is_secret else f", not {shown(error.instance)}"
+        return f"must be of type {' or '.join(error.kind.types)}{given}"
     rules = rules_at(schema, list(error.schema_path)[:-1])
     if word == "enum" and "enum" in rules:
-        return f"{shown(error.instance)} is not one of {', '.join(map(str, rules['enum']))}"
+        allowed = ", ".join(map(str, rules["enum"]))
+        return f"must be one of {allowed}, not {shown(error.instance)}"
     if word == "pattern" and "description" in rules:
         return str(rules["description"])
     if word not in RANGES:
@@ -129,11 +132,11 @@ def sentence(error: Any, word: str, schema: Any) -> str:
     lowest, highest = (rules.get(key) for key in RANGES[word])
     allowed = " to ".join(str(v) for v in (lowest, highest) if v is not None)
     if highest is None:
-        allowed = f"at least {lowest}" if lowest is not None else "others"
+        allowed = f"at least {lowest}" if lowest is not None else "another value"
     elif lowest is None:
         allowed = f"at most {highest}"
-    said = f"it has {value}{unit}" if unit else f"it is {shown(value)}"
-    return f"{said}, allowed are {allowed}"
+    verb = "have" if unit else "be"
+    return f"must {verb} {allowed}{unit}, not {shown(value)}"
 
 
 def rules_at(schema: Any, path: list[Any]) -> dict[str, Any]:

@@ -195,11 +195,11 @@ def errors(spec: type[Any], words: Mapping[int, str]) -> dict[int, ResponseSpec]
 async def refuse_nul(request: Call) -> None:
     """Reject U+0000, which PostgreSQL cannot store."""
     if "\0" in request.scope["path"]:
-        raise NotFound("no name and no id has the character U+0000 in it")
+        raise NotFound("the path contains the character U+0000, which no name and no id contains")
     if b"%00" in request.scope["query_string"]:
-        raise Invalid("the character U+0000 is not allowed in a parameter")
+        raise Invalid("a parameter must not contain the character U+0000")
     if request.method != "GET" and NUL_ESCAPE.search(await request.body()):
-        raise Invalid("the character U+0000 is not allowed in a body")
+        raise Invalid("the body must not contain the character U+0000")
 
 
 def sentence_of(request: Call, error: HTTPException) -> str:

@@ -54,7 +54,7 @@ class Channel:
                 self._moved.clear()
                 await self._moved.wait()
             if self._ended:
-                raise DriverUnavailable("the other side is gone")
+                raise DriverUnavailable("the other side closed the connection")
             size = min(len(left), CHUNK_BYTES, self._window)
             self._window -= size
             chunk, left = left[:size], left[size:]

@@ -63,7 +63,7 @@ def decode_ask(data: bytes) -> Ask:
     try:
         ask = asks.decode(data)
     except msgspec.DecodeError as error:
-        raise Unsupported(f"this host's agent cannot read the request: {error}") from error
+        raise Unsupported(f"the host's agent cannot decode the request: {error}") from error
     if ask.protocol > PROTOCOL:
         raise Unsupported(
             f"this host's agent speaks protocol {PROTOCOL}, the request {ask.protocol}: update it"
@@ -95,11 +95,11 @@ def decode_answer(data: bytes) -> Reply:
     try:
         answer = answers.decode(data)
     except msgspec.DecodeError as error:
-        raise DriverUnavailable(f"the host's answer cannot be read: {error}") from error
+        raise DriverUnavailable(f"the host's response cannot be decoded: {error}") from error
     if answer.error is not None:
         raise error_of(answer.error)
     if answer.body is None:
-        raise DriverUnavailable("the host's answer is empty")
+        raise DriverUnavailable("the host's response is empty")
     return answer.body
 
 
@@ -108,7 +108,7 @@ def decode_report(data: bytes) -> Report:
     try:
         return reports.decode(data)
     except msgspec.DecodeError as error:
-        raise Unsupported(f"the host's report cannot be read: {error}") from error
+        raise Unsupported(f"the host's report cannot be decoded: {error}") from error
 
 
 def failure_of(error: Exception) -> Failure:

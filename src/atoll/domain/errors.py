@@ -1,35 +1,35 @@
 """The one error tree: a class, and its `code`, per condition. HTTP is decided in `wire.py`.
 
-An error is data: a `reason`, the neutral name of the field at fault, and facts. Its sentence is
-made where it is told, in the words of whoever asked: see `api/wording.py`.
+An error is data: a `reason`, the neutral name of the faulty field, and facts. The dialect of the
+request renders its sentence: see `api/wording.py`.
 
 AtollError
-├── Refused                  the request cannot be carried out as it stands
-│   ├── Malformed            it cannot be read
-│   ├── Invalid              it can be read, but a field's value is not allowed
-│   ├── Unauthenticated      no key, or not one of ours
-│   ├── Forbidden            the key's role may not do this
-│   ├── NotFound             there is no such thing in this project
-│   ├── Conflict             the thing's present situation forbids it
+├── Refused                  the request is rejected
+│   ├── Malformed            the request cannot be parsed
+│   ├── Invalid              a field's value is not allowed
+│   ├── Unauthenticated      the key is missing or not valid
+│   ├── Forbidden            the key's role lacks the right
+│   ├── NotFound             the project has no such resource
+│   ├── Conflict             the state of the resource forbids it
 │   │   ├── AlreadyExists
 │   │   ├── InUse
 │   │   ├── Protected
-│   │   ├── Busy             an operation goes on about it: ask again when that has ended
-│   │   └── KeyReused        an Idempotency-Key came back with another request
-│   ├── QuotaExceeded        the project would have more than it may
-│   ├── VersionMismatch      the caller's If-Match is no longer true
-│   ├── NoCapacity           no host can take it; carries why, host by host
+│   │   ├── Busy             an operation is in progress: retry when it has ended
+│   │   └── KeyReused        an Idempotency-Key was used for another request
+│   ├── QuotaExceeded        a limit of the project would be exceeded
+│   ├── VersionMismatch      the caller's If-Match is outdated
+│   ├── NoCapacity           no host has room; `reasons` say why
 │   └── RateLimited
 ├── StoreUnavailable         the database does not answer, or cannot write
-├── Lost                     our claim, lease or version was overtaken: read again and repeat
-└── DriverError              a driver, network or image store could not do it
-    ├── DriverBusy           not now: ask again in `after_s` seconds; not a failure
-    │   └── DriverElsewhere  the host's agent is not to be reached from this process
-    ├── DriverUnavailable    may work later: retry with backoff
-    ├── Stale                the host has served a later claim of this resource: change nothing
-    └── DriverRefused        will never work as asked
-        ├── Unsupported      the host's agent does not know this request
-        └── HostRemoved      the host is gone for good, or never was
+├── Lost                     a claim, lease or version is outdated: read again and repeat
+└── DriverError              a driver, network or image store failed
+    ├── DriverBusy           not a failure: retry in `after_s` seconds
+    │   └── DriverElsewhere  this process cannot reach the host's agent
+    ├── DriverUnavailable    temporary: retry with backoff
+    ├── Stale                the host has served a later claim of the resource
+    └── DriverRefused        permanent: the request cannot succeed
+        ├── Unsupported      the host's agent does not support the request
+        └── HostRemoved      the host was removed, or never existed
 """
 
 from collections.abc import Callable, Mapping, Sequence

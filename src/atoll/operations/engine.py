@@ -178,12 +178,14 @@ class Engine:
                 await self._pace.step((going.project_id, going.kind))
                 going = await self._advance(going)
         except Lost as lost:
-            log.info("left to another engine", operation=operation.id, why=lost.message)
+            log.info(
+                "another engine has claimed the operation", operation=operation.id, why=lost.message
+            )
         except AtollError as error:
             # The database did not record the step: the lease expires and the step is repeated.
             log.warning("could not record", operation=operation.id, error=error.message)
         except Exception as error:
-            log.error("the engine broke", operation=operation.id, exc_info=error)
+            log.error("the engine failed", operation=operation.id, exc_info=error)
 
     async def _advance(self, operation: Operation) -> Operation | None:
         """Run the present step once. None if the claim was released or the operation ended."""
@@ -192,7 +194,10 @@ class Engine:
             raise Lost(f"{operation.id} was claimed by another engine")
         workflow = self._workflows.get(current.kind)
         if workflow is None:
-            raise AtollError(f"this Atoll knows no operation {current.kind}")
+            raise AtollError(
+                f"unknown operation kind {current.kind}: a newer version of Atoll may have "
+                "created it"
+            )
         if current.state is OperationState.UNDOING:
             return await self._step_back(workflow, current)
         if current.step >= len(workflow.steps):
@@ -200,7 +205,8 @@ class Engine:
         if current.cancel_requested and workflow.cancellable:
             return await self._turn_round(current, CANCELLED, "cancelled by request")
         if self._clock.now_ms() >= deadline_of(current):
-            late = f"not done within {workflow.deadline_s:g} s; last: {current.message or 'start'}"
+            last = current.message or "none"
+            late = f"not done within {workflow.deadline_s:g} s; last message: {last}"
             return await self._turn_round(current, "DEADLINE_EXCEEDED", late)
         return await self._step_on(workflow, current)
 
@@ -227,7 +233,9 @@ class Engine:
                 current = await self._store.read().operations.get(operation.id)
                 if current.epoch != operation.epoch or current.ended:
                     raise
-        raise AtollError(f"step {operation.step} was overtaken {OVERTAKEN_MAX} times")
+        raise AtollError(
+            f"step {operation.step} lost a race with other changes {OVERTAKEN_MAX} times"
+        )
 
     async def _do(self, workflow: Workflow, step: Step, operation: Operation) -> Operation | None:
         done = operation.step + 1
@@ -271,7 +279,7 @@ class Engine:
             raise
         except Exception as error:
             log.error("could not settle", operation=operation.id, exc_info=error)
-            words = f"its outcome ({state}) could not be written: {error}"
+            words = f"the outcome ({state}) could not be written: {error}"
             broken = msgspec.structs.replace(operation, error_code="INTERNAL", error_message=words)
             async with self._store.transaction(fresh=True) as tx:
                 self._finish(tx, broken, workflow, OperationState.FAILED)
@@ -356,7 +364,9 @@ class Engine:
         if isinstance(error, Lost):
             raise error
         if not isinstance(error, AtollError | TimeoutError):
-            log.error("a step broke", operation=operation.id, step=step.name, exc_info=error)
+            log.error(
+                "a step failed unexpectedly", operation=operation.id, step=step.name, exc_info=error
+            )
         words = str(error) or f"{step.name} took longer than {step.timeout_s:g} s"
         undoing = operation.state is OperationState.UNDOING
         attempt = operation.attempt + 1

@@ -62,7 +62,9 @@ async def end_instances(context: StepContext) -> Retry | None:
         await end(context, instance)
     if not left:
         return None
-    return Retry(LOOK_S, f"{left[0].name} and others on it are being deleted", keep=True)
+    return Retry(
+        LOOK_S, f"{left[0].name} and other instances of the host are being deleted", keep=True
+    )
 
 
 async def end(context: StepContext, instance: Instance) -> None:
@@ -99,9 +101,11 @@ async def lose_each(
     lost = 0
     async for thing in things:
         if thing.doing is not None:
-            return Retry(LOOK_S, f"{thing.doing} goes on about {thing.id}", keep=True)
+            return Retry(LOOK_S, f"waits for {thing.doing} of {thing.id}", keep=True)
         if lost == AT_ONCE:
-            return Retry(0.0, f"{thing.id} and others are being given up", keep=True)
+            return Retry(
+                0.0, f"{thing.id} and other resources of the host are being removed", keep=True
+            )
         await lose(context, thing)
         lost += 1
     return None
@@ -163,8 +167,5 @@ WORKFLOW = Workflow(
     steps=(Step(end_instances), Step(lose_volumes), Step(lose_snapshots)),
     settle=settle,
     deadline_s=3600,
-    impact="the instances on the host are deleted and their root disks are lost; its volumes and "
-    "snapshots are lost, except where another host has a copy",
-    undo="none: what was on the host is gone",
     cancellable=False,
 )

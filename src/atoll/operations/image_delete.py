@@ -32,7 +32,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
         context.tx.images.remove(image)
         note(context, "image.deleted")
         return
-    in_use = f"not deleted: {users[0].id} came to use it" if users else ""
+    in_use = f"the image was not deleted: {users[0].id} uses it" if users else ""
     reason = context.operation.error_message or in_use
     context.tx.images.change(image, doing=None, reason=reason, updated_at_ms=context.now_ms)
 
@@ -43,7 +43,5 @@ WORKFLOW = Workflow(
     steps=(Step(remove_copies),),
     settle=settle,
     deadline_s=1800,
-    impact="every host deletes its copy of the image",
-    undo="import the image again",
     cancellable=False,
 )

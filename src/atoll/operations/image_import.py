@@ -94,6 +94,4 @@ WORKFLOW = Workflow(
     steps=STEPS,
     settle=settle,
     deadline_s=3 * 3600,
-    impact="each host downloads or builds the image and keeps a copy",
-    undo="delete the image",
 )

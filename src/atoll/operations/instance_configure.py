@@ -31,6 +31,4 @@ WORKFLOW = Workflow(
     steps=(Step(configure_guest),),
     settle=settle,
     deadline_s=600,
-    impact="the guest's rules, addresses and keys change while it runs",
-    undo="none: change what was changed back",
 )

@@ -155,7 +155,7 @@ async def wait_until_running(context: StepContext) -> Retry | None:
             context.tx.instances.change(instance, ports=facts.ports)
         return None
     if isinstance(facts, GuestFacts) and facts.crashed:
-        raise DriverUnavailable(facts.reason or "the guest crashed as it was started")
+        raise DriverUnavailable(facts.reason or "the guest crashed during its start")
     return Retry(POLL_S, "the guest is not running yet")
 
 
@@ -203,6 +203,4 @@ WORKFLOW = Workflow(
     steps=STEPS,
     settle=settle,
     deadline_s=1800,
-    impact="a new guest with a root disk and two addresses; nothing that exists is touched",
-    undo="delete the instance",
 )

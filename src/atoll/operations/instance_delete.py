@@ -46,8 +46,5 @@ WORKFLOW = Workflow(
     steps=STEPS,
     settle=settle,
     deadline_s=1800,
-    impact="the guest is powered off, its root disk is destroyed, its addresses are given back; "
-    "its volumes, floating IPs and snapshots stay",
-    undo="none: the root disk is gone",
     cancellable=False,
 )

@@ -92,14 +92,10 @@ ATTACH = Workflow(
     ),  # no undo: an unused ISO on a host does no harm
     settle=settle,
     deadline_s=3 * 3600,
-    impact="a running guest shuts down and starts again, from the disc where that can be started",
-    undo="take the disc out again",
 )
 DETACH = Workflow(
     kind="instance.detach_iso",
     steps=CHANGE,
     settle=settle,
     deadline_s=900,
-    impact="a running guest shuts down and starts again, from its root disk",
-    undo="put the disc in again",
 )

@@ -91,16 +91,12 @@ START = Workflow(
     steps=(Step(ensure_running, undo=see_what_is, timeout_s=120), Step(wait_until_running)),
     settle=settle,
     deadline_s=900,
-    impact="the guest is powered on",
-    undo="stop the instance",
 )
 STOP = Workflow(
     kind="instance.stop",
     steps=(Step(ask_to_stop, undo=see_what_is), Step(ensure_stopped, undo=see_what_is)),
     settle=settle,
     deadline_s=4000,
-    impact="the guest is shut down; its disk, addresses and place on the host stay",
-    undo="start the instance",
 )
 REBOOT = Workflow(
     kind="instance.reboot",
@@ -113,8 +109,6 @@ REBOOT = Workflow(
     ),
     settle=settle,
     deadline_s=900,
-    impact="the guest shuts down and starts again",
-    undo="none",
 )
 RESET = Workflow(
     kind="instance.reset",
@@ -125,6 +119,4 @@ RESET = Workflow(
     ),
     settle=settle,
     deadline_s=900,
-    impact="the guest is reset at once; what it had not written to its disk is lost",
-    undo="none",
 )

@@ -195,7 +195,7 @@ async def wait_until_ready(context: StepContext) -> Retry | None:
     if isinstance(facts, GuestFacts) and facts.ready and facts.boots == instance.boots:
         context.tx.instances.change(instance, ready_at_ms=context.now_ms)
         return None
-    return Retry(LOOK_S, "the new guest has not said that it is ready")
+    return Retry(LOOK_S, "the new guest is not ready yet")
 
 
 async def discard_old_volume(context: StepContext) -> None:
@@ -245,14 +245,10 @@ REINSTALL = Workflow(
     steps=STEPS,
     settle=settle,
     deadline_s=READY_S,
-    impact="the root disk is replaced by a fresh one; id, addresses, volumes and keys stay",
-    undo="none once the new guest is ready: the old root disk is gone",
 )
 RESTORE = Workflow(
     kind="instance.restore",
     steps=STEPS,
     settle=settle,
     deadline_s=READY_S,
-    impact="the root disk becomes what it was at the snapshot; what came later is lost",
-    undo="none once the guest is ready again: the root disk from before is gone",
 )

@@ -194,6 +194,4 @@ WORKFLOW = Workflow(
     ),
     settle=settle,
     deadline_s=900,
-    impact="the guest restarts with the new size; a larger root disk alone needs no restart",
-    undo="resize back; the root disk stays as large as it became",
 )

@@ -39,6 +39,4 @@ WORKFLOW = Workflow(
     steps=(Step(power_off, undo=see_what_is),),
     settle=settle,
     deadline_s=1800,
-    impact="the guest is powered off; the instance can be recovered for a while",
-    undo="recover the instance",
 )

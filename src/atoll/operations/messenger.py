@@ -63,7 +63,7 @@ class Messenger:
                 try:
                     await self.look()
                 except Exception as error:
-                    log.warning("could not look at the webhooks", error=str(error))
+                    log.warning("could not check the webhooks", error=str(error))
                 await self._clock.sleep(LOOK_S)
         finally:
             for task in self._going.values():
@@ -131,7 +131,7 @@ class Messenger:
             status = await self._courier.post(webhook.url, headers, body)
         except DriverError as error:
             return error.message
-        return "" if status in OK else f"it answers {status}"
+        return "" if status in OK else f"the webhook answered {status}"
 
     async def _put_off(self, webhook: Webhook, problem: str) -> Webhook:
         pause_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(webhook.failures, 20))

@@ -58,7 +58,7 @@ class Reconciler:
             try:
                 await self.mark_silent()
             except Exception as error:
-                log.warning("could not look at the hosts", error=str(error))
+                log.warning("could not check the hosts", error=str(error))
 
     async def mark_silent(self) -> None:
         """Mark hosts without reports as lost. Their guests are not touched."""
@@ -146,7 +146,7 @@ class Reconciler:
                 continue
             self._wake()
             return
-        log.warning("a guest's report was overtaken", guest=facts.id)
+        log.warning("a report of a guest was outdated", guest=facts.id)
 
     async def _write(self, tx: Transaction, instance: Instance, verdict: "Verdict | None") -> None:
         if verdict is None:
@@ -215,7 +215,7 @@ def crashed(instance: Instance, stopped: dict[str, Any], now_ms: int) -> Verdict
         return Verdict(changes, "instance.crashed", follow_up=instance_power.START)
     at_ms = now_ms + pause_s * 1000
     moment = datetime.fromtimestamp(at_ms // 1000, UTC)
-    why = f"it crashed {crashes} times; it is started again at {moment:%Y-%m-%dT%H:%M:%SZ}"
+    why = f"the guest crashed {crashes} times; the next start is at {moment:%Y-%m-%dT%H:%M:%SZ}"
     changes["reason"] = f"{why} ({stopped['reason']})" if stopped["reason"] else why
     return Verdict(changes, "instance.crashed", restart_at_ms=at_ms)
 
@@ -230,7 +230,7 @@ def absent(instance: Instance) -> GuestFacts:
         power=Power.STOPPED,
         boots=0,
         crashed=True,
-        reason="the guest was gone when its host came back",
+        reason="the guest was not running when its host came back",
     )
 
 

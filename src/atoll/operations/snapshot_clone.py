@@ -93,6 +93,4 @@ WORKFLOW = Workflow(
     steps=(Step(pick_host, undo=forget_host), Step(copy, undo=take_back, timeout_s=120)),
     settle=settle,
     deadline_s=6 * 3600,
-    impact="all that the snapshot holds is copied to a host of the other region",
-    undo="delete the new snapshot",
 )

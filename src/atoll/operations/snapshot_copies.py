@@ -59,7 +59,7 @@ async def keeper_of(context: StepContext, snapshot: Snapshot, *, besides: str | 
             continue
         if (await look(context, host_id, parcel_of(snapshot))).complete:
             return host_id
-    raise DriverUnavailable(f"no host that has snapshot {snapshot.name} answers")
+    raise DriverUnavailable(f"no host with snapshot {snapshot.name} is reachable")
 
 
 async def give_up_copy(context: StepContext, snapshot_id: str, host_id: str) -> None:

@@ -123,6 +123,4 @@ WORKFLOW = Workflow(
     steps=(Step(note_host, undo=forget_host), Step(take, undo=take_back)),
     settle=settle,
     deadline_s=900,
-    impact="the root volume as it is now is kept; the guest pauses for some milliseconds",
-    undo="delete the snapshot",
 )

@@ -57,7 +57,5 @@ WORKFLOW = Workflow(
     steps=(Step(remove, attempts_max=10),),
     settle=settle,
     deadline_s=1800,
-    impact="the snapshot is destroyed; instances that were made from it stay whole",
-    undo="none: the snapshot is gone",
     cancellable=False,
 )

@@ -95,6 +95,4 @@ WORKFLOW = Workflow(
     ),
     settle=settle,
     deadline_s=3 * 3600,
-    impact="a host downloads the disk and keeps it as an image, of which a snapshot is taken",
-    undo="delete the snapshot",
 )

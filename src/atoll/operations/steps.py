@@ -130,8 +130,6 @@ class Workflow:
     steps: tuple[Step, ...]
     settle: Settle
     deadline_s: float
-    impact: str
-    undo: str
     cancellable: bool = True
 
     def operation(

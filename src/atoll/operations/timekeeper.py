@@ -40,7 +40,7 @@ class Timekeeper:
             try:
                 await self.look()
             except Exception as error:
-                log.warning("could not look at the timers", error=str(error))
+                log.warning("could not check the timers", error=str(error))
             await self._clock.sleep(LOOK_S)
 
     async def look(self) -> None:

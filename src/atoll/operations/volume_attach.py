@@ -66,7 +66,9 @@ async def place_volume(context: StepContext) -> None:
 async def require_nothing_there(context: StepContext, volume: Volume, host_id: str) -> None:
     """Data that an earlier stay left on this host is outdated."""
     if await context.tx.operations.live_on(place_of(volume.id, host_id)):
-        raise DriverBusy(f"what volume {volume.name} left on that host is still being removed")
+        raise DriverBusy(
+            f"an earlier copy of volume {volume.name} is still being removed from the host"
+        )
     await context.ask(host_id, RemoveVolume(volume_id=volume.id))
 
 
@@ -194,15 +196,10 @@ ATTACH = Workflow(
     ),
     settle=settle,
     deadline_s=6 * 3600,
-    impact="the guest gets one more disk, while it runs or at its next start; from another host "
-    "what is on it is copied first",
-    undo="detach the volume",
 )
 DETACH = Workflow(
     kind="volume.detach",
     steps=(Step(pull_out, undo=put_back),),
     settle=settle,
     deadline_s=300,
-    impact="the guest loses the disk as soon as it lets go of it; what is on it stays",
-    undo="attach the volume",
 )

@@ -78,8 +78,6 @@ DELETE = Workflow(
     steps=(Step(remove_bytes, attempts_max=10), Step(release_place)),
     settle=settle,
     deadline_s=1800,
-    impact="what is on the volume is destroyed",
-    undo="none: the data is gone",
     cancellable=False,
 )
 DISCARD = Workflow(
@@ -87,7 +85,5 @@ DISCARD = Workflow(
     steps=(Step(discard_bytes, attempts_max=10_000),),
     settle=nothing_to_settle,
     deadline_s=DAY_S,
-    impact="a disk that is no longer used is destroyed",
-    undo="none",
     cancellable=False,
 )

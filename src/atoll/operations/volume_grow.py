@@ -75,6 +75,4 @@ WORKFLOW = Workflow(
     steps=(Step(hold_room, undo=give_room_back), Step(grow)),
     settle=settle,
     deadline_s=600,
-    impact="the volume becomes larger; the file system on it has to be grown from inside",
-    undo="none: a volume never shrinks",
 )

@@ -58,7 +58,7 @@ async def ensure(
                 tx.plans.add(plan)
         for region in set(regions):
             if await tx.regions.find(region) is None:
-                tx.regions.add(Region(id=region, description="where this Atoll runs"))
+                tx.regions.add(Region(id=region, description="the region of this server"))
         there = await tx.images.page(Filter(project_id=CATALOGUE, limit=ROWS_MAX))
         names = {image.name for image in there}
         for entry in catalogue.images:

@@ -124,7 +124,7 @@ async def waiting_for(view: View, operation: Operation) -> str:
     if operation.claimable_at_ms is None:
         ahead = [o for o in await view.tx.operations.live_on(operation.resource_id)
                  if (o.queued_at_ms, o.id) < (operation.queued_at_ms, operation.id)]  # fmt: skip
-        return f"waits behind {ahead[-1].id} ({ahead[-1].kind})" if ahead else ""
+        return f"waits for {ahead[-1].id} ({ahead[-1].kind})" if ahead else ""
     if operation.message:
         return operation.message
     if operation.state is OperationState.ACCEPTED:

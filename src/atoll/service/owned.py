@@ -17,7 +17,7 @@ T = TypeVar("T", bound=Owned)
 # What a user must do first to release a resource from an instance.
 REMEDIES = {
     "image": "delete that instance, or reinstall it from another image, first",
-    "security group": "take it off that instance first",
+    "security group": "remove it from that instance first",
     "subnet": "detach it from that instance, or delete that instance, first",
 }
 REMEDY = "delete that instance first"

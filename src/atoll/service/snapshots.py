@@ -91,7 +91,7 @@ def image_behind(snapshot: Snapshot, source: ImageSource) -> Image:
         id=snapshot.image_id,
         project_id=snapshot.project_id,
         name=snapshot.own_image,
-        description="what the snapshot of that id was imported from",
+        description="the image from which the snapshot of that id was imported",
         source=source,
         created_at_ms=snapshot.created_at_ms,
         updated_at_ms=snapshot.created_at_ms,

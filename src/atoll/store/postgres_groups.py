@@ -191,7 +191,7 @@ def literal(value: Any) -> str:
         return "NULL"
     if isinstance(value, str):
         if "\0" in value:
-            raise ValueError("PostgreSQL keeps no NUL in a text")
+            raise ValueError("PostgreSQL cannot store a NUL character in a text")
         if "\\" in value:
             return " E'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
         return "'" + value.replace("'", "''") + "'"
