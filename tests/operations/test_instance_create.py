@@ -1,5 +1,7 @@
 """The fault matrix of `instance.create`: whatever happens where, one outcome and nothing else."""
 
+from dataclasses import replace
+
 import pytest
 
 from atoll.domain.commands import CancelOperation, RetryOperation
@@ -85,7 +87,7 @@ async def test_a_crash_during_undo_is_taken_up_and_undone(
     workflows = changed(KIND, undone, fused_undo(when, fuse))
     failing = changed(KIND, LAST, fused_do("after", Fuse(refused(), times=9)))[KIND]
     steps = (*workflows[KIND].steps[:LAST], failing.steps[LAST])
-    workflows[KIND] = type(failing)(KIND, steps, failing.settle, failing.deadline_s)
+    workflows[KIND] = replace(failing, steps=steps)
     _, operation = await world.accept_create()
     await world.run_until_idle(world.engine(workflows))
     assert fuse.left == 0

@@ -212,6 +212,14 @@ class JsonResponse(Response[bytes]):
     """A body that is already JSON: it needs no rendering, cookies or tasks, so it is sent
     unchanged."""
 
+    def __init__(self, body: bytes, status: int, headers: dict[str, str] | None) -> None:
+        self.content = body
+        self.status_code = status
+        self.headers = headers or {}
+        self.cookies = []
+        self.background = None
+        self.media_type = "application/json"
+
     def to_asgi_response(self, *args: Any, **options: Any) -> ASGIApp:  # type: ignore[override]
         headers = [
             (b"content-type", b"application/json"),
@@ -231,4 +239,4 @@ class JsonResponse(Response[bytes]):
 def json_response(
     body: bytes, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response[bytes]:
-    return JsonResponse(body, status_code=status, headers=headers)
+    return JsonResponse(body, status, headers)

@@ -1,4 +1,4 @@
-"""A cache of the JSON of rows in lists.
+"""A cache of the JSON of rows, valid until the row changes.
 
 A row's version increases with each change, so an id and a version identify one text. Only JSON that
 depends on its own row alone may be cached here.
@@ -32,13 +32,17 @@ class Rendered(Generic[T]):
         self._bytes = 0
         self._kept: dict[str, tuple[int, bytes]] = {}
 
-    def text_of(self, thing: T) -> msgspec.Raw:
+    def part_of(self, thing: T) -> msgspec.Raw:
+        """The JSON, to stand in that of a list."""
+        return msgspec.Raw(self.json_of(thing))
+
+    def json_of(self, thing: T) -> bytes:
         kept = self._kept.get(thing.id)
         if kept is not None and kept[0] == thing.version:
-            return msgspec.Raw(kept[1])
+            return kept[1]
         text = msgspec.json.encode(self._show(thing))
         self._keep(thing.id, thing.version, text)
-        return msgspec.Raw(text)
+        return text
 
     def _keep(self, thing_id: str, version: int, text: bytes) -> None:
         self._forget(thing_id)

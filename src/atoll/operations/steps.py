@@ -123,8 +123,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Workflow:
-    """`settle` writes the outcome into the resource, in the transaction that ends the operation.
-    `domain/actions.py` has the sentences for people."""
+    """`settle` writes the outcome into the resource, in the transaction that ends the operation."""
 
     kind: str
     steps: tuple[Step, ...]

@@ -359,6 +359,11 @@ async def propose(request: Call, command: Command) -> Response[bytes]:
     return json_response(wire.encode(show_proposal(proposal)))
 
 
+def rendered_in(request: Call) -> Rendered[Instance]:
+    rendered: Rendered[Instance] = request.app.state.instances
+    return rendered
+
+
 DRY = wire.shown(ProposalBody, "the proposal, where dry_run=true was asked for", 200)
 DryRun = FromQuery[bool]
 
@@ -392,9 +397,8 @@ class Instances(Controller):
         clauses = tuple(c for word in sorted(words) for c in wire.INSTANCE_CLAUSES[word])
         wanted = msgspec.structs.replace(paging.wanted, any_of=clauses)
         found = await queries.find_page(view_of(request), INSTANCES, wanted)
-        rendered: Rendered[Instance] = request.app.state.instances
         return wire.page_response(
-            found, paging.limit, rendered.text_of, lambda i: i.id,
+            found, paging.limit, rendered_in(request).part_of, lambda i: i.id,
             keep=None if not words else lambda i: wire.instance_word(i) in words,
         )  # fmt: skip
 
@@ -418,7 +422,9 @@ class Instances(Controller):
             instance = await until_condition(
                 services.store, services.clock, instance.id, until or "ready", wait_s
             )
-        return named.answer(show(instance, services.passwords.of(instance)))
+        if (password := services.passwords.of(instance)) is not None:
+            return named.answer(show(instance, password))
+        return named.answer_json(rendered_in(request).json_of(instance), instance.version)
 
     @patch(
         "/{instance_id:str}", operation_id="updateInstance", commands=(UpdateInstance,),
