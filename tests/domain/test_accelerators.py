@@ -6,7 +6,7 @@ from atoll.domain.accelerators import (
     Accelerators,
     Device,
     address_of,
-    chosen,
+    choose_devices,
     is_kind,
     require_accelerators,
 )
@@ -47,6 +47,6 @@ def test_their_number_has_bounds(count: int) -> None:
 
 
 def test_the_first_of_a_kind_serve_a_wish() -> None:
-    assert chosen(HELD, Accelerators(kind="a", count=1)) == (HELD[0],)
-    assert chosen(HELD, Accelerators(kind="a", count=3)) == (HELD[0], HELD[2])
-    assert chosen(HELD, None) == ()
+    assert choose_devices(HELD, Accelerators(kind="a", count=1)) == (HELD[0],)
+    assert choose_devices(HELD, Accelerators(kind="a", count=3)) == (HELD[0], HELD[2])
+    assert choose_devices(HELD, None) == ()

@@ -18,7 +18,7 @@ from atoll.domain.commands import (
     UpdateInstance,
     UpdateSecurityGroup,
     canonical,
-    described,
+    describe,
     hash_of,
 )
 from atoll.domain.risk import Target, risk_of
@@ -41,18 +41,18 @@ def everybody(**changes: object) -> Rule:
 def test_a_secret_is_neither_printed_nor_kept_nor_hashed_as_it_is() -> None:
     assert "hush" not in repr(CREATE)
     assert b"hush" not in canonical([CREATE], digest)
-    assert described(CREATE, digest)["password"] == "digest of 17 bytes"
+    assert describe(CREATE, digest)["password"] == "digest of 17 bytes"
 
 
 def test_a_script_is_kept_as_its_digest_and_a_long_text_too() -> None:
     script = CreateStartupScript(name="s", script="#!/bin/sh\nexport TOKEN=hush")
-    assert described(script, digest) == {"name": "s", "script": "digest of 27 bytes"}
+    assert describe(script, digest) == {"name": "s", "script": "digest of 27 bytes"}
     long = UpdateInstance(instance="web", name="n" * 300)
-    assert described(long, digest)["name"] == "digest of 300 bytes"
+    assert describe(long, digest)["name"] == "digest of 300 bytes"
 
 
 def test_the_record_of_a_command_leaves_out_what_was_not_given() -> None:
-    assert described(StartInstance(instance="web"), digest) == {"instance": "web"}
+    assert describe(StartInstance(instance="web"), digest) == {"instance": "web"}
 
 
 def test_equal_commands_have_one_hash_whatever_version_the_caller_saw() -> None:

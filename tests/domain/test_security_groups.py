@@ -8,7 +8,7 @@ from atoll.domain.security_groups import (
     Direction,
     Protocol,
     Rule,
-    numbered,
+    number_rules,
     require_rules,
 )
 
@@ -59,8 +59,8 @@ def test_there_is_an_end_to_rules() -> None:
 
 def test_a_rule_keeps_its_number_as_long_as_it_is_there() -> None:
     ssh, web, dns = (Rule(protocol=TCP, port=port) for port in (22, 80, 53))
-    first = numbered((ssh, web))
+    first = number_rules((ssh, web))
     assert [rule.number for rule in first] == [1, 2]
-    assert [rule.number for rule in numbered((web, dns), first)] == [2, 3]
-    assert [rule.number for rule in numbered((dns, *first))] == [3, 1, 2]
-    assert [rule.number for rule in numbered((ssh, ssh))] == [1, 2]
+    assert [rule.number for rule in number_rules((web, dns), first)] == [2, 3]
+    assert [rule.number for rule in number_rules((dns, *first))] == [3, 1, 2]
+    assert [rule.number for rule in number_rules((ssh, ssh))] == [1, 2]

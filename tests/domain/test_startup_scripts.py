@@ -6,7 +6,7 @@ import email
 import pytest
 
 from atoll.domain.errors import Invalid
-from atoll.domain.startup_scripts import require_script, with_scripts
+from atoll.domain.startup_scripts import combine_scripts, require_script
 
 SCRIPT = base64.b64encode(b"#!/bin/sh\necho caf\xc3\xa9\n").decode()
 CONFIG = base64.b64encode(b"#cloud-config\npackages: [curl]\n").decode()
@@ -17,11 +17,11 @@ CONFIG = base64.b64encode(b"#cloud-config\npackages: [curl]\n").decode()
     [("", [], ""), (CONFIG, [], CONFIG), ("", [SCRIPT], SCRIPT)],
 )
 def test_what_stands_alone_stays_as_it_is(user_data: str, scripts: list[str], whole: str) -> None:
-    assert with_scripts(user_data, scripts) == whole
+    assert combine_scripts(user_data, scripts) == whole
 
 
 def test_both_become_parts_that_cloud_init_knows() -> None:
-    message = email.message_from_bytes(base64.b64decode(with_scripts(CONFIG, [SCRIPT])))
+    message = email.message_from_bytes(base64.b64decode(combine_scripts(CONFIG, [SCRIPT])))
     parts = list(message.walk())[1:]
     assert [part.get_content_type() for part in parts] == [
         "text/cloud-config",
@@ -34,7 +34,7 @@ def test_both_become_parts_that_cloud_init_knows() -> None:
 
 
 def test_the_same_data_makes_the_same_message() -> None:
-    assert with_scripts(CONFIG, [SCRIPT]) == with_scripts(CONFIG, [SCRIPT])
+    assert combine_scripts(CONFIG, [SCRIPT]) == combine_scripts(CONFIG, [SCRIPT])
 
 
 @pytest.mark.parametrize("script", ["%%", base64.b64encode(b"echo").decode(), ""])

@@ -89,9 +89,9 @@ class MortalEngine(Engine):
 
     died = False
 
-    async def _carry(self, operation: Operation) -> None:
+    async def _run_steps(self, operation: Operation) -> None:
         try:
-            await super()._carry(operation)
+            await super()._run_steps(operation)
         except Crash:
             self.died = True
 

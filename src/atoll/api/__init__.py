@@ -1,1 +1,1 @@
-"""The faces of Atoll: one folder per dialect, and what all of them need of HTTP."""
+"""The APIs of Atoll: one folder per dialect, and what all of them need from HTTP."""

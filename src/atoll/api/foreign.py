@@ -73,7 +73,7 @@ def native_id_in(prefix: str, text: str, field: str) -> str:
         raise Invalid(f"{field}: {text!r} is not an id", field=field) from error
 
 
-def placed(error: AtollError, asked: Asked | None) -> AtollError:
+def not_found_as_invalid(error: AtollError, asked: Asked | None) -> AtollError:
     """Convert NotFound to Invalid if a field of the body names the missing resource."""
     if not isinstance(error, NotFound) or asked is None or error.field not in asked.fields:
         return error

@@ -74,22 +74,22 @@ def problems_of(kind: Any, raw: bytes) -> list[Problem]:
 
 def found_in(document: Any, schema: Any) -> list[Problem]:
     found = jsonschema_rs.validator_for(schema).iter_errors(document)
-    return [*islice(told(found, schema), PROBLEMS_MAX)]
+    return [*islice(all_problems(found, schema), PROBLEMS_MAX)]
 
 
-def told(errors: Iterable[Any], schema: Any) -> Iterator[Problem]:
+def all_problems(errors: Iterable[Any], schema: Any) -> Iterator[Problem]:
     for error in errors:
-        yield from one_told(error, schema)
+        yield from problems_in(error, schema)
 
 
-def one_told(error: Any, schema: Any) -> Iterator[Problem]:
+def problems_in(error: Any, schema: Any) -> Iterator[Problem]:
     path = [str(part) for part in error.instance_path]
     word = error.kind.name
     if word == "anyOf":
         # One of the choices is null; the errors of the other choices are more useful.
         choices = [c for c in error.kind.context if "null" not in types_of(c)]
         inner = choices[0] if choices else error.kind.context[0]
-        yield from told(inner, schema)
+        yield from all_problems(inner, schema)
     elif word == "required":
         yield Problem(
             field=joined(path, error.kind.property),
@@ -117,12 +117,12 @@ def types_of(choice: list[Any]) -> list[str]:
 def sentence(error: Any, word: str, schema: Any) -> str:
     if word == "type":
         is_secret = not SECRETS.isdisjoint(error.instance_path)
-        given = "" if is_secret else f", not {shown(error.instance)}"
+        given = "" if is_secret else f", not {shorten(error.instance)}"
         return f"must be of type {' or '.join(error.kind.types)}{given}"
     rules = rules_at(schema, list(error.schema_path)[:-1])
     if word == "enum" and "enum" in rules:
         allowed = ", ".join(map(str, rules["enum"]))
-        return f"must be one of {allowed}, not {shown(error.instance)}"
+        return f"must be one of {allowed}, not {shorten(error.instance)}"
     if word == "pattern" and "description" in rules:
         return str(rules["description"])
     if word not in RANGES:
@@ -136,7 +136,7 @@ def sentence(error: Any, word: str, schema: Any) -> str:
     elif lowest is None:
         allowed = f"at most {highest}"
     verb = "have" if unit else "be"
-    return f"must {verb} {allowed}{unit}, not {shown(value)}"
+    return f"must {verb} {allowed}{unit}, not {shorten(value)}"
 
 
 def rules_at(schema: Any, path: list[Any]) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def rules_at(schema: Any, path: list[Any]) -> dict[str, Any]:
     return at if isinstance(at, dict) else {}
 
 
-def shown(value: Any) -> str:
+def shorten(value: Any) -> str:
     text = msgspec.json.encode(value).decode()
     return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 1] + "…"
 

@@ -173,7 +173,7 @@ def respond(outcome: Outcome[Any], body: Any, status: int = 200) -> Response[byt
     return json_response(encode(body), status, REPLAYED if outcome.replayed else None)
 
 
-async def gone(request: Call, *wishes: Command | Asked) -> Response[None]:
+async def no_content(request: Call, *wishes: Command | Asked) -> Response[None]:
     """Execute commands and respond with 204."""
     outcome = await execute(request, *wishes)
     return Response(None, status_code=204, headers=REPLAYED if outcome.replayed else None)

@@ -58,7 +58,7 @@ def require_accelerators(wanted: Accelerators | None) -> None:
         )  # fmt: skip
 
 
-def chosen(held: Sequence[Device], wanted: Accelerators | None) -> tuple[Device, ...]:
+def choose_devices(held: Sequence[Device], wanted: Accelerators | None) -> tuple[Device, ...]:
     """Choose the first held devices that match the requirement. There may be too few."""
     if wanted is None:
         return ()

@@ -92,7 +92,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     notes on the request, under the dialect's name; nothing else reads them. `hostname` is the
     guest's host name, independent of the `name`; empty, for old instances, means the name. A
     deleted instance with a `purge_at_ms` can be recovered until then. `crashes` counts consecutive
-    crashes: see `crashes_by`."""
+    crashes: see `count_crashes`."""
 
     id: str
     project_id: str
@@ -210,7 +210,7 @@ def require_labels(labels: dict[str, str]) -> None:
             )  # fmt: skip
 
 
-def crashes_by(instance: Instance, now_ms: int) -> int:
+def count_crashes(instance: Instance, now_ms: int) -> int:
     """Count consecutive crashes, including the present one. A long run starts the count again."""
     since_ms = instance.running_since_ms
     steady = since_ms is not None and now_ms - since_ms >= STEADY_S * 1000

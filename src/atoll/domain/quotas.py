@@ -24,7 +24,7 @@ class Amounts(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: int = 0
     floating_ips: int = 0
 
-    def minus(self, other: "Amounts") -> "Amounts":
+    def subtract(self, other: "Amounts") -> "Amounts":
         return Amounts(**{name: getattr(self, name) - getattr(other, name) for name in RESOURCES})
 
 

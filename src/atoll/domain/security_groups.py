@@ -70,7 +70,7 @@ WEB_RULES = tuple(Rule(protocol=Protocol.TCP, port=port, port_max=port) for port
 BUILT_IN = {DEFAULT_GROUP: DEFAULT_RULES, STANDARD_GROUP: (*WEB_RULES, *DEFAULT_RULES)}
 
 
-def numbered(rules: Iterable[Rule], before: Iterable[Rule] = ()) -> tuple[Rule, ...]:
+def number_rules(rules: Iterable[Rule], before: Iterable[Rule] = ()) -> tuple[Rule, ...]:
     """Number rules: unchanged rules keep their numbers, new ones get the next."""
     known = {msgspec.structs.replace(rule, number=0): rule.number for rule in before}
     given = [

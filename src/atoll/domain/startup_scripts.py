@@ -69,7 +69,7 @@ def part_of(content: bytes) -> Message:
         return MIMEApplication(content)
 
 
-def with_scripts(user_data: str, scripts: Sequence[str]) -> str:
+def combine_scripts(user_data: str, scripts: Sequence[str]) -> str:
     """Combine user data with scripts; all texts are base64. A single text stays as it is; several
     become parts of one MIME message, which cloud-init splits (RFC 2046)."""
     given = [one for one in (user_data, *scripts) if one]

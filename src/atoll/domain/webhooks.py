@@ -37,7 +37,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     created_at_ms: int
 
 
-def wants(webhook: Webhook, kind: str) -> bool:
+def is_subscribed(webhook: Webhook, kind: str) -> bool:
     return any(fnmatch.fnmatchcase(kind, pattern) for pattern in webhook.events)
 
 
@@ -57,11 +57,11 @@ def require_patterns(patterns: tuple[str, ...]) -> None:
         if pattern not in PATTERNS:
             raise Invalid(
                 Reason.NO_SUCH_EVENT, field=f"{field}.{index}",
-                value=pattern[:PATTERN_SHOWN_MAX], allowed=patterns_like(pattern),
+                value=pattern[:PATTERN_SHOWN_MAX], allowed=similar_patterns(pattern),
             )  # fmt: skip
 
 
-def patterns_like(pattern: str) -> list[str]:
+def similar_patterns(pattern: str) -> list[str]:
     """Return the patterns of the same noun, or of every noun if there is no such noun."""
     noun = pattern.partition(".")[0]
     if noun in VERBS:

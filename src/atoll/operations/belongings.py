@@ -10,7 +10,7 @@ from atoll.ports import Filter
 BELONGINGS_MAX = 1000
 
 
-async def let_go(context: StepContext, instance: Instance) -> dict[str, Any]:
+async def release_belongings(context: StepContext, instance: Instance) -> dict[str, Any]:
     """Release everything after the guest is removed, so no guest needs an update. Returns the
     changes of the instance itself."""
     mine = Filter(any_of=((("instance_id", (instance.id,)),),), limit=BELONGINGS_MAX)

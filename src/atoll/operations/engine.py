@@ -103,7 +103,7 @@ class Engine:
                     if resuming:
                         await self._resume()
                         resuming = False
-                    await self._take_what_is_due()
+                    await self._claim_due()
                 except Exception as error:
                     log.error("could not claim", exc_info=error)
                     await self._clock.sleep(self._limits.poll_s)
@@ -118,7 +118,7 @@ class Engine:
         if resumed:
             log.info("resuming operations", count=resumed)
 
-    async def _take_what_is_due(self) -> None:
+    async def _claim_due(self) -> None:
         await self._pace.step()
         now_ms = self._clock.now_ms()
         operations = self._store.read().operations
@@ -149,7 +149,7 @@ class Engine:
         first."""
         if overslept := self._carrying.get(operation.id):
             overslept.cancel()
-        task = asyncio.create_task(self._carry(operation))
+        task = asyncio.create_task(self._run_steps(operation))
         self._carrying[operation.id] = task
         task.add_done_callback(lambda ended: self._dropped(operation.id, ended))
 
@@ -169,7 +169,7 @@ class Engine:
                 except Exception as error:
                     log.warning("could not prolong leases", error=str(error))
 
-    async def _carry(self, operation: Operation) -> None:
+    async def _run_steps(self, operation: Operation) -> None:
         """Run step after step, until the operation ends, must wait, or was claimed by another
         engine."""
         try:
@@ -203,28 +203,28 @@ class Engine:
         if current.step >= len(workflow.steps):
             return await self._end(workflow, current, OperationState.DONE)
         if current.cancel_requested and workflow.cancellable:
-            return await self._turn_round(current, CANCELLED, "cancelled by request")
+            return await self._start_undo(current, CANCELLED, "cancelled by request")
         if self._clock.now_ms() >= deadline_of(current):
             last = current.message or "none"
             late = f"not done within {workflow.deadline_s:g} s; last message: {last}"
-            return await self._turn_round(current, "DEADLINE_EXCEEDED", late)
+            return await self._start_undo(current, "DEADLINE_EXCEEDED", late)
         return await self._step_on(workflow, current)
 
     async def _step_on(self, workflow: Workflow, operation: Operation) -> Operation | None:
         step = workflow.steps[operation.step]
         try:
-            return await self._overtaking(operation, lambda: self._do(workflow, step, operation))
+            return await self._repeat_lost(operation, lambda: self._do(workflow, step, operation))
         except DriverBusy as busy:
             await self._wait(operation, Retry(busy.after_s, busy.message, busy.percent))
             return None
         except Stale as stale:
             return await self._requeue(workflow, operation, step, stale)
         except (Refused, DriverRefused) as error:
-            return await self._turn_round(operation, error.code, error.message)
+            return await self._start_undo(operation, error.code, error.message)
         except Exception as error:
             return await self._failed(workflow, operation, step, error)
 
-    async def _overtaking(self, operation: Operation, act: Act) -> Operation | None:
+    async def _repeat_lost(self, operation: Operation, act: Act) -> Operation | None:
         """Repeat a step that lost a race for something other than the claim."""
         for _ in range(OVERTAKEN_MAX):
             try:
@@ -274,7 +274,7 @@ class Engine:
         """Write the outcome to the resource and to the operation, in one transaction. If the
         resource cannot be written, the operation ends anyway, so that nothing gets stuck."""
         try:
-            await self._overtaking(operation, lambda: self._settle(workflow, operation, state))
+            await self._repeat_lost(operation, lambda: self._settle(workflow, operation, state))
         except (Lost, StoreUnavailable):
             raise
         except Exception as error:
@@ -314,7 +314,7 @@ class Engine:
             )
         )
 
-    async def _turn_round(self, operation: Operation, code: str, message: str) -> Operation:
+    async def _start_undo(self, operation: Operation, code: str, message: str) -> Operation:
         """Start to roll back. The failing step may have run partly, so its undo comes first. The
         undo has its own deadline."""
         async with self._store.transaction(fresh=True) as tx:
@@ -335,9 +335,9 @@ class Engine:
             return await self._end(workflow, operation, end)
         step = workflow.steps[operation.step]
         if self._clock.now_ms() >= operation.deadline_ms:
-            return await self._leave(workflow, operation, step, operation.message)
+            return await self._give_up_undo(workflow, operation, step, operation.message)
         try:
-            return await self._overtaking(operation, lambda: self._undo(step, operation))
+            return await self._repeat_lost(operation, lambda: self._undo(step, operation))
         except DriverBusy as busy:
             await self._wait(operation, Retry(busy.after_s, busy.message, busy.percent))
             return None
@@ -376,13 +376,13 @@ class Engine:
             await self._wait(operation, Retry(pause_s, words), attempt=attempt)
             return None
         if undoing:
-            return await self._leave(workflow, operation, step, words)
+            return await self._give_up_undo(workflow, operation, step, words)
         code = error.code if isinstance(error, AtollError) else "INTERNAL"
         if isinstance(error, TimeoutError):
             code = "TIMEOUT"
-        return await self._turn_round(operation, code, words)
+        return await self._start_undo(operation, code, words)
 
-    async def _leave(
+    async def _give_up_undo(
         self, workflow: Workflow, operation: Operation, step: Step, words: str
     ) -> Operation | None:
         """End with a step that is not rolled back. `step` stays unchanged, so that `settle` knows

@@ -13,7 +13,7 @@ from atoll.domain.instances import Attachment, Goal, Instance, InstanceState, ho
 from atoll.domain.networks import RESERVED_AT_START, ipv6_of
 from atoll.domain.reasons import Reason
 from atoll.domain.security_groups import ALL_MAY_GO_OUT, Direction, Rule, SecurityGroup
-from atoll.domain.startup_scripts import with_scripts
+from atoll.domain.startup_scripts import combine_scripts
 from atoll.messages import (
     EnsureConfigured,
     EnsureRunning,
@@ -59,7 +59,7 @@ async def instance_of(context: StepContext) -> Instance:
     return await context.tx.instances.get(context.operation.resource_id)
 
 
-def another_boot(instance: Instance) -> dict[str, Any]:
+def boot_again(instance: Instance) -> dict[str, Any]:
     """Return the changes of an instance whose guest is to boot again: its reports are those of the
     previous boot."""
     return {
@@ -156,7 +156,7 @@ async def user_data_of(context: StepContext, instance: Instance) -> str:
     """Return the user's data, and the startup script of the instance if that still exists."""
     script_id = instance.resolved.startup_script_id
     script = await context.tx.startup_scripts.find(script_id) if script_id else None
-    return with_scripts(instance.spec.user_data, [script.script] if script else [])
+    return combine_scripts(instance.spec.user_data, [script.script] if script else [])
 
 
 async def groups_of(context: StepContext, instance: Instance) -> list[SecurityGroup]:

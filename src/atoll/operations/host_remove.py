@@ -125,7 +125,7 @@ async def lose_volume(context: StepContext, volume: Volume) -> None:
 async def lose_snapshot(context: StepContext, snapshot: Snapshot) -> None:
     """Another host with a complete copy becomes the snapshot's own host."""
     others = [host for host in snapshot.hosts if host != context.operation.resource_id]
-    whole = [host for host in others if await may_be_whole(context, snapshot, host)]
+    whole = [host for host in others if await may_be_complete(context, snapshot, host)]
     changes: dict[str, object] = {"updated_at_ms": context.now_ms}
     if snapshot.state is SnapshotState.COMPLETE and whole:
         rest = [host for host in others if host != whole[0]]
@@ -137,7 +137,7 @@ async def lose_snapshot(context: StepContext, snapshot: Snapshot) -> None:
     context.tx.snapshots.change(snapshot, **changes)
 
 
-async def may_be_whole(context: StepContext, snapshot: Snapshot, host_id: str) -> bool:
+async def may_be_complete(context: StepContext, snapshot: Snapshot, host_id: str) -> bool:
     """A host that does not answer now is assumed to have its copy."""
     try:
         return (await look(context, host_id, parcel_of(snapshot))).complete

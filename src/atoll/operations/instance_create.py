@@ -16,7 +16,7 @@ from atoll.messages import (
     RemoveGuest,
     RemoveVolume,
 )
-from atoll.operations.belongings import let_go
+from atoll.operations.belongings import release_belongings
 from atoll.operations.guests import (
     MAC_FIRST,
     MAC_LAST,
@@ -181,7 +181,7 @@ async def settle_deleted(context: StepContext, instance: Instance, reason: str) 
     await settle_instance(
         context, instance, state=InstanceState.DELETED, goal=Goal.DELETED, reason=reason,
         deleted_at_ms=context.now_ms, purge_at_ms=None, host_id=None, private_ip=None,
-        public_ip=None, devices=(), leftovers=(), **await let_go(context, instance),
+        public_ip=None, devices=(), leftovers=(), **await release_belongings(context, instance),
     )  # fmt: skip
 
 

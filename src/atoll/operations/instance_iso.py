@@ -8,7 +8,7 @@ import msgspec
 from atoll.domain.instances import Goal, Instance, InstanceState
 from atoll.domain.operations import OperationState
 from atoll.operations.guests import (
-    another_boot,
+    boot_again,
     goal_after_failure,
     host_of,
     instance_of,
@@ -16,7 +16,7 @@ from atoll.operations.guests import (
 )
 from atoll.operations.image_import import prepare_image
 from atoll.operations.instance_create import wait_until_running
-from atoll.operations.instance_power import ask_to_stop, ensure_stopped, see_what_is
+from atoll.operations.instance_power import ask_to_stop, ensure_stopped, read_guest_state
 from atoll.operations.instance_rebuild import start_guest, start_guest_again, stop_guest
 from atoll.operations.steps import Retry, Step, StepContext, Workflow
 
@@ -51,7 +51,7 @@ async def change_back(context: StepContext) -> None:
 async def put_in(context: StepContext, iso_id: str | None) -> None:
     instance = await instance_of(context)
     if instance.iso_id != iso_id:
-        context.tx.instances.change(instance, iso_id=iso_id, **another_boot(instance))
+        context.tx.instances.change(instance, iso_id=iso_id, **boot_again(instance))
 
 
 async def start_again(context: StepContext) -> None:
@@ -78,7 +78,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
 
 
 CHANGE = (
-    Step(ask_to_stop, undo=see_what_is),
+    Step(ask_to_stop, undo=read_guest_state),
     Step(ensure_stopped, undo=start_guest_again, timeout_s=120),
     Step(change_disc, undo=change_back),
     Step(start_again, undo=stop_guest, timeout_s=120),

@@ -6,7 +6,7 @@ from atoll.domain.instances import InstanceState
 from atoll.domain.operations import OperationState
 from atoll.messages import EnsureStopped, GuestFacts, InspectGuest, Power
 from atoll.operations.guests import (
-    another_boot,
+    boot_again,
     goal_after_failure,
     host_of,
     instance_of,
@@ -57,10 +57,10 @@ async def count_boot(context: StepContext) -> None:
     """Increase the number of requested boots. A step of its own, so that a repeated start does not
     reset the guest twice."""
     instance = await instance_of(context)
-    context.tx.instances.change(instance, **another_boot(instance))
+    context.tx.instances.change(instance, **boot_again(instance))
 
 
-async def see_what_is(context: StepContext) -> None:
+async def read_guest_state(context: StepContext) -> None:
     """Nothing is rolled back, but the host is asked for the state of the guest."""
     instance = await instance_of(context)
     if instance.host_id is None:
@@ -88,13 +88,13 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
 # A number of boots that is too high by one does no harm, so it has no undo.
 START = Workflow(
     kind="instance.start",
-    steps=(Step(ensure_running, undo=see_what_is, timeout_s=120), Step(wait_until_running)),
+    steps=(Step(ensure_running, undo=read_guest_state, timeout_s=120), Step(wait_until_running)),
     settle=settle,
     deadline_s=900,
 )
 STOP = Workflow(
     kind="instance.stop",
-    steps=(Step(ask_to_stop, undo=see_what_is), Step(ensure_stopped, undo=see_what_is)),
+    steps=(Step(ask_to_stop, undo=read_guest_state), Step(ensure_stopped, undo=read_guest_state)),
     settle=settle,
     deadline_s=4000,
 )
@@ -102,9 +102,9 @@ REBOOT = Workflow(
     kind="instance.reboot",
     steps=(
         Step(count_boot),
-        Step(ask_to_stop, undo=see_what_is),
-        Step(ensure_stopped, undo=see_what_is),
-        Step(ensure_running, undo=see_what_is, timeout_s=120),
+        Step(ask_to_stop, undo=read_guest_state),
+        Step(ensure_stopped, undo=read_guest_state),
+        Step(ensure_running, undo=read_guest_state, timeout_s=120),
         Step(wait_until_running),
     ),
     settle=settle,
@@ -114,7 +114,7 @@ RESET = Workflow(
     kind="instance.reset",
     steps=(
         Step(count_boot),
-        Step(ensure_running, undo=see_what_is, timeout_s=120),
+        Step(ensure_running, undo=read_guest_state, timeout_s=120),
         Step(wait_until_running),
     ),
     settle=settle,

@@ -20,7 +20,7 @@ from atoll.messages import (
     RemoveVolume,
 )
 from atoll.operations.guests import (
-    another_boot,
+    boot_again,
     goal_after_failure,
     host_of,
     instance_of,
@@ -31,7 +31,7 @@ from atoll.operations.guests import (
 )
 from atoll.operations.image_import import prepare_image
 from atoll.operations.instance_create import wait_until_running
-from atoll.operations.instance_power import see_what_is
+from atoll.operations.instance_power import read_guest_state
 from atoll.operations.snapshot_copies import bring_copy, expect_copy, give_up_copy
 from atoll.operations.steps import Retry, Step, StepContext, Workflow
 from atoll.operations.volume_delete import discard
@@ -167,7 +167,7 @@ async def start_guest_again(context: StepContext) -> None:
         return
     if context.arguments(BeforeChange).was_running and instance.goal is not Goal.DELETED:
         await start_guest(context)
-    await see_what_is(context)
+    await read_guest_state(context)
 
 
 async def swap_in(context: StepContext) -> None:
@@ -181,7 +181,7 @@ async def swap_back(context: StepContext) -> None:
 async def swap(context: StepContext, wanted: Body) -> None:
     instance = await instance_of(context)
     if instance.resolved.root_volume_id != wanted.root_volume_id:
-        context.tx.instances.change(instance, **wanted.of(instance), **another_boot(instance))
+        context.tx.instances.change(instance, **wanted.of(instance), **boot_again(instance))
 
 
 async def wait_until_ready(context: StepContext) -> Retry | None:
@@ -205,7 +205,7 @@ async def discard_old_volume(context: StepContext) -> None:
     discard(context, old.root_volume_id, host_of(instance))
 
 
-def volumes_beside(context: StepContext, instance: Instance) -> tuple[str, ...]:
+def unused_root_volumes(context: StepContext, instance: Instance) -> tuple[str, ...]:
     """Return whichever of the old and the new root volume the instance does not use: its host could
     not be asked to remove it, so it is deleted with the instance."""
     given = context.arguments(Arguments)
@@ -223,7 +223,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     if context.operation.step >= 0:
         await settle_instance(
             context, instance, state=InstanceState.ERROR, reason=reason,
-            leftovers=(*instance.leftovers, *volumes_beside(context, instance)),
+            leftovers=(*instance.leftovers, *unused_root_volumes(context, instance)),
         )  # fmt: skip
         return
     goal = await goal_after_failure(context, instance)

@@ -6,14 +6,14 @@ reserves room for the larger of both sizes, and the devices of both, until the g
 
 import msgspec
 
-from atoll.domain.accelerators import Accelerators, chosen
+from atoll.domain.accelerators import Accelerators, choose_devices
 from atoll.domain.hosts import Reservation
 from atoll.domain.instances import Goal, Instance, InstanceSpec, InstanceState
 from atoll.domain.operations import OperationState
 from atoll.domain.quotas import Amounts
 from atoll.messages import EnsureVolume
 from atoll.operations.guests import (
-    another_boot,
+    boot_again,
     goal_after_failure,
     host_of,
     instance_of,
@@ -27,7 +27,7 @@ from atoll.operations.instance_power import (
     ask_to_stop,
     ensure_running,
     ensure_stopped,
-    see_what_is,
+    read_guest_state,
 )
 from atoll.operations.placing import devices_on
 from atoll.operations.steps import Retry, Step, StepContext, Workflow
@@ -128,7 +128,7 @@ async def power_on_again(context: StepContext) -> None:
     instance = await instance_of(context)
     if restarts(context) and instance.goal is not Goal.DELETED:
         await ensure_running(context)
-    await see_what_is(context)
+    await read_guest_state(context)
 
 
 async def change_size(context: StepContext) -> None:
@@ -145,8 +145,8 @@ async def write_size(context: StepContext, wanted: Size) -> None:
     spec = wanted.of(instance.spec)
     if instance.spec != spec:
         held = await context.tx.hosts.reservation(instance.id)
-        devices = chosen(held.devices, wanted.accelerators) if held else ()
-        boots = another_boot(instance) if restarts(context) else {}
+        devices = choose_devices(held.devices, wanted.accelerators) if held else ()
+        boots = boot_again(instance) if restarts(context) else {}
         context.tx.instances.change(instance, spec=spec, devices=devices, **boots)
 
 
@@ -160,7 +160,7 @@ async def wait_for_guest(context: StepContext) -> Retry | None:
     return await wait_until_running(context) if restarts(context) else None
 
 
-def too_much(context: StepContext, instance: Instance) -> Amounts:
+def quota_to_release(context: StepContext, instance: Instance) -> Amounts:
     """Return the quota to release: room for the larger of both sizes was taken at acceptance."""
     old, new = context.arguments(Arguments).old.held(), context.arguments(Arguments).new.held()
     now = size_of(instance.spec).held()
@@ -169,7 +169,7 @@ def too_much(context: StepContext, instance: Instance) -> Amounts:
 
 async def settle(context: StepContext, outcome: OperationState) -> None:
     instance = await instance_of(context)
-    context.tx.quotas.give_back(instance.project_id, too_much(context, instance))
+    context.tx.quotas.give_back(instance.project_id, quota_to_release(context, instance))
     if outcome is OperationState.DONE:
         state = InstanceState.RUNNING if restarts(context) else instance.state
         await settle_instance(context, instance, state=state, reason="")
@@ -185,7 +185,7 @@ WORKFLOW = Workflow(
     steps=(
         Step(hold_both, undo=hold_old),
         Step(shut_down, undo=power_on_again, timeout_s=120),
-        Step(power_off, undo=see_what_is),
+        Step(power_off, undo=read_guest_state),
         Step(change_size, undo=change_size_back),
         Step(grow_root),
         Step(power_on, undo=power_off, timeout_s=120),

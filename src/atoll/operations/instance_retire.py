@@ -6,7 +6,7 @@ Its guest is off; its disk, addresses and reservation stay until `instance.delet
 from atoll.domain.instances import Goal, InstanceState
 from atoll.domain.operations import OperationState
 from atoll.operations.guests import instance_of, settle_instance
-from atoll.operations.instance_power import ensure_stopped, see_what_is
+from atoll.operations.instance_power import ensure_stopped, read_guest_state
 from atoll.operations.steps import Step, StepContext, Workflow
 
 
@@ -36,7 +36,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
 
 WORKFLOW = Workflow(
     kind="instance.retire",
-    steps=(Step(power_off, undo=see_what_is),),
+    steps=(Step(power_off, undo=read_guest_state),),
     settle=settle,
     deadline_s=1800,
 )

@@ -17,7 +17,7 @@ import structlog
 
 from atoll.domain.errors import AtollError, DriverError, Lost
 from atoll.domain.events import Event
-from atoll.domain.webhooks import Webhook, wants
+from atoll.domain.webhooks import Webhook, is_subscribed
 from atoll.ports import Clock, Courier, Store
 
 log = structlog.get_logger()
@@ -107,7 +107,7 @@ class Messenger:
         events = await self._store.read().events.after(webhook.project_id, webhook.cursor, BATCH)
         if not events:
             return webhook, False
-        wanted = [event for event in events if wants(webhook, event.kind)]
+        wanted = [event for event in events if is_subscribed(webhook, event.kind)]
         claimed = await self._write(webhook, due_at_ms=self._clock.now_ms() + CLAIM_MS)
         problem = await self._send(claimed, wanted) if wanted else ""
         if problem:

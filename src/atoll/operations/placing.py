@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 
-from atoll.domain.accelerators import Accelerators, Device, chosen
+from atoll.domain.accelerators import Accelerators, Device, choose_devices
 from atoll.domain.errors import NoCapacity
 from atoll.domain.hosts import Host, free_devices
 from atoll.domain.instances import Instance
@@ -35,8 +35,8 @@ async def place(tx: Transaction, demand: Demand) -> Host:
     sentence for each host. The commit of the reservation checks the room again."""
     ids = await tx.hosts.candidates(demand.region)
     if len(ids) > SAMPLE and demand.accelerators is None:
-        chosen = {*random.sample(ids, SAMPLE), *demand.preferred}
-        looked_at = Filter(any_of=((("id", tuple(sorted(chosen))),),), limit=len(chosen))
+        sample = {*random.sample(ids, SAMPLE), *demand.preferred}
+        looked_at = Filter(any_of=((("id", tuple(sorted(sample))),),), limit=len(sample))
         judged = verdicts(await tx.hosts.page(looked_at), demand)
         if judged and not judged[0].reason:
             return judged[0].host
@@ -60,7 +60,7 @@ def devices_on(
     for wanted in wishes:
         if wanted is None:
             continue
-        have = chosen([*held, *added], wanted)
+        have = choose_devices([*held, *added], wanted)
         kept.update(have)
         free = [device for device in free_devices(host, wanted.kind) if device not in added]
         more = wanted.count - len(have)

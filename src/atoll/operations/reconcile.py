@@ -16,7 +16,7 @@ from atoll.domain.instances import (
     Goal,
     Instance,
     InstanceState,
-    crashes_by,
+    count_crashes,
     restart_pause_s,
 )
 from atoll.domain.timers import TimerKind
@@ -208,7 +208,7 @@ def judge(instance: Instance, facts: GuestFacts, now_ms: int) -> Verdict | None:
 
 
 def crashed(instance: Instance, stopped: dict[str, Any], now_ms: int) -> Verdict:
-    crashes = crashes_by(instance, now_ms)
+    crashes = count_crashes(instance, now_ms)
     pause_s = restart_pause_s(crashes)
     changes = {**stopped, "crashes": crashes}
     if pause_s == 0:

@@ -74,11 +74,11 @@ async def require_nothing_there(context: StepContext, volume: Volume, host_id: s
 
 async def unplace_volume(context: StepContext) -> None:
     volume = await volume_of(context)
-    holder_id = volume.id if made_here(context) else context.operation.id
+    holder_id = volume.id if is_new_volume(context) else context.operation.id
     reservation = await context.tx.hosts.reservation(holder_id)
     if reservation is not None:
         context.tx.hosts.release(reservation)
-        if made_here(context):
+        if is_new_volume(context):
             context.tx.volumes.change(volume, host_id=None)
 
 
@@ -125,11 +125,11 @@ async def make_volume(context: StepContext) -> None:
 
 async def unmake_volume(context: StepContext) -> None:
     volume = await volume_of(context)
-    if made_here(context) and volume.host_id is not None:
+    if is_new_volume(context) and volume.host_id is not None:
         await context.ask(volume.host_id, RemoveVolume(volume_id=volume.id))
 
 
-def made_here(context: StepContext) -> bool:
+def is_new_volume(context: StepContext) -> bool:
     """Tell whether the volume had no data before this operation."""
     return context.arguments(Arguments).fresh
 
@@ -140,7 +140,7 @@ async def plug_in(context: StepContext) -> None:
     await configure(context, instance, volumes=(*others, volume.id))
 
 
-async def pull_out(context: StepContext) -> None:
+async def unplug(context: StepContext) -> None:
     """Detach the disk. Raises DriverBusy until the guest has released it."""
     instance, volume = await instance_of(context), await volume_of(context)
     others = tuple(one for one in instance.volumes if one != volume.id)
@@ -148,7 +148,7 @@ async def pull_out(context: StepContext) -> None:
         await configure(context, instance, volumes=others)
 
 
-async def put_back(context: StepContext) -> None:
+async def plug_in_again(context: StepContext) -> None:
     """Attach the disk again, unless the instance has no guest or is to be deleted."""
     instance = await instance_of(context)
     if instance.host_id is not None and instance.state is not InstanceState.DELETED:
@@ -192,14 +192,14 @@ ATTACH = Workflow(
         Step(bring_volume, undo=send_back, timeout_s=120),
         Step(move_in),  # no undo: the volume is equally well placed here
         Step(make_volume, undo=unmake_volume),
-        Step(plug_in, undo=pull_out),
+        Step(plug_in, undo=unplug),
     ),
     settle=settle,
     deadline_s=6 * 3600,
 )
 DETACH = Workflow(
     kind="volume.detach",
-    steps=(Step(pull_out, undo=put_back),),
+    steps=(Step(unplug, undo=plug_in_again),),
     settle=settle,
     deadline_s=300,
 )

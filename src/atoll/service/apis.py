@@ -34,7 +34,7 @@ async def add(case: Case, command: AddApi) -> Done[Api]:
         return await add_first(case, command, new)
     if known.newest.digest == new.digest and known.newest.base_url == new.base_url:
         return Done(known, changed=False)
-    return add_version(case, known, command, new, await too_old(case, known))
+    return add_version(case, known, command, new, await versions_to_delete(case, known))
 
 
 def base_url_of(command: AddApi, spec: Spec, known: Api | None) -> str:
@@ -82,7 +82,7 @@ async def add_first(case: Case, command: AddApi, new: ApiVersion) -> Done[Api]:
     return Done(api, after={"name": api.name, "digest": new.digest})
 
 
-async def too_old(case: Case, known: Api) -> list[ApiDocument]:
+async def versions_to_delete(case: Case, known: Api) -> list[ApiDocument]:
     """Return the documents to delete when one more version is added."""
     leaving = known.versions[: len(known.versions) + 1 - VERSIONS_MAX]
     found = [await case.tx.api_documents.find(old.document_id) for old in leaving]

@@ -13,7 +13,7 @@ import msgspec
 
 from atoll.domain import ids
 from atoll.domain.actions import Action, action_of
-from atoll.domain.commands import Command, Made, Reference, described
+from atoll.domain.commands import Command, Made, Reference, describe
 from atoll.domain.errors import Conflict, Forbidden, KeyReused, Lost, Refused
 from atoll.domain.events import AuditRecord, Event, IdempotencyRecord
 from atoll.domain.operations import Operation
@@ -149,7 +149,7 @@ class Case(View):
                 request_id=self.caller.request_id,
                 agent=self.caller.agent,
                 action=action.name,
-                command=described(command, self.deployment.keys.conceal),
+                command=describe(command, self.deployment.keys.conceal),
                 resource_id=done.about or done.thing.id,
                 operation_id=done.operation.id if done.operation else None,
                 before=done.before,

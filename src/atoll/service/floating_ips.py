@@ -26,7 +26,7 @@ from atoll.service import owned, queries, quotas, references
 from atoll.service.desk import Case, Done, View
 from atoll.service.instances import configure, region_of, resolve_instance
 from atoll.service.nouns import FLOATING_IPS, INSTANCES
-from atoll.service.references import called
+from atoll.service.references import display_name
 
 FIELD = "floating_ip"
 ADDRESSES_MAX = 16
@@ -53,7 +53,7 @@ async def create(case: Case, command: CreateFloatingIp) -> Done[FloatingIp]:
     operation = None
     if command.instance is not None:
         instance = await resolve_target(case, floating_ip, command.instance)
-        operation = tell_new_holder(case, floating_ip, instance)
+        operation = update_new_holder(case, floating_ip, instance)
         floating_ip = msgspec.structs.replace(floating_ip, instance_id=instance.id)
     done = owned.add(case, FLOATING_IPS, floating_ip)
     return Done(floating_ip, operation, after=done.after)
@@ -61,7 +61,7 @@ async def create(case: Case, command: CreateFloatingIp) -> Done[FloatingIp]:
 
 async def update(case: Case, command: UpdateFloatingIp) -> Done[FloatingIp]:
     floating_ip = await get(case, command.floating_ip)
-    notes = owned.merged(floating_ip.annotations, command.annotations)
+    notes = owned.merge_annotations(floating_ip.annotations, command.annotations)
     return await owned.update(case, FLOATING_IPS, floating_ip, command, annotations=notes)
 
 
@@ -76,8 +76,8 @@ async def attach(case: Case, command: AttachFloatingIp) -> Done[FloatingIp]:
             Reason.FLOATING_IP_TAKEN, field=FIELD, address=floating_ip.address,
             instance=floating_ip.instance_id,
         )  # fmt: skip
-    before = await tell_old_holder(case, floating_ip)
-    operation = tell_new_holder(case, floating_ip, new)
+    before = await update_old_holder(case, floating_ip)
+    operation = update_new_holder(case, floating_ip, new)
     changed = case.tx.floating_ips.change(floating_ip, instance_id=new.id)
     case.note("floating_ip.attached", floating_ip.id)
     return Done(changed, operation, {"instance": before}, {"instance": new.id})
@@ -87,7 +87,7 @@ async def detach(case: Case, command: DetachFloatingIp) -> Done[FloatingIp]:
     floating_ip = await get(case, command.floating_ip)
     if floating_ip.instance_id is None:
         raise Conflict(Reason.FLOATING_IP_NOT_ATTACHED, address=floating_ip.address)
-    before = await tell_old_holder(case, floating_ip)
+    before = await update_old_holder(case, floating_ip)
     changed = case.tx.floating_ips.change(floating_ip, instance_id=None)
     case.note("floating_ip.detached", floating_ip.id)
     return Done(changed, before={"instance": before})
@@ -112,7 +112,7 @@ async def attached(case: Case, floating_ip: FloatingIp) -> InUse:
     assert floating_ip.instance_id is not None, "it is attached to an instance"
     holder = await case.tx.instances.get(floating_ip.instance_id)
     return InUse(
-        Reason.FLOATING_IP_ATTACHED, address=called(floating_ip),
+        Reason.FLOATING_IP_ATTACHED, address=display_name(floating_ip),
         instance=holder.name, instance_id=holder.id,
     )  # fmt: skip
 
@@ -138,20 +138,22 @@ async def resolve_target(case: Case, floating_ip: FloatingIp, reference: Referen
     require_alive(instance)
     if instance.spec.region != floating_ip.region:
         raise Invalid(
-            Reason.OTHER_REGION, field="instance", instance=called(instance),
-            there=instance.spec.region, noun=FLOATING_IPS.name, name=called(floating_ip),
+            Reason.OTHER_REGION, field="instance", instance=display_name(instance),
+            there=instance.spec.region, noun=FLOATING_IPS.name, name=display_name(floating_ip),
             here=floating_ip.region,
         )  # fmt: skip
     if len(instance.floating_ips) >= ADDRESSES_MAX:
-        raise Conflict(Reason.FLOATING_IPS_FULL, instance=called(instance), highest=ADDRESSES_MAX)
+        raise Conflict(
+            Reason.FLOATING_IPS_FULL, instance=display_name(instance), highest=ADDRESSES_MAX
+        )
     return instance
 
 
-def tell_new_holder(case: Case, floating_ip: FloatingIp, instance: Instance) -> Operation | None:
+def update_new_holder(case: Case, floating_ip: FloatingIp, instance: Instance) -> Operation | None:
     return configure(case, instance, floating_ips=(*instance.floating_ips, floating_ip.address))[1]
 
 
-async def tell_old_holder(case: Case, floating_ip: FloatingIp) -> str | None:
+async def update_old_holder(case: Case, floating_ip: FloatingIp) -> str | None:
     """Update the present instance of a floating IP, and return its id, if it is attached."""
     if floating_ip.instance_id is None:
         return None

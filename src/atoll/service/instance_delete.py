@@ -57,7 +57,7 @@ async def recover(case: Case, command: RecoverInstance) -> Done[Instance]:
         reason = Reason.NOT_DELETED_YET if going else Reason.NOT_DELETED
         raise Conflict(reason, instance=instance.name)
     if instance.purge_at_ms is None:
-        raise await why_gone(case, instance)
+        raise await gone_error(case, instance)
     references.require_idle(instance, INSTANCES)
     await drop_timer(case, TimerKind.PURGE, instance)
     operation = case.accept(instance_power.START, instance.id)
@@ -73,7 +73,7 @@ async def recover(case: Case, command: RecoverInstance) -> Done[Instance]:
     return Done(changed, operation)
 
 
-async def why_gone(case: Case, instance: Instance) -> Conflict:
+async def gone_error(case: Case, instance: Instance) -> Conflict:
     """Return the error for an instance that was permanently deleted."""
     assert instance.deleted_at_ms is not None, "a deleted instance has the time of its deletion"
     moment = datetime.fromtimestamp(instance.deleted_at_ms // 1000, UTC)

@@ -52,7 +52,7 @@ async def new_body(case: Case, instance: Instance, command: ReinstallInstance) -
     if command.hostname is not None:
         references.require_name(command.hostname, "hostname")
         body = replace(body, hostname=command.hostname)
-    notes = owned.merged(instance.annotations, command.annotations)
+    notes = owned.merge_annotations(instance.annotations, command.annotations)
     if notes is not None:
         body = replace(body, annotations=notes)
     if command.user_data is not None:
@@ -102,7 +102,7 @@ async def restore(case: Case, command: RestoreInstance) -> Done[Instance]:
     return rebuild(case, instance, instance_rebuild.RESTORE, body)
 
 
-def as_rebuilt(instance: Instance, operation: Operation) -> Instance:
+def apply_body(instance: Instance, operation: Operation) -> Instance:
     """Return the instance with the password and host name that the operation sets."""
     new = arguments_of(operation, instance_rebuild.Arguments).new
     return replace(

@@ -34,7 +34,7 @@ async def resize(case: Case, command: ResizeInstance) -> Done[Instance]:
     return Done(mark_busy(case, instance, operation), operation, before, after)
 
 
-async def sizes_to_come(view: View, found: Sequence[Instance]) -> dict[str, int]:
+async def growing_disks(view: View, found: Sequence[Instance]) -> dict[str, int]:
     """Return the target sizes, in GiB, of growing root disks, by the id of the instance."""
     sizes = {}
     for instance in found:

@@ -296,7 +296,7 @@ async def changes_of(case: Case, instance: Instance, command: UpdateInstance) ->
     if command.labels is not None:
         require_labels(command.labels)
         changes["labels"] = command.labels
-    notes = owned.merged(instance.annotations, command.annotations)
+    notes = owned.merge_annotations(instance.annotations, command.annotations)
     if notes is not None:
         changes["annotations"] = notes
     if command.protected is not None:
@@ -324,29 +324,29 @@ async def changes_of(case: Case, instance: Instance, command: UpdateInstance) ->
 
 async def start(case: Case, command: StartInstance) -> Done[Instance]:
     instance = await get_alive(case, command.instance)
-    return switch(case, instance, instance_power.START)
+    return change_power(case, instance, instance_power.START)
 
 
 async def stop(case: Case, command: StopInstance) -> Done[Instance]:
     instance = await get_alive(case, command.instance)
     require_grace(command.graceful_s)
     if command.graceful_s == 0:
-        await hurry(case, instance)
-    return switch(case, instance, instance_power.STOP, command.graceful_s)
+        await cancel_graceful_stops(case, instance)
+    return change_power(case, instance, instance_power.STOP, command.graceful_s)
 
 
 async def reboot(case: Case, command: RebootInstance) -> Done[Instance]:
     instance = await get_wanted_running(case, command.instance)
     require_grace(command.graceful_s)
-    return switch(case, instance, instance_power.REBOOT, command.graceful_s)
+    return change_power(case, instance, instance_power.REBOOT, command.graceful_s)
 
 
 async def reset(case: Case, command: ResetInstance) -> Done[Instance]:
     instance = await get_wanted_running(case, command.instance)
-    return switch(case, instance, instance_power.RESET)
+    return change_power(case, instance, instance_power.RESET)
 
 
-def switch(
+def change_power(
     case: Case, instance: Instance, workflow: Workflow, graceful_s: float | None = None
 ) -> Done[Instance]:
     """Accept a power operation and write its goal."""
@@ -375,7 +375,7 @@ async def get_wanted_running(case: Case, reference: Reference) -> Instance:
     return instance
 
 
-async def hurry(case: Case, instance: Instance) -> None:
+async def cancel_graceful_stops(case: Case, instance: Instance) -> None:
     """Cancel graceful stops, so that powering off does not wait until the guest has shut down."""
     for operation in await case.tx.operations.live_on(instance.id):
         if operation.kind in {instance_power.STOP.kind, instance_power.REBOOT.kind}:
@@ -395,7 +395,7 @@ def begin(
     return operation
 
 
-async def coming_to(case: Case, instance: Instance, workflow: Workflow) -> list[Operation]:
+async def live_operations(case: Case, instance: Instance, workflow: Workflow) -> list[Operation]:
     """Return the live operations of this kind on the instance."""
     live = await case.tx.operations.live_on(instance.id)
     now = [operation for operation in case.accepted if operation.resource_id == instance.id]
@@ -404,7 +404,7 @@ async def coming_to(case: Case, instance: Instance, workflow: Workflow) -> list[
 
 def configure(case: Case, instance: Instance, **changes: Any) -> tuple[Instance, Operation | None]:
     """Write a change and update a running guest; a stopped guest reads it at its start."""
-    if not runs(instance):
+    if not has_guest(instance):
         changed = case.tx.instances.change(instance, updated_at_ms=case.now_ms, **changes)
         return changed, None
     operation = case.accept(instance_configure.WORKFLOW, instance.id)
@@ -441,6 +441,6 @@ async def resolve_instance(case: Case, reference: Reference, field: str = FIELD)
     return await references.resolve(case, INSTANCES, case.id_of(reference), field)
 
 
-def runs(instance: Instance) -> bool:
+def has_guest(instance: Instance) -> bool:
     """Tell whether it has a guest, or may soon have one, that does not read what is written now."""
     return instance.state is InstanceState.RUNNING or instance.doing is not None

@@ -27,9 +27,9 @@ from atoll.operations.steps import arguments_of
 from atoll.ports import Filter
 from atoll.service import instances, owned, references
 from atoll.service.desk import Case, Done
-from atoll.service.instances import coming_to
+from atoll.service.instances import live_operations
 from atoll.service.nouns import SUBNETS, VPCS
-from atoll.service.references import called
+from atoll.service.references import display_name
 
 VPC, SUBNET = "vpc", "subnet"
 VPCS_MAX = 10_000
@@ -126,7 +126,7 @@ async def attach(case: Case, command: AttachNetwork) -> Done[Instance]:
 
 async def begin_attach(case: Case, instance: Instance, wanted: Subnet) -> Done[Instance]:
     """Accept an attachment. Raises Conflict if the instance cannot be in that subnet too."""
-    coming = await coming_to(case, instance, network_attach.ATTACH)
+    coming = await live_operations(case, instance, network_attach.ATTACH)
     for one in coming:
         if subnet_id_of(one) == wanted.id:
             raise Conflict(
@@ -138,7 +138,7 @@ async def begin_attach(case: Case, instance: Instance, wanted: Subnet) -> Done[I
     if len(instance.attachments) + len(coming) >= ATTACHMENTS_MAX:
         raise Conflict(Reason.INTERFACES_FULL, instance=instance.name, highest=ATTACHMENTS_MAX)
     there = [a.subnet_id for a in instance.attachments] + [subnet_id_of(one) for one in coming]
-    await require_apart(case, instance, wanted, there)
+    await require_no_overlap(case, instance, wanted, there)
     arguments = network_attach.Arguments(subnet_id=wanted.id)
     operation = case.accept(network_attach.ATTACH, instance.id, arguments)
     changed = instances.mark_busy(case, instance, operation)
@@ -149,7 +149,7 @@ def subnet_id_of(operation: Operation) -> str:
     return arguments_of(operation, network_attach.Arguments).subnet_id
 
 
-async def require_apart(
+async def require_no_overlap(
     case: Case, instance: Instance, wanted: Subnet, there: Sequence[str]
 ) -> None:
     """A guest in two networks with the same addresses could reach only one of them."""
@@ -161,7 +161,7 @@ async def require_apart(
         if network.overlaps(IPv4Network(cidr)):
             raise Conflict(
                 Reason.NETWORK_OVERLAPS, subnet=wanted.name, cidr=wanted.cidr, range=cidr,
-                instance=called(instance),
+                instance=display_name(instance),
             )  # fmt: skip
 
 

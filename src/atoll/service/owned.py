@@ -107,7 +107,7 @@ async def name_of_new(case: Case, *nouns: Noun[Any], name: str, free: bool) -> s
     return name
 
 
-def merged(before: dict[str, str], notes: dict[str, str]) -> dict[str, str] | None:
+def merge_annotations(before: dict[str, str], notes: dict[str, str]) -> dict[str, str] | None:
     """Merge annotations of a dialect; an empty text removes one. None if nothing changes."""
     after = {key: text for key, text in {**before, **notes}.items() if text}
     return None if after == before else after

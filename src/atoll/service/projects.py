@@ -7,7 +7,7 @@ from atoll.domain.commands import CreateApiKey, CreateProject, DeleteApiKey
 from atoll.domain.errors import AlreadyExists, Forbidden, InUse, Invalid
 from atoll.domain.projects import RIGHTS, ApiKey, Project, Role
 from atoll.domain.reasons import Reason
-from atoll.domain.security_groups import BUILT_IN, SecurityGroup, numbered
+from atoll.domain.security_groups import BUILT_IN, SecurityGroup, number_rules
 from atoll.ports import Clock, Filter, Ids, Store, Transaction
 from atoll.service import queries, references
 from atoll.service.desk import Case, Done, View
@@ -35,7 +35,7 @@ def add_group(tx: Transaction, new_ids: Ids, project_id: str, name: str, now_ms:
             id=new_ids.new(ids.SECURITY_GROUP),
             project_id=project_id,
             name=name,
-            rules=numbered(BUILT_IN[name]),
+            rules=number_rules(BUILT_IN[name]),
             created_at_ms=now_ms,
             updated_at_ms=now_ms,
         )

@@ -144,12 +144,12 @@ def require_idle(thing: Worked, noun: Noun[Any]) -> None:
     """Raises Busy."""
     if thing.doing is not None:
         raise Busy(
-            noun=noun.name, name=called(thing), doing=thing.doing,
+            noun=noun.name, name=display_name(thing), doing=thing.doing,
             operation_id=thing.operation_id,
         )  # fmt: skip
 
 
-def called(thing: Named) -> str:
+def display_name(thing: Named) -> str:
     """Return its name, or its id if the name is empty."""
     return thing.name or thing.id
 

@@ -70,7 +70,7 @@ def shape_of(host: Host) -> Shape:
     return host.vcpus, host.memory_mib, host.disk_gib, kinds
 
 
-def holds(shape: Shape, vcpus: int, memory_mib: int, disk_gib: int, kind: str | None) -> bool:
+def fits(shape: Shape, vcpus: int, memory_mib: int, disk_gib: int, kind: str | None) -> bool:
     """Tell whether an empty host of this shape has room for an instance of this size."""
     enough = vcpus <= shape[0] and memory_mib <= shape[1] and disk_gib <= shape[2]
     return enough and (kind is None or kind in shape[3])

@@ -18,7 +18,7 @@ from atoll.domain.security_groups import (
     BUILT_IN,
     Rule,
     SecurityGroup,
-    numbered,
+    number_rules,
     require_rules,
 )
 from atoll.ports import Filter
@@ -43,7 +43,7 @@ async def create(case: Case, command: CreateSecurityGroup) -> Done[SecurityGroup
         description=command.description,
         labels=command.labels,
         annotations=command.annotations,
-        rules=numbered(await with_group_ids(case, command.rules)),
+        rules=number_rules(await with_group_ids(case, command.rules)),
         created_at_ms=case.now_ms,
         updated_at_ms=case.now_ms,
     )
@@ -65,13 +65,13 @@ async def change(
 ) -> Done[SecurityGroup]:
     wanted = None
     if command.rules is not None:
-        wanted = numbered(await with_group_ids(case, command.rules), group.rules)
+        wanted = number_rules(await with_group_ids(case, command.rules), group.rules)
     done = await owned.update(
         case, SECURITY_GROUPS, group, command,
         rules=wanted, description=command.description, updated_at_ms=case.now_ms,
     )  # fmt: skip
     if wanted is not None:
-        await tell_members(case, group.id)
+        await update_members(case, group.id)
     return done
 
 
@@ -79,17 +79,17 @@ async def add_rule(case: Case, command: AddRule) -> Done[SecurityGroup]:
     """Add a rule at the end of the group's rules."""
     group = await get(case, command.security_group)
     bare = replace(command.rule, notes="")
-    for one in numbered(group.rules):
+    for one in number_rules(group.rules):
         if replace(one, number=0, notes="") == bare:
             raise AlreadyExists(
                 Reason.RULE_EXISTS, number=one.number, noun=SECURITY_GROUPS.name, name=group.name
             )
-    return await with_rules(case, group, (*numbered(group.rules), command.rule))
+    return await with_rules(case, group, (*number_rules(group.rules), command.rule))
 
 
 async def remove_rule(case: Case, command: RemoveRule) -> Done[SecurityGroup]:
     group = await get(case, command.security_group)
-    rest = tuple(rule for rule in numbered(group.rules) if rule.number != command.number)
+    rest = tuple(rule for rule in number_rules(group.rules) if rule.number != command.number)
     if len(rest) == len(group.rules):
         raise NotFound(
             Reason.NO_SUCH_RULE, noun=SECURITY_GROUPS.name, name=group.name,
@@ -131,12 +131,12 @@ def require_own(group: SecurityGroup) -> None:
         raise Conflict(Reason.BUILT_IN_GROUP, name=group.name)
 
 
-async def tell_members(case: Case, group_id: str) -> None:
+async def update_members(case: Case, group_id: str) -> None:
     after: str | None = None
     while True:
         page = await case.tx.instances.page(Filter(uses=group_id, after=after, limit=PAGE))
         for instance in page:
-            if instances.runs(instance):
+            if instances.has_guest(instance):
                 instances.configure(case, instance)
         if len(page) < PAGE:
             return

@@ -81,12 +81,12 @@ async def import_(case: Case, command: ImportSnapshot) -> Done[Snapshot]:
         created_at_ms=case.now_ms,
         updated_at_ms=case.now_ms,
     )
-    case.tx.images.add(image_behind(snapshot, source))
+    case.tx.images.add(create_hidden_image(snapshot, source))
     case.tx.snapshots.add(snapshot)
     return Done(snapshot, operation, after={"name": snapshot.name, "source": source.location})
 
 
-def image_behind(snapshot: Snapshot, source: ImageSource) -> Image:
+def create_hidden_image(snapshot: Snapshot, source: ImageSource) -> Image:
     return Image(
         id=snapshot.image_id,
         project_id=snapshot.project_id,

@@ -31,9 +31,9 @@ from atoll.operations import volume_attach, volume_delete, volume_grow
 from atoll.operations.steps import Workflow, arguments_of
 from atoll.service import owned, quotas, references
 from atoll.service.desk import Case, Done, View
-from atoll.service.instances import begin, coming_to, region_of, resolve_instance
+from atoll.service.instances import begin, live_operations, region_of, resolve_instance
 from atoll.service.nouns import VOLUMES
-from atoll.service.references import called
+from atoll.service.references import display_name
 
 FIELD = "volume"
 
@@ -69,7 +69,7 @@ async def create(case: Case, command: CreateVolume) -> Done[Volume]:
 
 async def update(case: Case, command: UpdateVolume) -> Done[Volume]:
     volume = await owned.get(case, VOLUMES, command.volume, FIELD)
-    notes = owned.merged(volume.annotations, command.annotations)
+    notes = owned.merge_annotations(volume.annotations, command.annotations)
     return await owned.update(
         case, VOLUMES, volume, command, annotations=notes, updated_at_ms=case.now_ms
     )
@@ -94,13 +94,13 @@ async def resolve_attachable(case: Case, volume: Volume, reference: Reference) -
         await require_detached(case, volume, instance)
     if volume.region != instance.spec.region:
         raise Invalid(
-            Reason.OTHER_REGION, field="instance", instance=called(instance),
-            there=instance.spec.region, noun=VOLUMES.name, name=called(volume),
+            Reason.OTHER_REGION, field="instance", instance=display_name(instance),
+            there=instance.spec.region, noun=VOLUMES.name, name=display_name(volume),
             here=volume.region,
         )  # fmt: skip
     if volume.state is VolumeState.ERROR:
-        raise Conflict(Reason.VOLUME_BROKEN, volume=called(volume), why=volume.reason)
-    coming = await coming_to(case, instance, volume_attach.ATTACH)
+        raise Conflict(Reason.VOLUME_BROKEN, volume=display_name(volume), why=volume.reason)
+    coming = await live_operations(case, instance, volume_attach.ATTACH)
     if len(instance.volumes) + len(coming) >= VOLUMES_MAX:
         raise Conflict(Reason.VOLUMES_FULL, instance=instance.name, highest=VOLUMES_MAX)
     return instance
@@ -129,7 +129,7 @@ async def detach(case: Case, command: DetachVolume) -> Done[Volume]:
     volume = await get_idle(case, command.volume)
     instance = await holder_of(case, volume)
     if instance is None:
-        raise Conflict(Reason.VOLUME_NOT_ATTACHED, volume=called(volume))
+        raise Conflict(Reason.VOLUME_NOT_ATTACHED, volume=display_name(volume))
     arguments = volume_attach.Arguments(volume_id=volume.id)
     operation = begin(case, instance, volume_attach.DETACH, arguments)
     changed = write(case, volume, **busy_with(operation))
@@ -144,7 +144,7 @@ async def grow(case: Case, command: GrowVolume) -> Done[Volume]:
     references.require_idle(volume, VOLUMES)
     if size_gib <= volume.size_gib:
         raise Invalid(
-            Reason.VOLUME_ONLY_GROWS, field=field, value=size_gib, volume=called(volume),
+            Reason.VOLUME_ONLY_GROWS, field=field, value=size_gib, volume=display_name(volume),
             present=volume.size_gib, lowest=volume.size_gib + 1, highest=SIZE_GIB_MAX,
         )  # fmt: skip
     require_bounds(field, size_gib, volume.size_gib + 1, SIZE_GIB_MAX)
@@ -193,7 +193,7 @@ async def holder_of(case: Case, volume: Volume) -> Instance | None:
     return await case.tx.instances.find(volume.instance_id)
 
 
-async def sizes_to_come(view: View, found: Sequence[Volume]) -> dict[str, int]:
+async def growing_volumes(view: View, found: Sequence[Volume]) -> dict[str, int]:
     """Return the target sizes, in GiB, of growing volumes, by id."""
     sizes = {}
     for one in found:
@@ -204,7 +204,7 @@ async def sizes_to_come(view: View, found: Sequence[Volume]) -> dict[str, int]:
 
 
 def attachment(volume: Volume, holder: Instance) -> dict[str, str]:
-    return {"volume": called(volume), "instance": holder.name, "instance_id": holder.id}
+    return {"volume": display_name(volume), "instance": holder.name, "instance_id": holder.id}
 
 
 def busy_with(operation: Operation) -> dict[str, Any]:

@@ -16,7 +16,7 @@ async def until_condition(
         while True:
             instance = await store.read().instances.get(instance_id)
             left_s = (until_ms - clock.now_ms()) / 1000
-            if holds(instance, condition) or hopeless(instance) or left_s <= 0:
+            if holds(instance, condition) or cannot_happen(instance) or left_s <= 0:
                 return instance
             await watch.wait(min(left_s, POLL_S))
 
@@ -27,5 +27,5 @@ def holds(instance: Instance, condition: str) -> bool:
     return instance.ready_at_ms is not None and instance.state is InstanceState.RUNNING
 
 
-def hopeless(instance: Instance) -> bool:
+def cannot_happen(instance: Instance) -> bool:
     return instance.doing is None and instance.state is not InstanceState.RUNNING

@@ -62,7 +62,7 @@ class QuotaRows:
         )
 
     def give_back(self, project_id: str, amounts: Amounts) -> None:
-        self.take(project_id, Amounts().minus(amounts))
+        self.take(project_id, Amounts().subtract(amounts))
 
     def limit(self, project_id: str, limits: Mapping[str, int]) -> None:
         query = self.unit.statements.get("quotas.limit", limit_statement)

@@ -74,7 +74,7 @@ def refused(
 
 def on_error(request: Call, error: AtollError) -> Response[bytes]:
     asked = serving.asked_at(request, error)
-    error = foreign.placed(error, asked)
+    error = foreign.not_found_as_invalid(error, asked)
     status, text = wire.status_of_error(error), wire.text_of(error, asked)
     return refused(status, wire.code_of(error), text, serving.retry_headers(error, status))
 

@@ -142,4 +142,4 @@ class FloatingIps(Controller):
             status_code=204, summary="Delete a floating IP", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, floating_ip_id: FromPath[str]) -> Response[None]:
         reference = wire.native_id(ids.FLOATING_IP, floating_ip_id)
-        return await wire.gone(request, DeleteFloatingIp(floating_ip=reference))
+        return await wire.no_content(request, DeleteFloatingIp(floating_ip=reference))

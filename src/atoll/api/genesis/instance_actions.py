@@ -74,7 +74,7 @@ class InstanceActions(Controller):
     ) -> Response[None]:
         verb = parse_action(data)
         instance = await instance_of(request, instance_id)
-        return await wire.gone(request, verb(instance=instance.id))
+        return await wire.no_content(request, verb(instance=instance.id))
 
     @get(f"{PATH}/snapshots", operation_id="listInstanceSnapshots",
          summary="List the snapshots of an instance",

@@ -66,7 +66,7 @@ async def disk_changes(
     view: View, instance: Instance, disk_gib: int | None, names: Catalogue
 ) -> list[Asked]:
     """The size that it has, or is getting, is no change."""
-    coming = await instance_resize.sizes_to_come(view, [instance])
+    coming = await instance_resize.growing_disks(view, [instance])
     now_gib = coming.get(instance.id, instance.spec.disk_gib)
     if disk_gib is None or disk_gib == now_gib:
         return []

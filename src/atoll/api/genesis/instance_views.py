@@ -83,7 +83,7 @@ async def load_related(request: Call, found: Sequence[Instance]) -> Related:
         groups=await queries.find_by_ids(view, SECURITY_GROUPS, groups),
         volumes=await volumes_of(view, found),
         addresses=await addresses_of(view, found),
-        disk_gib=await instance_resize.sizes_to_come(view, found),
+        disk_gib=await instance_resize.growing_disks(view, found),
     )
 
 

@@ -80,7 +80,7 @@ class Instances(Controller):
     async def remove(self, request: Call, instance_id: FromPath[str]) -> Response[None]:
         """For good: when it is gone, its volumes and its address are free."""
         instance = await instance_of(request, instance_id)
-        return await wire.gone(request, DeleteInstance(instance=instance.id, purge=True))
+        return await wire.no_content(request, DeleteInstance(instance=instance.id, purge=True))
 
 
 async def instance_of(request: Call, instance_id: str) -> Instance:

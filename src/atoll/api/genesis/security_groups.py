@@ -178,7 +178,7 @@ class SecurityGroups(Controller):
             responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, security_group_id: FromPath[str]) -> Response[None]:
         command = DeleteSecurityGroup(security_group=reference_of(security_group_id))
-        return await wire.gone(request, command)
+        return await wire.no_content(request, command)
 
 
 def reference_of(security_group_id: str) -> str:

@@ -147,4 +147,4 @@ class Snapshots(Controller):
             status_code=204, summary="Delete a snapshot", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, snapshot_id: FromPath[str]) -> Response[None]:
         reference = wire.native_id(ids.SNAPSHOT, snapshot_id)
-        return await wire.gone(request, DeleteSnapshot(snapshot=reference))
+        return await wire.no_content(request, DeleteSnapshot(snapshot=reference))

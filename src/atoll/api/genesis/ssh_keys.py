@@ -102,4 +102,4 @@ class SshKeys(Controller):
             status_code=204, summary="Delete an SSH key", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, ssh_key_id: FromPath[str]) -> Response[None]:
         reference = wire.native_id(ids.SSH_KEY, ssh_key_id)
-        return await wire.gone(request, DeleteSshKey(ssh_key=reference))
+        return await wire.no_content(request, DeleteSshKey(ssh_key=reference))

@@ -100,7 +100,7 @@ async def shown(request: Call, found: Sequence[Volume]) -> list[VolumeOut]:
     view = view_of(request)
     held = [one.instance_id for one in found]
     holders = await queries.find_by_ids(view, INSTANCES, held)
-    sizes = await volumes.sizes_to_come(view, found)
+    sizes = await volumes.growing_volumes(view, found)
     return [show(one, holders, sizes.get(one.id, one.size_gib)) for one in found]
 
 
@@ -159,4 +159,4 @@ class Volumes(Controller):
             status_code=204, summary="Delete a volume", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, volume_id: FromPath[str]) -> Response[None]:
         reference = wire.native_id(ids.VOLUME, volume_id)
-        return await wire.gone(request, DeleteVolume(volume=reference))
+        return await wire.no_content(request, DeleteVolume(volume=reference))

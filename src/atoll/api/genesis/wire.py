@@ -42,7 +42,12 @@ PER_PAGE, PER_PAGE_MAX = 50, 100
 PAGE_MAX = 10_000_000
 # The two codes that the vendor's pages tell. All others are Atoll's words for what is wrong.
 NO_ROUTE, IMAGE_CANNOT_RUN = "02001", "02035"
-encode, execute, gone, respond = serving.encode, serving.execute, serving.gone, serving.respond
+encode, execute, no_content, respond = (
+    serving.encode,
+    serving.execute,
+    serving.no_content,
+    serving.respond,
+)
 services_of, shown, view_of = serving.services_of, serving.shown, serving.view_of
 uuid_of, native_id, native_id_in = foreign.uuid_of, foreign.native_id, foreign.native_id_in
 K = TypeVar("K", bound=Identified)
@@ -162,7 +167,7 @@ ERRORS = {
     404: "there is no such thing",
     409: "the present situation forbids it",
     413: "the body is larger than 1 MiB",
-    429: "too many requests, or something goes on about the thing: try again",
+    429: "too many requests, or the resource is busy: retry",
     503: "a host or the database does not answer now",
 }
 ANY_ERROR = serving.errors(ErrorBody, ERRORS)

@@ -1,1 +1,2 @@
-"""The native dialect, `/v1`: AgentMetal's resource shape, widened to all that Atoll can do."""
+"""The native dialect, `/v1`: AgentMetal's resource shape, extended to everything that Atoll can
+do."""

@@ -138,4 +138,4 @@ class Apis(Controller):
             summary="Remove an API and its documents from the registry",
             responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, api_id: FromPath[str]) -> Response[None]:
-        return await wire.gone(request, RemoveApi(api=api_id))
+        return await wire.no_content(request, RemoveApi(api=api_id))

@@ -64,7 +64,7 @@ def face(services: Services) -> Face:
 
 
 def asks_for_an_operation(method: str, path: str) -> bool:
-    """Not for the list of them."""
+    """True except for lists of operations."""
     return method == "GET" and path.startswith(OPERATION) and path.strip("/") != OPERATIONS
 
 
@@ -95,7 +95,7 @@ def on_bug(request: Call) -> Response[bytes]:
 
 
 def on_problems(request: Call, every: Sequence[Problem]) -> Response[bytes]:
-    """A wrong value is a 422 that names its field, and lists all of them."""
+    """Respond to faulty values with a 422 that lists all of them."""
     first = every[0]
     text = f"{first.field}: {first.message}" if first.field else first.message
     body = ErrorBody(

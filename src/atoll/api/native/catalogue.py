@@ -91,7 +91,7 @@ def parse_type(body: CreateTypeBody) -> CreatePlan:
 
 
 def by_id(paging: Paging) -> Paging:
-    """Catalogue entries belong to no project, and their names are their ids."""
+    """Get a catalogue entry: entries belong to no project, and their names are their ids."""
     name = paging.wanted.name
     clause = ((("id", (name,)),),) if name is not None else ()
     return paging.changed(name=None, any_of=clause)
@@ -125,7 +125,7 @@ class Types(Controller):
     @delete("/{name:str}", operation_id="deleteType", commands=(DeletePlan,), status_code=204,
             summary="Delete a type (instances keep their size)", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, name: FromPath[str]) -> Response[None]:
-        return await wire.gone(request, DeletePlan(plan=name))
+        return await wire.no_content(request, DeletePlan(plan=name))
 
 
 class Regions(Controller):
@@ -157,4 +157,4 @@ class Regions(Controller):
     @delete("/{name:str}", operation_id="deleteRegion", commands=(DeleteRegion,), status_code=204,
             summary="Delete a region", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, name: FromPath[str]) -> Response[None]:
-        return await wire.gone(request, DeleteRegion(region=name))
+        return await wire.no_content(request, DeleteRegion(region=name))

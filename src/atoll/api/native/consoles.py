@@ -1,6 +1,7 @@
 """`/v1/instances/{id}/console`, `screenshot` and `metrics`, and the websocket of consoles.
 
-The websocket is no part of the framework's application: its token says who asks, not a key.
+The websocket is not part of the framework's application: a token authenticates the caller, not a
+key.
 """
 
 from collections.abc import Callable, Coroutine
@@ -118,7 +119,7 @@ def show_metrics(instance: Instance, measured: GuestMetrics, now_ms: int) -> Met
 
 
 def show_console(request: Call, ticket: Ticket, token: str) -> ConsoleOut:
-    """The page is given the token in the fragment, which no server and no log ever sees."""
+    """The page gets the token in the fragment, which no server and no log ever sees."""
     origin = origin_of(request)
     page = f"{origin}{VNC_PAGE}#token={token}"
     return ConsoleOut(
@@ -185,14 +186,14 @@ Send = Callable[[Any], Coroutine[Any, Any, None]]
 
 
 class WebSocket:
-    """A browser or another client at a console: `ports.Stream`."""
+    """A browser or another client of a console: `ports.Stream`."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
 
     async def receive(self) -> bytes:
-        """Text counts as its UTF-8. An empty message says nothing."""
+        """Text counts as its UTF-8. An empty message is ignored."""
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
@@ -208,7 +209,7 @@ class WebSocket:
             raise DriverUnavailable("the viewer has left the console") from error
 
     async def close(self) -> None:
-        """Close with a code that tells the reason."""
+        """Close with a code that gives the reason."""
 
 
 class ConsoleSocket:
@@ -221,7 +222,7 @@ class ConsoleSocket:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         await receive()
         if not is_of_this_site(scope["headers"]):
-            await send({"type": "websocket.close", "code": 1008})  # refuses the handshake: 403
+            await send({"type": "websocket.close", "code": 1008})  # rejects the handshake: 403
             return
         known = SUBPROTOCOL in scope["subprotocols"]
         await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if known else None})
@@ -229,10 +230,10 @@ class ConsoleSocket:
         try:
             await send({"type": "websocket.close", "code": code, "reason": reason})
         except OSError:
-            return  # it has left already
+            return  # the client has already left
 
     async def _carry(self, token: str, viewer: WebSocket) -> tuple[int, str]:
-        """The code and the reason to close with."""
+        """Serve a console. Returns the code and the reason to close with."""
         try:
             ticket = await self._tickets.redeem(token)
             return CLOSINGS[await self._connections.carry(ticket, viewer)]
@@ -253,8 +254,8 @@ def token_of(scope: Any) -> str:
 
 
 def is_of_this_site(headers: Headers) -> bool:
-    """A browser names the page's origin; another client has none. A page of another site could
-    otherwise use a token that it came by."""
+    """Check the origin that a browser sends; other clients send none. Otherwise a page of another
+    site could use a token that it has obtained."""
     origin = header(headers, b"origin")
     if origin is None:
         return True

@@ -43,8 +43,8 @@ class StreamedEvent(msgspec.Struct, kw_only=True):
 
 
 class AuditOut(msgspec.Struct, kw_only=True):
-    """`agent` is what a software agent said of itself. `command` is what was asked for, with
-    secrets and long texts as digests."""
+    """`agent` is what a software agent said about itself. `command` is the request, with secrets
+    and long texts as digests."""
 
     id: str
     key_id: str
@@ -66,7 +66,7 @@ class AuditList(msgspec.Struct, kw_only=True):
 
 
 def show_event(event: Event) -> bytes:
-    """One event in the form of the HTML standard, section 9.2.6."""
+    """Format one event as in the HTML standard, section 9.2.6."""
     data = EventData(
         resource_id=event.resource_id, operation_id=event.operation_id,
         at=wire.time_text(event.at_ms), data=event.data,
@@ -87,8 +87,8 @@ def show_audit(record: AuditRecord) -> AuditOut:
 async def stream(
     services: Services, caller: Caller, position: str, follow: bool
 ) -> AsyncIterator[bytes]:
-    """Sends the events after a position and, where they are followed, those to come. A comment
-    every few seconds keeps the connection open."""
+    """Send the events after a position and, with `follow`, future ones. A comment every few seconds
+    keeps the connection open."""
     with services.store.watch("events") as watch:
         quiet_s = 0.0
         while True:
@@ -126,7 +126,7 @@ class Events(Controller):
         position = request.headers.get("last-event-id") or after or FIRST
         if position == NOW:
             position = await events.last_position(view)
-        # The first page is read here, so that a wrong position is answered as an error.
+        # The first page is read here, so that a wrong position is answered with an error.
         await events.find_after(view, position, 1)
         body = stream(services_of(request), caller_of(request), position, follow)
         headers = {"Cache-Control": "no-store"}

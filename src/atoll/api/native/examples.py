@@ -1,4 +1,4 @@
-"""Bodies that work, for the OpenAPI document: by operation id."""
+"""Valid example bodies for the OpenAPI document, by operation id."""
 
 from typing import Any
 

@@ -105,7 +105,7 @@ async def change(request: Call, command: Command, status: int = 200) -> Response
 
 
 async def shower(view: View, found: Sequence[FloatingIp]) -> Callable[[FloatingIp], FloatingIpOut]:
-    """Shows one of these with its ports."""
+    """Return a function that shows one of these with its ports."""
     ports = await floating_ips.ports_of(view, found)
     return lambda one: show(one, ports=ports.get(one.id, {}))
 
@@ -169,4 +169,4 @@ class FloatingIps(Controller):
             status_code=204, summary="Delete a floating IP", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, floating_ip_id: FromPath[str]) -> Response[None]:
         command = DeleteFloatingIp(floating_ip=floating_ip_id, version=version_of(request))
-        return await wire.gone(request, command)
+        return await wire.no_content(request, command)

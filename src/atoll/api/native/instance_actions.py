@@ -1,4 +1,4 @@
-"""`/v1/instances/{instance_id}/…`: what changes an instance as a whole, and its networks."""
+"""`/v1/instances/{instance_id}/…`: actions on an instance, and its networks."""
 
 from typing import Annotated
 
@@ -225,4 +225,4 @@ class InstanceActions(Controller):
             status_code=204, summary="Disable backups (existing ones are kept)",
             responses=wire.WRITES)  # fmt: skip
     async def stop_backing_up(self, request: Call, instance_id: FromPath[str]) -> Response[None]:
-        return await wire.gone(request, DisableBackups(instance=instance_id))
+        return await wire.no_content(request, DisableBackups(instance=instance_id))

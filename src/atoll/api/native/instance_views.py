@@ -1,4 +1,4 @@
-"""`/v1/instances/{instance_id}/log` and `…/explain`: what else can be seen of an instance."""
+"""`/v1/instances/{instance_id}/log` and `…/explain`: further views of an instance."""
 
 from typing import Annotated
 

@@ -203,8 +203,8 @@ class HostVerdict(msgspec.Struct, kw_only=True):
 
 
 class ProposalOut(msgspec.Struct, kw_only=True):
-    """What would be done. `undo` is what a failure takes back, in that order. `risk` is safe,
-    moderate or dangerous."""
+    """What the request would do. `undo` are the steps that roll back a failure, in that order.
+    `risk` is safe, moderate or dangerous."""
 
     kind: str
     risk: str
@@ -219,7 +219,7 @@ class ProposalOut(msgspec.Struct, kw_only=True):
 
 
 class ProposalBody(msgspec.Struct, kw_only=True):
-    """Under the name that the field had first."""
+    """The same proposal under the original name of the field."""
 
     plan: ProposalOut
 

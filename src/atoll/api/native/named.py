@@ -22,7 +22,7 @@ class PatchBody(Wire, kw_only=True):
 
 
 def metadata(thing: Any, version: int | None = None) -> Metadata:
-    """`version` where what users are told is not the row's own."""
+    """`version` is given if users see another version than that of the row."""
     return Metadata(
         name=thing.name, labels=thing.labels, created_at=wire.time_text(thing.created_at_ms),
         version=version or thing.version,
@@ -30,7 +30,7 @@ def metadata(thing: Any, version: int | None = None) -> Metadata:
 
 
 def parse_update(request: Call, body: PatchBody, kind: type[C], **given: Any) -> C:
-    """A command that changes the name and labels of a thing."""
+    """Parse a command that changes the name and labels of a resource."""
     names = {"name": body.metadata.name, "labels": body.metadata.labels}
     return kind(**names, version=version_of(request), **given)
 
@@ -53,5 +53,5 @@ def answer(shown: Any) -> Response[bytes]:
 
 
 def answer_json(shown: bytes, version: int) -> Response[bytes]:
-    """One thing, with its version as ETag."""
+    """Respond with one resource, with its version as ETag."""
     return json_response(shown, headers={"ETag": f'"{version}"'})

@@ -1,4 +1,4 @@
-"""The native dialect's OpenAPI document, completed with what the framework cannot know."""
+"""The native dialect's OpenAPI document, completed with what the framework does not know."""
 
 from importlib.metadata import version
 from typing import Any
@@ -7,7 +7,7 @@ from atoll.api.documents import document_of, not_null
 from atoll.api.native.examples import REQUESTS
 
 MUTATIONS = ("post", "patch", "put", "delete")
-# What has no versions, and what is kept in no database.
+# Resources without versions, or not stored in a database.
 UNVERSIONED = frozenset(
     {"deleteApiKey", "deleteType", "deleteRegion", "deleteFault", "deleteFaults"}
 )
@@ -34,7 +34,7 @@ LAST_EVENT_ID: dict[str, Any] = {
     "schema": {"type": "string", "pattern": "^([0-9]{1,18}\\.[0-9]{1,18}|now)?$"},
 }
 NO_NUL = {"pattern": "^[^\\x00]*$"}
-# What the framework does not say of parameters, by their names.
+# Descriptions of parameters, by their names.
 PARAMETERS: dict[str, dict[str, Any]] = {
     "limit": {"description": "Maximum number of items.", "schema": {"default": 100}},
     "cursor": {
@@ -104,7 +104,7 @@ def complete(path: str, method: str, operation: dict[str, Any]) -> None:
 
 
 def describe(parameter: dict[str, Any]) -> dict[str, Any]:
-    """With what is known of its name."""
+    """Describe a parameter by its name."""
     schema = not_null(parameter["schema"])
     known: dict[str, Any] = {"description": IN_PATH}
     if parameter["in"] == "query":

@@ -24,7 +24,7 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True):
     limit: int
 
     def changed(self, **changes: object) -> "Paging":
-        """With another filter."""
+        """Return the query with another filter."""
         wanted = msgspec.structs.replace(self.wanted, **changes)
         return Paging(wanted=wanted, limit=self.limit)
 

@@ -164,4 +164,4 @@ class ApiKeys(Controller):
     @delete("/{key_id:str}", operation_id="deleteApiKey", commands=(DeleteApiKey,), status_code=204,
             summary="Delete (revoke) an API key", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, key_id: FromPath[str]) -> Response[None]:
-        return await wire.gone(request, DeleteApiKey(api_key=key_id))
+        return await wire.no_content(request, DeleteApiKey(api_key=key_id))

@@ -49,7 +49,7 @@ class LimitsBody(Wire, kw_only=True):
     limits: Limits
 
 
-# The native dialect's words for what the domain counts.
+# The native dialect's names of the counted resources.
 WORDS = {"memory_mib": "memory_mb", "disk_gib": "disk_gb"}
 NAMES = {word: name for name, word in WORDS.items()}
 

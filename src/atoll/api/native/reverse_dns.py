@@ -17,7 +17,7 @@ from atoll.domain.reverse_dns import ReverseRecord
 from atoll.service import reverse_dns
 from atoll.service.nouns import REVERSE_RECORDS
 
-# Documented here, refused below in words.
+# Documented here; rejected below with a better sentence.
 NAME_SCHEMA = {"pattern": "^([a-z0-9]{1,63}\\.)+[a-z0-9]{1,63}$"}
 
 
@@ -73,4 +73,4 @@ class ReverseDns(Controller):
             status_code=204, summary="Delete the reverse DNS record of an address",
             responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, address: FromPath[str]) -> Response[None]:
-        return await wire.gone(request, DeleteReverseDns(address=address))
+        return await wire.no_content(request, DeleteReverseDns(address=address))

@@ -140,4 +140,4 @@ class SecurityGroups(Controller):
             status_code=204, summary="Delete a security group", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, group_id: FromPath[str]) -> Response[None]:
         command = DeleteSecurityGroup(security_group=group_id, version=version_of(request))
-        return await wire.gone(request, command)
+        return await wire.no_content(request, command)

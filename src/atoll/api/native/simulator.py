@@ -1,4 +1,5 @@
-"""`/v1/simulator/faults`: what simulated hosts shall do wrong. For admins, and only there."""
+"""`/v1/simulator/faults`: planned faults of simulated hosts. Only for admins, and only with the
+simulator."""
 
 from typing import Annotated, Literal
 

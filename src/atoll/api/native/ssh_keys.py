@@ -91,4 +91,6 @@ class SshKeys(Controller):
             summary="Delete an SSH key (guests keep it)", commands=(DeleteSshKey,),
             responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, key_id: FromPath[str]) -> Response[None]:
-        return await wire.gone(request, DeleteSshKey(ssh_key=key_id, version=version_of(request)))
+        return await wire.no_content(
+            request, DeleteSshKey(ssh_key=key_id, version=version_of(request))
+        )

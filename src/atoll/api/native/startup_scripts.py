@@ -16,7 +16,7 @@ from atoll.domain.commands import CreateStartupScript, DeleteStartupScript, Upda
 from atoll.domain.startup_scripts import StartupScript
 from atoll.service.nouns import STARTUP_SCRIPTS
 
-# Base64 of what begins with `#!`. Documented here, refused below in words.
+# Base64 of a text that begins with `#!`. Documented here; rejected below with a better sentence.
 QUAD = "[A-Za-z0-9+/]{4}"
 PATTERN = f"^IyE(=|[A-Za-z0-9+/]({QUAD})*([A-Za-z0-9+/]{{2}}==|[A-Za-z0-9+/]{{3}}=)?)$"
 SCHEMA = {"pattern": PATTERN}
@@ -102,4 +102,4 @@ class StartupScripts(Controller):
             responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, script_id: FromPath[str]) -> Response[None]:
         command = DeleteStartupScript(startup_script=script_id, version=version_of(request))
-        return await wire.gone(request, command)
+        return await wire.no_content(request, command)

@@ -86,4 +86,6 @@ class Subnets(Controller):
     @delete("/{subnet_id:str}", operation_id="deleteSubnet", commands=(DeleteSubnet,),
             status_code=204, summary="Delete a subnet", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, subnet_id: FromPath[str]) -> Response[None]:
-        return await wire.gone(request, DeleteSubnet(subnet=subnet_id, version=version_of(request)))
+        return await wire.no_content(
+            request, DeleteSubnet(subnet=subnet_id, version=version_of(request))
+        )

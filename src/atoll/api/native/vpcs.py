@@ -80,4 +80,4 @@ class Vpcs(Controller):
     @delete("/{vpc_id:str}", operation_id="deleteVpc", commands=(DeleteVpc,), status_code=204,
             summary="Delete a VPC", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, vpc_id: FromPath[str]) -> Response[None]:
-        return await wire.gone(request, DeleteVpc(vpc=vpc_id, version=version_of(request)))
+        return await wire.no_content(request, DeleteVpc(vpc=vpc_id, version=version_of(request)))

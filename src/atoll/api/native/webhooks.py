@@ -18,7 +18,7 @@ from atoll.domain.events import EVERYTHING, PATTERNS
 from atoll.domain.webhooks import PATTERNS_MAX, URL_MAX, Webhook
 from atoll.service.nouns import WEBHOOKS
 
-# Documented here, refused below in words.
+# Documented here; rejected below with a better sentence.
 URL_SCHEMA = {
     "pattern": "^https?://[!-~]*$",
     "maxLength": URL_MAX,
@@ -143,6 +143,6 @@ class Webhooks(Controller):
     @delete("/{webhook_id:str}", operation_id="deleteWebhook", commands=(DeleteWebhook,),
             status_code=204, summary="Delete a webhook", responses=wire.WRITES)  # fmt: skip
     async def remove(self, request: Call, webhook_id: FromPath[str]) -> Response[None]:
-        return await wire.gone(
+        return await wire.no_content(
             request, DeleteWebhook(webhook=webhook_id, version=version_of(request))
         )

@@ -1,4 +1,4 @@
-"""All that is peculiar to the native dialect: error body, paging, times, status words."""
+"""The common parts of the native dialect: error body, paging, times, status words."""
 
 import datetime
 import functools
@@ -35,7 +35,7 @@ from atoll.domain.instances import Goal, Instance, InstanceState
 from atoll.domain.operations import Operation, OperationState
 
 encode, services_of, view_of = serving.encode, serving.services_of, serving.view_of
-execute, respond, gone = serving.execute, serving.respond, serving.gone
+execute, respond, no_content = serving.execute, serving.respond, serving.no_content
 T = TypeVar("T")
 
 STATUSES: tuple[tuple[type[AtollError], int], ...] = (
@@ -64,7 +64,7 @@ class ErrorBody(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 def error_body(error: AtollError, asked: Asked | None = None) -> ErrorBody:
-    """What a path names is not a field of the body."""
+    """A name in a path is not a field of the body."""
     said = wording_for(asked).say(error)
     field = None if isinstance(error, NotFound) else said.field
     return ErrorBody(
@@ -73,7 +73,7 @@ def error_body(error: AtollError, asked: Asked | None = None) -> ErrorBody:
 
 
 def problems_of(error: AtollError, asked: Asked | None) -> list[Problem] | None:
-    """Every error of the body where there are several, or what speaks against each host."""
+    """Return all errors of the body if there are several, or the reason of each host."""
     if isinstance(error, NoCapacity) and error.reasons:
         return [Problem(field="host", code=error.code, message=why) for why in error.reasons]
     if isinstance(error, Invalid) and error.others:
@@ -96,7 +96,7 @@ def refuse(error: AtollError) -> Refusal:
 
 
 def documented(*statuses: int) -> dict[int, ResponseSpec]:
-    """The errors that any operation may answer, for its OpenAPI description."""
+    """Describe the errors of every operation for its OpenAPI document."""
     words = {
         400: "the request is malformed",
         401: "no API key, or an unknown one",
@@ -125,7 +125,7 @@ def shown(spec: type[Any], words: str, status: int = 200) -> dict[int, ResponseS
     return {status: ResponseSpec(spec, description=words, generate_examples=False)}
 
 
-# What is only documented here is refused below, in words that say more than a pattern.
+# Rules that are only documented here are checked below, with better sentences than a pattern's.
 PRINTABLE = "^[^\\x00-\\x1f\\x7f]*$"
 TEXT_SCHEMA = {"pattern": "^[^\\x00]*$"}
 KEYS_SCHEMA = {"propertyNames": {"minLength": 1, "maxLength": 63} | TEXT_SCHEMA}
@@ -178,7 +178,7 @@ def time_of(at_ms: int | None) -> str | None:
 
 @functools.lru_cache(maxsize=8192)
 def second_text(at_s: int) -> str:
-    """RFC 3339. Things of one page were often made in the same second."""
+    """Format as RFC 3339. Resources of one page were often created in the same second."""
     return f"{datetime.datetime.fromtimestamp(at_s, datetime.UTC).isoformat()[:19]}Z"
 
 
@@ -215,7 +215,7 @@ def operation_ref(operation: Operation) -> OperationRef:
 
 
 def instance_word(instance: Instance) -> str:
-    """The one place that makes AgentMetal's five words of goal and state."""
+    """Compute AgentMetal's five words from goal and state; no other code does."""
     goal, state = instance.goal, instance.state
     if state is InstanceState.DELETED:
         return "terminated"
@@ -229,8 +229,8 @@ def instance_word(instance: Instance) -> str:
 
 
 STOPPED_STATES = ("stopped", "error")
-# The same table the other way round: which rows a word finds. What only `doing` tells apart
-# (a stopped instance that is being started) is found under both words and sorted out after.
+# The inverse of the same table: the rows that a word finds. States that only `doing` distinguishes
+# (a stopped instance that is being started) are found under both words and filtered afterwards.
 INSTANCE_CLAUSES: dict[str, tuple[tuple[tuple[str, tuple[str, ...]], ...], ...]] = {
     "terminated": ((("state", ("deleted",)),),),
     "stopping": (
@@ -253,7 +253,7 @@ def page_response(
     id_of: Callable[[T], str],
     keep: Callable[[T], bool] | None = None,
 ) -> Response[bytes]:
-    """`keep` leaves out what the query could not tell apart; the cursor passes over it."""
+    """`keep` filters what the query cannot distinguish; the cursor skips those rows."""
     more = len(things) > limit
     page = things[:limit]
     following = id_of(page[-1]) if more else None
@@ -267,12 +267,12 @@ async def mutate(
     command: Command,
     status: int = 200,
 ) -> Response[bytes]:
-    """Carries out a command and answers its thing, as `show` makes it."""
+    """Execute a command and respond with its resource, as `show` formats it."""
     outcome = await execute(request, command)
     return respond(outcome, show(outcome.thing), status)
 
 
 async def begin(request: Call, command: Command) -> Response[bytes]:
-    """Carries out a command and answers 202 with the operation that it starts."""
+    """Execute a command and respond with 202 and the operation that it starts."""
     outcome = await execute(request, command)
     return respond(outcome, operation_ref(outcome.operation), 202)

@@ -28,7 +28,7 @@ TWO_PARTS: frozenset[type[Command]] = frozenset({
     c.UpdateStartupScript, c.CreateWebhook, c.UpdateWebhook, c.CreateProject, c.CreateApiKey,
     c.CreatePlan, c.CreateRegion, c.AddApi,
 })  # fmt: skip
-# Its expiry is not of the thing but of what the key may do.
+# The expiry is not metadata: it limits what the key may do.
 SPEC_EXPIRES = frozenset({c.CreateApiKey})
 
 

@@ -1,1 +1,1 @@
-"""The APIs that Atoll serves, and others that were added, as tools for software agents."""
+"""Atoll's own APIs, and added ones, as tools for software agents."""

@@ -1,6 +1,6 @@
-"""`/registry` and `/search`: which APIs there are, and what tools each has. Nobody needs a key.
+"""`/registry` and `/search`: the APIs, and the tools of each. No key is needed.
 
-The answers are those that clients of the Open Context Protocol's registry read.
+The responses are those that clients of the Open Context Protocol's registry read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ class ErrorBody(msgspec.Struct, kw_only=True):
 
 
 class Listed(msgspec.Struct, kw_only=True):
-    """`versions` are numbers that `?version=` takes."""
+    """`versions` are the numbers that `?version=` accepts."""
 
     name: str
     display_name: str
@@ -41,7 +41,7 @@ class Listed(msgspec.Struct, kw_only=True):
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """`tools` are the names of those that the words were found in, the best first."""
+    """`tools` are the names of the matching tools, the best first."""
 
     name: str
     display_name: str
@@ -65,7 +65,7 @@ def listed(entry: Entry) -> Listed:
 
 
 async def found(request: Call, words: str) -> list[Result]:
-    """An API whose name has the words comes before one that only has tools for them."""
+    """An API whose name matches comes before one that only has matching tools."""
     view, index = view_of(request), index_of(request)
     search = resolve_name("ocp_agent.search:search")
     ranked: list[tuple[bool, int, Result]] = []
@@ -115,7 +115,7 @@ class Registry(Controller):
 
     @get("/{name:str}/tools/{tool:str}")
     async def tool(self, request: Call, name: FromPath[str], tool: FromPath[str]) -> Response[str]:
-        """Markdown where the path ends in `.md`, or the caller wants it."""
+        """Return Markdown if the path ends in `.md`, or the caller accepts it."""
         found = await tool_named(request, name, tool.removesuffix(".md"))
         if tool.endswith(".md") or "text/markdown" in request.headers.get("accept", ""):
             return Response(pages.tool_markdown(found, name), media_type=MARKDOWN)
@@ -153,7 +153,7 @@ def build(services: Services, own: Mapping[str, Own]) -> Litestar:
 
 
 def refuse(error: AtollError) -> Refusal:
-    """Of the guard, which here refuses nothing but where the database is away."""
+    """Format the guard's errors: here only an unavailable database."""
     return Refusal(status_of(error), encode(ErrorBody(error=error.message)))
 
 

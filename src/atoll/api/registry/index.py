@@ -1,6 +1,6 @@
-"""All APIs of the registry: Atoll's own, whose documents the dialects make, and added ones.
+"""All APIs of the registry: Atoll's own, whose documents the dialects build, and added ones.
 
-What is made of a document is kept for as long as the document stays the same.
+Derived data is cached as long as the document does not change.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ CLOUD = "cloud"
 
 @dataclass(frozen=True)
 class Own:
-    """An API of Atoll's own: what it is called, below which path it is served, and its document."""
+    """An API of Atoll's own: its name, its path, and its document."""
 
     name: str
     display_name: str
@@ -32,8 +32,8 @@ class Own:
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """An API in one version. `base_url` of Atoll's own is a path, for they are where they are
-    asked about. `numbers` are those of all its versions."""
+    """An API in one version. `base_url` of Atoll's own is a path, because they are on this server.
+    `numbers` are those of all its versions."""
 
     name: str
     display_name: str
@@ -89,7 +89,7 @@ class ApiIndex:
         return known
 
     async def answer(self, view: View, entry: Entry, origin: str) -> bytes:
-        """To who asks for the whole API, as the registry's clients read it."""
+        """Return the whole API in the form that the registry's clients read."""
         base_url = entry.base_url if entry.added else f"{origin}{entry.base_url}"
         key = (*entry.key, base_url)
         known = self._answers.get(key)

@@ -1,7 +1,7 @@
-"""A page of HTML for each tool, and one that lists them: no script, nothing from elsewhere.
+"""An HTML page for each tool, and one that lists them: no script, no external resources.
 
 A tool's page has the parts that the protocol's own pages have: details, parameters, the schema of
-the answer, and how it is used.
+the response, and how to use it.
 """
 
 import html
@@ -24,7 +24,7 @@ def tool_markdown(tool: Any, api_name: str) -> str:
 
 
 def tool_html(tool: Any, api_name: str) -> str:
-    """The same parts as the page of Markdown, which is the one source of both."""
+    """Render the page from its Markdown, the one source of both."""
     parts: list[str] = []
     fenced: list[str] | None = None
     for line in tool_markdown(tool, api_name).splitlines():

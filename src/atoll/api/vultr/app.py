@@ -98,7 +98,7 @@ def build(services: Services, catalogue: Catalogue) -> Litestar:
 
 def on_error(request: Call, error: AtollError) -> Response[bytes]:
     asked = serving.asked_at(request, error)
-    error = foreign.placed(error, asked)
+    error = foreign.not_found_as_invalid(error, asked)
     text = wire.text_of(error, request.scope["path"], asked)
     refusal = wire.refusal(wire.status_of_error(error), text)
     headers = serving.retry_headers(error, refusal.status)

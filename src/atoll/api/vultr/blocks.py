@@ -175,13 +175,13 @@ class Blocks(Controller):
         self, request: Call, block_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[None]:
         wishes = parse_update(wire.native_id(ids.VOLUME, block_id), data)
-        return await wire.gone(request, *wishes)
+        return await wire.no_content(request, *wishes)
 
     @delete("/{block_id:str}", operation_id="delete-block", commands=(DeleteVolume,),
             status_code=204, summary="Delete Block Storage", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, block_id: FromPath[str]) -> Response[None]:
         reference = wire.native_id(ids.VOLUME, block_id)
-        return await wire.gone(request, DeleteVolume(volume=reference))
+        return await wire.no_content(request, DeleteVolume(volume=reference))
 
     @post("/{block_id:str}/attach", operation_id="attach-block", commands=(AttachVolume,),
           status_code=204, summary="Attach Block Storage", responses=wire.ANY_ERROR)  # fmt: skip
@@ -191,7 +191,7 @@ class Blocks(Controller):
         reference = wire.native_id(ids.VOLUME, block_id)
         instance_id = wire.native_id_in(ids.INSTANCE, data.instance_id, "instance_id")
         command = AttachVolume(volume=reference, instance=instance_id, attached_ok=True)
-        return await wire.gone(request, command)
+        return await wire.no_content(request, command)
 
     @post("/{block_id:str}/detach", operation_id="detach-block", commands=(DetachVolume,),
           status_code=204, summary="Detach Block Storage", responses=wire.ANY_ERROR)  # fmt: skip
@@ -202,4 +202,4 @@ class Blocks(Controller):
         data: JSONBody[DetachBody | None] = None,
     ) -> Response[None]:
         reference = wire.native_id(ids.VOLUME, block_id)
-        return await wire.gone(request, DetachVolume(volume=reference))
+        return await wire.no_content(request, DetachVolume(volume=reference))

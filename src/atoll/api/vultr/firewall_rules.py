@@ -15,7 +15,7 @@ from atoll.api.vultr.firewalls import group_of, rules_shown
 from atoll.api.vultr.wire import Meta, Paging, Wire
 from atoll.domain.commands import AddRule, RemoveRule
 from atoll.domain.errors import Invalid, NotFound
-from atoll.domain.security_groups import Protocol, Rule, SecurityGroup, numbered
+from atoll.domain.security_groups import Protocol, Rule, SecurityGroup, number_rules
 
 PATH = "/{firewall_group_id:str}/rules"
 PROTOCOLS = (Protocol.ICMP, Protocol.TCP, Protocol.UDP)
@@ -144,7 +144,7 @@ def rule_of(group: SecurityGroup, rule_id: str) -> Rule:
 
 
 def shown_rules(group: SecurityGroup) -> list[Rule]:
-    return rules_shown(msgspec.structs.replace(group, rules=numbered(group.rules)))
+    return rules_shown(msgspec.structs.replace(group, rules=number_rules(group.rules)))
 
 
 class FirewallRules(Controller):
@@ -187,4 +187,4 @@ class FirewallRules(Controller):
     ) -> Response[None]:
         group = await group_of(request, firewall_group_id)
         number = rule_of(group, firewall_rule_id).number
-        return await wire.gone(request, RemoveRule(security_group=group.id, number=number))
+        return await wire.no_content(request, RemoveRule(security_group=group.id, number=number))

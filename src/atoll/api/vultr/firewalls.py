@@ -126,11 +126,11 @@ class Firewalls(Controller):
             security_group=group.id, name=descriptions.new_name(group, data.description),
             description=data.description, free_name=True,
         )  # fmt: skip
-        return await wire.gone(request, command)
+        return await wire.no_content(request, command)
 
     @delete("/{firewall_group_id:str}", operation_id="delete-firewall-group",
             commands=(DeleteSecurityGroup,), status_code=204, summary="Delete Firewall Group",
             responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, firewall_group_id: FromPath[str]) -> Response[None]:
         group = await group_of(request, firewall_group_id)
-        return await wire.gone(request, DeleteSecurityGroup(security_group=group.id))
+        return await wire.no_content(request, DeleteSecurityGroup(security_group=group.id))

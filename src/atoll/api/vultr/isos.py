@@ -136,7 +136,7 @@ class Isos(Controller):
             summary="Delete ISO", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, iso_id: FromPath[str]) -> Response[None]:
         image = await find(request, iso_id)
-        return await wire.gone(request, DeleteImage(image=image.id))
+        return await wire.no_content(request, DeleteImage(image=image.id))
 
 
 class PublicIsos(Controller):

@@ -66,7 +66,7 @@ def locations(plan: VultrPlan, regions: Sequence[VultrRegion], shapes: Shapes) -
     regions have the same hosts: each set of them is looked at once."""
     kind = kind_of(plan.gpu_type) if plan.gpu_type else None
     fits = {
-        hosts: any(room.holds(host, plan.vcpus, plan.ram, plan.disk, kind) for host in hosts)
+        hosts: any(room.fits(host, plan.vcpus, plan.ram, plan.disk, kind) for host in hosts)
         for hosts in set(shapes.values())
     }
     return [region.id for region in regions if fits[shapes[region.id]]]

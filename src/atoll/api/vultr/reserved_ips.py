@@ -150,7 +150,7 @@ class ReservedIps(Controller):
     async def remove(self, request: Call, reserved_ip: FromPath[str]) -> Response[None]:
         """Also while it is attached."""
         reference = wire.native_id(ids.FLOATING_IP, reserved_ip)
-        return await wire.gone(request, DeleteFloatingIp(floating_ip=reference, detach=True))
+        return await wire.no_content(request, DeleteFloatingIp(floating_ip=reference, detach=True))
 
     @post("/{reserved_ip:str}/attach", operation_id="attach-reserved-ip",
           commands=(AttachFloatingIp,), status_code=204, summary="Attach Reserved IP",
@@ -161,11 +161,11 @@ class ReservedIps(Controller):
         reference = wire.native_id(ids.FLOATING_IP, reserved_ip)
         instance_id = wire.native_id_in(ids.INSTANCE, data.instance_id, "instance_id")
         command = AttachFloatingIp(floating_ip=reference, instance=instance_id, move=False)
-        return await wire.gone(request, command)
+        return await wire.no_content(request, command)
 
     @post("/{reserved_ip:str}/detach", operation_id="detach-reserved-ip",
           commands=(DetachFloatingIp,), status_code=204, summary="Detach Reserved IP",
           responses=wire.ANY_ERROR)  # fmt: skip
     async def detach(self, request: Call, reserved_ip: FromPath[str]) -> Response[None]:
         reference = wire.native_id(ids.FLOATING_IP, reserved_ip)
-        return await wire.gone(request, DetachFloatingIp(floating_ip=reference))
+        return await wire.no_content(request, DetachFloatingIp(floating_ip=reference))

@@ -191,10 +191,10 @@ class Snapshots(Controller):
         command = UpdateSnapshot(
             snapshot=found.id, name=one_line(data.description), description=data.description
         )
-        return await wire.gone(request, command)
+        return await wire.no_content(request, command)
 
     @delete("/{snapshot_id:str}", operation_id="delete-snapshot", commands=(DeleteSnapshot,),
             status_code=204, summary="Delete Snapshot", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, snapshot_id: FromPath[str]) -> Response[None]:
         found = await find(request, snapshot_id, SnapshotKind.MANUAL)
-        return await wire.gone(request, DeleteSnapshot(snapshot=found.id))
+        return await wire.no_content(request, DeleteSnapshot(snapshot=found.id))

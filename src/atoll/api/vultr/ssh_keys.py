@@ -82,10 +82,10 @@ class SshKeys(Controller):
     ) -> Response[None]:
         reference = wire.native_id(ids.SSH_KEY, ssh_key_id)
         command = UpdateSshKey(ssh_key=reference, name=data.name, public_key=data.ssh_key)
-        return await wire.gone(request, command)
+        return await wire.no_content(request, command)
 
     @delete("/{ssh_key_id:str}", operation_id="delete-ssh-key", commands=(DeleteSshKey,),
             status_code=204, summary="Delete SSH Key", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, ssh_key_id: FromPath[str]) -> Response[None]:
         reference = wire.native_id(ids.SSH_KEY, ssh_key_id)
-        return await wire.gone(request, DeleteSshKey(ssh_key=reference))
+        return await wire.no_content(request, DeleteSshKey(ssh_key=reference))

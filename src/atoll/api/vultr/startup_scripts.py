@@ -113,11 +113,11 @@ class StartupScripts(Controller):
         reference = wire.native_id(ids.STARTUP_SCRIPT, startup_id)
         script = None if data.script is None else plain_base64(data.script)
         command = UpdateStartupScript(startup_script=reference, name=data.name, script=script)
-        return await wire.gone(request, command)
+        return await wire.no_content(request, command)
 
     @delete("/{startup_id:str}", operation_id="delete-startup-script",
             commands=(DeleteStartupScript,), status_code=204, summary="Delete Startup Script",
             responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, startup_id: FromPath[str]) -> Response[None]:
         reference = wire.native_id(ids.STARTUP_SCRIPT, startup_id)
-        return await wire.gone(request, DeleteStartupScript(startup_script=reference))
+        return await wire.no_content(request, DeleteStartupScript(startup_script=reference))

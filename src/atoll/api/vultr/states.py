@@ -19,8 +19,8 @@ def power_status(instance: Instance) -> str:
 
 
 def server_status(instance: Instance, now_ms: int) -> str:
-    """`locked` while something goes on about it, `ok` once the guest is ready and whatever is asked
-    for next would be begun."""
+    """`locked` while an operation is in progress, `ok` once the guest is ready and the next request
+    would begin."""
     if instance.state is InstanceState.CREATING:
         return "none"
     if instance.doing is not None or instance.goal is Goal.DELETED:

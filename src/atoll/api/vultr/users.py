@@ -9,7 +9,7 @@ from atoll.api.vultr import wire
 from atoll.api.vultr.wire import Meta, Paging
 from atoll.domain.errors import Invalid
 
-WHY = "There are no users here: whoever needs access gets a key, made with POST /v1/api-keys"
+WHY = "Users are not supported: create an API key for each person with POST /v1/api-keys"
 PATH = "/{user_id:str}"
 
 

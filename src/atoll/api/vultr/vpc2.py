@@ -131,7 +131,7 @@ async def to_change(request: Call, vpc: Vpc, body: NodesBody, *, there: bool) ->
 async def change_nodes(request: Call, commands: Sequence[Command]) -> Response[None]:
     """202: all of them, or none."""
     wishes = [Asked(command, {"instance": "nodes"}) for command in commands]
-    response = await wire.gone(request, *wishes)
+    response = await wire.no_content(request, *wishes)
     response.status_code = 202
     return response
 

@@ -146,12 +146,12 @@ async def updated(request: Call, vpc_id: str, description: str) -> Response[None
         vpc=vpc.id, name=descriptions.new_name(vpc, description), description=description,
         free_name=True,
     )  # fmt: skip
-    return await wire.gone(request, command)
+    return await wire.no_content(request, command)
 
 
 async def removed(request: Call, vpc_id: str) -> Response[None]:
     reference = wire.native_id(ids.VPC, vpc_id)
-    return await wire.gone(request, DeleteVpc(vpc=reference, with_subnets=True))
+    return await wire.no_content(request, DeleteVpc(vpc=reference, with_subnets=True))
 
 
 class Vpcs(Controller):

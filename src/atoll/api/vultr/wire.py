@@ -37,14 +37,19 @@ from atoll.service.references import is_id
 PREFIX = "/v2"
 PER_PAGE, PER_PAGE_MAX = 100, 500
 DIGITS_MAX = 18
-encode, execute, gone, respond = serving.encode, serving.execute, serving.gone, serving.respond
+encode, execute, no_content, respond = (
+    serving.encode,
+    serving.execute,
+    serving.no_content,
+    serving.respond,
+)
 services_of, shown, view_of = serving.services_of, serving.shown, serving.view_of
 uuid_of, native_id, native_id_in = foreign.uuid_of, foreign.native_id, foreign.native_id_in
 T = TypeVar("T")
 K = TypeVar("K", bound=Identified)
 
-# What is not here is a 400. A thing that something goes on about is to be asked for again soon:
-# clients do so by themselves after a 429, and give up after most others.
+# All other errors are a 400. A busy resource is a 429, after which clients retry; after most other
+# errors they give up.
 STATUSES: tuple[tuple[type[AtollError], int], ...] = (
     (Unauthenticated, 401),
     (Forbidden, 403),
@@ -140,7 +145,7 @@ ERRORS = {
     401: "no API key, or not a known one",
     403: "the key's role may not do this",
     404: "there is no such thing",
-    429: "too many requests, or something goes on about the thing: try again",
+    429: "too many requests, or the resource is busy: retry",
 }
 ANY_ERROR = serving.errors(ErrorBody, ERRORS)
 

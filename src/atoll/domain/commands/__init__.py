@@ -11,7 +11,7 @@ from atoll.domain.commands.base import (
     Reference,
     Secret,
     canonical,
-    described,
+    describe,
     hash_of,
 )
 from atoll.domain.commands.catalogue import (
@@ -203,6 +203,6 @@ __all__ = [
     "UpdateVpc",
     "UpdateWebhook",
     "canonical",
-    "described",
+    "describe",
     "hash_of",
 ]

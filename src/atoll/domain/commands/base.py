@@ -49,14 +49,14 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     version: int | None = None
 
 
-def described(command: Command, digest: Digest) -> dict[str, Any]:
+def describe(command: Command, digest: Digest) -> dict[str, Any]:
     """Return the command for the audit record: secrets and long texts as digests, defaults
     omitted."""
     told: dict[str, Any] = {}
     for one in msgspec.structs.fields(command):
         value = getattr(command, one.name)
         if value != default_of(one):
-            told[one.name] = told_of(one.name, value, digest)
+            told[one.name] = audit_value(one.name, value, digest)
     return told
 
 
@@ -65,7 +65,7 @@ def default_of(field: msgspec.structs.FieldInfo) -> Any:
     return field.default if factory is msgspec.NODEFAULT else factory()
 
 
-def told_of(name: str, value: Any, digest: Digest) -> Any:
+def audit_value(name: str, value: Any, digest: Digest) -> Any:
     if isinstance(value, Secret):
         value = value.text
     if isinstance(value, bytes):
@@ -80,7 +80,7 @@ def canonical(commands: Sequence[Command], digest: Digest) -> bytes:
     `version` is omitted: it is a precondition, not part of the change."""
     told = []
     for command in commands:
-        one = {name: told_of(name, getattr(command, name), digest)
+        one = {name: audit_value(name, getattr(command, name), digest)
                for name in command.__struct_fields__ if name != "version"}  # fmt: skip
         told.append([type(command).__name__, one])
     return msgspec.json.encode(told, order="sorted")

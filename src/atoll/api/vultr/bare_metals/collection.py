@@ -140,7 +140,7 @@ def require_metal(request: Call, plan: str) -> None:
 
 async def power(request: Call, verb: type[Power], baremetal_ids: list[str]) -> Response[None]:
     found = [await metal_instance(request, one) for one in dict.fromkeys(baremetal_ids)]
-    return await wire.gone(request, *power_of(verb, [instance.id for instance in found]))
+    return await wire.no_content(request, *power_of(verb, [instance.id for instance in found]))
 
 
 class BareMetals(Controller):
@@ -187,7 +187,7 @@ class BareMetals(Controller):
             summary="Delete Bare Metal", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, baremetal_id: FromPath[str]) -> Response[None]:
         instance = await metal_instance(request, baremetal_id)
-        return await wire.gone(request, DeleteInstance(instance=instance.id))
+        return await wire.no_content(request, DeleteInstance(instance=instance.id))
 
     @post("/halt", operation_id="halt-baremetals", commands=(StopInstance,), status_code=204,
           summary="Halt Bare Metals", responses=wire.ANY_ERROR)  # fmt: skip

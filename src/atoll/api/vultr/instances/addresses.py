@@ -208,7 +208,7 @@ class InstanceAddresses(Controller):
         if ipv4 == instance.public_ip:
             raise Conflict(f"{ipv4} is the main address: it cannot be removed")
         found = await floating_of(view_of(request), instance, ipv4)
-        return await wire.gone(request, DeleteFloatingIp(floating_ip=found.id, detach=True))
+        return await wire.no_content(request, DeleteFloatingIp(floating_ip=found.id, detach=True))
 
     @post(f"{PATH}/ipv4/reverse", operation_id="create-instance-reverse-ipv4",
           commands=(SetReverseDns,), status_code=204, summary="Create Instance Reverse IPv4",
@@ -217,7 +217,7 @@ class InstanceAddresses(Controller):
         self, request: Call, instance_id: FromPath[str], data: JSONBody[ReverseBody]
     ) -> Response[None]:
         address = require_own(await instance_of(request, instance_id), data.ip)
-        return await wire.gone(request, SetReverseDns(address=address, name=data.reverse))
+        return await wire.no_content(request, SetReverseDns(address=address, name=data.reverse))
 
     @post(f"{PATH}/ipv4/reverse/default", status_code=204,
           operation_id="post-instances-instance-id-ipv4-reverse-default",
@@ -228,7 +228,7 @@ class InstanceAddresses(Controller):
     ) -> Response[None]:
         """The default is none."""
         address = require_own(await instance_of(request, instance_id), data.ip)
-        return await wire.gone(request, DeleteReverseDns(address=address, missing_ok=True))
+        return await wire.no_content(request, DeleteReverseDns(address=address, missing_ok=True))
 
     @get(f"{PATH}/ipv6", operation_id="get-instance-ipv6", summary="Get Instance IPv6 Information",
          responses=wire.ANY_ERROR | wire.shown(Ipv6List, "the addresses"))  # fmt: skip

@@ -118,7 +118,7 @@ class Instances(Controller):
             status_code=204, summary="Delete Instance", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, instance_id: FromPath[str]) -> Response[None]:
         reference = wire.native_id(ids.INSTANCE, instance_id)
-        return await wire.gone(request, DeleteInstance(instance=reference))
+        return await wire.no_content(request, DeleteInstance(instance=reference))
 
 
 def require_no_metal(request: Call, plan: str | None) -> None:

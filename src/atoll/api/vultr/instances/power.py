@@ -98,7 +98,7 @@ def power(verb: type[Power], instance_ids: Iterable[str]) -> list[Power]:
 
 async def one(request: Call, verb: type[Power], instance_id: str) -> Response[None]:
     reference = wire.native_id(ids.INSTANCE, instance_id)
-    return await wire.gone(request, *power(verb, [reference]))
+    return await wire.no_content(request, *power(verb, [reference]))
 
 
 async def many(request: Call, verb: type[Power], body: BulkBody) -> Response[None]:
@@ -106,7 +106,7 @@ async def many(request: Call, verb: type[Power], body: BulkBody) -> Response[Non
         raise Invalid(f"instance_ids must have 1 to {BULK_MAX} entries", field="instance_ids")
     given = dict.fromkeys(body.instance_ids)
     references = [wire.native_id(ids.INSTANCE, instance_id) for instance_id in given]
-    return await wire.gone(request, *power(verb, references))
+    return await wire.no_content(request, *power(verb, references))
 
 
 def restored_from(body: RestoreBody) -> tuple[str, str]:
@@ -126,7 +126,7 @@ def parse_reinstall(reference: str, body: ReinstallBody | None) -> ReinstallInst
 async def reinstalled(request: Call, command: ReinstallInstance) -> tuple[Outcome[Any], Instance]:
     """The instance with the password and the host name that it is about to have."""
     outcome = await wire.execute(request, command)
-    return outcome, instance_rebuild.as_rebuilt(outcome.thing, outcome.operation)
+    return outcome, instance_rebuild.apply_body(outcome.thing, outcome.operation)
 
 
 class InstanceActions(Controller):

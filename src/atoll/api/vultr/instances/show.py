@@ -227,7 +227,7 @@ def features_of(instance: Instance, related: Related) -> list[str]:
 
 
 def kvm_of(instance: Instance, related: Related) -> str:
-    """A page that shows the screen once, within ten minutes, to whoever may open a console."""
+    """Return a page that shows the screen once, within ten minutes, if the caller may open it."""
     if states.power_status(instance) != "running" or "write" not in RIGHTS[related.caller.role]:
         return ""
     services = related.services

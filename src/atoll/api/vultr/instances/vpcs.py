@@ -72,7 +72,7 @@ async def attach(
     instance = await instance_of(request, instance_id)
     vpc = wire.native_id_in(ids.VPC, network, field)
     command = AttachVpc(instance=instance.id, vpc=vpc, attached_ok=True)
-    response = await wire.gone(request, Asked(command, {"vpc": field, "subnet": field}))
+    response = await wire.no_content(request, Asked(command, {"vpc": field, "subnet": field}))
     response.status_code = status
     return response
 
@@ -83,7 +83,7 @@ async def detach(
     instance = await instance_of(request, instance_id)
     vpc = wire.native_id_in(ids.VPC, network, field)
     command = DetachVpc(instance=instance.id, vpc=vpc)
-    response = await wire.gone(request, Asked(command, {"vpc": field}))
+    response = await wire.no_content(request, Asked(command, {"vpc": field}))
     response.status_code = status
     return response
 
