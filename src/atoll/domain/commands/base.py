@@ -1,6 +1,7 @@
 """What all commands have in common: their form, references to resources that an earlier command
 creates, secrets that are never printed, and canonical bytes."""
 
+import functools
 import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -53,11 +54,18 @@ def describe(command: Command, digest: Digest) -> dict[str, Any]:
     """Return the command for the audit record: secrets and long texts as digests, defaults
     omitted."""
     told: dict[str, Any] = {}
-    for one in msgspec.structs.fields(command):
-        value = getattr(command, one.name)
-        if value != default_of(one):
-            told[one.name] = audit_value(one.name, value, digest)
+    for name, default in defaults_of(type(command)):
+        value = getattr(command, name)
+        if value != default:
+            told[name] = audit_value(name, value, digest)
     return told
+
+
+@functools.cache
+def defaults_of(kind: type[Command]) -> tuple[tuple[str, Any], ...]:
+    """Each field with its default, or `msgspec.NODEFAULT`. Kept for each type, because msgspec
+    evaluates annotations for it."""
+    return tuple((field.name, default_of(field)) for field in msgspec.structs.fields(kind))
 
 
 def default_of(field: msgspec.structs.FieldInfo) -> Any:
