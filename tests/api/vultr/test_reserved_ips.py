@@ -3,6 +3,7 @@
 import pytest
 
 from tests.api.client import Api, Json
+from tests.api.conftest import KeyFor
 from tests.api.vultr.client import Vultr, types_of
 from tests.api.vultr.things import NOBODY, instance_of, native
 
@@ -97,6 +98,17 @@ def test_a_main_address_and_an_unknown_one_are_not_converted(vultr: Vultr, api: 
     for address in (instance_of(vultr, api)["main_ip"], "192.0.2.1", "nonsense"):
         told = vultr.refused("POST", "/reserved-ips/convert", {"ip_address": address})
         assert told.startswith(f"ip_address: {address} is no second address")
+
+
+def test_a_viewer_converts_no_address_whatever_it_is(
+    vultr: Vultr, api: Api, key_for: KeyFor
+) -> None:
+    key = key_for("viewer", api.project)
+    viewer = Vultr(key.url, key.key)
+    for address in (reserved(vultr)["subnet"], "192.0.2.1", "nonsense"):
+        body = {"ip_address": address, "label": "mine"}
+        viewer.refused("POST", "/reserved-ips/convert", body, status=403)
+    viewer.close()
 
 
 @pytest.mark.parametrize(
