@@ -21,6 +21,7 @@ from atoll.service.instances import (
     mark_busy,
     password_of,
     require_memory,
+    require_one_password,
     require_user_data,
 )
 from atoll.service.nouns import INSTANCES
@@ -31,6 +32,7 @@ replace = msgspec.structs.replace
 async def reinstall(case: Case, command: ReinstallInstance) -> Done[Instance]:
     """From the same image where none is named: then an instance that was made from a snapshot is
     made from that again, as long as it exists."""
+    require_one_password(command)
     instance = await get_rebuildable(case, command.instance)
     body = await new_body(case, instance, command)
     return rebuild(case, instance, instance_rebuild.REINSTALL, body)
