@@ -11,6 +11,8 @@ from atoll.domain.commands import (
     CreateStartupScript,
     DeleteInstance,
     Made,
+    RebootInstance,
+    ResetInstance,
     Secret,
     StartInstance,
     UpdateInstance,
@@ -66,12 +68,18 @@ def test_equal_commands_have_one_hash_whatever_version_the_caller_saw() -> None:
         [UpdateInstance(instance="other", name="x")],
         [StartInstance(instance="web")],
         [UpdateInstance(instance="web", name="x"), StartInstance(instance="web")],
+        [StartInstance(instance="web"), UpdateInstance(instance="web", name="x")],
         [],
     ],
 )
 def test_other_commands_have_another_hash(other: list[UpdateInstance]) -> None:
     one = [UpdateInstance(instance="web", name="x")]
     assert hash_of(one, digest) != hash_of(other, digest)
+
+
+def test_commands_with_equal_fields_have_different_hashes() -> None:
+    kinds = (StartInstance, RebootInstance, ResetInstance)
+    assert len({hash_of([kind(instance="web")], digest) for kind in kinds}) == 3
 
 
 def test_a_reference_to_what_an_earlier_command_makes_is_no_name() -> None:

@@ -19,16 +19,21 @@ from atoll.domain.commands import (
     DetachNetwork,
     DetachVolume,
     GrowVolume,
+    RebootInstance,
     ReinstallInstance,
     RemoveHost,
+    ResetInstance,
     ResizeInstance,
     RestoreInstance,
+    StartInstance,
+    StopInstance,
 )
 from atoll.domain.operations import Operation
 from atoll.ports import Filter
 from tests.operations.situations import (
     ALL,
     IMPORT,
+    IMPORT_IMAGE,
     a_disc,
     a_disc_beside_a_stopped_instance,
     a_disc_in_the_drive,
@@ -76,6 +81,21 @@ def asking(command: Command) -> Accept:
         return (await world.execute(command)).operation
 
     return accept
+
+
+async def an_instance_runs(world: World) -> bool:
+    return [i.state for i in await world.store.read().instances.page(ALL)] == ["running"]
+
+
+async def the_instance_is_stopped(world: World) -> bool:
+    return (await the_instance(world)).state == "stopped"
+
+
+async def it_has_booted_again(world: World) -> bool:
+    """More than once again where it was asked for again."""
+    instance = await the_instance(world)
+    assert instance.state == "running"
+    return instance.boots > 1
 
 
 async def volume_is_attached(world: World) -> bool:
@@ -219,6 +239,11 @@ async def there_is_no_image(world: World) -> bool:
     return await world.store.read().images.page(mine) == []
 
 
+async def the_image_is_available(world: World) -> bool:
+    (image,) = await world.store.read().images.page(Filter(project_id=world.caller.project_id))
+    return image.state == "available"
+
+
 REINSTALL = ReinstallInstance(instance="web", hostname="again")
 RESTORE = RestoreInstance(instance="web", snapshot="before")
 RESIZE = ResizeInstance(instance="web", vcpus=2, disk_gib=9)
@@ -241,6 +266,18 @@ async def create_far_away(world: World) -> Operation:
     return operation
 
 
+async def create(world: World) -> Operation:
+    _, operation = await world.accept_create()
+    return operation
+
+
+async def reboot(world: World) -> Operation:
+    """Where one that failed has left it stopped, the user starts it."""
+    stopped = await the_instance_is_stopped(world)
+    verb = StartInstance if stopped else RebootInstance
+    return (await world.execute(verb(instance="web"))).operation
+
+
 ATTACH = asking(AttachVolume(volume="data", instance="web"))
 
 
@@ -249,6 +286,25 @@ async def retire(world: World) -> Operation:
 
 
 SCENARIOS = {
+    "create": Scenario("instance.create", nothing, create, an_instance_runs),
+    "start": Scenario(
+        "instance.start", a_stopped_instance, asking(StartInstance(instance="web")),
+        an_instance_runs, undone=False,
+    ),
+    "stop": Scenario(
+        "instance.stop", an_instance, asking(StopInstance(instance="web")),
+        the_instance_is_stopped, undone=False,
+    ),
+    "reboot": Scenario(
+        "instance.reboot", an_instance, reboot, it_has_booted_again, undone=False,
+    ),
+    "reset": Scenario(
+        "instance.reset", an_instance, asking(ResetInstance(instance="web")),
+        it_has_booted_again, undone=False,
+    ),
+    "import an image": Scenario(
+        "image.import", nothing, asking(IMPORT_IMAGE), the_image_is_available
+    ),
     "attach a new volume": Scenario("volume.attach", a_volume, ATTACH, volume_is_attached),
     "attach a used volume": Scenario("volume.attach", a_used_volume, ATTACH, volume_is_attached),
     "attach a volume of another host": Scenario(

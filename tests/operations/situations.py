@@ -148,10 +148,15 @@ async def nobody(request: Ask | Opening) -> Any:
     raise AssertionError(f"nobody is there to be asked: {request}")
 
 
+IMPORT_IMAGE = CreateImage(
+    name="mine",
+    source=ImageSource(kind=SourceKind.URL, location="https://example.com/a.qcow2"),
+)
+
+
 async def an_image(world: World) -> None:
     await world.created()
-    source = ImageSource(kind=SourceKind.URL, location="https://example.com/a.qcow2")
-    await world.execute(CreateImage(name="mine", source=source))
+    await world.execute(IMPORT_IMAGE)
     await settled(world)
 
 

@@ -1,34 +1,18 @@
-"""The fault matrix of `instance.create`: whatever happens where, one outcome and nothing else."""
-
-from dataclasses import replace
+"""What a creation leads to, and what it says where it leads to nothing. What a fault at any step
+leaves is in test_matrix.py."""
 
 import pytest
 
-from atoll.domain.commands import CancelOperation, RetryOperation
+from atoll.domain.commands import RetryOperation
 from atoll.domain.errors import DriverBusy
 from atoll.domain.instances import InstanceState
 from atoll.domain.operations import OperationState
 from atoll.domain.regions import Region
-from tests.operations.faults import (
-    Fuse,
-    all_steps,
-    changed,
-    first,
-    fused_do,
-    fused_undo,
-    parameters,
-    refused,
-    twice,
-)
-from tests.support.world import Crash, World
+from tests.operations.faults import Fuse, all_steps, changed, fused_do, refused
+from tests.support.world import World
 
 pytestmark = pytest.mark.anyio
 KIND = "instance.create"
-LAST = len(all_steps(KIND)) - 1
-
-
-async def end_of(world: World, operation_id: str) -> OperationState:
-    return (await world.store.read().operations.get(operation_id)).state
 
 
 async def test_it_succeeds(world: World) -> None:
@@ -43,85 +27,6 @@ async def test_every_step_is_recorded_once_and_in_order(world: World) -> None:
     await world.run_until_idle(world.engine())
     records = await world.store.read().operations.steps_of(operation.id)
     assert [(r.index, r.name) for r in records] == all_steps(KIND)
-
-
-@pytest.mark.parametrize(("index", "name"), all_steps(KIND))
-async def test_each_step_may_run_twice(world: World, index: int, name: str) -> None:
-    workflows = changed(KIND, index, lambda s: type(s)(twice(s.do), s.undo))
-    instance, operation = await world.accept_create()
-    await world.run_until_idle(world.engine(workflows))
-    assert await end_of(world, operation.id) is OperationState.DONE
-    await world.assert_whole(instance)
-
-
-@pytest.mark.parametrize(("index", "when"), parameters(KIND))
-async def test_a_failure_leaves_nothing_behind(world: World, index: int, when: str) -> None:
-    workflows = changed(KIND, index, fused_do(when, Fuse(refused())))
-    instance, operation = await world.accept_create()
-    await world.run_until_idle(world.engine(workflows))
-    read = world.store.read()
-    ended = await read.operations.get(operation.id)
-    assert (ended.state, ended.error_message) == (OperationState.FAILED, "the test says no")
-    failed = await read.instances.get(instance.id)
-    assert (failed.state, failed.reason) == (InstanceState.DELETED, "the test says no")
-    await world.assert_nothing_is_left()
-
-
-@pytest.mark.parametrize(("index", "when"), parameters(KIND))
-async def test_a_crash_is_taken_up_where_it_happened(world: World, index: int, when: str) -> None:
-    workflows = changed(KIND, index, fused_do(when, Fuse(Crash())))
-    instance, operation = await world.accept_create()
-    await world.run_until_idle(world.engine(workflows))
-    assert await end_of(world, operation.id) is OperationState.RUNNING
-    await world.run_until_idle(world.engine(workflows))
-    assert await end_of(world, operation.id) is OperationState.DONE
-    await world.assert_whole(instance)
-
-
-@pytest.mark.parametrize("undone", [i for i, _ in all_steps(KIND) if i < LAST])
-@pytest.mark.parametrize("when", ["before", "after"])
-async def test_a_crash_during_undo_is_taken_up_and_undone(
-    world: World, undone: int, when: str
-) -> None:
-    fuse = Fuse(Crash())
-    workflows = changed(KIND, undone, fused_undo(when, fuse))
-    failing = changed(KIND, LAST, fused_do("after", Fuse(refused(), times=9)))[KIND]
-    steps = (*workflows[KIND].steps[:LAST], failing.steps[LAST])
-    workflows[KIND] = replace(failing, steps=steps)
-    _, operation = await world.accept_create()
-    await world.run_until_idle(world.engine(workflows))
-    assert fuse.left == 0
-    await world.run_until_idle(world.engine(workflows))
-    assert await end_of(world, operation.id) is OperationState.FAILED
-    await world.assert_nothing_is_left()
-
-
-@pytest.mark.parametrize("index", [i for i, _ in all_steps(KIND)])
-async def test_an_error_that_passes_is_waited_out(world: World, index: int) -> None:
-    workflows = changed(KIND, index, fused_do("after", Fuse(RuntimeError("once"), times=2)))
-    instance, operation = await world.accept_create()
-    await world.run_until_idle(world.engine(workflows))
-    assert await end_of(world, operation.id) is OperationState.DONE
-    await world.assert_whole(instance)
-
-
-@pytest.mark.parametrize("index", [i for i, _ in all_steps(KIND)])
-async def test_a_cancel_takes_back_what_was_done_unless_all_is_done(
-    world: World, index: int
-) -> None:
-    instance, operation = await world.accept_create()
-
-    async def cancel() -> None:
-        await world.execute(CancelOperation(operation=operation.id))
-
-    workflows = changed(KIND, index, lambda s: type(s)(first(cancel, s.do), s.undo))
-    await world.run_until_idle(world.engine(workflows))
-    if index == LAST:
-        assert await end_of(world, operation.id) is OperationState.DONE
-        await world.assert_whole(instance)
-        return
-    assert await end_of(world, operation.id) is OperationState.CANCELLED
-    await world.assert_nothing_is_left()
 
 
 async def test_a_deadline_ends_what_would_never_end(world: World) -> None:
@@ -139,6 +44,9 @@ async def test_a_failed_creation_can_be_retried(world: World) -> None:
     workflows = changed(KIND, 3, fused_do("after", Fuse(refused())))
     instance, operation = await world.accept_create()
     await world.run_until_idle(world.engine(workflows))
+    failed = await world.store.read().instances.get(instance.id)
+    assert (failed.state, failed.reason) == (InstanceState.DELETED, "the test says no")
+    await world.assert_nothing_is_left()
     await world.execute(RetryOperation(operation=operation.id))
     await world.run_until_idle(world.engine())
     again = await world.store.read().instances.get(instance.id)

@@ -1,21 +1,12 @@
-"""The fault matrix of `instance.delete`: in the end nothing is left, or it can be asked again."""
+"""A deletion: in the end nothing is left, or it can be asked again."""
 
 import pytest
 
 from atoll.domain.commands import DeleteInstance, UpdateInstance
 from atoll.domain.errors import DriverUnavailable, NotFound, Protected
 from atoll.domain.instances import InstanceState
-from atoll.domain.operations import OperationState
-from tests.operations.faults import (
-    Fuse,
-    all_steps,
-    changed,
-    fused_do,
-    parameters,
-    refused,
-    twice,
-)
-from tests.support.world import Crash, World
+from tests.operations.faults import Fuse, all_steps, changed, fused_do, refused
+from tests.support.world import World
 
 pytestmark = pytest.mark.anyio
 KIND = "instance.delete"
@@ -30,35 +21,10 @@ async def test_it_leaves_nothing(world: World) -> None:
     await world.assert_nothing_is_left()
 
 
-@pytest.mark.parametrize(("index", "name"), all_steps(KIND))
-async def test_each_step_may_run_twice(world: World, index: int, name: str) -> None:
+async def test_what_failed_says_why_and_is_removed_when_it_is_asked_again(world: World) -> None:
     instance = await world.created()
     await world.execute(DeleteInstance(instance=instance.id))
-    workflows = changed(KIND, index, lambda s: type(s)(twice(s.do)))
-    await world.run_until_idle(world.engine(workflows))
-    await world.assert_nothing_is_left()
-
-
-@pytest.mark.parametrize(("index", "when"), parameters(KIND))
-async def test_a_crash_is_taken_up_where_it_happened(world: World, index: int, when: str) -> None:
-    instance = await world.created()
-    accepted = await world.execute(DeleteInstance(instance=instance.id))
-    assert accepted.operation is not None
-    workflows = changed(KIND, index, fused_do(when, Fuse(Crash())))
-    await world.run_until_idle(world.engine(workflows))
-    await world.run_until_idle(world.engine(workflows))
-    ended = await world.store.read().operations.get(accepted.operation.id)
-    assert ended.state is OperationState.DONE
-    await world.assert_nothing_is_left()
-
-
-@pytest.mark.parametrize(("index", "when"), parameters(KIND))
-async def test_what_failed_is_removed_when_it_is_asked_again(
-    world: World, index: int, when: str
-) -> None:
-    instance = await world.created()
-    await world.execute(DeleteInstance(instance=instance.id))
-    workflows = changed(KIND, index, fused_do(when, Fuse(refused())))
+    workflows = changed(KIND, 0, fused_do("after", Fuse(refused())))
     await world.run_until_idle(world.engine(workflows))
     failed = await world.store.read().instances.get(instance.id)
     assert (failed.state, failed.reason) == (InstanceState.ERROR, "the test says no")
@@ -68,11 +34,15 @@ async def test_what_failed_is_removed_when_it_is_asked_again(
 
 
 @pytest.mark.parametrize("index", [i for i, _ in all_steps(KIND)])
-async def test_a_host_that_is_away_for_a_while_is_waited_for(world: World, index: int) -> None:
+async def test_a_host_that_is_away_for_a_while_is_waited_for(
+    sqlite_world: World, index: int
+) -> None:
+    world = sqlite_world
     instance = await world.created()
     await world.execute(DeleteInstance(instance=instance.id))
     away = Fuse(DriverUnavailable("away"), times=3)
     await world.run_until_idle(world.engine(changed(KIND, index, fused_do("before", away))))
+    assert away.left == 0
     await world.assert_nothing_is_left()
 
 

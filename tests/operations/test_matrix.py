@@ -38,6 +38,23 @@ def places(*whens: str) -> list[Any]:
     ]
 
 
+def places_of_crashes() -> list[Any]:
+    """Before a step is where the one before it ended: that matters for the first alone."""
+    return [
+        place
+        for place in places("before", "after")
+        if place.values[1] == 0 or place.values[2] == "after"
+    ]
+
+
+def places_of_undos() -> list[Any]:
+    return [
+        place
+        for place in places("before", "after")
+        if WORKFLOWS[place.values[0].kind].steps[place.values[1]].undo is not None
+    ]
+
+
 async def prepared(world: World, scenario: Scenario) -> Operation:
     await scenario.prepare(world)
     await world.reported()
@@ -56,15 +73,23 @@ async def end_of(world: World, operation: Operation) -> Operation:
     return ended
 
 
-# Their matrices are older and stand in files of their own; the last follows a reinstallation.
-ELSEWHERE = {
-    "instance.create", "instance.start", "instance.stop", "instance.reboot", "instance.reset",
-    "image.import", "volume.discard",
-}  # fmt: skip
+async def assert_true_or_taken_back(world: World, scenario: Scenario, operation: Operation) -> None:
+    """What cannot be undone is asked for again, and comes true then."""
+    wanted = (await end_of(world, operation)).state is OperationState.DONE
+    if not wanted and not scenario.undone:
+        await scenario.accept(world)
+        await run(world, WORKFLOWS)
+        wanted = True
+    assert await scenario.came_true(world) is wanted
+    await assert_consistent(world)
 
 
-def test_every_operation_has_its_matrix() -> None:
-    assert {scenario.kind for scenario in SCENARIOS.values()} | ELSEWHERE == set(WORKFLOWS)
+# Nobody asks for it: it follows others. See test_volume_discard.py.
+FOLLOWS = {"volume.discard"}
+
+
+def test_every_operation_that_is_asked_for_has_a_scenario() -> None:
+    assert {scenario.kind for scenario in SCENARIOS.values()} | FOLLOWS == set(WORKFLOWS)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=list(SCENARIOS))
@@ -97,20 +122,19 @@ async def test_a_failure_takes_everything_back(
     await run(sqlite_world, changed(scenario.kind, index, fused_do(when, Fuse(refused()))))
     ended = await end_of(sqlite_world, operation)
     assert (ended.state, ended.error_message) == (OperationState.FAILED, "the test says no")
-    if not scenario.undone:
-        await scenario.accept(sqlite_world)
-        await run(sqlite_world, WORKFLOWS)
-    assert await scenario.came_true(sqlite_world) is not scenario.undone
-    await assert_consistent(sqlite_world)
+    await assert_true_or_taken_back(sqlite_world, scenario, operation)
 
 
-@pytest.mark.parametrize(("scenario", "index", "when"), places("before", "after"))
+@pytest.mark.parametrize(("scenario", "index", "when"), places_of_crashes())
 async def test_a_crash_is_taken_up_where_it_happened(
     sqlite_world: World, scenario: Scenario, index: int, when: str
 ) -> None:
     operation = await prepared(sqlite_world, scenario)
-    workflows = changed(scenario.kind, index, fused_do(when, Fuse(Crash())))
+    fuse = Fuse(Crash())
+    workflows = changed(scenario.kind, index, fused_do(when, fuse))
     await run(sqlite_world, workflows)
+    crashed = await sqlite_world.store.read().operations.get(operation.id)
+    assert (fuse.left, crashed.state) == (0, OperationState.RUNNING)
     await run(sqlite_world, workflows)
     assert (await end_of(sqlite_world, operation)).state is OperationState.DONE
     assert await scenario.came_true(sqlite_world)
@@ -118,14 +142,12 @@ async def test_a_crash_is_taken_up_where_it_happened(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("scenario", "index", "when"), places("before", "after"))
+@pytest.mark.parametrize(("scenario", "index", "when"), places_of_undos())
 async def test_a_crash_during_undo_is_taken_up_and_undone(
     sqlite_world: World, scenario: Scenario, index: int, when: str
 ) -> None:
     workflow = WORKFLOWS[scenario.kind]
     fuse, last = Fuse(Crash()), len(workflow.steps) - 1
-    if workflow.steps[index].undo is None:
-        fuse.left = 0  # nothing of this step is taken back, so nothing crashes there
     operation = await prepared(sqlite_world, scenario)
     steps = list(workflow.steps)
     steps[index] = fused_undo(when, fuse)(steps[index])
@@ -135,11 +157,7 @@ async def test_a_crash_during_undo_is_taken_up_and_undone(
     assert fuse.left == 0
     await run(sqlite_world, workflows)
     assert (await end_of(sqlite_world, operation)).state is OperationState.FAILED
-    if not scenario.undone:
-        await scenario.accept(sqlite_world)
-        await run(sqlite_world, WORKFLOWS)
-    assert await scenario.came_true(sqlite_world) is not scenario.undone
-    await assert_consistent(sqlite_world)
+    await assert_true_or_taken_back(sqlite_world, scenario, operation)
 
 
 @pytest.mark.long
@@ -150,6 +168,7 @@ async def test_an_error_that_passes_is_waited_out(
     operation = await prepared(sqlite_world, scenario)
     fuse = Fuse(RuntimeError("once"), times=2)
     await run(sqlite_world, changed(scenario.kind, index, fused_do(when, fuse)))
+    assert fuse.left == 0
     assert (await end_of(sqlite_world, operation)).state is OperationState.DONE
     assert await scenario.came_true(sqlite_world)
     await assert_consistent(sqlite_world)
@@ -169,10 +188,10 @@ async def test_a_cancel_takes_back_what_was_done_unless_all_is_done(
     await run(
         sqlite_world, changed(scenario.kind, index, lambda s: replace(s, do=first(cancel, s.do)))
     )
-    done = (await end_of(sqlite_world, operation)).state is OperationState.DONE
-    assert done == (not workflow.cancellable or index == len(workflow.steps) - 1)
-    assert await scenario.came_true(sqlite_world) is done
-    await assert_consistent(sqlite_world)
+    too_late = not workflow.cancellable or index == len(workflow.steps) - 1
+    wanted = OperationState.DONE if too_late else OperationState.CANCELLED
+    assert (await end_of(sqlite_world, operation)).state is wanted
+    await assert_true_or_taken_back(sqlite_world, scenario, operation)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=list(SCENARIOS))
@@ -180,12 +199,15 @@ async def test_a_deadline_ends_what_would_never_end(
     sqlite_world: World, scenario: Scenario
 ) -> None:
     operation = await prepared(sqlite_world, scenario)
-    busy = Fuse(DriverBusy("not yet", after_s=60), times=10**6)
-    await run(sqlite_world, changed(scenario.kind, 0, fused_do("before", busy)))
+
+    async def not_yet() -> None:
+        """Nobody polls for all that time."""
+        sqlite_world.clock.advance(WORKFLOWS[scenario.kind].deadline_s)
+        raise DriverBusy("not yet", after_s=1)
+
+    await run(
+        sqlite_world, changed(scenario.kind, 0, lambda s: replace(s, do=first(not_yet, s.do)))
+    )
     ended = await end_of(sqlite_world, operation)
     assert (ended.state, ended.error_code) == (OperationState.FAILED, "DEADLINE_EXCEEDED")
-    if not scenario.undone:
-        await scenario.accept(sqlite_world)
-        await run(sqlite_world, WORKFLOWS)
-    assert await scenario.came_true(sqlite_world) is not scenario.undone
-    await assert_consistent(sqlite_world)
+    await assert_true_or_taken_back(sqlite_world, scenario, operation)

@@ -43,16 +43,25 @@ MOVES = [
 ]
 WAIT_S, LOOK_S = 20, 0.002
 VERBS = ["ensure_export", "read_export", "write_import", "inspect_import"]
+# How often a verb is asked in one move: at least twice, but for these.
+ONCE = {("ensure_export", name) for name in MOVES} | {
+    ("inspect_import", "attach a volume of another host")
+}
+CALLS = [
+    (name, verb, skip)
+    for name in MOVES
+    for verb in VERBS
+    for skip in (0, 1)
+    if skip == 0 or (verb, name) not in ONCE
+]
 
 
 def fault(world: World, **given: Any) -> None:
     world.faults.add(Fault(id=world.ids.new("fault"), message="the test says no", **given))
 
 
-@pytest.mark.parametrize("name", MOVES)
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(("name", "verb", "skip"), CALLS)
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("skip", [0, 1])
 async def test_a_host_that_fails_in_the_middle_leaves_nothing_behind(
     sqlite_world: World, name: str, verb: str, when: str, skip: int
 ) -> None:
@@ -64,12 +73,9 @@ async def test_a_host_that_fails_in_the_middle_leaves_nothing_behind(
     await settled(world)
     await world.reported()
     ended = await world.store.read().operations.get(operation.id)
-    if world.faults.list():
-        assert ended.state is OperationState.DONE, "the verb was not asked so often"
-    else:
-        assert (ended.state, ended.error_message) == (OperationState.FAILED, "the test says no")
-        assert not await scenario.came_true(world)
-    world.faults.remove()
+    assert world.faults.list() == []
+    assert (ended.state, ended.error_message) == (OperationState.FAILED, "the test says no")
+    assert not await scenario.came_true(world)
     await assert_consistent(world)
 
 
@@ -86,6 +92,7 @@ async def test_a_host_that_is_away_for_a_moment_is_waited_for(
     await settled(world)
     await world.reported()
     ended = await world.store.read().operations.get(operation.id)
+    assert world.faults.list() == []
     assert (ended.state, ended.error_message) == (OperationState.DONE, None)
     assert await scenario.came_true(world)
     await assert_consistent(world)
@@ -166,10 +173,17 @@ async def test_a_snapshot_that_is_deleted_while_it_is_copied_leaves_nothing(
 ) -> None:
     world = sqlite_world
     await a_snapshot_far_away(world)
-    fault(world, verb="write_import", error=FaultError.UNAVAILABLE, when="after", times=3)
+    fault(world, verb="write_import", error=FaultError.UNAVAILABLE, when="after", times=10**6)
     _, operation = await world.accept_create(name="late", image="before", region="far")
+    running = asyncio.create_task(settled(world))
+    async with asyncio.timeout(WAIT_S):
+        while not await world.drivers["host-2"].under_way():
+            await asyncio.sleep(LOOK_S)
     await world.execute(DeleteSnapshot(snapshot="before"))
+    world.faults.remove()
+    await running
     await settled(world)
+    await world.reported()
     assert (await world.store.read().operations.get(operation.id)).ended
     for driver in world.drivers.values():
         assert await driver.snapshots() == await driver.under_way() == []
@@ -204,7 +218,7 @@ async def test_a_volume_that_comes_back_brings_what_it_holds_now(sqlite_world: W
     fault(world, verb="remove_volume", host="h1", error=FaultError.UNAVAILABLE, times=3)
     await world.execute(AttachVolume(volume="data", instance="web"))
     await settled(world)
-    await settled(world)
+    assert world.faults.list() == []
     await world.execute(GrowVolume(volume="data", size_gib=9))
     await settled(world)
     await world.execute(UpdateHost(host="h1", enabled=True))

@@ -1,6 +1,6 @@
-"""`instance.retire`: a deleted instance that can still be recovered.
+"""`instance.retire`: delete an instance that can still be recovered.
 
-Its guest is off; its disk, addresses and place on the host stay until `instance.delete` comes.
+Its guest is off; its disk, addresses and reservation stay until `instance.delete`.
 """
 
 from atoll.domain.instances import Goal, InstanceState

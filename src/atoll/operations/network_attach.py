@@ -1,6 +1,6 @@
-"""`network.attach` and `network.detach`: a place in a further subnet, while the guest runs.
+"""`network.attach` and `network.detach`: change an instance's interfaces while its guest runs.
 
-They queue at the instance. Each place has a MAC and an address that nobody else has.
+They queue at the instance. Each interface has a unique MAC and address.
 """
 
 import ipaddress

@@ -95,7 +95,7 @@ def test_an_idempotency_key_of_another_request_is_called_as_its_header_is(
     genesis: Genesis, vultr: Vultr
 ) -> None:
     header = {"Idempotency-Key": "one"}
-    told = "this Idempotency-Key came with another request before: use a new one"
+    told = "this Idempotency-Key was already used for another request: use a new one"
     for name in ("a", "b"):
         refused = genesis.call("POST", "/floating-ips", {"name": name}, **header)
     assert refused.json()["message"] == told

@@ -39,7 +39,8 @@ def test_a_body_that_is_not_json_is_a_400(api: Api, content: bytes) -> None:
 
 @pytest.mark.parametrize("content", [b"null", b"[]", b"1", b'"text"', b"{}", b""])
 def test_json_of_another_shape_is_a_422(api: Api, content: bytes) -> None:
-    assert sent(api, content).status_code == 422
+    field = "metadata" if content == b"{}" else ""
+    refused(sent(api, content), 422, "INVALID", field)
 
 
 def test_json_is_read_whatever_its_content_type_says(api: Api) -> None:
@@ -57,14 +58,14 @@ def test_all_that_is_wrong_is_listed_with_its_path_and_what_is_allowed(api: Api)
     told = refused(api.call("POST", "/v1/instances", body), 422, "INVALID", "metadata.labels.a")
     errors = {problem["field"]: problem["message"] for problem in told["errors"]}
     assert errors == {
-        "metadata.labels.a": "1 is not of the type string",
-        "metadata.name": "it is required",
-        "spec.type": "it is required",
-        "spec.memory_mb": "it is 1, allowed are 64 to 4194304",
-        "spec.vcpus": '"2" is not of the type integer',
-        "spec.security_groups.1": "1 is not of the type string",
+        "metadata.labels.a": "must be of type string, not 1",
+        "metadata.name": "this field is required",
+        "spec.type": "this field is required",
+        "spec.memory_mb": "must be 64 to 4194304, not 1",
+        "spec.vcpus": 'must be of type integer, not "2"',
+        "spec.security_groups.1": "must be of type string, not 1",
         "spec.tpye": "there is no such field",
-        "spec.user_data": "this is not of the type string",
+        "spec.user_data": "must be of type string",
     }
 
 
@@ -76,7 +77,7 @@ def test_all_that_is_wrong_is_listed_with_its_path_and_what_is_allowed(api: Api)
         ({"vcpus": 10**30}, "spec.vcpus", "1 to 512"),
         ({"vcpus": 1.5}, "spec.vcpus", "integer"),
         ({"memory_mb": 63}, "spec.memory_mb", "64 to 4194304"),
-        ({"memory_mb": 80}, "spec.memory_mb", "needs 96"),
+        ({"memory_mb": 80}, "spec.memory_mb", "needs at least 96"),
         ({"disk_gb": 0}, "spec.disk_gb", "1 to 65536"),
         ({"image": ""}, "spec.image", "1 to 253"),
         ({"image": "debian-12"}, "spec.disk_gb", "2 to 65536"),
@@ -121,8 +122,10 @@ def test_names_and_labels_are_bounded(api: Api, metadata: Json) -> None:
 
 def test_a_name_of_all_scripts_is_taken_as_it_is(api: Api) -> None:
     name = "häuschen 東京 🏝 \u00ad' \"<b>"
-    assert api.create(name)["metadata"]["name"] == name
-    assert api.items(f"/v1/instances?name={httpx2.QueryParams({'n': name})!s}"[: -0 or None]) == []
+    created = api.create(name)
+    assert created["metadata"]["name"] == name
+    found = api.items(f"/v1/instances?{httpx2.QueryParams({'name': name})}")
+    assert [one["id"] for one in found] == [created["id"]]
 
 
 def test_a_body_over_one_mebibyte_is_a_413(api: Api) -> None:
@@ -149,12 +152,17 @@ NUL_REQUESTS: list[tuple[str, str, Any]] = [
 ]  # fmt: skip
 
 
+def status_of_nul(path: str) -> int:
+    """A path with it leads nowhere; elsewhere it is a wrong value."""
+    return 404 if "%00" in path.partition("?")[0] else 422
+
+
 @pytest.mark.parametrize(("method", "path", "body"), NUL_REQUESTS)
 def test_the_character_nul_is_refused_everywhere(
     api: Api, method: str, path: str, body: Any
 ) -> None:
     """PostgreSQL's texts cannot hold it, so no store is asked to."""
-    assert api.call(method, path, body).status_code in {404, 422}
+    assert api.call(method, path, body).status_code == status_of_nul(path)
 
 
 def test_a_backslash_before_u0000_is_no_nul(api: Api) -> None:
@@ -188,9 +196,15 @@ def test_strange_paths_lead_nowhere(api: Api, path: str) -> None:
         ("order=random", "order"),
     ],
 )
+def test_a_wrong_parameter_of_a_list_is_named(api: Api, query: str, field: str) -> None:
+    refused(api.call("GET", f"/v1/instances?{query}"), 422, "INVALID", field)
+
+
 @pytest.mark.parametrize("noun", LISTS)
-def test_a_wrong_parameter_of_a_list_is_named(api: Api, noun: str, query: str, field: str) -> None:
-    refused(api.call("GET", f"/v1/{noun}?{query}"), 422, "INVALID", field)
+def test_every_list_names_a_wrong_parameter(api: Api, noun: str) -> None:
+    refused(api.call("GET", f"/v1/{noun}?limit=0"), 422, "INVALID", "limit")
+    refused(api.call("GET", f"/v1/{noun}?order=random"), 422, "INVALID", "order")
+    refused(api.call("GET", f"/v1/{noun}?cursor=%C3%A4"), 422, "INVALID", "cursor")
 
 
 def test_of_a_parameter_that_is_given_twice_the_last_counts(api: Api) -> None:
@@ -227,16 +241,22 @@ def test_a_wrong_parameter_is_named(api: Api, path: str, field: str) -> None:
 
 
 @pytest.mark.parametrize("noun", LISTS)
-def test_a_very_long_cursor_finds_an_empty_page_or_is_refused(api: Api, noun: str) -> None:
-    response = api.call("GET", f"/v1/{noun}?cursor={'z' * 20_000}")
-    assert response.status_code in {200, 422}
+def test_behind_a_very_long_cursor_there_is_nothing(api: Api, noun: str) -> None:
+    assert api.get(f"/v1/{noun}?cursor={'z' * 20_000}") == {"items": [], "next": None}
 
 
-@pytest.mark.parametrize("value", ["x", "3", '"-1"', '"1.5"', f'"{"9" * 30}"', '"3", "4"', '""'])
+@pytest.mark.parametrize("value", ["x", '"-1"', '"1.5"', f'"{"9" * 30}"', '"3", "4"', '""'])
 def test_an_if_match_that_is_no_version_is_refused(api: Api, value: str) -> None:
     vpc = api.named("vpcs")
     response = api.call("PATCH", f"/v1/vpcs/{vpc['id']}", {"metadata": {}}, If_Match=value)
-    refused(response, 412 if value == "3" else 422, response.json()["code"], "If-Match")
+    refused(response, 422, "INVALID", "If-Match")
+
+
+@pytest.mark.parametrize("value", ["3", '"3"'])
+def test_an_if_match_of_another_version_is_a_412(api: Api, value: str) -> None:
+    vpc = api.named("vpcs")
+    response = api.call("PATCH", f"/v1/vpcs/{vpc['id']}", {"metadata": {}}, If_Match=value)
+    refused(response, 412, "VERSION_MISMATCH", "If-Match")
 
 
 @pytest.mark.parametrize("key", ["", "a" * 256, "\u00e9"])

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import stat
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -206,43 +207,41 @@ def hostile_packing_cut_short(folder: Path) -> Path:
     return path
 
 
-HOSTILE = [
-    hostile_backing_packed,
-    hostile_packing,
-    hostile_packing_cut_short,
-    hostile_backing,
-    hostile_vmdk,
-    hostile_truncated,
-    hostile_size,
-    hostile_download_size,
-]
+HOSTILE = {
+    hostile_backing_packed: "has a backing file",
+    hostile_packing: "damaged or not what it says",
+    hostile_packing_cut_short: "damaged or not what it says",
+    hostile_backing: "has a backing file",
+    hostile_vmdk: "its format is vmdk",
+    hostile_truncated: "damaged or not what it says",
+    hostile_size: "its virtual size",
+    hostile_download_size: "is larger than",
+}
 
 
 @pytest.mark.parametrize("make", HOSTILE)
 @pytest.mark.parametrize("kind", [SourceKind.FILE, SourceKind.URL])
 async def test_a_hostile_image_is_refused_and_leaves_nothing(
-    host: Host, httpserver: HTTPServer, make: object, kind: SourceKind
+    host: Host, httpserver: HTTPServer, make: Callable[[Path], Path], kind: SourceKind
 ) -> None:
-    assert callable(make)
     path = make(host.imports)
     location = str(path)
     if kind is SourceKind.URL:
         httpserver.expect_request(f"/{path.name}").respond_with_data(path.read_bytes())
         location = public(httpserver, f"/{path.name}")
     async with host.opened() as store:
-        with pytest.raises(DriverRefused) as caught:
+        with pytest.raises(DriverRefused, match=HOSTILE[make]):
             await ensure(store, image(kind, location))
         assert host.left_over() == []
         with pytest.raises(DriverRefused, match="not on this host"):
             store.boot_of("img-1")
-    assert caught.value.message.strip()
 
 
 async def test_a_changed_download_leaves_nothing(host: Host, httpserver: HTTPServer) -> None:
     httpserver.expect_request("/a.qcow2").respond_with_data(b"changed")
     spec = image(SourceKind.URL, public(httpserver, "/a.qcow2"), "sha256:" + "0" * 64)
     async with host.opened() as store:
-        with pytest.raises(DriverRefused, match="expected was sha256:000"):
+        with pytest.raises(DriverRefused, match="not sha256:000"):
             await ensure(store, spec)
     assert host.left_over() == []
 

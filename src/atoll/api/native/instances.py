@@ -415,7 +415,7 @@ class Instances(Controller):
     ) -> Response[bytes]:
         services = services_of(request)
         if until is not None and "wait" not in request.query_params:
-            raise Invalid("until needs wait: for how many seconds?", field="wait")
+            raise Invalid("until requires wait, the number of seconds to wait", field="wait")
         wait_s = wait_s_of(wait)
         instance = await queries.get(view_of(request), INSTANCES, instance_id)
         if wait_s:
@@ -492,5 +492,5 @@ def wait_s_of(wait: str) -> float:
         return WAIT_S_MAX
     seconds = float(wait)
     if seconds > WAIT_S_MAX:
-        raise Invalid(f"wait: at most {WAIT_S_MAX} seconds are allowed, or ready", field="wait")
+        raise Invalid(f"wait must be at most {WAIT_S_MAX} seconds, or ready", field="wait")
     return seconds
