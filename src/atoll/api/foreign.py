@@ -25,6 +25,8 @@ from atoll.service.nouns import REGIONS, Noun, Owned
 LOCAL = "local"
 # The first of the 26 digits has three bits.
 NATIVE_ID = re.compile(rf"[a-z]+-[0-7][{ids.ALPHABET}]{{{ids.LENGTH - 1}}}")
+# Fields of commands that are headers.
+HEADERS = {"idempotency_key": "Idempotency-Key"}
 # Clients of other clouds do not know operations.
 BUSY = "{noun} {name} is busy ({doing} in progress): retry later"
 

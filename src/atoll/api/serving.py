@@ -22,6 +22,7 @@ from litestar.utils.scope.state import ScopeState
 
 from atoll.api.http import BODY_BYTES_MAX, Call, caller_of, json_response, once_of
 from atoll.api.problems import TOO_DEEP, Problem, message_in, problems_of
+from atoll.domain.actions import ACTIONS
 from atoll.domain.commands import Command
 from atoll.domain.errors import (
     AtollError,
@@ -134,12 +135,16 @@ class Asked:
 
 async def execute(request: Call, *wishes: Command | Asked) -> Outcome[Any]:
     """Execute all commands or none, once per Idempotency-Key. The route declares the types of
-    commands that it may send."""
+    commands that it may send; their rights are required even if it sends none."""
     asked = tuple(one if isinstance(one, Asked) else Asked(one) for one in wishes)
     request.scope["state"][ASKED] = asked
     commands = [one.command for one in asked]
     declared = request.route_handler.opt[COMMANDS]
     assert {type(one) for one in commands} <= set(declared), "the route declares its commands"
+    if not commands:
+        view = view_of(request)
+        for kind in declared:
+            view.require(ACTIONS[kind].right)
     services = services_of(request)
     once = await once_of(request, services.keys)
     return await services.desk.execute(caller_of(request), *commands, once=once)

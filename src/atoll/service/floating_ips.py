@@ -52,7 +52,8 @@ async def create(case: Case, command: CreateFloatingIp) -> Done[FloatingIp]:
     )
     operation = None
     if command.instance is not None:
-        instance = await resolve_target(case, floating_ip, command.instance)
+        instance = await resolve_instance(case, command.instance)
+        require_target(floating_ip, instance)
         operation = update_new_holder(case, floating_ip, instance)
         floating_ip = msgspec.structs.replace(floating_ip, instance_id=instance.id)
     done = owned.add(case, FLOATING_IPS, floating_ip)
@@ -68,7 +69,7 @@ async def update(case: Case, command: UpdateFloatingIp) -> Done[FloatingIp]:
 async def attach(case: Case, command: AttachFloatingIp) -> Done[FloatingIp]:
     """Attach a floating IP. If it is moved, its previous instance is updated at the same time."""
     floating_ip = await get(case, command.floating_ip)
-    new = await resolve_target(case, floating_ip, command.instance)
+    new = await resolve_instance(case, command.instance)
     if floating_ip.instance_id == new.id:
         return Done(floating_ip, changed=False)
     if floating_ip.instance_id is not None and not command.move:
@@ -76,6 +77,7 @@ async def attach(case: Case, command: AttachFloatingIp) -> Done[FloatingIp]:
             Reason.FLOATING_IP_TAKEN, field=FIELD, address=floating_ip.address,
             instance=floating_ip.instance_id,
         )  # fmt: skip
+    require_target(floating_ip, new)
     before = await update_old_holder(case, floating_ip)
     operation = update_new_holder(case, floating_ip, new)
     changed = case.tx.floating_ips.change(floating_ip, instance_id=new.id)
@@ -132,9 +134,8 @@ async def get(case: Case, reference: Reference) -> FloatingIp:
     return await owned.get(case, FLOATING_IPS, reference, FIELD)
 
 
-async def resolve_target(case: Case, floating_ip: FloatingIp, reference: Reference) -> Instance:
-    """Return the instance if the address may be attached to it. Raises Invalid and Conflict."""
-    instance = await resolve_instance(case, reference)
+def require_target(floating_ip: FloatingIp, instance: Instance) -> None:
+    """Raises Invalid and Conflict if the address cannot be attached to the instance."""
     require_alive(instance)
     if instance.spec.region != floating_ip.region:
         raise Invalid(
@@ -146,7 +147,6 @@ async def resolve_target(case: Case, floating_ip: FloatingIp, reference: Referen
         raise Conflict(
             Reason.FLOATING_IPS_FULL, instance=display_name(instance), highest=ADDRESSES_MAX
         )
-    return instance
 
 
 def update_new_holder(case: Case, floating_ip: FloatingIp, instance: Instance) -> Operation | None:

@@ -10,7 +10,7 @@ from atoll.operations.steps import Workflow, arguments_of
 from atoll.service import references
 from atoll.service.desk import Case, Done, View
 from atoll.service.instance_rebuild import get_rebuildable
-from atoll.service.instances import mark_busy
+from atoll.service.instances import get, mark_busy
 
 FIELD = "image"
 
@@ -28,10 +28,12 @@ async def attach(case: Case, command: AttachDisc) -> Done[Instance]:
 
 async def detach(case: Case, command: DetachDisc) -> Done[Instance]:
     """Detach the ISO. Raises Conflict if none is attached."""
+    instance = await get(case, command.instance)
+    coming = instance.doing == instance_iso.ATTACH.kind
+    if command.missing_ok and instance.iso_id is None and not coming:
+        return Done(instance, changed=False)
     instance = await get_rebuildable(case, command.instance)
     if instance.iso_id is None:
-        if command.missing_ok:
-            return Done(instance, changed=False)
         raise Conflict(Reason.NO_DISC, instance=instance.name)
     return change(case, instance, instance_iso.DETACH, None)
 

@@ -21,6 +21,7 @@ from atoll.service.instances import (
     mark_busy,
     password_of,
     require_memory,
+    require_one_password,
     require_user_data,
 )
 from atoll.service.nouns import INSTANCES
@@ -31,6 +32,7 @@ replace = msgspec.structs.replace
 async def reinstall(case: Case, command: ReinstallInstance) -> Done[Instance]:
     """Reinstall an instance. Without a given image, it is created from its snapshot again if that
     still exists, otherwise from its image."""
+    require_one_password(command)
     instance = await get_rebuildable(case, command.instance)
     body = await new_body(case, instance, command)
     return rebuild(case, instance, instance_rebuild.REINSTALL, body)

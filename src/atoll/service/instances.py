@@ -173,9 +173,14 @@ async def password_of(case: Case, command: Any) -> Password | None:
         if not command.generate_password:
             return None
         return passwords.generate(case.deployment.new_secret())
-    if command.generate_password:
-        raise Invalid(Reason.PASSWORD_TWICE, field="password")
+    require_one_password(command)
     return await passwords.chosen(command.password.text)
+
+
+def require_one_password(command: Any) -> None:
+    """Raises Invalid."""
+    if command.generate_password and command.password is not None:
+        raise Invalid(Reason.PASSWORD_TWICE, field="password")
 
 
 async def key_ids_of(case: Case, keys: tuple[str, ...]) -> tuple[str, ...]:

@@ -89,3 +89,18 @@ def test_an_instance_once_asked_for_is_made_once(genesis: Genesis) -> None:
     )
     assert first["instance"]["id"] == second["instance"]["id"]
     assert genesis.get("/instances")["total_count"] == 1
+
+
+def test_an_idempotency_key_of_another_request_is_called_as_its_header_is(
+    genesis: Genesis, vultr: Vultr
+) -> None:
+    header = {"Idempotency-Key": "one"}
+    told = "this Idempotency-Key was already used for another request: use a new one"
+    for name in ("a", "b"):
+        refused = genesis.call("POST", "/floating-ips", {"name": name}, **header)
+    assert refused.json()["message"] == told
+    header = {"Idempotency-Key": "two"}
+    for name in ("a", "b"):
+        refused = vultr.call("POST", "/firewalls", {"description": name}, **header)
+    vultr.close()
+    assert (refused.status_code, refused.json()["error"]) == (400, told)

@@ -309,6 +309,7 @@ def test_a_viewer_changes_nothing(genesis: Genesis, api: Api, key_for: Any) -> N
         ("POST", "/instances", body_of()), ("DELETE", f"/instances/{made['id']}", None),
         ("PATCH", f"/instances/{made['id']}", {"name": "x"}), ("POST", "/volumes", volume),
         ("POST", "/filesystems", {"name": "x"}),
+        ("POST", "/snapshots/nothing/clone", {"region": "NA-CA-PRG-1"}),
     ):  # fmt: skip
         assert viewer.refusal(method, path, body, 403)[0] == "FORBIDDEN"
     viewer.close()

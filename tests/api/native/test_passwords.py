@@ -23,6 +23,17 @@ def everything_of(api: Api) -> str:
     return "".join(api.call("GET", f"/v1/{n}").text for n in ("instances", "operations", "audit"))
 
 
+def test_two_passwords_are_refused_while_the_instance_is_busy_too(api: Api) -> None:
+    path = f"/v1/instances/{api.running('web')['id']}"
+    api.fault(verb="*", error="busy", times=1000)
+    api.post(f"{path}/reboot", None, 202)
+    both = {"password": CHOSEN, "generate_password": True}
+    for query in ("", "?dry_run=true"):
+        response = api.call("POST", f"{path}/reinstall{query}", both)
+        refused(response, 422, "INVALID", "password")
+    api.delete("/v1/simulator/faults")
+
+
 def test_it_is_the_guests_password_and_a_reinstallation_keeps_it(
     api: Api, cloud: RunningCloud
 ) -> None:

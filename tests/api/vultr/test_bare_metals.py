@@ -3,6 +3,7 @@
 import pytest
 
 from tests.api.client import Api, Json, fresh
+from tests.api.conftest import KeyFor
 from tests.api.vultr.client import Vultr
 from tests.api.vultr.things import NOBODY, instance_of, settled
 
@@ -62,3 +63,14 @@ def test_its_networks_have_two_names(vultr: Vultr, api: Api, name: str) -> None:
 def test_nobodys_has_no_networks(vultr: Vultr) -> None:
     for name in ("vpcs", "vpc2"):
         assert vultr.refused("GET", f"/bare-metals/{NOBODY}/{name}", status=404)
+
+
+@pytest.mark.parametrize("verb", ["start", "halt", "reboot"])
+def test_a_viewer_is_refused_what_changes_nothing_too(
+    vultr: Vultr, api: Api, key_for: KeyFor, verb: str
+) -> None:
+    key = key_for("viewer", api.project)
+    viewer, none = Vultr(key.url, key.key), {"baremetal_ids": []}
+    viewer.refused("POST", f"/bare-metals/{verb}", none, status=403)
+    viewer.close()
+    assert vultr.post(f"/bare-metals/{verb}", none, 204) is None

@@ -195,3 +195,11 @@ def test_a_viewer_may_look_but_not_touch(vultr: Vultr, api: Api, key_for: KeyFor
     viewer.refused("POST", f"/blocks/{made['id']}/attach", body, status=403)
     viewer.refused("DELETE", f"/blocks/{made['id']}", status=403)
     viewer.close()
+
+
+def test_a_block_that_a_new_instance_names_twice_is_attached_once(vultr: Vultr, api: Api) -> None:
+    made = block_of(vultr)
+    devices = [{"block_id": made["id"]}] * 2
+    instance = instance_of(vultr, api, block_devices=devices)
+    settled(api, "volumes", made["id"])
+    assert shown(vultr, made)["attached_to_instance"] == instance["id"]

@@ -5,6 +5,7 @@ import ipaddress
 import pytest
 
 from tests.api.client import Api, Json, fresh
+from tests.api.conftest import KeyFor
 from tests.api.vultr.client import Vultr
 from tests.api.vultr.things import instance_of
 
@@ -89,3 +90,29 @@ def test_a_native_instance_is_in_no_two_networks_of_the_same_range(api: Api) -> 
     answer = api.http.post(f"/v1/instances/{made['id']}/networks", json={"subnet_id": second["id"]})
     assert answer.status_code == 409
     assert "(10.66.1.128/25) overlaps 10.66.1.0/24" in answer.text
+
+
+@pytest.mark.parametrize("verb", ["attach", "detach"])
+def test_nodes_of_another_project_are_unknown(
+    vultr: Vultr, api: Api, key_for: KeyFor, verb: str
+) -> None:
+    vpc, other = vpc_of(vultr, "10.81.0.0", 24), key_for("admin")
+    theirs = Vultr(other.url, other.key)
+    foreign = instance_of(theirs, other)["id"]
+    for node in (foreign, NOBODY):
+        told = vultr.refused("POST", f"/vpc2/{vpc}/nodes/{verb}", {"nodes": [node]})
+        assert told == f"nodes: no instance has the id or name {node!r}"
+    theirs.close()
+
+
+@pytest.mark.parametrize("verb", ["attach", "detach"])
+def test_a_viewer_changes_no_nodes_even_where_none_is_to_change(
+    vultr: Vultr, api: Api, key_for: KeyFor, verb: str
+) -> None:
+    vpc, key = vpc_of(vultr, "10.82.0.0", 24), key_for("viewer", api.project)
+    more = {"attach_vpc": [vpc]} if verb == "attach" else {}
+    made, viewer = instance_of(vultr, api, **more), Vultr(key.url, key.key)
+    path = f"/vpc2/{vpc}/nodes/{verb}"
+    viewer.refused("POST", path, {"nodes": [made["id"]]}, status=403)
+    assert vultr.post(path, {"nodes": [made["id"]]}, 202) is None
+    viewer.close()

@@ -123,6 +123,21 @@ def test_the_same_again_and_nothing_to_detach_are_no_errors(vultr: Vultr, api: A
     assert again["state"] == "isomounted"
 
 
+def test_there_is_nothing_to_detach_from_a_busy_instance_either(vultr: Vultr, api: Api) -> None:
+    iso, instance = imported(vultr, api), instance_of(vultr, api)
+    path = f"/instances/{instance['id']}"
+    api.fault(verb="ensure_stopped", error="busy", times=1000)
+    vultr.post(f"{path}/reboot", None, 204)
+    assert vultr.post(f"{path}/iso/detach", None, 202)["iso_status"]["state"] == "ready"
+    api.delete("/v1/simulator/faults")
+    settled(api, "instances", instance["id"])
+    api.fault(verb="ensure_stopped", error="busy", times=1000)
+    vultr.post(f"{path}/iso/attach", {"iso_id": iso["id"]}, 202)
+    vultr.refused("POST", f"{path}/iso/detach", status=429)
+    api.delete("/v1/simulator/faults")
+    settled(api, "instances", instance["id"])
+
+
 def test_an_instance_is_made_from_an_iso(vultr: Vultr, api: Api) -> None:
     iso = imported(vultr, api)
     made = instance_of(vultr, api, os_id=None, iso_id=iso["id"])

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.api.client import Api, Json
+from tests.api.conftest import KeyFor
 from tests.api.vultr.client import Vultr, types_of
 from tests.api.vultr.things import NOBODY, instance_of, native
 
@@ -55,11 +56,13 @@ def test_an_address_is_attached_and_detached(vultr: Vultr, api: Api) -> None:
 
 def test_an_attached_address_does_not_move_to_another_instance(vultr: Vultr, api: Api) -> None:
     first, second = instance_of(vultr, api), instance_of(vultr, api)
+    third = instance_of(vultr, api, region="syd")
     made = reserved(vultr, instance_id=first["id"])
     assert made["instance_id"] == first["id"]
     path = f"/reserved-ips/{made['id']}/attach"
-    told = vultr.refused("POST", path, {"instance_id": second["id"]})
-    assert told == "Floating IPv4 address is already attached to another server"
+    for other in (second, third):
+        told = vultr.refused("POST", path, {"instance_id": other["id"]})
+        assert told == "Floating IPv4 address is already attached to another server"
     assert shown(vultr, made)["instance_id"] == first["id"]
 
 
@@ -97,6 +100,17 @@ def test_a_main_address_and_an_unknown_one_are_not_converted(vultr: Vultr, api: 
     for address in (instance_of(vultr, api)["main_ip"], "192.0.2.1", "nonsense"):
         told = vultr.refused("POST", "/reserved-ips/convert", {"ip_address": address})
         assert told.startswith(f"ip_address: {address} is not an additional address")
+
+
+def test_a_viewer_converts_no_address_whatever_it_is(
+    vultr: Vultr, api: Api, key_for: KeyFor
+) -> None:
+    key = key_for("viewer", api.project)
+    viewer = Vultr(key.url, key.key)
+    for address in (reserved(vultr)["subnet"], "192.0.2.1", "nonsense"):
+        body = {"ip_address": address, "label": "mine"}
+        viewer.refused("POST", "/reserved-ips/convert", body, status=403)
+    viewer.close()
 
 
 @pytest.mark.parametrize(

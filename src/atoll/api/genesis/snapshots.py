@@ -139,6 +139,7 @@ class Snapshots(Controller):
     async def clone(
         self, request: Call, snapshot_id: FromPath[str], data: JSONBody[CloneBody]
     ) -> Response[bytes]:
+        wire.view_of(request).require("write")
         reference = wire.native_id(ids.SNAPSHOT, snapshot_id)
         region = await offers.ensure_region(request, data.region)
         return await wire.mutate(request, show_answer, parse_clone(reference, data, region), 201)

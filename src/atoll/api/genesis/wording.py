@@ -2,7 +2,7 @@
 
 import functools
 
-from atoll.api.foreign import BUSY, show_id
+from atoll.api.foreign import BUSY, HEADERS, show_id
 from atoll.api.serving import Asked
 from atoll.api.wording import Wording
 from atoll.domain.actions import ACTIONS
@@ -25,7 +25,7 @@ FIELDS = {
 }  # fmt: skip
 KEY_NEEDED = "send a key of Atoll as Authorization: Bearer KEY, or as X-Auth-Token: KEY"
 SENTENCES = {Reason.BUSY: BUSY, Reason.KEY_NEEDED: KEY_NEEDED, Reason.KEY_UNKNOWN: KEY_NEEDED}
-COMMON = Wording(sentences=SENTENCES, id_of=show_id)
+COMMON = Wording(fields=HEADERS, sentences=SENTENCES, id_of=show_id)
 
 
 def wording_for(asked: Asked | None) -> Wording:
@@ -34,5 +34,5 @@ def wording_for(asked: Asked | None) -> Wording:
 
 @functools.cache
 def wording_of(kind: type[Command]) -> Wording:
-    fields = FIELDS.get(ACTIONS[kind].noun, {})
+    fields = HEADERS | FIELDS.get(ACTIONS[kind].noun, {})
     return Wording(fields=fields, sentences=SENTENCES, id_of=show_id)

@@ -6,6 +6,7 @@ from atoll.api.serving import Asked
 from atoll.api.wording import Wording
 from atoll.domain import commands as c
 from atoll.domain.commands import Command
+from atoll.domain.reasons import Reason
 
 # Names that differ from those of the commands.
 FIELDS = {
@@ -17,6 +18,10 @@ FIELDS = {
     "limits.disk_gib": "limits.disk_gb", "version": "If-Match",
     "idempotency_key": "Idempotency-Key", "protected": "metadata.protected",
 }  # fmt: skip
+SENTENCES = {
+    Reason.NO_SUCH_PLAN: f"{Reason.NO_SUCH_PLAN.value}; see /v1/types",
+    Reason.NO_SUCH_REGION: f"{Reason.NO_SUCH_REGION.value}; see /v1/regions",
+}
 HEADERS = frozenset({"version", "idempotency_key"})
 METADATA = frozenset({"name", "labels", "protected", "expires_at_ms"})
 # Commands whose bodies have `metadata` and `spec`; all others have their fields at the top.
@@ -51,7 +56,7 @@ def wording_of(kind: type[Command]) -> Wording:
             fields[name] = f"metadata.{shown}"
         else:
             fields[name] = f"spec.{shown}"
-    return Wording(fields=fields)
+    return Wording(fields=fields, sentences=SENTENCES)
 
 
-COMMON = Wording(fields=FIELDS)
+COMMON = Wording(fields=FIELDS, sentences=SENTENCES)

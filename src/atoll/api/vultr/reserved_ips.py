@@ -91,9 +91,12 @@ def show_answer(floating_ip: FloatingIp) -> ReservedIpAnswer:
 
 
 async def second_address(request: Call, address: str) -> FloatingIp:
-    """An instance's second address is one already, and only gets its label. Raises Invalid."""
+    """An instance's second address is one already, and only gets its label. Raises Forbidden, and
+    Invalid."""
+    view = view_of(request)
+    view.require("write")
     wanted = Query(any_of=equal(address=address), limit=1)
-    found = await queries.find_page(view_of(request), FLOATING_IPS, wanted)
+    found = await queries.find_page(view, FLOATING_IPS, wanted)
     if not found:
         raise Invalid(
             f"ip_address: {address} is not an additional address of an instance, and a main "

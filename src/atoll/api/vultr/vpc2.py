@@ -120,12 +120,16 @@ async def nodes_of(request: Call, vpc: Vpc) -> list[NodeOut]:
 
 
 async def to_change(request: Call, vpc: Vpc, body: NodesBody, *, there: bool) -> list[str]:
-    """The instances that are to be there, or not, and do not yet. Raises Invalid."""
+    """The instances that are to be there, or not, and do not yet; those that are not known are for
+    the commands to refuse. Raises Invalid, and Forbidden: without a command nobody else does."""
+    view = view_of(request)
+    view.require("write")
     if not 1 <= len(body.nodes) <= NODES_MAX:
         raise Invalid(f"nodes must have 1 to {NODES_MAX} entries", field="nodes")
     given = [wire.native_id_in(ids.INSTANCE, node, "nodes") for node in dict.fromkeys(body.nodes)]
-    known = await queries.find_by_ids(view_of(request), INSTANCES, given)
-    return [one for one in given if one not in known or bool(places_in(vpc, known[one])) != there]
+    known = await queries.find_by_ids(view, INSTANCES, given)
+    own = {key: one for key, one in known.items() if one.project_id == view.project_id}
+    return [one for one in given if one not in own or bool(places_in(vpc, own[one])) != there]
 
 
 async def change_nodes(request: Call, commands: Sequence[Command]) -> Response[None]:

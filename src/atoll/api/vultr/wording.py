@@ -2,7 +2,7 @@
 
 import functools
 
-from atoll.api.foreign import BUSY, show_id
+from atoll.api.foreign import BUSY, HEADERS, show_id
 from atoll.api.serving import Asked
 from atoll.api.wording import Wording
 from atoll.domain.actions import ACTIONS
@@ -43,7 +43,7 @@ SENTENCES = {
     Reason.USED_BY_SUBNETS: "A server is attached to this VPC network",
 }
 VPC_IN_USE = "A server is attached to this VPC network: {noun} {name} is in use by {user_noun} "
-COMMON = Wording(sentences=SENTENCES, id_of=show_id)
+COMMON = Wording(fields=HEADERS, sentences=SENTENCES, id_of=show_id)
 
 
 def wording_for(asked: Asked | None) -> Wording:
@@ -57,4 +57,5 @@ def wording_of(kind: type[Command]) -> Wording:
     if noun == "vpc":
         used = VPC_IN_USE + "{user} ({user_id}): {remedy}"
         sentences = {**SENTENCES, Reason.USED_BY: used}
-    return Wording(fields=FIELDS.get(noun, {}), sentences=sentences, id_of=show_id)
+    fields = HEADERS | FIELDS.get(noun, {})
+    return Wording(fields=fields, sentences=sentences, id_of=show_id)

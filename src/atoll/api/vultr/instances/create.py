@@ -143,10 +143,10 @@ def attachments(body: CreateBody) -> list[Asked]:
     ]
     if body.wants_default_vpc():
         wishes.append(Asked(AttachDefaultVpc(instance=NEW, region=body.region)))
-    for device in body.block_devices or ():
-        if device.block_id:
+    for device in dict.fromkeys(one.block_id for one in body.block_devices or ()):
+        if device:
             field = "block_devices"
-            block = wire.native_id_in(ids.VOLUME, device.block_id, field)
+            block = wire.native_id_in(ids.VOLUME, device, field)
             attach = AttachVolume(volume=block, instance=NEW)
             wishes.append(Asked(attach, {"volume": field, "instance": field}))
     if body.reserved_ipv4:
