@@ -1,4 +1,4 @@
-"""`python -m atoll serve …`: the server. What people type is `atoll up`."""
+"""`python -m atoll serve …`: the server. Users run `atoll up`."""
 
 import os
 import sys

@@ -1,8 +1,9 @@
-"""What the control plane and the agents on hosts say to each other.
+"""The messages between the control plane and the agents on hosts.
 
 Every message is a frozen, tagged struct and may arrive twice, late or out of order: handlers are
-repeatable. A request names its whole wish, never a change, and travels in an `Ask`; what comes back
-is an `Answer`. Unknown fields are ignored; a field that changes its meaning gets a new name.
+repeatable. A request contains the complete specification, never a difference, and travels in an
+`Ask`; the response is an `Answer`. Unknown fields are ignored; a field whose meaning changes gets a
+new name.
 """
 
 from enum import StrEnum
@@ -16,7 +17,7 @@ from atoll.domain.security_groups import Rule
 
 PROTOCOL = 1
 MESSAGE_BYTES_MAX = 2**20
-# A file's piece leaves room for what is said about it.
+# A piece of a file leaves room for the rest of its message.
 PIECE_BYTES = 2**19
 
 
@@ -26,7 +27,7 @@ class Power(StrEnum):
 
 
 class ImageSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """An image that a host shall have."""
+    """An image that a host must have."""
 
     id: str
     name: str
@@ -35,8 +36,8 @@ class ImageSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageFacts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """`checksum` is `sha256:…` of the disk as the host keeps it; of a disc, which it keeps as it
-    came, `digests` has `md5` and `sha512` as well."""
+    """`checksum` is `sha256:…` of the disk as the host stores it; an ISO is stored unchanged, and
+    its `digests` include `md5` and `sha512`."""
 
     id: str
     size_bytes: int
@@ -46,8 +47,8 @@ class ImageFacts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class VolumeSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What it holds when it is made: an image, or a snapshot of that host, or nothing. A
-    volume that is smaller than `size_gib` grows, under a running guest too."""
+    """A volume is created from an image, from a snapshot on the same host, or empty. A volume that
+    is smaller than `size_gib` grows, also under a running guest."""
 
     id: str
     size_gib: int
@@ -56,7 +57,7 @@ class VolumeSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SnapshotFacts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """`size_bytes` is what it takes on the host's disk by itself, without what it stands on."""
+    """`size_bytes` is the space that it alone needs on the host, without the layers below it."""
 
     id: str
     size_bytes: int
@@ -69,8 +70,8 @@ class ParcelKind(StrEnum):
 
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):
-    """What is carried from one host to another, under the id that it has on the host that is
-    asked. Its disk has at most `size_gib`."""
+    """A volume or snapshot in transfer between hosts, with its id on the receiving host. Its disk
+    has at most `size_gib`."""
 
     kind: ParcelKind
     id: str
@@ -78,7 +79,7 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExportFacts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A file with all that the parcel holds, and nothing beside it. `checksum` is `sha256:…`."""
+    """A file with the complete content of the parcel. `checksum` is `sha256:…`."""
 
     id: str
     size_bytes: int
@@ -87,7 +88,8 @@ class ExportFacts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ImportFacts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """`size_bytes` is what has arrived; once `complete`, what the parcel takes on the disk."""
+    """`size_bytes` is the received size; once `complete`, the space that the parcel needs on
+    disk."""
 
     id: str
     size_bytes: int = 0
@@ -95,10 +97,10 @@ class ImportFacts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class NicSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """An instance's place in a network, and what may pass there. `network` names the wire: guests
-    of one network reach one another where their rules allow it, guests of two never do. `groups`
-    are the security groups that the instance is in, which other guests' rules may name. A floating
-    IP leads to the same guest as `public_ip`."""
+    """An instance's place in a network, and the allowed traffic. `network` identifies the network:
+    guests of one network can reach each other if their rules allow it, guests of different networks
+    cannot. `groups` are the security groups of the instance, which rules of other guests may name.
+    A floating IP is forwarded to the same guest as `public_ip`."""
 
     mac: str
     private_ip: str
@@ -112,8 +114,8 @@ class NicSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeedSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What the guest reads at its first boot. `user_data` is base64 of whatever the user gave:
-    data, never a template. `password_hash` is a crypt(5) string for root."""
+    """What the guest reads at its first boot. `user_data` is the user's data in base64: never a
+    template. `password_hash` is a crypt(5) string for root."""
 
     hostname: str
     ssh_keys: tuple[str, ...] = ()
@@ -122,10 +124,10 @@ class SeedSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole of a guest. `boots`: a host that booted this guest fewer times resets it.
-    `volumes` are its further volumes, `nics` its places in further networks; both may change
-    while it runs. `iso_id` is the disc in its CD drive, which it starts from where that can be
-    started from. `devices` are those of the host that it has for itself, from start to end."""
+    """The complete specification of a guest. `boots`: a host that booted this guest fewer times
+    resets it. `volumes` are its additional volumes, `nics` its additional network interfaces; both
+    may change while it runs. `iso_id` is the ISO in its CD drive, from which it boots if the ISO is
+    bootable. `devices` are the devices of the host that it uses exclusively."""
 
     id: str
     name: str
@@ -143,11 +145,10 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GuestFacts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """`booted`: the guest's own system runs; `ready`: it has said that its first boot is over.
-    `boots` as far as it came.
-    `crashed`: it ended neither by its own shutdown nor because we asked for it. `ports` are
-    as in `domain.instances.Instance`. `volumes` are the further volumes that a running guest has
-    now."""
+    """`booted`: the guest's operating system runs; `ready`: the guest reported the end of its first
+    boot. `boots` is the number of boots so far. `crashed`: it ended neither by its own shutdown nor
+    by a request. `ports` are as in `domain.instances.Instance`. `volumes` are the additional
+    volumes that a running guest has now."""
 
     id: str
     power: Power
@@ -161,7 +162,8 @@ class GuestFacts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class DiskCounters(msgspec.Struct, frozen=True, kw_only=True):
-    """Since the guest's process began. `volume_id` is the root volume's or a further one's."""
+    """Counters since the guest's process started. `volume_id` is the root volume or an additional
+    one."""
 
     volume_id: str
     read_bytes: int
@@ -171,7 +173,7 @@ class DiskCounters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NicCounters(msgspec.Struct, frozen=True, kw_only=True):
-    """Since the NIC was plugged in, as the guest sees it."""
+    """Counters since the NIC was connected, from the guest's point of view."""
 
     mac: str
     received_bytes: int
@@ -181,8 +183,8 @@ class NicCounters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GuestMetrics(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """`cpu_s` is the processor time since the guest's process began. `memory_bytes` is what the
-    guest takes of its host's memory now. `nics` is empty where the network does not count."""
+    """`cpu_s` is the processor time since the guest's process started. `memory_bytes` is the memory
+    of the host that the guest uses now. `nics` is empty if the network has no counters."""
 
     id: str
     cpu_s: float
@@ -204,33 +206,34 @@ class EnsureVolume(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class RemoveVolume(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What has arrived of it goes too."""
+    """A partially received volume is removed as well."""
 
     volume_id: str
 
 
 class EnsureSnapshot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What the volume holds now, kept for good. Its guest runs on."""
+    """Keep the present content of the volume permanently. Its guest keeps running."""
 
     snapshot_id: str
     volume_id: str
 
 
 class RemoveSnapshot(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What other volumes and snapshots stand on stays for them. What has arrived of it goes."""
+    """Layers that other volumes and snapshots need are kept. A partially received snapshot is
+    removed."""
 
     snapshot_id: str
 
 
 class EnsureExport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Lays the parcel out, to be read piece by piece. No guest may have the volume."""
+    """Export the parcel to a file, to be read in pieces. No guest may use the volume."""
 
     export_id: str
     parcel: Parcel
 
 
 class ReadExport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Answered with at most `bytes_max` bytes; none at the end."""
+    """The response has at most `bytes_max` bytes; none at the end."""
 
     export_id: str
     offset: int
@@ -242,14 +245,14 @@ class RemoveExport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class InspectImport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Answered with what there is of the parcel, wherever it came from."""
+    """The response describes the received part of the parcel, whatever its source."""
 
     parcel: Parcel
 
 
 class WriteImport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A piece of an export's file, which has `size_bytes` and `checksum` as a whole. Where it does
-    not continue what is there, it changes nothing but what belongs to another file: that goes."""
+    """Write a piece of an export's file, which has `size_bytes` and `checksum` as a whole. A piece
+    that does not continue the received part is ignored; a part of another file is removed."""
 
     parcel: Parcel
     size_bytes: int
@@ -259,30 +262,30 @@ class WriteImport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class RemoveImport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What has arrived goes; a parcel that is complete stays."""
+    """A partial transfer is removed; a complete parcel stays."""
 
     parcel: Parcel
 
 
 class EnsureRunning(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """`rules` are those of each of the guest's NICs, which a message has room for once."""
+    """`rules` are those of each of the guest's NICs, because a message has room for them only
+    once."""
 
     guest: GuestSpec
     rules: tuple[Rule, ...] = ()
 
 
 class EnsureConfigured(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A running guest is given the volumes, networks, rules, floating IPs and keys that the spec
-    names, without a restart. One that does not run gets them when it starts. `rules` as in
-    `EnsureRunning`."""
+    """A running guest gets the volumes, networks, rules, floating IPs and keys of the spec, without
+    a restart. A stopped guest gets them when it starts. `rules` as in `EnsureRunning`."""
 
     guest: GuestSpec
     rules: tuple[Rule, ...] = ()
 
 
 class EnsureStopped(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Without `force` the guest is asked to shut down, and answered by facts at once: ask again
-    until it has stopped. `force` pulls the plug."""
+    """Without `force`, the guest is asked to shut down, and the response comes immediately: repeat
+    the request until the guest has stopped. `force` powers it off."""
 
     guest_id: str
     force: bool = False
@@ -320,7 +323,7 @@ class ReadGuestLog(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class ReadScreen(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What the guest's screen shows, as PNG, as a stream that ends."""
+    """A screenshot of the guest as PNG, as a stream that ends."""
 
     guest_id: str
 
@@ -332,11 +335,11 @@ class Bytes(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """It is so, and there is nothing to add."""
+    """The request is fulfilled, and there is nothing to return."""
 
 
 class Absent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """There is no such guest, or it does not run."""
+    """The guest does not exist or is not running."""
 
 
 Request = (
@@ -359,7 +362,7 @@ Request = (
     | InspectGuest
     | ReadMetrics
 )
-# These are not answered but connected: see `ports.Bus.connect`.
+# These requests are not answered but connected: see `ports.Bus.connect`.
 Opening = OpenConsole | ReadGuestLog | ReadScreen
 Reply = (
     GuestFacts
@@ -375,11 +378,12 @@ Reply = (
 
 
 class Token(msgspec.Struct, frozen=True, order=True, array_like=True):
-    """Orders all that is asked about one resource, field by field. A host does nothing for a
-    token that is lower than one it has seen: its sender was overtaken.
+    """Orders all requests for one resource, field by field. A host ignores a request whose token is
+    lower than one it has seen: its sender was overtaken.
 
-    A resource has one live operation, which was queued after all before it; `epoch` counts the
-    operation's claims, `ask` what one claim asks."""
+    A resource has one live operation, which was queued after all earlier ones; `epoch` counts the
+    operation's claims, `ask` the requests of one claim.
+    """
 
     queued_at_ms: int
     operation_id: str
@@ -388,9 +392,9 @@ class Token(msgspec.Struct, frozen=True, order=True, array_like=True):
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """The envelope of a request. `id` names one ask for good: it is sent again under the same id,
-    and then carried out once. `within_ms` is how long its sender still waits, a span and not a
-    time of day. What is asked without an operation changes nothing and has neither id nor token.
+    """The envelope of a request. `id` identifies the request permanently: it is sent again under
+    the same id, and executed once. `within_ms` is how long its sender still waits, a duration and
+    not a time of day. A request without an operation changes nothing and has neither id nor token.
     `host_epoch` counts how often the host was admitted."""
 
     protocol: int = PROTOCOL
@@ -403,7 +407,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """An error as data: the `code` of its class, and what else that class is made with."""
+    """An error as data: the `code` of its class, and the other arguments of that class."""
 
     code: str
     message: str
@@ -411,7 +415,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """Of `body` and `error` there is one. Where a stream was opened, `body` is `Done`."""
+    """Exactly one of `body` and `error` is set. If a stream was opened, `body` is `Done`."""
 
     id: str = ""
     body: Reply | None = None
@@ -419,14 +423,15 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ask_for(body: Request | Opening, *, timeout_s: float) -> Ask:
-    """The envelope of what is asked without an operation."""
+    """Wrap a request that belongs to no operation."""
     return Ask(within_ms=int(timeout_s * 1000), body=body)
 
 
 class HostReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Sent at the agent's start and at every heartbeat. `guests` is None but for a census, which
-    may take several reports: each has all guests whose ids come after `after`, up to and with
-    `until`; an empty one of these is no bound. `seen_at_ms` is when the driver was asked."""
+    """Sent at the agent's start and at every heartbeat. `guests` is None except for a census, which
+    may take several reports: each contains all guests whose ids come after `after`, up to and
+    including `until`; an empty value means no bound. `seen_at_ms` is the time at which the driver
+    was asked."""
 
     host_id: str
     name: str
@@ -440,7 +445,7 @@ class HostReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class GuestReport(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A guest changed by itself: it became ready, shut down, crashed."""
+    """A guest changed by itself: it became ready, shut down or crashed."""
 
     host_id: str
     guest: GuestFacts

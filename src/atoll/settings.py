@@ -1,4 +1,4 @@
-"""One frozen object with all that can be set. The only reader of the environment (`ATOLL_…`)."""
+"""All settings in one frozen object. The only reader of the environment (`ATOLL_…`)."""
 
 import argparse
 import ipaddress
@@ -13,15 +13,15 @@ from atoll.domain.accelerators import Device, address_of, is_kind
 
 
 class Offered(msgspec.Struct, frozen=True, kw_only=True):
-    """A device that guests may have. `host` is a simulated one; None means every host."""
+    """A device that guests may use. `host` is a simulated host; None means every host."""
 
     device: Device
     host: str | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """`database` None means SQLite in the state directory. `engine` names this engine where
-    several share one database; None means that it is named after its state directory."""
+    """A `database` of None means SQLite in the state directory. `engine` is the name of this engine
+    if several share one database; None means the name of its state directory."""
 
     state: Path
     cli_config: Path
@@ -57,12 +57,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """Of the hosts of this server, one after the other, and again from the first."""
+        """The regions of this server's hosts, one after the other, and again from the first."""
         several = self.simulator_regions if self.driver == "simulator" else ()
         return several or (self.region,)
 
     def devices_of(self, host: str) -> tuple[Device, ...]:
-        """Those that this host, by its name, has to give."""
+        """Return the devices that the host of this name offers."""
         return tuple(one.device for one in self.accelerators if one.host in {None, host})
 
 
@@ -77,19 +77,20 @@ def default_state(environment: Mapping[str, str]) -> Path:
 
 
 def xdg(environment: Mapping[str, str], name: str, otherwise: str) -> Path:
-    """Our directory below one of the XDG base directories."""
+    """Return our directory below one of the XDG base directories."""
     return Path(environment.get(name) or Path.home() / otherwise) / "atoll"
 
 
 def packaged_recipes() -> Path:
-    """Inside the wheel where it was installed from one, beside the sources otherwise."""
+    """Return the recipes inside the wheel if Atoll was installed from one, otherwise beside the
+    sources."""
     here = Path(__file__).parent
     packaged = here / "_images"
     return packaged if packaged.is_dir() else here.parent.parent / "images"
 
 
 def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
-    """Every option can be set by `ATOLL_` and its name in capitals as well."""
+    """Every option can also be set by `ATOLL_` and its name in capitals."""
 
     def default(name: str, otherwise: object) -> object:
         return environment.get(f"ATOLL_{name.upper()}", otherwise)
@@ -162,7 +163,7 @@ def days(text: str) -> int:
 
 
 def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
-    """Ends the process with a sentence where an option is wrong."""
+    """Read the settings; end the process with a message if an option is not valid."""
     options = parser(environment)
     given = vars(options.parse_args(arguments))
     for name in ("public_cidr", "private_cidr"):
@@ -180,7 +181,7 @@ def read(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
 def accelerators_of(
     options: argparse.ArgumentParser, given: Mapping[str, Any], environment: Mapping[str, str]
 ) -> tuple[Offered, ...]:
-    """Of the options, or of the environment where there are none. A device has one kind."""
+    """Read the options, or the environment if there are none. A device has one kind."""
     found = given["accelerators"]
     if found is None:
         try:

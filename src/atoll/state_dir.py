@@ -1,4 +1,4 @@
-"""The state directory: who holds it, and the small files that a server keeps in it."""
+"""The state directory: its lock, and the small files that a server stores in it."""
 
 import contextlib
 import fcntl
@@ -21,16 +21,16 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class StateDir:
-    """One server at a time: the lock goes with the process, however it ends."""
+    """Used by one server at a time: the lock ends with the process."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock: int | None = None
 
     def open(self) -> None:
-        """Raises RuntimeError where another server runs on it."""
+        """Raises RuntimeError if another server uses it."""
         self.path.mkdir(parents=True, exist_ok=True)
-        # Guests run as another user and reach their disks below; they cannot list anything.
+        # Guests run as another user and need to reach their disks; they cannot list anything.
         self.path.chmod(0o711)
         self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -72,14 +72,14 @@ class StateDir:
         write_private(self.path / HOSTS, json.dumps(ids, indent=1))
 
     def tokens_of(self, host_id: str) -> Path:
-        """The file where a host's agent keeps what it has seen of each resource."""
+        """Return the file in which a host's agent stores the tokens of resources."""
         folder = self.path / TOKENS
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder / f"{host_id}.jsonl"
 
 
 def write_private(path: Path, text: str) -> None:
-    """Readable by the owner alone from its first byte; there whole or not at all."""
+    """Write a file that only the owner can read, atomically."""
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
@@ -89,8 +89,8 @@ def write_private(path: Path, text: str) -> None:
 
 
 def remember_for_cli(config_file: Path, url: str, key: str) -> None:
-    """The command line talks to the Atoll that was started last on this machine, unless its
-    default profile names another machine. The file's form: docs/operating/cli.md."""
+    """Record this server for the command line, which uses the most recently started server on this
+    machine, unless its default profile names another machine. The format: docs/operating/cli.md."""
     kept: dict[str, Any] = {}
     with contextlib.suppress(OSError, ValueError):
         kept = json.loads(config_file.read_text())

@@ -1,4 +1,4 @@
-"""The real clock and the real randomness: the only place that asks the machine for either."""
+"""The real clock and the real randomness: only this module uses them."""
 
 import asyncio
 import random
@@ -18,8 +18,8 @@ class SystemClock:
 
 
 class RandomIds:
-    """`ports.Ids`: ids of one process rise strictly, also within a millisecond. An id is no
-    secret, so an ordinary generator, seeded by the machine, will do."""
+    """`ports.Ids`: ids of one process increase strictly, also within a millisecond. An id is not a
+    secret, so an ordinary generator, seeded by the machine, is sufficient."""
 
     def __init__(self, clock: SystemClock) -> None:
         self._clock = clock
@@ -29,7 +29,7 @@ class RandomIds:
     def new(self, prefix: str) -> str:
         bits = ids.compose(self._clock.now_ms(), self._bits(80))
         if bits <= self._last:
-            # The 62 random bits at the end count up; their overflow is as good as impossible.
+            # The 62 random bits at the end count up; an overflow is practically impossible.
             bits = self._last + 1 + self._bits(16)
         self._last = bits
         return ids.native(prefix, bits)

@@ -183,7 +183,7 @@ async def test_what_was_overtaken_does_nothing(late: Token) -> None:
 
 async def test_what_was_asked_before_the_host_was_admitted_anew_does_nothing() -> None:
     host = Host(host_epoch=2)
-    with pytest.raises(Stale, match="admitted anew"):
+    with pytest.raises(Stale, match="admitted again"):
         await host.ask(NOW)
     assert host.done == []
 

@@ -170,5 +170,5 @@ def test_where_too_many_operations_wait_the_answer_says_when_to_come_back(
     response = api.call("POST", path, body)
     assert response.status_code == 429, response.text
     assert response.headers["retry-after"] == str(backlog.RETRY_S_UNKNOWN)
-    assert "try again in 10 s" in response.text
+    assert "retry in 10 s" in response.text
     assert api.items("/v1/instances") == []

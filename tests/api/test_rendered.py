@@ -10,7 +10,7 @@ from tests.support.things import instance
 
 
 def shown_as(rendered: Rendered[Instance], one: Instance) -> Any:
-    return msgspec.json.decode(msgspec.json.encode(rendered.text_of(one)))
+    return msgspec.json.decode(msgspec.json.encode(rendered.part_of(one)))
 
 
 def counting() -> tuple[Rendered[Instance], list[str]]:
@@ -33,7 +33,7 @@ def test_a_row_is_shown_once_as_long_as_it_does_not_change() -> None:
 def test_a_changed_row_is_shown_as_it_is() -> None:
     rendered, _ = counting()
     one = instance(name="web")
-    rendered.text_of(one)
+    rendered.part_of(one)
     changed = msgspec.structs.replace(one, name="new", version=one.version + 1)
     assert shown_as(rendered, changed) == {"name": "new"}
     assert shown_as(rendered, one) == {"name": "web"}
@@ -43,10 +43,10 @@ def test_no_more_bytes_are_kept_than_allowed() -> None:
     rendered, made = counting()
     several = [instance(name="web") for _ in range(4)]
     for one in several:
-        rendered.text_of(one)
+        rendered.part_of(one)
     assert len(made) == 4
     for one in several[1:]:
-        rendered.text_of(one)
+        rendered.part_of(one)
     assert len(made) == 4
     assert shown_as(rendered, several[0]) == {"name": "web"}
     assert len(made) == 5

@@ -303,7 +303,7 @@ async def test_a_snapshot_of_no_volume_and_a_volume_of_no_snapshot_are_refused(
 async def test_a_volume_smaller_than_its_snapshot_is_refused(bench: Bench) -> None:
     volume = await bench.new_volume(size_gib=3)
     snapshot = await bench.take_snapshot(volume.id)
-    with pytest.raises(DriverRefused, match="ask for at least that"):
+    with pytest.raises(DriverRefused, match="choose at least that size"):
         await bench.new_volume(size_gib=2, snapshot_id=snapshot.id)
 
 

@@ -42,7 +42,7 @@ def test_a_kind_is_a_plain_word(kind: str) -> None:
 
 @pytest.mark.parametrize("count", [0, 17])
 def test_their_number_has_bounds(count: int) -> None:
-    with pytest.raises(Invalid, match="allowed are 1 to 16"):
+    with pytest.raises(Invalid, match="must be 1 to 16"):
         require_accelerators(Accelerators(kind="nvidia-rtx-3090", count=count))
 
 

@@ -62,7 +62,7 @@ def test_a_size_out_of_bounds_is_refused_by_field(size: tuple[int, int, int], fi
 
 def test_a_disk_is_as_large_as_its_image_at_least() -> None:
     require_size(1, 64, 3, disk_gib_min=3)
-    with pytest.raises(Invalid, match="allowed are 3 to 65536"):
+    with pytest.raises(Invalid, match="must be 3 to 65536"):
         require_size(1, 64, 2, disk_gib_min=3)
 
 

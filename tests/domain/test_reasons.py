@@ -93,4 +93,4 @@ def test_all_checks_are_made_and_the_first_error_carries_the_others() -> None:
 
 def test_an_error_has_a_sentence_for_the_log() -> None:
     error = AtollError(Reason.TOO_MANY, field="labels", count=70, highest=64)
-    assert str(error) == "labels: 70 given, at most 64 are allowed"
+    assert str(error) == "labels has 70 entries, at most 64 are allowed"

@@ -21,7 +21,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     """Nothing to settle."""
 
 
-FIVE = Workflow(KIND, tuple(Step(one) for _ in range(5)), settle, 600, "", "")
+FIVE = Workflow(KIND, tuple(Step(one) for _ in range(5)), settle, 600)
 
 
 async def main(url: str, name: str) -> None:

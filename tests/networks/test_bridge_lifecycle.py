@@ -165,7 +165,7 @@ async def test_what_somebody_took_away_by_hand_is_built_again(city: City) -> Non
 
 async def test_a_tap_is_not_plugged_in_while_a_former_process_holds_it(city: City) -> None:
     guest = await city.add(9, tcp(22), public_ip=PUBLIC)
-    with pytest.raises(DriverBusy, match="still held"):
+    with pytest.raises(DriverBusy, match="still in use"):
         await city.network.ensure_port(guest.spec, guest.spec.nic, plug=True)
     guest.fake.shout("10.1.0.2", b"x" * 1000, times=20)
     assert await has_sent(city, guest, 20_000)  # so it is still plugged in
@@ -204,7 +204,7 @@ async def test_a_missing_tool_is_named_with_its_package(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda name: None if name == tool else "/bin/true")
-    with pytest.raises(DriverRefused, match=f"needs {tool},.*apt-get install {TOOLS[tool]}"):
+    with pytest.raises(DriverRefused, match=f"requires {tool},.*apt-get install {TOOLS[tool]}"):
         await BridgeNetwork(tmp_path, SystemClock()).open()
 
 
@@ -213,5 +213,5 @@ async def test_a_machine_that_forbids_it_says_so(
 ) -> None:
     monkeypatch.setattr(bridge, "require_tools", lambda: None)
     crash(monkeypatch, namespaces, "run", done=False)
-    with pytest.raises(DriverRefused, match="does not let the network `bridge` build"):
+    with pytest.raises(DriverRefused, match="the network `bridge` cannot create networks"):
         await BridgeNetwork(tmp_path, SystemClock()).open()

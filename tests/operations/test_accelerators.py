@@ -119,7 +119,7 @@ async def test_more_devices_than_the_host_has_free_are_refused_and_the_guest_run
     await settled(world)
     assert accepted.operation is not None
     ended = await world.store.read().operations.get(accepted.operation.id)
-    assert ended.error_message == f"host h1 has 0 {CARD} free, 1 more are wanted"
+    assert ended.error_message == f"host h1 has 0 {CARD} free, but 1 more are needed"
     assert [(i.state, len(i.devices)) for i in await live(world)] == [("running", 1)] * 2
     await assert_consistent(world)
 

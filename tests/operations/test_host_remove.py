@@ -70,7 +70,7 @@ async def test_its_users_are_told(world: World) -> None:
 
 async def test_a_host_that_is_ready_is_not_removed(world: World) -> None:
     await world.created()
-    with pytest.raises(Conflict, match="only a lost host is removed"):
+    with pytest.raises(Conflict, match="only a lost host can be removed"):
         await world.execute(RemoveHost(host="h1"))
 
 

@@ -94,7 +94,7 @@ async def test_a_larger_disk_than_the_types_is_given_at_once_and_grows_while_the
     await settled(world)
     now = await world.store.read().instances.get(instance.id)
     assert (world.driver.size_gib_of(root), now.spec.disk_gib, now.boots) == (9, 9, 1)
-    with pytest.raises(Invalid, match="a disk never shrinks"):
+    with pytest.raises(Invalid, match="a disk cannot shrink"):
         await world.execute(ResizeInstance(instance="web", disk_gib=8))
 
 

@@ -55,7 +55,7 @@ async def test_what_could_not_be_undone_stays_with_its_instance_until_it_is_dele
     workflow = failing[kind]
     undo = changed(kind, 3, fused_undo("before", gone))[kind].steps[3]
     steps = (*workflow.steps[:3], undo, workflow.steps[4])
-    failing[kind] = type(workflow)(kind, steps, workflow.settle, workflow.deadline_s, "", "")
+    failing[kind] = type(workflow)(kind, steps, workflow.settle, workflow.deadline_s)
     instance, operation = await world.accept_create()
     await world.run_until_idle(world.engine(failing))
     ended = await world.store.read().operations.get(operation.id)
@@ -78,5 +78,5 @@ async def test_an_action_behind_a_creation_that_failed_says_that_there_is_nothin
     await world.run_until_idle(world.engine())
     ended = await world.store.read().operations.get(accepted.operation.id)
     assert ended.state is OperationState.FAILED
-    assert "it was never made" in (ended.error_message or "")
+    assert "its creation failed" in (ended.error_message or "")
     await world.assert_nothing_is_left()

@@ -76,7 +76,7 @@ async def test_a_creation_is_not_retried_with_what_is_gone(world: World) -> None
     ended = await world.store.read().operations.get(operation.id)
     assert ended.state is OperationState.FAILED
     await world.execute(DeleteSecurityGroup(security_group="g"))
-    with pytest.raises(Conflict, match="create it anew"):
+    with pytest.raises(Conflict, match="create a new instance"):
         await world.execute(RetryOperation(operation=operation.id))
     await settled(world)
     await world.assert_nothing_is_left()

@@ -99,7 +99,7 @@ async def test_a_volume_that_no_host_has_room_for_is_refused_in_words(world: Wor
     await settled(world)
     ended = await world.store.read().operations.get(attached.operation.id)
     assert ended.error_code == "CAPACITY_EXHAUSTED"
-    assert "GiB of disk free, 600 more are wanted" in (ended.error_message or "")
+    assert "GiB of disk free, but 600 more are needed" in (ended.error_message or "")
     await assert_consistent(world)
 
 

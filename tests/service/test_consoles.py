@@ -125,7 +125,7 @@ async def test_a_token_is_good_for_one_try_also_at_another_server(
     other_store = SqliteStore(tmp_path / "atoll.db")
     await other_store.open()
     other = Tickets(other_store, desk.clock, Keys(other_store, desk.clock, SECRET))
-    with pytest.raises(Unauthenticated, match="used already"):
+    with pytest.raises(Unauthenticated, match="already been used"):
         await other.redeem(text)
     await other_store.close()
 

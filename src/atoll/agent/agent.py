@@ -1,4 +1,4 @@
-"""The agent: answers requests for its host by its driver, and reports what happens there."""
+"""The agent: answers requests for its host with its driver, and sends reports."""
 
 import asyncio
 
@@ -14,13 +14,13 @@ from atoll.ports import Bus, Clock, Driver
 
 log = structlog.get_logger()
 HEARTBEAT_S = 5.0
-# What was missed or came too early is found by the next full list of guests.
+# A missed or premature report is corrected by the next complete list of guests.
 BEATS_A_CENSUS = 12
 
 
 class Agent:
-    """One host's agent. `host_id` is stable: the same host keeps it across restarts. A `fence`
-    with a file keeps out what was overtaken before a restart, too."""
+    """One host's agent. `host_id` is stable across restarts. A `fence` with a file rejects outdated
+    requests also after a restart."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Agent:
         self._changed: asyncio.Queue[GuestFacts] = asyncio.Queue()
 
     async def start(self) -> None:
-        """Takes up what the driver has, tells the control plane, then answers requests."""
+        """Adopt the driver's guests, report to the control plane, then answer requests."""
         self._fence.open()
         await self._driver.open(self._changed.put_nowait)
         await self.report(census=True)
@@ -50,7 +50,7 @@ class Agent:
         self._stop_serving = await self._bus.serve(self.host_id, handlers.answer, handlers.connect)
 
     async def run(self) -> None:
-        """Reports changes and heartbeats until it is cancelled. Guests run on after that."""
+        """Report changes and heartbeats until cancelled. Guests keep running."""
         beating = asyncio.create_task(self._beat())
         try:
             while True:
@@ -61,7 +61,8 @@ class Agent:
             await self._driver.close()
 
     async def pass_on(self) -> None:
-        """Reports the next change of a guest. One that cannot be reported is in the next census."""
+        """Report the next change of a guest. A change that cannot be reported is in the next
+        census."""
         facts = await self._changed.get()
         try:
             await self._bus.report(GuestReport(host_id=self.host_id, guest=facts))
@@ -70,7 +71,7 @@ class Agent:
         self._changed.task_done()
 
     async def settled(self) -> None:
-        """Returns when every change so far was reported."""
+        """Return when every change so far was reported."""
         await self._changed.join()
 
     async def _beat(self) -> None:
@@ -84,7 +85,7 @@ class Agent:
                 log.warning("no heartbeat", host=self.name, why=error.message)
 
     async def report(self, *, census: bool) -> None:
-        """Says what the host is, and for a census all guests that it has."""
+        """Report the host, and for a census all its guests."""
         seen_at_ms = self._clock.now_ms()
         parts = parts_of(await self._driver.list()) if census else [Part()]
         capacity = await self._driver.capacity()

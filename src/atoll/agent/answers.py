@@ -1,7 +1,7 @@
-"""Carries each ask out once: a repeat joins it while it goes on, and has its answer afterwards.
+"""Executes each request once: a repeated request joins the running one, or gets its answer.
 
-Used by the agent for what changes something; reads are simply read again. Memory alone: an agent
-that restarts forgets, and every verb of a driver may be repeated.
+Used by the agent for requests that change something; reads are executed again. Only in memory: a
+restarted agent forgets, and every verb of a driver is repeatable.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 class Running:
-    """An ask that is being carried out, for as long as the most patient of its senders waits."""
+    """A request in progress. It may run as long as the most patient of its senders waits."""
 
     def __init__(self, ask: Ask) -> None:
         self.limit = asyncio.timeout(ask.within_ms / 1000)
@@ -66,7 +66,7 @@ class Running:
 
 
 class Answers:
-    """`now` is a clock that only goes forward, in seconds."""
+    """`now` is a monotonic clock, in seconds."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -75,7 +75,7 @@ class Answers:
         self._size_bytes = 0
 
     async def once(self, ask: Ask, work: Work) -> Reply:
-        """The answer of `work`, which runs once per id. Raises what it raises."""
+        """Return the answer of `work`, which runs once per id. Raises its error."""
         self._forget_old()
         if (kept := self._kept.get(ask.id)) is not None:
             return kept.give()

@@ -1,6 +1,6 @@
-"""Cuts all guests of a host into parts that fit into a message each.
+"""Splits the guests of a host into parts that fit into one message each.
 
-Used by the agent. A part says which ids it speaks of, so that each can be compared by itself.
+Used by the agent. A part names its range of ids, so that each can be compared by itself.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,8 @@ PART_BYTES = MESSAGE_BYTES_MAX // 2
 
 @dataclass(frozen=True)
 class Part:
-    """All guests whose ids come after `after`, up to and with `until`; empty is no bound."""
+    """All guests whose ids come after `after`, up to and including `until`; empty means no
+    bound."""
 
     guests: tuple[GuestFacts, ...] | None = None
     after: str = ""
@@ -23,7 +24,7 @@ class Part:
 
 
 def parts_of(guests: Iterable[GuestFacts]) -> list[Part]:
-    """At least one; together they speak of every id there could be."""
+    """Return at least one part; together they cover every possible id."""
     parts: list[Part] = []
     taken: list[GuestFacts] = []
     after, size_bytes = "", 0

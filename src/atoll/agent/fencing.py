@@ -1,7 +1,7 @@
-"""Keeps what was overtaken from doing anything: the highest token seen of each resource.
+"""Rejects outdated requests: keeps the highest token seen of each resource.
 
-Asked by the agent for every request. Where it is given a file, it knows after a restart what it
-knew before; the file is a journal of tokens that is written anew when it has grown.
+The agent checks every request. With a file, the tokens survive a restart; the file is a journal of
+tokens that is rewritten when it has grown.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from atoll.domain.errors import Stale
 from atoll.messages import Ask, Token
 
 RESOURCES_MAX = 10_000
-# The journal is written anew when it has so many lines more than there are resources.
+# The journal is rewritten when it has this many more lines than there are resources.
 LINES_SPARE = 10_000
 
 
@@ -25,15 +25,15 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
 
 
 class TokenFile:
-    """What is written outlives the process. It need not outlive the machine: nothing that was on
-    its way does."""
+    """A file of tokens that survives the process, but not necessarily a crash of the machine: then
+    no request in progress survives either."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._spare = LINES_SPARE
 
     def load(self) -> list[Line]:
-        """A line that was broken off, and all after it, counts as not written."""
+        """Read the tokens. A truncated line, and all lines after it, are ignored."""
         lines: list[Line] = []
         with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
             for text in self._path.read_bytes().splitlines():
@@ -53,7 +53,7 @@ class TokenFile:
             os.close(descriptor)
 
     def replace(self, seen: OrderedDict[str, Token]) -> None:
-        """Writes what counts, and nothing else."""
+        """Rewrite the file with the present tokens only."""
         self._spare = LINES_SPARE
         fresh = self._path.with_suffix(".new")
         lines = [msgspec.json.encode(Line(*item)) + b"\n" for item in seen.items()]
@@ -63,8 +63,8 @@ class TokenFile:
 
 
 class Fence:
-    """One host's. Of the resources that nobody asked about for the longest time it forgets all
-    that are more than `RESOURCES_MAX`."""
+    """The tokens of one host. If there are more than `RESOURCES_MAX` resources, those with the
+    oldest requests are forgotten."""
 
     def __init__(self, file: TokenFile | None = None, *, host_epoch: int = 0) -> None:
         self._file = file
@@ -72,7 +72,7 @@ class Fence:
         self._seen: OrderedDict[str, Token] = OrderedDict()
 
     def open(self) -> None:
-        """Takes up what an earlier process has seen."""
+        """Read the tokens of an earlier process."""
         if self._file is None:
             return
         for line in self._file.load():
@@ -80,10 +80,10 @@ class Fence:
         self._file.replace(self._seen)
 
     def admit(self, ask: Ask) -> None:
-        """Raises Stale where a later ask about the resource has been here, or the host was
-        admitted anew since."""
+        """Raises Stale if a later request about the resource was seen, or the host was admitted
+        again since."""
         if ask.host_epoch < self._host_epoch:
-            raise Stale(f"this host was admitted anew since {ask.id} was asked")
+            raise Stale(f"this host was admitted again after request {ask.id} was sent")
         if ask.token is None:
             return
         seen = self._seen.get(ask.resource_id)

@@ -1,5 +1,5 @@
-"""What an agent does for each request: one verb of its driver. Nothing is decided here but
-whether it is still wanted (`fencing.py`) and whether it was done before (`answers.py`)."""
+"""What an agent does for each request: one verb of its driver. The only decisions are whether the
+request is outdated (`fencing.py`) and whether it was executed before (`answers.py`)."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -44,7 +44,7 @@ from atoll.messages import (
 from atoll.ports import Driver, Stream
 
 Verb = Callable[[Driver, Any], Coroutine[Any, Any, Any]]
-# They change nothing: what they answered before is no answer now.
+# Reads change nothing, and an earlier answer may be outdated.
 READS = (InspectGuest, InspectImport, ReadExport, ReadMetrics)
 
 VERBS: dict[type, Verb] = {
@@ -76,7 +76,7 @@ VERBS: dict[type, Verb] = {
 
 
 def guest_of(request: EnsureRunning | EnsureConfigured) -> GuestSpec:
-    """With the rules in each of its NICs, as a driver has them."""
+    """Insert the rules into each of its NICs, as drivers expect them."""
     if not request.rules:
         return request.guest
     guest, rules, replace = request.guest, request.rules, msgspec.structs.replace
@@ -91,7 +91,7 @@ class Handlers:
         self._answers = answers
 
     async def answer(self, ask: Ask) -> Reply:
-        """Raises Stale, and changes nothing, where the sender was overtaken."""
+        """Raises Stale, without any change, if the request is outdated."""
         self._fence.admit(ask)
         if ask.within_ms <= 0:
             raise too_late(ask)
@@ -106,7 +106,9 @@ class Handlers:
     async def _carry_out(self, request: Any) -> Reply:
         verb = VERBS.get(type(request))
         if verb is None:
-            raise Unsupported(f"this host's agent does not know {type(request).__name__}")
+            raise Unsupported(
+                f"the host's agent does not support {type(request).__name__}: update it"
+            )
         return reply_of(request, await verb(self._driver, request))
 
     async def connect(self, request: Opening) -> Stream:
@@ -121,7 +123,7 @@ class Handlers:
 
 
 def reply_of(request: Any, answer: Any) -> Reply:
-    """What a driver answers, as a message."""
+    """Convert the result of a driver to a message."""
     if isinstance(answer, bytes):
         return Bytes(data=answer)
     if answer is None:

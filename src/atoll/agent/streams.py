@@ -1,4 +1,4 @@
-"""Bytes that are known already, as a stream that ends."""
+"""Bytes in memory as a stream that ends."""
 
 from atoll.domain.errors import DriverUnavailable
 
@@ -6,7 +6,7 @@ CHUNK_BYTES = 64 * 1024
 
 
 class ReadableStream:
-    """`ports.Stream`, which takes nothing."""
+    """A read-only `ports.Stream`."""
 
     def __init__(self, data: bytes) -> None:
         self._left = memoryview(data)
@@ -16,7 +16,7 @@ class ReadableStream:
         return bytes(chunk)
 
     async def send(self, data: bytes) -> None:
-        raise DriverUnavailable("this stream is only read")
+        raise DriverUnavailable("this stream is read-only")
 
     async def close(self) -> None:
         self._left = memoryview(b"")

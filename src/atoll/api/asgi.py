@@ -1,5 +1,5 @@
-"""One port, every face: hands each request to the dialect whose prefix its path has, and shows
-what stands beside the dialects: documents, and the pages of consoles."""
+"""The front: passes each request on the one port to the dialect of its path's prefix, and serves
+what belongs to no dialect: documents, and the pages of consoles."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ import msgspec
 
 from atoll.api.http import Refusal, answer
 
-# ASGI as its specification has it; the framework types only half of it.
+# ASGI as in its specification; the framework types only half of it.
 Scope = Any
 Receive = Callable[[], Coroutine[Any, Any, Any]]
 Send = Callable[[Any], Coroutine[Any, Any, None]]
@@ -31,7 +31,7 @@ STRICT = (
 
 
 class Page(NamedTuple):
-    """A document; it is made when it is first asked for."""
+    """A document, rendered at its first request."""
 
     kind: bytes
     make: Callable[[], bytes]
@@ -39,8 +39,8 @@ class Page(NamedTuple):
 
 
 def pages_in(directory: Path, prefix: str) -> dict[str, Page]:
-    """The files of a directory, a page of HTML by its name without an ending. Nothing in them
-    comes from elsewhere, and nothing of them is kept."""
+    """Return the files of a directory; an HTML page by its name without the suffix. They load
+    nothing from other servers, and are never cached."""
     return {
         f"{prefix}/{file.name.removesuffix('.html')}": Page(
             TYPES[file.suffix], file.read_bytes, STRICT
@@ -51,8 +51,8 @@ def pages_in(directory: Path, prefix: str) -> dict[str, Page]:
 
 
 class Front:
-    """`pages` are documents and `sockets` what answers websockets, by path. `is_ready` says whether
-    the cloud behind it serves."""
+    """`pages` are documents and `sockets` the handlers of websockets, by path. `is_ready` tells
+    whether the cloud behind it is ready."""
 
     def __init__(
         self,
@@ -121,6 +121,6 @@ class Front:
 
 
 async def refuse_socket(scope: Scope, receive: Receive, send: Send) -> None:
-    """No websocket is served there: the handshake is answered with 403."""
+    """Reject a websocket: the handshake is answered with 403."""
     await receive()
     await send({"type": "websocket.close", "code": 1000})

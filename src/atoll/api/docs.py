@@ -1,4 +1,4 @@
-"""A page for people out of an OpenAPI document: one file, no script, nothing from elsewhere."""
+"""Renders an OpenAPI document as a page: one file, no script, no external resources."""
 
 import html
 import json
@@ -67,7 +67,7 @@ def request_of(document: dict[str, Any], operation: dict[str, Any]) -> str:
 
 
 def example_of(document: dict[str, Any], schema: dict[str, Any], depth: int) -> Any:
-    """A body of the right shape: types where there is no value to show."""
+    """Return an example body: types if there is no value to show."""
     if depth > EXAMPLE_DEPTH_MAX:
         return "…"
     if "$ref" in schema:

@@ -1,6 +1,6 @@
-"""The OpenAPI document of a dialect, as the framework and the bodies' types tell it.
+"""The OpenAPI document of a dialect, from the framework and the types of bodies.
 
-Each dialect completes its own with what neither of them knows.
+Each dialect adds what neither of them contains.
 """
 
 import json
@@ -25,8 +25,9 @@ def document_of(
     complete: Complete,
     server: str = "",
 ) -> dict[str, Any]:
-    """`complete` is given each operation, with its path and method. Any of the `schemes` lets a
-    caller in. The paths are below `server`, as in the documents of vendors."""
+    """Build a document. `complete` gets each operation, with its path and method. Any of the
+    `schemes` authenticates a caller. The paths are relative to `server`, as in the documents of
+    vendors."""
     assert isinstance(app, Litestar), "a dialect is an application of its own"
     document: dict[str, Any] = json.loads(json.dumps(app.openapi_schema.to_schema()))
     document["info"] = info | IN_INFO
@@ -49,12 +50,12 @@ def document_of(
 
 
 def words_in(path: Path) -> Words:
-    """A file of sentences by name."""
+    """Read a file of sentences by name."""
     return tomllib.loads(path.read_text())
 
 
 def explain(document: dict[str, Any], words: Words) -> None:
-    """Gives fields that say nothing of themselves the sentence of `Schema.field` or `field`."""
+    """Describe fields without a description with the sentence of `Schema.field` or `field`."""
     for schema, body in document["components"]["schemas"].items():
         for field, rules in body.get("properties", {}).items():
             said = words.get(f"{schema}.{field}", words.get(field))
@@ -69,7 +70,8 @@ def body_schema_of(operation: dict[str, Any]) -> dict[str, Any]:
 
 
 def body_schemas(app: Litestar) -> dict[str, Any]:
-    """Bodies as they are decoded: the framework leaves out what it does not know of."""
+    """Return the schemas of bodies as they are decoded: the framework omits what it does not
+    know."""
     fields = [
         handler.parsed_data_field
         for route in app.routes
@@ -83,7 +85,7 @@ def body_schemas(app: Litestar) -> dict[str, Any]:
 
 
 def not_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """A parameter in a query or a path is absent or there, never null."""
+    """Remove null: a parameter in a query or a path is absent or present, never null."""
     choices = [choice for choice in schema.get("oneOf", ()) if choice.get("type") != "null"]
     rest = {key: value for key, value in schema.items() if key != "oneOf"}
     whole = rest | (choices[0] if choices else {})

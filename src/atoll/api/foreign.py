@@ -1,6 +1,6 @@
-"""What dialects of other clouds share: their names for what is here, ids as UUIDs.
+"""What dialects of other clouds share: their names for resources, ids as UUIDs.
 
-A type or region that a vendor's catalogue names becomes known here the first time that it is used.
+A type or region of a vendor's catalogue is added to the database at its first use.
 """
 
 import re
@@ -23,10 +23,10 @@ from atoll.service.desk import View
 from atoll.service.nouns import REGIONS, Noun, Owned
 
 LOCAL = "local"
-# The first of the 26 letters has three bits.
+# The first of the 26 digits has three bits.
 NATIVE_ID = re.compile(rf"[a-z]+-[0-7][{ids.ALPHABET}]{{{ids.LENGTH - 1}}}")
-# Clients of other clouds know nothing of operations.
-BUSY = "{noun} {name} is busy ({doing} in progress): try again"
+# Clients of other clouds do not know operations.
+BUSY = "{noun} {name} is busy ({doing} in progress): retry later"
 
 
 class Named(Protocol):
@@ -39,7 +39,7 @@ OwnedT = TypeVar("OwnedT", bound=Owned)
 
 
 def read(path: Path, form: type[T], whose: str) -> T:
-    """A catalogue. Raises RuntimeError with a sentence where the file is not of that form."""
+    """Read a catalogue. Raises RuntimeError with a sentence if the file does not have that form."""
     try:
         return msgspec.convert(tomllib.loads(path.read_text()), form)
     except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
@@ -47,17 +47,18 @@ def read(path: Path, form: type[T], whose: str) -> T:
 
 
 def uuid_of(native_id: str | None) -> str:
-    """Empty where there is none; of what is a part of a thing, the thing's."""
+    """Return an id as a UUID; empty for None, and the resource's own UUID for a part of a
+    resource."""
     return ids.to_uuid(native_id.partition("/")[0]) if native_id else ""
 
 
 def show_id(text: str) -> str:
-    """A fact of an error: an id as a UUID, any other text as it is."""
+    """Show a fact of an error: an id as a UUID, any other text unchanged."""
     return uuid_of(text) if NATIVE_ID.fullmatch(text) else text
 
 
 def native_id(prefix: str, text: str) -> str:
-    """Of a path. Raises NotFound."""
+    """Parse an id in a path. Raises NotFound."""
     try:
         return ids.from_uuid(prefix, text)
     except ValueError as error:
@@ -65,7 +66,7 @@ def native_id(prefix: str, text: str) -> str:
 
 
 def native_id_in(prefix: str, text: str, field: str) -> str:
-    """Of a field. Raises Invalid."""
+    """Parse an id in a field. Raises Invalid."""
     try:
         return ids.from_uuid(prefix, text)
     except ValueError as error:
@@ -73,29 +74,29 @@ def native_id_in(prefix: str, text: str, field: str) -> str:
 
 
 def placed(error: AtollError, asked: Asked | None) -> AtollError:
-    """A thing that is not found, and that a field of the body names, is the body's mistake."""
+    """Convert NotFound to Invalid if a field of the body names the missing resource."""
     if not isinstance(error, NotFound) or asked is None or error.field not in asked.fields:
         return error
     return Invalid(Reason.NO_SUCH_THING, **error.facts)
 
 
 def say(error: AtollError, asked: Asked | None, wording: Wording) -> Said:
-    """`asked` may know better than the dialect's table which field a command's field came from."""
+    """Render an error. `asked` takes precedence over the dialect's table of field names."""
     if asked is not None and asked.fields:
         wording = msgspec.structs.replace(wording, fields={**wording.fields, **asked.fields})
     return wording.say(error)
 
 
 async def get(request: Call, noun: Noun[OwnedT], prefix: str, given: str) -> OwnedT:
-    """The thing whose id is in the path. Raises NotFound."""
+    """Get the resource whose id is in the path. Raises NotFound."""
     return await queries.get(view_of(request), noun, native_id(prefix, given))
 
 
 async def resolve_region(
     view: View, region: str, there: Callable[[str], Region | None], refused: str
 ) -> Region | None:
-    """A region that is not known here yet: `there` makes a region of Atoll out of one that the
-    catalogue names, given whose hosts are to carry it. None where it is known. Raises Invalid."""
+    """Resolve a region that may be missing in the database: `there` creates a region from the
+    catalogue's entry, served by the hosts of the given one. None if it exists. Raises Invalid."""
     if await queries.find_by_ids(view, REGIONS, [region]):
         return None
     found = there(await own_region(view))
@@ -105,7 +106,8 @@ async def resolve_region(
 
 
 async def own_region(view: View) -> str:
-    """Whose hosts carry a catalogue's regions: `local`, or the first of those that have hosts."""
+    """Return the region whose hosts serve a catalogue's regions: `local`, or the first with
+    hosts."""
     known: Sequence[Region] = await queries.find_every(view, REGIONS)
     own = [region.id for region in known if region.served_by is None]
     return LOCAL if LOCAL in own or not own else own[0]

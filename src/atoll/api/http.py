@@ -1,6 +1,6 @@
-"""What every dialect needs of HTTP, once: who calls, what is charged, which headers go back.
+"""What every dialect needs from HTTP: authentication, rate limits, common headers.
 
-A `Guard` stands in front of one dialect's application. It never reads a body.
+A `Guard` stands before one dialect's application. It never reads a body.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 @dataclass(frozen=True)
 class Refusal:
-    """An answer of the guard, in the dialect's words."""
+    """An error response of the guard, in the dialect's format."""
 
     status: int
     body: bytes
@@ -43,9 +43,9 @@ class Refusal:
 @dataclass(frozen=True)
 class Face:
     """What a dialect tells its guard. `secret_of` finds the key's text in the headers; `is_public`
-    needs no key; `is_free` is not charged. `per_second` requests of any one key are served in this
-    dialect, 0 for as many as the key's own limits allow. `server` is the path that the paths of its
-    OpenAPI document are below."""
+    paths need no key; `is_free` paths do not count towards the rate limit. `per_second` limits the
+    requests per second of each key in this dialect, 0 for no additional limit. `server` is the base
+    path of its OpenAPI document."""
 
     name: str
     prefixes: tuple[str, ...]
@@ -59,7 +59,7 @@ class Face:
 
 
 class Guard:
-    """Finds the caller, charges the key, and adds the headers that go with every answer."""
+    """Authenticates the caller, applies the rate limit of the key, and adds the common headers."""
 
     def __init__(
         self, face: Face, keys: Keys, limiter: Limiter, clock: Clock, new_ids: Ids
@@ -156,7 +156,7 @@ def header(headers: Headers, name: bytes) -> str | None:
 
 
 def bearer_or_key(headers: Headers) -> str | None:
-    """`X-API-Key: …` or `Authorization: Bearer …`."""
+    """Read `X-API-Key: …` or `Authorization: Bearer …`."""
     given = header(headers, b"x-api-key")
     if given:
         return given.strip()
@@ -173,15 +173,16 @@ def caller_of(request: Call) -> Caller:
 
 
 def origin_of(request: Call) -> str:
-    """Under which address the caller reaches this server: `https://cloud.example.com:8080`."""
+    """Return the address at which the caller reaches this server:
+    `https://cloud.example.com:8080`."""
     scheme = request.headers.get("x-forwarded-proto", request.scope["scheme"])
     host = request.headers.get("host", "localhost")
     return f"{'https' if scheme == 'https' else 'http'}://{host}"
 
 
 async def once_of(request: Call, keys: Keys) -> Once | None:
-    """The Idempotency-Key, with a hash of method, path, query and body: one that nobody can try
-    passwords against who has only the database. Raises Invalid."""
+    """Return the Idempotency-Key, with a keyed hash of method, path, query and body, so that
+    passwords cannot be guessed from the database alone. Raises Invalid."""
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
@@ -197,7 +198,7 @@ async def once_of(request: Call, keys: Keys) -> Once | None:
 
 
 def version_of(request: Call) -> int | None:
-    """The version that If-Match names. Raises Invalid."""
+    """Return the version in If-Match. Raises Invalid."""
     given = request.headers.get("if-match")
     if given is None or given.strip() == "*":
         return None
@@ -208,8 +209,16 @@ def version_of(request: Call) -> int | None:
 
 
 class JsonResponse(Response[bytes]):
-    """Bytes that are JSON already: there is nothing to be rendered, and no cookie or task with
-    it, so it is sent as it stands."""
+    """A body that is already JSON: it needs no rendering, cookies or tasks, so it is sent
+    unchanged."""
+
+    def __init__(self, body: bytes, status: int, headers: dict[str, str] | None) -> None:
+        self.content = body
+        self.status_code = status
+        self.headers = headers or {}
+        self.cookies = []
+        self.background = None
+        self.media_type = "application/json"
 
     def to_asgi_response(self, *args: Any, **options: Any) -> ASGIApp:  # type: ignore[override]
         headers = [
@@ -230,4 +239,4 @@ class JsonResponse(Response[bytes]):
 def json_response(
     body: bytes, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response[bytes]:
-    return JsonResponse(body, status_code=status, headers=headers)
+    return JsonResponse(body, status, headers)

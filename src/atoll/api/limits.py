@@ -1,4 +1,5 @@
-"""Rate limits of keys: named classes, a burst and a minute each, counted in this process."""
+"""Rate limits of keys: named classes with a burst and a rate per minute, counted in this
+process."""
 
 from dataclasses import dataclass
 
@@ -26,8 +27,8 @@ OWN = "of the dialect"
 
 @dataclass(frozen=True)
 class Standing:
-    """What a caller is told: `reset_s` is the time, in epoch seconds, of a full allowance, and
-    `exceeded` the limit that is in the way, where one is."""
+    """The state of a key's limit: `reset_s` is the time, in epoch seconds, of a full allowance, and
+    `exceeded` the exceeded limit, if there is one."""
 
     limit: int
     remaining: int
@@ -47,8 +48,8 @@ class Limiter:
     def charge(
         self, key: ApiKey, now_ms: int, *, free: bool = False, per_second: int = 0
     ) -> Standing:
-        """Counts one request. `retry_after_s` is above 0 where it must not be served. `per_second`
-        is a limit besides those of the key's class, 0 for none."""
+        """Count one request. `retry_after_s` is above 0 if it must be rejected. `per_second` is an
+        additional limit, 0 for none."""
         now_s = now_ms // 1000
         if per_second and not self._windows.hit(RateLimitItemPerSecond(per_second), OWN, key.id):
             return Standing(

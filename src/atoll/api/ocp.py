@@ -1,8 +1,9 @@
-"""The context headers of the Open Context Protocol, level 2: read, kept with the audit record.
+"""The context headers of the Open Context Protocol, level 2: read, and stored with the audit
+record.
 
-What is not well-formed is as good as not there: a context never makes a request fail. The forms and
-bounds are those of the protocol's specification, "Headers". `OCP-Session` holds the agent's whole
-history and is nobody's business here.
+A malformed header is ignored: a context never makes a request fail. Formats and limits are those of
+the protocol's specification, "Headers". `OCP-Session` contains the agent's whole history and is not
+read.
 """
 
 import re
@@ -20,7 +21,7 @@ FORMS = {
     b"ocp-workspace": ("workspace", re.compile(r"[ -~]{1,128}")),
 }
 PREFIX = b"ocp-"
-# Said in the documents of the dialects, by the protocol's extensions of OpenAPI.
+# Declared in the documents of the dialects, with the protocol's extensions of OpenAPI.
 IN_INFO: dict[str, Any] = {
     "x-ocp-enabled": True, "x-ocp-context-aware": True, "x-ocp-version": "1.0",
 }  # fmt: skip
@@ -30,7 +31,7 @@ IN_MUTATION: dict[str, Any] = {
 
 
 def agent_in(headers: Iterable[tuple[bytes, bytes]]) -> Agent | None:
-    """None where no header is well-formed. Texts come percent-encoded where they are not ASCII."""
+    """Return None if no header is well-formed. Texts are percent-encoded if they are not ASCII."""
     found: dict[str, str] = {}
     for name, value in headers:
         if not name.startswith(PREFIX) or name not in FORMS:
@@ -43,5 +44,5 @@ def agent_in(headers: Iterable[tuple[bytes, bytes]]) -> Agent | None:
 
 
 def plain(text: str) -> str:
-    """Without control characters, which an encoding may hide."""
+    """Remove control characters, which an encoding may hide."""
     return "".join(c for c in unquote(text) if c.isprintable())

@@ -1,6 +1,6 @@
-"""What is wrong with a request's body: every field with a sentence, not just the first.
+"""The problems of a request's body: every faulty field with a sentence, not only the first.
 
-Called only after the framework has refused a body; the way of a good one does not lead here.
+Called only after the framework has rejected a body; valid bodies never get here.
 """
 
 import re
@@ -17,7 +17,7 @@ PROBLEMS_MAX = 20
 TOO_DEEP = "the body has too many objects or lists inside one another"
 SHOWN_MAX = 60
 INVALID = "INVALID"
-# By the word of the schema that a body breaks.
+# By the keyword of the schema that a body violates.
 CODES = {
     "required": "REQUIRED", "additionalProperties": "UNKNOWN_FIELD", "type": "TYPE",
     "enum": "NOT_ONE_OF", "const": "NOT_ONE_OF", "pattern": "FORM", "minimum": "OUT_OF_RANGE",
@@ -36,13 +36,13 @@ RANGES = {
     "minProperties": ("minProperties", "maxProperties"),
     "maxProperties": ("minProperties", "maxProperties"),
 }
-# What is never repeated, not even where it is of the wrong type.
+# Fields whose values are never repeated, even if they have the wrong type.
 SECRETS = {"password", "user_data", "startup_script"}
 UNITS = {"Length": " characters", "Items": " entries", "Properties": " entries"}
 
 
 class Problem(msgspec.Struct, kw_only=True):
-    """`code` is the name of a reason, or of what a body's schema forbids."""
+    """`code` is the name of a reason, or of the violated rule of the schema."""
 
     field: str
     code: str = INVALID
@@ -50,9 +50,9 @@ class Problem(msgspec.Struct, kw_only=True):
 
 
 def problems_of(kind: Any, raw: bytes) -> list[Problem]:
-    """Raises Malformed where the body is not JSON."""
+    """Raises Malformed if the body is not JSON."""
     if not raw:
-        return [Problem(field="", message="a body is needed")]
+        return [Problem(field="", message="a request body is required")]
     try:
         document = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -61,7 +61,7 @@ def problems_of(kind: Any, raw: bytes) -> list[Problem]:
         raise Malformed(TOO_DEEP) from error
     try:
         every = found_in(document, msgspec.json.schema(kind))
-    except (RecursionError, ValueError) as error:  # the latter is how the validator says it
+    except (RecursionError, ValueError) as error:  # the validator's error for deep nesting
         raise Malformed(TOO_DEEP) from error
     if every:
         return every
@@ -86,13 +86,15 @@ def one_told(error: Any, schema: Any) -> Iterator[Problem]:
     path = [str(part) for part in error.instance_path]
     word = error.kind.name
     if word == "anyOf":
-        # One of the choices is null; what the others say of the value is what helps.
+        # One of the choices is null; the errors of the other choices are more useful.
         choices = [c for c in error.kind.context if "null" not in types_of(c)]
         inner = choices[0] if choices else error.kind.context[0]
         yield from told(inner, schema)
     elif word == "required":
         yield Problem(
-            field=joined(path, error.kind.property), code=CODES[word], message="it is required"
+            field=joined(path, error.kind.property),
+            code=CODES[word],
+            message="this field is required",
         )
     elif word == "additionalProperties":
         for name in error.kind.unexpected:
@@ -115,11 +117,12 @@ def types_of(choice: list[Any]) -> list[str]:
 def sentence(error: Any, word: str, schema: Any) -> str:
     if word == "type":
         is_secret = not SECRETS.isdisjoint(error.instance_path)
-        said = "this" if is_secret else shown(error.instance)
-        return f"{said} is not of the type {' or '.join(error.kind.types)}"
+        given = "" if is_secret else f", not {shown(error.instance)}"
+        return f"must be of type {' or '.join(error.kind.types)}{given}"
     rules = rules_at(schema, list(error.schema_path)[:-1])
     if word == "enum" and "enum" in rules:
-        return f"{shown(error.instance)} is not one of {', '.join(map(str, rules['enum']))}"
+        allowed = ", ".join(map(str, rules["enum"]))
+        return f"must be one of {allowed}, not {shown(error.instance)}"
     if word == "pattern" and "description" in rules:
         return str(rules["description"])
     if word not in RANGES:
@@ -129,15 +132,15 @@ def sentence(error: Any, word: str, schema: Any) -> str:
     lowest, highest = (rules.get(key) for key in RANGES[word])
     allowed = " to ".join(str(v) for v in (lowest, highest) if v is not None)
     if highest is None:
-        allowed = f"at least {lowest}" if lowest is not None else "others"
+        allowed = f"at least {lowest}" if lowest is not None else "another value"
     elif lowest is None:
         allowed = f"at most {highest}"
-    said = f"it has {value}{unit}" if unit else f"it is {shown(value)}"
-    return f"{said}, allowed are {allowed}"
+    verb = "have" if unit else "be"
+    return f"must {verb} {allowed}{unit}, not {shown(value)}"
 
 
 def rules_at(schema: Any, path: list[Any]) -> dict[str, Any]:
-    """The part of the schema that an error speaks of; its path goes through references."""
+    """Return the part of the schema that rejected a value; the path may contain references."""
     at = schema
     for part in path:
         at = schema["$defs"][at["$ref"].rpartition("/")[2]] if part == "$ref" else at[part]
@@ -154,7 +157,8 @@ def joined(path: list[str], *more: str) -> str:
 
 
 def path_in(text: str) -> str:
-    r"""The path of a msgspec error, `… - at `$.spec.rules[0].port``, as `spec.rules.0.port`."""
+    r"""Convert the path of a msgspec error, `… - at `$.spec.rules[0].port``, to
+    `spec.rules.0.port`."""
     found = re.search(r" - at `\$\.?(.*)`$", text)
     path = re.sub(r"\[(\d+)\]", r".\1", found.group(1)) if found else ""
     return path.replace("[...]", "").lstrip(".")

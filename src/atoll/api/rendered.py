@@ -1,7 +1,7 @@
-"""The JSON of rows as lists show them, kept until the row changes.
+"""A cache of the JSON of rows, valid until the row changes.
 
-A row's version rises with each change of it, so an id and a version name one text. Only what shows
-nothing but its own row may be kept here.
+A row's version increases with each change, so an id and a version identify one text. Only JSON that
+depends on its own row alone may be cached here.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 BYTES_MAX = 16 * 1024 * 1024
-OVERHEAD_BYTES = 200  # of an entry, beside its text
+OVERHEAD_BYTES = 200  # the overhead of an entry
 
 
 class Versioned(Protocol):
@@ -24,7 +24,7 @@ T = TypeVar("T", bound=Versioned)
 
 
 class Rendered(Generic[T]):
-    """At most `bytes_max` bytes; the texts that were made first go first."""
+    """Holds at most `bytes_max` bytes; the oldest texts are removed first."""
 
     def __init__(self, show: Callable[[T], object], bytes_max: int = BYTES_MAX) -> None:
         self._show = show
@@ -32,13 +32,17 @@ class Rendered(Generic[T]):
         self._bytes = 0
         self._kept: dict[str, tuple[int, bytes]] = {}
 
-    def text_of(self, thing: T) -> msgspec.Raw:
+    def part_of(self, thing: T) -> msgspec.Raw:
+        """The JSON, to stand in that of a list."""
+        return msgspec.Raw(self.json_of(thing))
+
+    def json_of(self, thing: T) -> bytes:
         kept = self._kept.get(thing.id)
         if kept is not None and kept[0] == thing.version:
-            return msgspec.Raw(kept[1])
+            return kept[1]
         text = msgspec.json.encode(self._show(thing))
         self._keep(thing.id, thing.version, text)
-        return msgspec.Raw(text)
+        return text
 
     def _keep(self, thing_id: str, version: int, text: bytes) -> None:
         self._forget(thing_id)

@@ -1,6 +1,6 @@
-"""What every dialect asks of the framework: its application, and commands carried out.
+"""What every dialect needs from the framework: its application, and the execution of commands.
 
-A dialect says in its own words what an error looks like; what is wrong it learns here.
+A dialect formats its own errors; this module determines what is wrong.
 """
 
 import math
@@ -42,7 +42,7 @@ from atoll.service.proposals import Proposal
 log = structlog.get_logger()
 NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 REPLAYED = {"Idempotent-Replay": "true"}
-# The key of a route's `opt` that names the types of commands it may make.
+# The key of a route's `opt` with the types of commands that the route may send.
 COMMANDS = "commands"
 ASKED = "asked"
 ANYBODY = Caller(key_id="", project_id="", role=Role.VIEWER, dialect="")
@@ -51,8 +51,8 @@ encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True)
 class Refusals:
-    """How a dialect says no: to what a service refused, to fields with problems, to what HTTP does
-    not allow (with a sentence), and of our own mistakes."""
+    """A dialect's error responses: for errors of a service, for faulty fields, for what HTTP does
+    not allow (with a sentence), and for internal errors."""
 
     error: Callable[[Call, AtollError], Response[bytes]]
     problems: Callable[[Call, Sequence[Problem]], Response[bytes]]
@@ -69,8 +69,8 @@ def build(
     names: Mapping[str, str] | None = None,
     dependencies: Mapping[str, Provide] | None = None,
 ) -> Litestar:
-    """A dialect's application. `names` are those of query parameters that Python calls
-    otherwise."""
+    """Build a dialect's application. `names` are those of query parameters whose Python names
+    differ."""
 
     def invalid(request: Call, error: ValidationException) -> Response[bytes]:
         try:
@@ -85,7 +85,7 @@ def build(
     def bug(request: Call, error: Exception) -> Response[bytes]:
         if isinstance(error, UnicodeDecodeError) and not is_utf8(body_of(request)):
             return refusals.error(request, Malformed("the body is not JSON: it is not UTF-8"))
-        if isinstance(error, RecursionError):  # nothing but a body goes so deep
+        if isinstance(error, RecursionError):  # only a body can be nested so deep
             return refusals.error(request, Malformed(TOO_DEEP))
         log.error("a request broke", path=request.scope["path"], exc_info=error)
         return refusals.bug(request)
@@ -118,23 +118,23 @@ def services_of(request: Call) -> Services:
 
 
 def view_of(request: Call) -> View:
-    """For reads, in the caller's name. What needs no key is read by a viewer of no project."""
+    """Open a view for reads by the caller. Without a key, the caller is a viewer of no project."""
     caller = request.scope["state"]["caller"] or ANYBODY
     return services_of(request).desk.view(caller)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A command, and the fields of the request that its fields came from, where the dialect's
-    table names others."""
+    """A command, and the fields of the request from which its fields came, if they differ from the
+    dialect's table."""
 
     command: Command
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
 async def execute(request: Call, *wishes: Command | Asked) -> Outcome[Any]:
-    """Carries out all commands or none, once per Idempotency-Key. The route declares the types of
-    commands that it may make."""
+    """Execute all commands or none, once per Idempotency-Key. The route declares the types of
+    commands that it may send."""
     asked = tuple(one if isinstance(one, Asked) else Asked(one) for one in wishes)
     request.scope["state"][ASKED] = asked
     commands = [one.command for one in asked]
@@ -146,13 +146,13 @@ async def execute(request: Call, *wishes: Command | Asked) -> Outcome[Any]:
 
 
 async def propose(request: Call, command: Command) -> Proposal:
-    """What a command on an instance would do."""
+    """Rehearse a command on an instance."""
     request.scope["state"][ASKED] = (Asked(command),)
     return await proposals.propose(services_of(request).desk, caller_of(request), command)
 
 
 def asked_at(request: Call, error: AtollError) -> Asked | None:
-    """The command at which an error occurred."""
+    """Return the command that caused an error."""
     asked: tuple[Asked, ...] = request.scope["state"].get(ASKED, ())
     if not asked or not isinstance(error, Refused):
         return None
@@ -160,8 +160,8 @@ def asked_at(request: Call, error: AtollError) -> Asked | None:
 
 
 def retry_headers(error: AtollError, status: int) -> dict[str, str] | None:
-    """When to ask again, where the error says so, and in a second where a client that gets this
-    status will ask again."""
+    """Return when to retry: as the error says, or in a second for a status after which clients
+    retry."""
     if isinstance(error, RateLimited):
         return {"Retry-After": str(error.retry_after_s)}
     if isinstance(error, DriverBusy):
@@ -174,18 +174,18 @@ def respond(outcome: Outcome[Any], body: Any, status: int = 200) -> Response[byt
 
 
 async def gone(request: Call, *wishes: Command | Asked) -> Response[None]:
-    """204: nothing is left to say."""
+    """Execute commands and respond with 204."""
     outcome = await execute(request, *wishes)
     return Response(None, status_code=204, headers=REPLAYED if outcome.replayed else None)
 
 
 def shown(spec: type[Any], words: str, status: int = 200) -> dict[int, ResponseSpec]:
-    """An answer, for an operation's description."""
+    """Describe a response of an operation."""
     return {status: ResponseSpec(spec, description=words, generate_examples=False)}
 
 
 def errors(spec: type[Any], words: Mapping[int, str]) -> dict[int, ResponseSpec]:
-    """Errors of one body that any operation may answer, for its description."""
+    """Describe the error responses with one body that every operation may send."""
     return {
         status: ResponseSpec(spec, description=text, generate_examples=False)
         for status, text in words.items()
@@ -193,13 +193,13 @@ def errors(spec: type[Any], words: Mapping[int, str]) -> dict[int, ResponseSpec]
 
 
 async def refuse_nul(request: Call) -> None:
-    """PostgreSQL's texts cannot hold this character, and nobody means it."""
+    """Reject U+0000, which PostgreSQL cannot store."""
     if "\0" in request.scope["path"]:
-        raise NotFound("no name and no id has the character U+0000 in it")
+        raise NotFound("the path contains the character U+0000, which no name and no id contains")
     if b"%00" in request.scope["query_string"]:
-        raise Invalid("the character U+0000 is not allowed in a parameter")
+        raise Invalid("a parameter must not contain the character U+0000")
     if request.method != "GET" and NUL_ESCAPE.search(await request.body()):
-        raise Invalid("the character U+0000 is not allowed in a body")
+        raise Invalid("the body must not contain the character U+0000")
 
 
 def sentence_of(request: Call, error: HTTPException) -> str:
@@ -213,7 +213,7 @@ def sentence_of(request: Call, error: HTTPException) -> str:
 
 
 def parameter_problems(error: ValidationException, names: Mapping[str, str]) -> list[Problem]:
-    """As the framework names them, which for some is the name of a Python variable."""
+    """Convert the framework's errors; it names some parameters by their Python variables."""
     extra: Any = error.extra or []
     given = extra if isinstance(extra, list) else []
     return [
@@ -230,7 +230,7 @@ def body_problems(request: Call) -> list[Problem]:
 
 
 def body_of(request: Call) -> bytes:
-    """As far as the framework has read it; a handler of errors cannot await."""
+    """Return the body as far as the framework has read it; a handler of errors cannot await."""
     raw = ScopeState.from_scope(request.scope).body
     return b"" if raw is Empty else raw
 

@@ -1,4 +1,4 @@
-"""An error in the words of the dialect that tells it: its sentence, and the field at fault."""
+"""Renders an error in the words of a dialect: its sentence, and the faulty field."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ import msgspec
 from atoll.domain.errors import AtollError, Refused, phrase
 from atoll.domain.reasons import Reason
 
-# Facts whose value is the path of a field, as `field` itself is.
+# Facts whose value is the path of a field, like `field` itself.
 FIELDS = frozenset({"field", "other_field"})
 NOUNS = frozenset({"noun", "user_noun"})
 
@@ -19,9 +19,8 @@ class Said(NamedTuple):
 
 
 class Wording(msgspec.Struct, frozen=True, kw_only=True):
-    """`fields` gives the dialect's names for the fields of commands, by their path or its
-    beginning; `nouns` its names for things; `id_of` shows an id; `sentences` replaces those of
-    Atoll."""
+    """`fields` are the dialect's names of command fields, by their path or its beginning; `nouns`
+    its names of resources; `id_of` shows an id; `sentences` replaces those of Atoll."""
 
     fields: Mapping[str, str] = {}
     nouns: Mapping[str, str] = {}
@@ -38,7 +37,8 @@ class Wording(msgspec.Struct, frozen=True, kw_only=True):
         return Said(phrase(sentence, facts), name)
 
     def field_of(self, path: str) -> str:
-        """`ssh_keys.2` as `spec.ssh_key_ids.2`, where `ssh_keys` is `spec.ssh_key_ids`."""
+        """Convert `ssh_keys.2` to `spec.ssh_key_ids.2` if `ssh_keys` is named
+        `spec.ssh_key_ids`."""
         head, tail = path, ""
         while head:
             if head in self.fields:

@@ -1,1 +1,1 @@
-"""How the control plane and the agents reach one another."""
+"""Connections between the control plane and the agents."""

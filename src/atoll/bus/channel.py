@@ -1,7 +1,7 @@
-"""A stream within a connection: bytes both ways, and no more on the way than the reader allows.
+"""A stream within a connection: bytes in both directions, with a limit on bytes in flight.
 
-Made by `link.py`, which hands it what arrives. A sender has a window of bytes; what the reader has
-taken is given back to it. So one console that nobody reads holds up itself and nothing else.
+Created by `link.py`, which passes on what it receives. A sender has a window of bytes; the window
+reopens as the reader reads. So an unread console blocks only itself.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ Send = Callable[[Frame], Coroutine[Any, Any, None]]
 
 
 class Channel:
-    """`ports.Stream`. The methods without `async` are the link's."""
+    """A `ports.Stream`. The methods without `async` are for the link."""
 
     def __init__(self, number: int, send: Send, forget: Callable[[int], None]) -> None:
         self.number = number
@@ -31,7 +31,7 @@ class Channel:
         self._broken = False
 
     async def receive(self) -> bytes:
-        """What is there already is given first, also after the end."""
+        """Buffered bytes are returned first, also after the end."""
         if self._ended and self._arrived.empty():
             return self._end_of_stream()
         data = await self._arrived.get()
@@ -54,7 +54,7 @@ class Channel:
                 self._moved.clear()
                 await self._moved.wait()
             if self._ended:
-                raise DriverUnavailable("the other side is gone")
+                raise DriverUnavailable("the other side closed the connection")
             size = min(len(left), CHUNK_BYTES, self._window)
             self._window -= size
             chunk, left = left[:size], left[size:]
@@ -67,7 +67,7 @@ class Channel:
         await self._send(Frame(Kind.END, self.number))
 
     def take(self, data: bytes) -> bool:
-        """False where the other side sends more than it may."""
+        """Return False if the other side exceeds its window."""
         self._unread += len(data)
         if data and not self._ended:
             self._arrived.put_nowait(data)
@@ -78,7 +78,7 @@ class Channel:
         self._moved.set()
 
     def end(self, *, broken: bool = False) -> None:
-        """Of both directions. Whoever waits is woken."""
+        """End both directions and wake all waiting tasks."""
         if self._ended:
             return
         self._ended, self._broken = True, broken

@@ -1,7 +1,7 @@
-"""Messages as bytes (MessagePack), and the driver's errors as data.
+"""Messages as bytes (MessagePack), and driver errors as data.
 
-Used by every bus, also by the one within a process: one path, one set of limits. What cannot be
-read is never half understood: an ask is Unsupported, an answer DriverUnavailable.
+Used by every bus, also the one within a process: one path, one set of limits. An undecodable
+message is rejected as a whole: a request with Unsupported, an answer with DriverUnavailable.
 """
 
 import inspect
@@ -28,13 +28,13 @@ from atoll.messages import (
 )
 
 log = structlog.get_logger()
-FRAME_BYTES_MAX = 16  # what a bus writes around a message
+FRAME_BYTES_MAX = 16  # room for the envelope of a message
 ENCODED_BYTES_MAX = MESSAGE_BYTES_MAX - FRAME_BYTES_MAX
 REASON_LENGTH_MAX = 2000
 
 
 class Head(msgspec.Struct, frozen=True):
-    """What can be read of an ask whose body is not known."""
+    """The fields of a request that are readable even if its body is not known."""
 
     protocol: int = 0
     id: str = ""
@@ -48,7 +48,7 @@ heads = msgspec.msgpack.Decoder(Head)
 
 
 def encode(message: Ask | Answer | Report) -> bytes:
-    """Raises DriverRefused where the message is larger than any bus carries."""
+    """Raises DriverRefused if the message is larger than any bus carries."""
     data = encoder.encode(message)
     if len(data) > ENCODED_BYTES_MAX:
         raise DriverRefused(
@@ -59,11 +59,11 @@ def encode(message: Ask | Answer | Report) -> bytes:
 
 
 def decode_ask(data: bytes) -> Ask:
-    """Raises Unsupported where its request is not known here."""
+    """Raises Unsupported if the kind of request is not known."""
     try:
         ask = asks.decode(data)
     except msgspec.DecodeError as error:
-        raise Unsupported(f"this host's agent cannot read the request: {error}") from error
+        raise Unsupported(f"the host's agent cannot decode the request: {error}") from error
     if ask.protocol > PROTOCOL:
         raise Unsupported(
             f"this host's agent speaks protocol {PROTOCOL}, the request {ask.protocol}: update it"
@@ -72,7 +72,7 @@ def decode_ask(data: bytes) -> Ask:
 
 
 def id_of(data: bytes) -> str:
-    """The id of an ask that cannot be decoded as a whole, where there is one."""
+    """Return the id of a request that cannot be decoded, if there is one."""
     try:
         return heads.decode(data).id
     except msgspec.DecodeError:
@@ -91,15 +91,15 @@ def encode_failure(ask_id: str, error: Exception) -> bytes:
 
 
 def decode_answer(data: bytes) -> Reply:
-    """Raises the error that the answer holds."""
+    """Raises the error that the answer contains."""
     try:
         answer = answers.decode(data)
     except msgspec.DecodeError as error:
-        raise DriverUnavailable(f"the host's answer cannot be read: {error}") from error
+        raise DriverUnavailable(f"the host's response cannot be decoded: {error}") from error
     if answer.error is not None:
         raise error_of(answer.error)
     if answer.body is None:
-        raise DriverUnavailable("the host's answer is empty")
+        raise DriverUnavailable("the host's response is empty")
     return answer.body
 
 
@@ -108,11 +108,12 @@ def decode_report(data: bytes) -> Report:
     try:
         return reports.decode(data)
     except msgspec.DecodeError as error:
-        raise Unsupported(f"the host's report cannot be read: {error}") from error
+        raise Unsupported(f"the host's report cannot be decoded: {error}") from error
 
 
 def failure_of(error: Exception) -> Failure:
-    """What is no error of ours stays in this host's log; its text alone travels."""
+    """Convert an error. Details of an unexpected error stay in this host's log; only its text is
+    sent."""
     if not isinstance(error, AtollError):
         log.error("a request broke", exc_info=error)
         words = f"the host's agent broke ({type(error).__name__}: {error}): see its log"
@@ -122,14 +123,15 @@ def failure_of(error: Exception) -> Failure:
 
 
 def error_of(failure: Failure) -> DriverError:
-    """Of the same class, with the same attributes; what is not known is DriverUnavailable."""
+    """Rebuild an error of the same class with the same attributes; an unknown one becomes
+    DriverUnavailable."""
     kind = DRIVER_ERRORS.get(failure.code, DriverUnavailable)
     known: Any = {n: v for n, v in failure.details.items() if n in DETAILS[kind]}
     return kind(failure.message, **known)
 
 
 def details_of(kind: type[AtollError]) -> tuple[str, ...]:
-    """What an error is made with beside its message: the names of its keyword arguments."""
+    """Return the attributes of an error that are also keyword arguments of its class."""
     return DETAILS.get(kind, ()) if issubclass(kind, DriverError) else ()
 
 

@@ -1,6 +1,7 @@
-"""A host's end of any bus: bytes of an ask in, bytes of its answer out; never an exception.
+"""A host's end of any bus: converts the bytes of a request to the bytes of its answer; never
+raises.
 
-Used by each bus, so that a host is asked in the same way however the bytes reach it.
+Used by each bus, so that requests are handled the same way on all of them.
 """
 
 from collections.abc import Callable, Coroutine
@@ -18,7 +19,7 @@ T = TypeVar("T")
 
 
 class Endpoint(NamedTuple):
-    """What serves a host: `ports.Bus.serve`."""
+    """The server of a host: `ports.Bus.serve`."""
 
     handler: Handler
     connector: Connector
@@ -34,7 +35,7 @@ class Endpoint(NamedTuple):
             return encode_failure(ask.id, error)
 
     async def open(self, data: bytes) -> tuple[bytes, Stream | None]:
-        """The answer, and the stream where there is one."""
+        """Return the answer, and the stream if one was opened."""
         try:
             ask = read(data, opening=True)
             stream = await self.connector(cast(Opening, ask.body))
@@ -44,7 +45,7 @@ class Endpoint(NamedTuple):
 
 
 def read(data: bytes, *, opening: bool) -> Ask:
-    """Raises Unsupported, also for what is asked in the wrong way."""
+    """Raises Unsupported, also for a request sent in the wrong way."""
     ask = decode_ask(data)
     if isinstance(ask.body, OPENINGS) is not opening:
         way = "answered, not connected" if opening else "connected, not answered"

@@ -1,7 +1,7 @@
 """Frames over a byte stream: a length, a kind, a channel's number, and bytes.
 
-The lowest part of `link.py`. A frame that is too long or of no known kind ends the connection:
-nothing after it could be trusted.
+The lowest part of `link.py`. A frame that is too long or of an unknown kind ends the connection,
+because later frames could not be trusted.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ HEADER = struct.Struct(">IBI")
 
 
 class Kind(IntEnum):
-    """Who begins: ASK and OPEN the control plane; SERVE, LEAVE and REPORT the host. ANSWER and
-    TAKEN bear the number of what they answer; the others speak of an open stream."""
+    """The control plane starts ASK and OPEN; the host starts SERVE, LEAVE and REPORT. ANSWER and
+    TAKEN have the number of their request; the others refer to an open stream."""
 
     ASK = 1
     OPEN = 2
@@ -40,14 +40,14 @@ class Frame(NamedTuple):
 
 
 class Frames:
-    """One connection. Several may send at once; one receives."""
+    """One connection. Several tasks may send concurrently; one receives."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
 
     async def receive(self) -> Frame | None:
-        """None where the other side has closed, or what it sent is no frame."""
+        """Return None if the other side has closed or sent an invalid frame."""
         try:
             header = await self._reader.readexactly(HEADER.size)
             length, kind, channel = HEADER.unpack(header)
@@ -58,7 +58,7 @@ class Frames:
             return None
 
     async def send(self, frame: Frame) -> None:
-        """Waits while the other side is slow. Raises DriverUnavailable where it is gone."""
+        """Wait while the other side is slow. Raises DriverUnavailable if it has closed."""
         if self._writer.is_closing():
             raise DriverUnavailable("the connection is closed")
         header = HEADER.pack(len(frame.data), frame.kind, frame.channel)
@@ -75,7 +75,7 @@ class Frames:
 
 
 async def make_pair() -> tuple[Frames, Frames]:
-    """Both ends of a connection within this process."""
+    """Return both ends of a connection within this process."""
     ends = socket.socketpair()
     near, far = [Frames(*await asyncio.open_connection(sock=end)) for end in ends]
     return near, far

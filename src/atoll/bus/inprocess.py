@@ -1,5 +1,5 @@
-"""The bus of one process: requests are calls, reports are a bounded queue, a stream is handed
-through. No shortcut: the same bytes, timeouts and errors as between machines."""
+"""The bus of one process: requests are calls, reports are a bounded queue, a stream is passed on
+directly. Not a shortcut: bytes, timeouts and errors are the same as between machines."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -13,14 +13,14 @@ from atoll.ports import Stream
 
 
 class InProcessBus:
-    """`ports.Bus`."""
+    """A `ports.Bus`."""
 
     def __init__(self) -> None:
         self._endpoints: dict[str, Endpoint] = {}
         self._reports = Reports()
 
     async def open(self) -> None:
-        """There is nothing to open."""
+        """Do nothing: there is nothing to open."""
 
     async def close(self) -> None:
         self._endpoints.clear()

@@ -1,7 +1,7 @@
 """The two ends of a connection between the control plane and a host.
 
-Many requests are in flight at once; an answer bears the number of what it answers. `HostLink` is
-what the control plane holds of a host, `ControlLink` what a host holds of the control plane.
+Many requests are in flight at once; an answer has the number of its request. `HostLink` is the
+control plane's end, `ControlLink` the host's.
 """
 
 import asyncio
@@ -27,13 +27,13 @@ from atoll.messages import Report
 from atoll.ports import Stream
 
 log = structlog.get_logger()
-ASKS_MAX = 1000  # that a host carries out at once for one control process
+ASKS_MAX = 1000  # requests that a host executes concurrently for one control process
 STREAMS_MAX = 200
 NUMBERS = 2**32
 
 
 class Link(ABC):
-    """What both ends have: a loop that receives, numbers, those who wait for them, streams."""
+    """The common part of both ends: the receiving loop, numbers, waiting requests, streams."""
 
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
@@ -44,8 +44,8 @@ class Link(ABC):
         self.ended = False
 
     async def run(self) -> None:
-        """Until the connection ends, from whichever side. What is in flight then fails; what is
-        being carried out goes on."""
+        """Run until either side ends the connection. Requests in flight then fail; requests that
+        are being executed continue."""
         try:
             while (frame := await self._frames.receive()) is not None:
                 if not self._take(frame):
@@ -63,14 +63,14 @@ class Link(ABC):
             await self._frames.close()
 
     async def close(self) -> None:
-        """What is being carried out is broken off."""
+        """Cancel the requests that are being executed."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._frames.close()
 
     def _take(self, frame: Frame) -> bool:
-        """False where the other side breaks the rules."""
+        """Return False if the other side violates the protocol."""
         channel = self._channels.get(frame.channel)
         match frame.kind:
             case Kind.ANSWER | Kind.TAKEN:
@@ -91,10 +91,10 @@ class Link(ABC):
 
     @abstractmethod
     def _begin(self, frame: Frame) -> bool:
-        """Something that the other side begins."""
+        """Handle a request or stream that the other side starts."""
 
     async def _call(self, kind: Kind, data: bytes) -> bytes:
-        """What is answered. Raises DriverUnavailable where the connection breaks."""
+        """Send a frame and return its answer. Raises DriverUnavailable if the connection breaks."""
         return await self._call_as(next(self._numbers) % NUMBERS, kind, data)
 
     async def _call_as(self, number: int, kind: Kind, data: bytes) -> bytes:
@@ -108,7 +108,7 @@ class Link(ABC):
         finally:
             del self._waiting[number]
             if not waiting.cancel() and not waiting.cancelled():
-                waiting.exception()  # it is known now, also where nobody waits any more
+                waiting.exception()  # the answer is known now, even if no caller waits for it
 
     def _add_channel(self, number: int) -> Channel:
         forget: Callable[[int], Any] = self._channels.pop
@@ -125,7 +125,7 @@ class Link(ABC):
 
 
 class HostLink(Link):
-    """`on_serve` hears which host is there, `on_leave` that it answers no more."""
+    """`on_serve` is called when a host is served, `on_leave` when it no longer is."""
 
     def __init__(
         self,
@@ -144,7 +144,7 @@ class HostLink(Link):
         return await self._call(Kind.ASK, data)
 
     async def open(self, data: bytes) -> Stream:
-        """Raises what the host answers."""
+        """Open a stream. Raises the host's error."""
         number = next(self._numbers) % NUMBERS
         channel = self._add_channel(number)
         try:
@@ -171,7 +171,7 @@ class HostLink(Link):
         return True
 
     async def _hand_on(self, frame: Frame) -> None:
-        """One report at a time, so they stay in order; the host waits until it is taken."""
+        """Pass reports on one at a time, so that they stay in order; the host waits meanwhile."""
         try:
             await self._on_report(decode_report(frame.data))
         except AtollError as error:
@@ -242,7 +242,7 @@ def refuse_more(data: bytes) -> bytes:
 
 
 async def join(one: Stream, other: Stream) -> None:
-    """Hands on what either sends, until one of them ends; then both are closed."""
+    """Copy both directions until one of them ends; then close both."""
     ways = [asyncio.create_task(pump(one, other)), asyncio.create_task(pump(other, one))]
     try:
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -258,7 +258,8 @@ async def join(one: Stream, other: Stream) -> None:
 
 
 async def pump(source: Stream, sink: Stream) -> None:
-    """Nothing more is read until the other side has taken what was read before."""
+    """Copy one direction. The next bytes are read only after the other side has accepted the
+    previous ones."""
     try:
         while data := await source.receive():
             await sink.send(data)

@@ -1,4 +1,4 @@
-"""The control plane's end of reports: a bounded queue, and the handlers they are handed to."""
+"""The control plane's end of reports: a bounded queue, and the handlers of reports."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -15,7 +15,7 @@ ReportHandler = Callable[[Report], Coroutine[Any, Any, None]]
 
 
 class Reports:
-    """A full queue holds the hosts up, not our memory."""
+    """A full queue delays the hosts instead of using more memory."""
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[Report] = asyncio.Queue(REPORTS_MAX)

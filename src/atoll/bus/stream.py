@@ -1,4 +1,4 @@
-"""The bus over connections: each host has one to the control plane, and dials it itself.
+"""The bus over connections: each host opens one to the control plane.
 
 `StreamControl` is the control plane's half, `StreamHosts` that of the hosts of a process.
 `StreamBus` is both in one process, joined by socket pairs.
@@ -21,7 +21,7 @@ Dial = Callable[[], Coroutine[Any, Any, Frames]]
 
 
 class StreamControl:
-    """Asks the hosts that have dialled it."""
+    """Sends requests to the connected hosts."""
 
     def __init__(self) -> None:
         self.reports = Reports()
@@ -29,7 +29,7 @@ class StreamControl:
         self._accepted: set[HostLink] = set()
 
     async def accept(self, frames: Frames) -> None:
-        """Serves one connection of a host until it ends. The newest one of a host counts."""
+        """Serve one connection of a host until it ends. The newest connection of a host is used."""
         link = HostLink(frames, self._links.__setitem__, self._forget, self.reports.put)
         self._accepted.add(link)
         try:
@@ -65,7 +65,7 @@ class StreamControl:
 
 
 class StreamHosts:
-    """Dials the control plane for each host that is served here."""
+    """Connects to the control plane for each host that this process serves."""
 
     def __init__(self, dial: Dial) -> None:
         self._dial = dial
@@ -99,7 +99,7 @@ class StreamHosts:
         return link
 
     async def _end(self, link: ControlLink) -> None:
-        """Also what is still carried out for it, which is broken off."""
+        """Close the connection and cancel the requests that are being executed for it."""
         await link.close()
         if (running := self._running.pop(link, None)) is not None:
             await running
@@ -112,7 +112,7 @@ class StreamHosts:
 
 
 class StreamBus:
-    """`ports.Bus`."""
+    """A `ports.Bus`."""
 
     def __init__(self) -> None:
         self._control = StreamControl()
@@ -134,7 +134,7 @@ class StreamBus:
         return near
 
     async def open(self) -> None:
-        """Connections are made when a host first has something to say."""
+        """Do nothing: a connection is made when a host first sends something."""
 
     async def close(self) -> None:
         await self._hosts.close()

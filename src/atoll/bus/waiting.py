@@ -1,4 +1,4 @@
-"""What waits for a host no longer than its caller does."""
+"""Waits for a host no longer than the caller does."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -22,6 +22,6 @@ async def wait_for(host_id: str, what: str, work: Coroutine[Any, Any, T], timeou
 
 
 def elsewhere(host_id: str) -> DriverElsewhere:
-    """Where several control planes share a database, the host's agent may be with another one,
-    which takes the operation next."""
+    """If several control planes share a database, the host's agent may be connected to another one,
+    which claims the operation next."""
     return DriverElsewhere(f"no agent of host {host_id} is here", after_s=ELSEWHERE_S)

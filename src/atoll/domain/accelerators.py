@@ -1,6 +1,7 @@
-"""Devices of a host that an instance has for itself alone: a whole graphics card, mostly.
+"""Devices of a host that an instance uses exclusively, such as a whole graphics card.
 
-A plan asks for so many of a kind; a host says which it has, and where they are on its PCI bus.
+A plan requires a number of devices of a kind. A host says which devices it has, and their addresses
+on its PCI bus.
 """
 
 import re
@@ -18,14 +19,14 @@ COUNT_MIN, COUNT_MAX = 1, 16
 
 
 class Accelerators(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for: `count` devices of one kind."""
+    """A requirement: `count` devices of one kind."""
 
     kind: str
     count: int = 1
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
-    """One device of a host. `address` is its place on the PCI bus, as `0000:65:00.0`."""
+    """One device of a host. `address` is its address on the PCI bus, such as `0000:65:00.0`."""
 
     kind: str
     address: str
@@ -36,7 +37,8 @@ def is_kind(text: str) -> bool:
 
 
 def address_of(text: str) -> str | None:
-    """The address in its whole form; `lspci` leaves the first domain out. None where it is none."""
+    """Return the address in its full form, or None if it is not valid; `lspci` omits the first
+    domain."""
     lower = text.lower()
     if ADDRESS.fullmatch(lower) is None:
         return None
@@ -44,7 +46,7 @@ def address_of(text: str) -> str | None:
 
 
 def require_accelerators(wanted: Accelerators | None) -> None:
-    """Raises Invalid."""
+    """Check the accelerators of a plan. Raises Invalid."""
     if wanted is None:
         return
     if not is_kind(wanted.kind):
@@ -57,7 +59,7 @@ def require_accelerators(wanted: Accelerators | None) -> None:
 
 
 def chosen(held: Sequence[Device], wanted: Accelerators | None) -> tuple[Device, ...]:
-    """Those of what is held that serve the wish: the first ones. May be too few."""
+    """Choose the first held devices that match the requirement. There may be too few."""
     if wanted is None:
         return ()
     return tuple([device for device in held if device.kind == wanted.kind][: wanted.count])

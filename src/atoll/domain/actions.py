@@ -1,6 +1,5 @@
-"""What is known of each kind of command: one table, read by the desk, dry runs, audit and
-approvals. A test compares it with the commands and with the routes that make them.
-"""
+"""The known facts about each kind of command, in one table. Desk, dry runs, audit and approvals
+read it; a test compares it with the commands and with the routes that send them."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -10,8 +9,8 @@ from atoll.domain.commands import Command
 
 
 class Risk(StrEnum):
-    """What may go wrong: nothing that lasts; something that can be undone; loss of data or
-    exposure. See `domain/risk.py` for what raises it."""
+    """What can go wrong: nothing that lasts; something that can be undone; loss of data or
+    exposure. `domain/risk.py` says what raises it."""
 
     SAFE = "safe"
     MODERATE = "moderate"
@@ -19,8 +18,8 @@ class Risk(StrEnum):
 
 
 class Action(NamedTuple):
-    """`right` is what the caller's role must have. `impact` and `undo` are sentences for people
-    who decide whether the command shall be carried out."""
+    """`right` is the right that the caller's role must have. `impact` and `undo` are sentences for
+    people who decide whether to run the command."""
 
     noun: str
     verb: str
@@ -36,8 +35,8 @@ class Action(NamedTuple):
 
 SAFE, MODERATE, DANGEROUS = Risk.SAFE, Risk.MODERATE, Risk.DANGEROUS
 NONE = "none"
-RENAMED = "its name, labels or other notes change; nothing else does"
-RENAME_BACK = "change them back"
+RENAMED = "the name, labels or description change; nothing else changes"
+RENAME_BACK = "restore the previous values"
 
 ACTIONS: dict[type[Command], Action] = {
     c.CreateInstance: Action(
@@ -46,8 +45,8 @@ ACTIONS: dict[type[Command], Action] = {
         "delete the instance"),
     c.UpdateInstance: Action(
         "instance", "update", MODERATE, "write",
-        "its name, labels, protection, expiry, groups or keys change while the guest runs",
-        "change them back"),
+        "the name, labels, protection, expiry, security groups or keys change while the guest runs",
+        "restore the previous values"),
     c.StartInstance: Action(
         "instance", "start", SAFE, "write", "the guest is powered on", "stop the instance"),
     c.StopInstance: Action(
@@ -58,7 +57,7 @@ ACTIONS: dict[type[Command], Action] = {
         "instance", "reboot", MODERATE, "write", "the guest shuts down and starts again", NONE),
     c.ResetInstance: Action(
         "instance", "reset", DANGEROUS, "write",
-        "the guest is reset at once; what it had not written to its disk is lost", NONE),
+        "the guest is reset immediately; data that it has not written to its disk is lost", NONE),
     c.ResizeInstance: Action(
         "instance", "resize", DANGEROUS, "write",
         "the guest restarts with the new size; a larger root disk alone needs no restart",
@@ -69,67 +68,68 @@ ACTIONS: dict[type[Command], Action] = {
         "none once the new guest is ready: the old root disk is gone"),
     c.RestoreInstance: Action(
         "instance", "restore", DANGEROUS, "write",
-        "the root disk becomes what it was at the snapshot; what came later is lost",
-        "none once the guest is ready again: the root disk from before is gone"),
+        "the root disk returns to its state at the snapshot; later changes are lost",
+        "none once the guest is ready again: the previous root disk is gone"),
     c.DeleteInstance: Action(
         "instance", "delete", DANGEROUS, "write",
-        "the guest is powered off; for good, its root disk is destroyed and its addresses are "
-        "given back; its volumes, floating IPs and snapshots stay",
-        "recover the instance while that is possible; none once it is gone for good"),
+        "the guest is powered off; after the recovery window, its root disk is destroyed and its "
+        "addresses are released; its volumes, floating IPs and snapshots stay",
+        "recover the instance within its recovery window; none after that"),
     c.RecoverInstance: Action(
         "instance", "recover", SAFE, "write",
         "the deleted instance is started again", "delete the instance"),
     c.AttachDisc: Action(
         "instance", "attach_iso", DANGEROUS, "write",
-        "a running guest shuts down and starts again, from the disc where it is bootable",
-        "detach the disc"),
+        "a running guest restarts, from the ISO if that is bootable",
+        "detach the ISO"),
     c.DetachDisc: Action(
         "instance", "detach_iso", MODERATE, "write",
-        "a running guest shuts down and starts again, from its root disk", "attach the disc"),
+        "a running guest restarts from its root disk", "attach the ISO"),
     c.SetBackups: Action(
         "instance", "back_up", SAFE, "write",
-        "backups are taken by the schedule; the oldest are deleted", "disable backups"),
+        "backups are created by the schedule; the oldest are deleted", "disable backups"),
     c.DisableBackups: Action(
         "instance", "stop_backing_up", MODERATE, "write",
-        "no further backups are taken; existing ones are kept", "set the schedule again"),
+        "no further backups are created; existing backups are kept",
+        "set the backup schedule again"),
     c.OpenConsole: Action(
         "instance", "console", DANGEROUS, "write",
-        "whoever has the address controls the guest's keyboard", NONE),
+        "anyone who has the URL can control the guest's keyboard", NONE),
     c.CreateVolume: Action(
         "volume", "create", MODERATE, "write", "a new, empty disk", "delete the volume"),
     c.UpdateVolume: Action("volume", "update", MODERATE, "write", RENAMED, RENAME_BACK),
     c.AttachVolume: Action(
         "volume", "attach", MODERATE, "write",
-        "the guest gets one more disk, while it runs or at its next start; from another host its "
-        "data is copied first",
+        "the guest gets another disk, while it runs or at its next start; data on another host is "
+        "copied first",
         "detach the volume"),
     c.DetachVolume: Action(
         "volume", "detach", DANGEROUS, "write",
-        "the guest loses the disk as soon as it lets go of it; the data stays",
+        "the disk is removed from the guest when the guest releases it; the data stays",
         "attach the volume"),
     c.GrowVolume: Action(
         "volume", "grow", MODERATE, "write",
-        "the volume becomes larger; the file system on it has to be grown from inside",
+        "the volume becomes larger; its file system must be enlarged inside the guest",
         "none: a volume never shrinks"),
     c.DeleteVolume: Action(
         "volume", "delete", DANGEROUS, "write",
         "the data on the volume is destroyed", "none: the data is gone"),
     c.CreateSnapshot: Action(
         "snapshot", "create", SAFE, "write",
-        "the root volume as it is now is kept; the guest pauses for some milliseconds",
+        "the current content of the root volume is kept; the guest pauses for some milliseconds",
         "delete the snapshot"),
     c.UpdateSnapshot: Action("snapshot", "update", MODERATE, "write", RENAMED, RENAME_BACK),
     c.CloneSnapshot: Action(
         "snapshot", "clone", SAFE, "write",
-        "the data of the snapshot is copied to a host of the other region",
+        "the data of the snapshot is copied to a host in the other region",
         "delete the new snapshot"),
     c.ImportSnapshot: Action(
         "snapshot", "import", MODERATE, "write",
-        "a host downloads the disk and keeps it as an image, of which a snapshot is taken",
+        "a host downloads the disk and creates a snapshot from it",
         "delete the snapshot"),
     c.DeleteSnapshot: Action(
         "snapshot", "delete", DANGEROUS, "write",
-        "the snapshot is destroyed; instances that were made from it stay whole",
+        "the snapshot is destroyed; instances created from it are not affected",
         "none: the snapshot is gone"),
     c.CreateImage: Action(
         "image", "create", MODERATE, "write",
@@ -144,45 +144,47 @@ ACTIONS: dict[type[Command], Action] = {
     c.CreateVpc: Action("vpc", "create", MODERATE, "write", "a new private network",
                         "delete the VPC"),
     c.UpdateVpc: Action("vpc", "update", MODERATE, "write", RENAMED, RENAME_BACK),
-    c.DeleteVpc: Action("vpc", "delete", DANGEROUS, "write", "the network is gone",
+    c.DeleteVpc: Action("vpc", "delete", DANGEROUS, "write", "the network is deleted",
                         "create the VPC again"),
     c.CreateSubnet: Action("subnet", "create", MODERATE, "write", "a new range in a VPC",
                            "delete the subnet"),
     c.UpdateSubnet: Action("subnet", "update", MODERATE, "write", RENAMED, RENAME_BACK),
-    c.DeleteSubnet: Action("subnet", "delete", DANGEROUS, "write", "the range is gone",
+    c.DeleteSubnet: Action("subnet", "delete", DANGEROUS, "write", "the range is deleted",
                            "create the subnet again"),
     c.AttachNetwork: Action(
         "network", "attach", MODERATE, "write",
-        "the guest gets one more network interface, while it runs or at its next start",
+        "the guest gets another network interface, while it runs or at its next start",
         "detach the network"),
     c.DetachNetwork: Action(
         "network", "detach", DANGEROUS, "write", "the guest loses the network interface",
-        "attach the network; the address may be another one then"),
+        "attach the network; the address may differ"),
     c.AttachVpc: Action(
         "vpc", "attach", MODERATE, "write",
-        "the guest gets one more network interface, while it runs or at its next start",
+        "the guest gets another network interface, while it runs or at its next start",
         "detach the VPC"),
     c.DetachVpc: Action(
         "vpc", "detach", DANGEROUS, "write", "the guest loses its network interfaces in the VPC",
-        "attach the VPC; the address may be another one then"),
+        "attach the VPC; the address may differ"),
     c.AttachDefaultVpc: Action(
         "vpc", "attach_default", MODERATE, "write",
-        "the guest gets one more network interface, in the default VPC of the region",
+        "the guest gets another network interface, in the default VPC of the region",
         "detach the VPC"),
     c.CreateSecurityGroup: Action(
-        "security_group", "create", MODERATE, "write", "a new set of rules, which no guest has yet",
+        "security_group", "create", MODERATE, "write",
+        "a new set of rules, which no guest uses yet",
         "delete the security group"),
     c.UpdateSecurityGroup: Action(
         "security_group", "update", MODERATE, "write",
-        "new rules apply at once to every running guest in the group", "change the rules back"),
+        "new rules apply immediately to every running guest in the group",
+        "restore the previous rules"),
     c.AddRule: Action(
         "security_group", "add_rule", MODERATE, "write",
-        "the rule applies at once to every running guest in the group", "remove the rule"),
+        "the rule applies immediately to every running guest in the group", "remove the rule"),
     c.RemoveRule: Action(
         "security_group", "remove_rule", MODERATE, "write",
         "the rule no longer applies to any running guest in the group", "add the rule"),
     c.DeleteSecurityGroup: Action(
-        "security_group", "delete", DANGEROUS, "write", "the set of rules is gone",
+        "security_group", "delete", DANGEROUS, "write", "the rules are deleted",
         "create the security group again"),
     c.CreateFloatingIp: Action(
         "floating_ip", "create", MODERATE, "write", "a public address is reserved",
@@ -190,83 +192,88 @@ ACTIONS: dict[type[Command], Action] = {
     c.UpdateFloatingIp: Action("floating_ip", "update", MODERATE, "write", RENAMED, RENAME_BACK),
     c.AttachFloatingIp: Action(
         "floating_ip", "attach", MODERATE, "write",
-        "the address leads to the instance, and no longer to the one that had it",
-        "attach it to the instance that had it"),
+        "traffic to the address goes to the instance, and no longer to the previous instance",
+        "attach it to the previous instance"),
     c.DetachFloatingIp: Action(
-        "floating_ip", "detach", MODERATE, "write", "the address leads nowhere",
+        "floating_ip", "detach", MODERATE, "write",
+        "traffic to the address no longer reaches an instance",
         "attach the floating IP"),
     c.DeleteFloatingIp: Action(
-        "floating_ip", "delete", MODERATE, "write", "the address is given back",
-        "none: another one may be given the address"),
+        "floating_ip", "delete", MODERATE, "write", "the address is released",
+        "none: the address may be assigned to another project"),
     c.CreateSshKey: Action(
-        "ssh_key", "create", SAFE, "write", "a public key, which no guest has yet",
+        "ssh_key", "create", SAFE, "write", "a new public key, which no guest uses yet",
         "delete the ssh key"),
     c.UpdateSshKey: Action(
         "ssh_key", "update", MODERATE, "write",
-        "new guests get the new key; those that run keep the old one", "change it back"),
+        "new guests get the new key; existing guests keep the old key",
+        "restore the previous value"),
     c.DeleteSshKey: Action(
-        "ssh_key", "delete", MODERATE, "write", "new guests cannot get it; those that have it keep "
-        "it", "create the ssh key again"),
+        "ssh_key", "delete", MODERATE, "write",
+        "new guests cannot use the key; existing guests keep it", "create the ssh key again"),
     c.CreateStartupScript: Action(
-        "startup_script", "create", SAFE, "write", "a script, which no guest runs yet",
+        "startup_script", "create", SAFE, "write", "a new script, which no guest runs yet",
         "delete the startup script"),
     c.UpdateStartupScript: Action(
         "startup_script", "update", MODERATE, "write",
-        "guests run the new script at their next installation", "change it back"),
+        "instances run the new script at their next reinstallation", "restore the previous value"),
     c.DeleteStartupScript: Action(
         "startup_script", "delete", MODERATE, "write",
-        "instances that name the script no longer run it", "create the startup script again"),
+        "instances no longer run the script", "create the startup script again"),
     c.CreateWebhook: Action(
-        "webhook", "create", SAFE, "write", "the address is sent the project's events from now on",
+        "webhook", "create", SAFE, "write", "the project's events are sent to the URL",
         "delete the webhook"),
     c.UpdateWebhook: Action(
-        "webhook", "update", MODERATE, "write", "events go to the new address", "change it back"),
+        "webhook", "update", MODERATE, "write", "events are sent to the new URL",
+        "restore the previous value"),
     c.DeleteWebhook: Action(
-        "webhook", "delete", MODERATE, "write", "the address is sent no further events",
+        "webhook", "delete", MODERATE, "write", "no further events are sent to the URL",
         "create the webhook again"),
     c.SetReverseDns: Action(
-        "reverse_dns", "put", MODERATE, "write", "the address gets another name",
-        "set the old name"),
+        "reverse_dns", "put", MODERATE, "write", "the reverse name of the address changes",
+        "set the previous name"),
     c.DeleteReverseDns: Action(
-        "reverse_dns", "delete", MODERATE, "write", "the address has no name", "set the name"),
+        "reverse_dns", "delete", MODERATE, "write",
+        "the address no longer has a reverse name", "set the name again"),
     c.CreateProject: Action(
         "project", "create", DANGEROUS, "administer", "a new, empty project", NONE),
     c.CreateApiKey: Action(
         "api_key", "create", DANGEROUS, "administer",
-        "the key's holder may do what the role allows", "delete the API key"),
+        "the holder of the key can do everything that the role allows", "delete the API key"),
     c.DeleteApiKey: Action(
         "api_key", "delete", DANGEROUS, "administer", "the key no longer works",
-        "none: make another key"),
+        "none: create another key"),
     c.SetQuota: Action(
         "quota", "limit", DANGEROUS, "administer",
-        "the project may have other amounts of resources; what it uses already stays",
-        "set the old limits"),
-    c.CreatePlan: Action("type", "create", DANGEROUS, "operate", "one more size is offered",
+        "the limits of the project change; its existing resources stay",
+        "set the previous limits"),
+    c.CreatePlan: Action("type", "create", DANGEROUS, "operate", "a new type is available",
                          "delete the type"),
     c.DeletePlan: Action(
         "type", "delete", DANGEROUS, "operate",
-        "the size is no longer offered; instances keep theirs", "create the type again"),
-    c.CreateRegion: Action("region", "create", DANGEROUS, "operate", "one more region is offered",
+        "the type is no longer available; instances keep it", "create the type again"),
+    c.CreateRegion: Action("region", "create", DANGEROUS, "operate", "a new region is available",
                            "delete the region"),
     c.DeleteRegion: Action("region", "delete", DANGEROUS, "operate",
-                           "the region is no longer offered", "create the region again"),
+                           "the region is no longer available", "create the region again"),
     c.UpdateHost: Action(
         "host", "update", DANGEROUS, "operate",
-        "a disabled host keeps its guests and gets no new ones", "change it back"),
+        "a disabled host keeps its guests and gets no new ones", "restore the previous value"),
     c.RemoveHost: Action(
         "host", "remove", DANGEROUS, "operate",
         "the instances on the host are deleted and their root disks are lost; its volumes and "
         "snapshots are lost, except where another host has a copy",
-        "none: what was on the host is gone"),
-    c.AddApi: Action("api", "add", DANGEROUS, "operate", "agents find the API's tools",
+        "none: the data on the host is gone"),
+    c.AddApi: Action("api", "add", DANGEROUS, "operate", "agents can find the tools of the API",
                      "remove the API"),
     c.RemoveApi: Action("api", "remove", DANGEROUS, "operate",
-                        "agents no longer find the API's tools", "add the API again"),
+                        "agents can no longer find the tools of the API", "add the API again"),
     c.CancelOperation: Action(
         "operation", "cancel", MODERATE, "write",
-        "the operation ends, and is rolled back as far as it came", "ask for it again"),
+        "the operation stops, and its completed steps are rolled back", "send the request again"),
     c.RetryOperation: Action(
-        "operation", "retry", MODERATE, "write", "the failed operation runs again from its start",
+        "operation", "retry", MODERATE, "write",
+        "the failed operation runs again from its first step",
         "cancel the operation"),
 }  # fmt: skip
 

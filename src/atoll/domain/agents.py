@@ -1,10 +1,10 @@
-"""What a software agent says of itself with a request: for whoever asks later why it was done."""
+"""What a software agent says about itself in a request, so that an audit can tell why it acted."""
 
 import msgspec
 
 
 class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """In its own words, which nobody has checked. `context_id` is the same for all that it does for
+    """The agent's own words, which are not verified. `context_id` is the same in all requests for
     one goal."""
 
     context_id: str = ""

@@ -1,4 +1,4 @@
-"""APIs that the registry has as tools, besides those that Atoll itself serves."""
+"""APIs whose operations the registry offers as tools, besides the APIs of Atoll itself."""
 
 import re
 
@@ -8,14 +8,14 @@ from atoll.domain.errors import Invalid
 from atoll.domain.reasons import Reason
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-# Served by Atoll itself: a document under such a name would speak for it.
+# Names of Atoll's own APIs: a document with such a name could impersonate them.
 OWN = frozenset({"atoll", "vultr", "genesiscloud", "awx"})
 VERSIONS_MAX = 20
 
 
 class ApiVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """A document as it was added: the `number` rises by one, `title` and `version` are the
-    document's own words, `tools` counts its operations, `digest` is `sha256:…` of its text."""
+    """One version of a document. `number` increases by one; `title` and `version` are copied from
+    the document; `tools` is the number of its operations; `digest` is `sha256:…` of its text."""
 
     number: int
     document_id: str
@@ -29,7 +29,7 @@ class ApiVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Api(msgspec.Struct, frozen=True, kw_only=True):
-    """`versions` from the oldest on; of the newest are the tools."""
+    """`versions` are sorted from old to new; the newest provides the tools."""
 
     id: str
     project_id: str
@@ -46,7 +46,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """The text of one version, compressed by zlib."""
+    """The text of one version, compressed with zlib."""
 
     id: str
     compressed: bytes
@@ -54,7 +54,7 @@ class ApiDocument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def require_name(name: str) -> None:
-    """Raises Invalid."""
+    """Check the name of an API. Raises Invalid."""
     if not NAME.fullmatch(name):
         raise Invalid(Reason.API_NAME, field="name")
     if name in OWN:

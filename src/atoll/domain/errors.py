@@ -1,35 +1,35 @@
 """The one error tree: a class, and its `code`, per condition. HTTP is decided in `wire.py`.
 
-An error is data: a `reason`, the neutral name of the field at fault, and facts. Its sentence is
-made where it is told, in the words of whoever asked: see `api/wording.py`.
+An error is data: a `reason`, the neutral name of the faulty field, and facts. The dialect of the
+request renders its sentence: see `api/wording.py`.
 
 AtollError
-├── Refused                  the request cannot be carried out as it stands
-│   ├── Malformed            it cannot be read
-│   ├── Invalid              it can be read, but a field's value is not allowed
-│   ├── Unauthenticated      no key, or not one of ours
-│   ├── Forbidden            the key's role may not do this
-│   ├── NotFound             there is no such thing in this project
-│   ├── Conflict             the thing's present situation forbids it
+├── Refused                  the request is rejected
+│   ├── Malformed            the request cannot be parsed
+│   ├── Invalid              a field's value is not allowed
+│   ├── Unauthenticated      the key is missing or not valid
+│   ├── Forbidden            the key's role lacks the right
+│   ├── NotFound             the project has no such resource
+│   ├── Conflict             the state of the resource forbids it
 │   │   ├── AlreadyExists
 │   │   ├── InUse
 │   │   ├── Protected
-│   │   ├── Busy             an operation goes on about it: ask again when that has ended
-│   │   └── KeyReused        an Idempotency-Key came back with another request
-│   ├── QuotaExceeded        the project would have more than it may
-│   ├── VersionMismatch      the caller's If-Match is no longer true
-│   ├── NoCapacity           no host can take it; carries why, host by host
+│   │   ├── Busy             an operation is in progress: retry when it has ended
+│   │   └── KeyReused        an Idempotency-Key was used for another request
+│   ├── QuotaExceeded        a limit of the project would be exceeded
+│   ├── VersionMismatch      the caller's If-Match is outdated
+│   ├── NoCapacity           no host has room; `reasons` say why
 │   └── RateLimited
 ├── StoreUnavailable         the database does not answer, or cannot write
-├── Lost                     our claim, lease or version was overtaken: read again and repeat
-└── DriverError              a driver, network or image store could not do it
-    ├── DriverBusy           not now: ask again in `after_s` seconds; not a failure
-    │   └── DriverElsewhere  the host's agent is not to be reached from this process
-    ├── DriverUnavailable    may work later: retry with backoff
-    ├── Stale                the host has served a later claim of this resource: change nothing
-    └── DriverRefused        will never work as asked
-        ├── Unsupported      the host's agent does not know this request
-        └── HostRemoved      the host is gone for good, or never was
+├── Lost                     a claim, lease or version is outdated: read again and repeat
+└── DriverError              a driver, network or image store failed
+    ├── DriverBusy           not a failure: retry in `after_s` seconds
+    │   └── DriverElsewhere  this process cannot reach the host's agent
+    ├── DriverUnavailable    temporary: retry with backoff
+    ├── Stale                the host has served a later claim of the resource
+    └── DriverRefused        permanent: the request cannot succeed
+        ├── Unsupported      the host's agent does not support the request
+        └── HostRemoved      the host was removed, or never existed
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,7 +39,7 @@ from atoll.domain.reasons import Reason
 
 
 def phrase(sentence: str, facts: Mapping[str, Any]) -> str:
-    """Fills a sentence in. A list becomes words with commas between them."""
+    """Fill in a sentence. The elements of a list are joined by commas."""
     return sentence.format_map({name: in_words(value) for name, value in facts.items()})
 
 
@@ -48,8 +48,9 @@ def in_words(value: Any) -> Any:
 
 
 class AtollError(Exception):
-    """Base of all errors that Atoll raises on purpose. `facts` fill the reason's sentence in. A
-    `reason` that is text is a sentence already: of a driver, or of a dialect in its own words."""
+    """The base of all errors that Atoll raises on purpose. `facts` fill in the sentence of the
+    reason. A `reason` that is a text is already a sentence, from a driver or in a dialect's own
+    words."""
 
     code = "ERROR"
 
@@ -70,8 +71,8 @@ class AtollError(Exception):
 
 
 class Refused(AtollError):
-    """`field` is the path of the offending field in the command, as `ssh_keys.2`, where there is
-    one. `position` is the place of the command at fault among those of one request."""
+    """`field` is the path of the faulty field in the command, such as `ssh_keys.2`, if there is
+    one. `position` is the position of the faulty command within the request."""
 
     code = "REFUSED"
 
@@ -88,14 +89,14 @@ class Malformed(Refused):
 
 
 class Invalid(Refused):
-    """`others` are further errors of the same command, where several were found."""
+    """`others` are further errors of the same command."""
 
     code = "INVALID"
     others: "tuple[Invalid, ...]" = ()
 
 
 def require_all(*checks: Callable[[], None]) -> None:
-    """Makes all checks, and raises the Invalid errors that they find as one."""
+    """Make all checks, and raise the Invalid errors that they find as one."""
     found: list[Invalid] = []
     for check in checks:
         try:
@@ -137,7 +138,7 @@ class Protected(Conflict):
 
 
 class Busy(Conflict):
-    """`operation_id` is the one that is in progress."""
+    """`operation_id` is the operation in progress."""
 
     code = "BUSY"
 
@@ -161,7 +162,7 @@ class VersionMismatch(Refused):
 
 
 class NoCapacity(Refused):
-    """`reasons` holds one sentence a host that was looked at."""
+    """`reasons` contains one sentence for each host that was considered."""
 
     code = "CAPACITY_EXHAUSTED"
 
@@ -191,7 +192,7 @@ class DriverError(AtollError):
 
 
 class DriverBusy(DriverError):
-    """Something is on its way; `percent` says how far where that is known."""
+    """The work is in progress; `percent` says how much is done, if that is known."""
 
     code = "DRIVER_BUSY"
 
@@ -210,7 +211,8 @@ class DriverUnavailable(DriverError):
 
 
 class Stale(DriverError):
-    """`queued_at_ms` is when the operation was queued that the host has served meanwhile."""
+    """`queued_at_ms` is the time at which the operation that the host has since served was
+    queued."""
 
     code = "STALE"
 

@@ -1,4 +1,4 @@
-"""Facts that happened: events (for whoever watches) and audit (for whoever asks who did it)."""
+"""Facts that happened: events (for clients that watch) and audit records (for auditors)."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import msgspec
 
 from atoll.domain.agents import Agent
 
-# Every kind that is ever written, by noun.
+# Every kind of event, by noun.
 VERBS: dict[str, tuple[str, ...]] = {
     "backup": ("skipped",),
     "floating_ip": ("created", "updated", "attached", "detached", "deleted"),
@@ -28,13 +28,14 @@ VERBS: dict[str, tuple[str, ...]] = {
     "webhook": ("created", "updated", "deleted"),
 }  # fmt: skip
 KINDS = tuple(f"{noun}.{verb}" for noun, verbs in VERBS.items() for verb in verbs)
-# What a webhook may be told of: one kind, all of a noun, or everything.
+# What a webhook can subscribe to: one kind, all kinds of a noun, or all events.
 EVERYTHING = "*"
 PATTERNS = (EVERYTHING, *(f"{noun}.*" for noun in VERBS), *KINDS)
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """`seq` is given by the store, and rises in the order in which readers see the events."""
+    """`seq` is assigned by the store, and increases in the order in which readers see the
+    events."""
 
     project_id: str
     kind: str
@@ -46,7 +47,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """`command` is what was asked for, with secrets and long texts as digests."""
+    """`command` is the request, with secrets and long texts as digests."""
 
     id: str
     project_id: str
@@ -64,8 +65,8 @@ class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IdempotencyRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of a mutation that came with an Idempotency-Key, in `body`. The `status` is 0;
-    a console's token that was used has 101, and those of earlier versions a status of HTTP."""
+    """The outcome of a change that had an Idempotency-Key, in `body`. `status` is 0; a used console
+    token has 101, and records of earlier versions have an HTTP status."""
 
     key_id: str
     key: str

@@ -1,4 +1,4 @@
-"""Faults on demand: what a simulated host shall do wrong, when, and how often."""
+"""Faults on demand: which verb of a simulated host fails, when, and how often."""
 
 from enum import StrEnum
 
@@ -12,9 +12,9 @@ class FaultError(StrEnum):
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """`verb` is a verb of the driver, or `*`; `host` a host's name, or any. After letting `skip`
-    calls pass, the next `times` calls fail, before or after they did their work. With `lost_s`
-    the host answers nothing at all for that long."""
+    """`verb` is a verb of the driver, or `*`; `host` is the name of a host, or None for any. After
+    `skip` successful calls, the next `times` calls fail, before or after their work. With `lost_s`,
+    the host does not answer at all for that time."""
 
     id: str
     verb: str = "*"

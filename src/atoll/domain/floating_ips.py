@@ -1,11 +1,11 @@
-"""A public address of a project's own, which can move between its instances."""
+"""A public address of a project, which can move between its instances."""
 
 import msgspec
 
 
 class FloatingIp(msgspec.Struct, frozen=True, kw_only=True):
-    """`instance_id` is the instance that the address leads to; `annotations` are a dialect's
-    own."""
+    """`instance_id` is the instance to which the address is attached; `annotations` belong to a
+    dialect."""
 
     id: str
     project_id: str

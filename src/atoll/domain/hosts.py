@@ -8,7 +8,7 @@ from atoll.domain.accelerators import Device
 
 
 class HostState(StrEnum):
-    """`removing`: it was lost for good, and what was on it is being ended."""
+    """`removing`: it is permanently lost, and the resources on it are being deleted."""
 
     READY = "ready"
     LOST = "lost"
@@ -16,7 +16,7 @@ class HostState(StrEnum):
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
-    """What a host's driver can do; whoever needs more asks before it acts."""
+    """What a host's driver can do; callers check it before they act."""
 
     driver: str
     accelerator: str = ""
@@ -33,8 +33,9 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
-    """`vcpus`, `memory_mib` and `disk_gib` are what may be promised (overcommit included),
-    the `…_used` figures what is promised; of its `devices`, those at `devices_used` are."""
+    """`vcpus`, `memory_mib` and `disk_gib` are the capacity that may be reserved (overcommit
+    included), the `…_used` figures what is reserved; of its `devices`, those at `devices_used` are
+    reserved."""
 
     id: str
     name: str
@@ -57,7 +58,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reservation(msgspec.Struct, frozen=True, kw_only=True):
-    """Capacity on a host held for an instance. No device is in two of them."""
+    """Capacity on a host held for an instance. No device is in two reservations."""
 
     id: str
     host_id: str
@@ -68,5 +69,5 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def free_devices(host: Host, kind: str) -> list[Device]:
-    """Of this kind, in the order in which the host names them."""
+    """Return the free devices of a kind, in the order in which the host lists them."""
     return [d for d in host.devices if d.kind == kind and d.address not in host.devices_used]

@@ -1,8 +1,8 @@
-"""One UUIDv7 per thing, shown as `inst-…` in the native dialect and as a UUID elsewhere.
+"""One UUIDv7 per resource, shown as `inst-…` in the native dialect and as a UUID elsewhere.
 
-The native form is a typed prefix and the UUID's 128 bits in Crockford's base32, 26 characters,
-so ids sort by time in every form (RFC 9562 section 5.7; https://www.crockford.com/base32.html).
-Time and randomness come in as arguments: see `ports.Ids`.
+The native form is a typed prefix and the UUID's 128 bits in Crockford's base32, 26 characters, so
+ids sort by time in every form (RFC 9562 section 5.7; https://www.crockford.com/base32.html). Time
+and randomness are arguments: see `ports.Ids`.
 """
 
 import re
@@ -12,9 +12,9 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 # Python's own digits of that base.
 TO_BASE_32 = str.maketrans(ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 LENGTH = 26
-# 128 bits are three fewer than 26 letters hold: the first is 7 at most.
+# 128 bits are two fewer than 26 digits hold, so the first digit is at most 7.
 LETTERS = re.compile(f"[0-7][{ALPHABET}]{{{LENGTH - 1}}}")
-# Two letters for each ten bits: an id is made for every request, so it is made by table.
+# Two digits for each ten bits: a table is fast enough to create an id for every request.
 PAIRS = [ALPHABET[value >> 5] + ALPHABET[value & 31] for value in range(1024)]
 SHIFTS = range(120, -1, -10)
 
@@ -39,7 +39,8 @@ API_DOCUMENT = "apidoc"
 
 
 def compose(now_ms: int, random_80: int) -> int:
-    """The 128 bits of a UUIDv7 from milliseconds and 80 random bits, of which 74 are used."""
+    """Compose the 128 bits of a UUIDv7 from milliseconds and 80 random bits, of which 74 are
+    used."""
     random_a = (random_80 >> 62) & 0xFFF
     random_b = random_80 & ((1 << 62) - 1)
     return (now_ms << 80) | (0x7 << 76) | (random_a << 64) | (0b10 << 62) | random_b
@@ -50,12 +51,13 @@ def native(prefix: str, bits: int) -> str:
 
 
 def first_of(prefix: str, at_ms: int) -> str:
-    """All ids that were made before this moment are smaller, all others are not."""
+    """Return the smallest id of a moment: all ids created earlier are smaller, all others are
+    not."""
     return native(prefix, max(0, at_ms) << 80)
 
 
 def bits_of(native_id: str) -> int:
-    """The 128 bits of a native id. Raises ValueError where it is not one."""
+    """Return the 128 bits of a native id. Raises ValueError if it is not valid."""
     letters = native_id.rpartition("-")[2]
     if not LETTERS.fullmatch(letters):
         raise ValueError(f"{native_id!r} is not an id")

@@ -1,4 +1,4 @@
-"""A read-only disk, or disc, to start from: a catalogue entry with a source."""
+"""A read-only disk or ISO to start from: a catalogue entry with a source."""
 
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ CATALOGUE = "catalogue"
 
 
 class ImageState(StrEnum):
-    """`pending`: listed, and fetched or built when it is first needed."""
+    """`pending`: listed; it is downloaded or built when it is first needed."""
 
     PENDING = "pending"
     IMPORTING = "importing"
@@ -23,16 +23,16 @@ class SourceKind(StrEnum):
 
 
 class ImageKind(StrEnum):
-    """`iso` is a disc, which goes into an instance's CD drive as it is. An instance that is made
-    from one begins with an empty disk and that disc."""
+    """`iso` is an ISO image for an instance's CD drive. An instance created from an ISO image
+    starts with an empty disk and that ISO."""
 
     DISK = "disk"
     ISO = "iso"
 
 
 class ImageSource(msgspec.Struct, frozen=True, kw_only=True):
-    """`location` is a recipe's name, a URL, or a path on the host; `checksum` is
-    `sha256:…` or `sha512:…` of the bytes as they come from there."""
+    """`location` is the name of a recipe, a URL, or a path on the host; `checksum` is `sha256:…` or
+    `sha512:…` of the bytes at that location."""
 
     kind: SourceKind
     location: str
@@ -40,9 +40,9 @@ class ImageSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):
-    """`project_id` is `CATALOGUE` for what every project sees. `alias_of` names another image:
-    whoever asks for this one gets that one. `checksum` is of what hosts keep; `digests` are further
-    ones of a disc, by their algorithm's name."""
+    """`project_id` is `CATALOGUE` for images that every project sees. `alias_of` is the name of
+    another image, which is used in place of this one. `checksum` is that of the copies on hosts;
+    `digests` are further ones of an ISO, by the name of the algorithm."""
 
     id: str
     project_id: str

@@ -1,7 +1,7 @@
-"""A virtual machine as the user sees it; it lives on after its guest stops.
+"""A virtual machine as the user sees it; it exists also while its guest is stopped.
 
-Three facts are kept apart: `goal` is what the user wants, `state` what the host last said, `doing`
-the kind of the operation that is going on. A dialect computes its status word from these three.
+Three facts are separate: `goal` is what the user wants, `state` what the host last reported,
+`doing` the kind of the operation in progress. A dialect computes its status from these three.
 """
 
 import re
@@ -31,7 +31,7 @@ class InstanceState(StrEnum):
 
 
 class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """The wish, with every reference as its author wrote it: an id or a name."""
+    """What the user requested, with every reference as the user wrote it: an id or a name."""
 
     plan: str
     image: str
@@ -50,8 +50,8 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Fals
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
-    """What the references of a spec meant when it was accepted: ids. The root volume was made from
-    the snapshot where there is one, otherwise from the image."""
+    """The ids of the references of a spec, resolved when it was accepted. The root volume was
+    created from the snapshot if there is one, otherwise from the image."""
 
     image_id: str
     snapshot_id: str | None = None
@@ -64,7 +64,7 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):
-    """The instance's place in a further network."""
+    """A further network interface of an instance."""
 
     vpc_id: str
     subnet_id: str
@@ -73,8 +73,8 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Password(msgspec.Struct, frozen=True, kw_only=True):
-    """Root's, as its guest is given it: a crypt(5) string. A server that has its secret can tell
-    by the `nonce` what the password is; without a nonce nobody can."""
+    """The root password as the guest gets it: a crypt(5) string. The server can derive the password
+    from its secret and the `nonce`; without a nonce, it cannot be recovered."""
 
     hash: str
     nonce: str = ""
@@ -82,18 +82,17 @@ class Password(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
-    """`boots` counts the power-ons asked for: a host that has seen fewer resets the guest. `ports`
-    says where the open ports are reached from outside, as `{"tcp/22": "127.16.0.5:22"}` at the
-    first public address, and as `{"tcp/22@127.16.0.9": "127.16.0.9:22"}` at each further one.
-    `volumes` (ids), `floating_ips` (addresses) and `attachments` are what its guest shall have
-    besides its root volume and its first network; `outdated` means that it could not be told.
-    `iso_id` is the disc in its CD drive, `devices` are those of its host that it alone has.
-    `leftovers` are root volumes that a failure left behind: deletion removes them as well.
-    `annotations` are what a dialect remembers of the wish in its own words, under its own name:
-    nothing else reads them. `hostname` is what the guest calls itself, whatever becomes of the
-    `name`; an empty one, of what was made long ago, means the name.
-    A deleted one with a `purge_at_ms` can be recovered until then. `crashes` are those in a row:
-    see `crashes_by`."""
+    """`boots` counts the requested power-ons: a host that has seen fewer resets the guest. `ports`
+    says how open ports are reached from outside: `{"tcp/22": "127.16.0.5:22"}` at the first public
+    address, `{"tcp/22@127.16.0.9": "127.16.0.9:22"}` at a further one. `volumes` (ids),
+    `floating_ips` (addresses) and `attachments` are what the guest has besides its root volume and
+    its first network; `outdated` means that the guest could not be updated. `iso_id` is the ISO in
+    its CD drive, `devices` are the devices of the host that it uses exclusively. `leftovers` are
+    root volumes that a failure left behind; deletion removes them. `annotations` are a dialect's
+    notes on the request, under the dialect's name; nothing else reads them. `hostname` is the
+    guest's host name, independent of the `name`; empty, for old instances, means the name. A
+    deleted instance with a `purge_at_ms` can be recovered until then. `crashes` counts consecutive
+    crashes: see `crashes_by`."""
 
     id: str
     project_id: str
@@ -144,13 +143,14 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def network(self) -> str:
-        """The one whose guests reach one another: its VPC, or the project's default one."""
+        """The network in which guests can reach each other: the VPC, or the project's default
+        network."""
         return self.resolved.vpc_id or f"default:{self.project_id}"
 
     @property
     def uses(self) -> frozenset[str]:
-        """The ids of what this instance needs, which nobody may remove meanwhile. A key is not
-        among them: a guest that has it keeps it."""
+        """The ids of the resources that this instance needs, which cannot be deleted meanwhile. SSH
+        keys are not included: a guest keeps its keys."""
         if self.state is InstanceState.DELETED and self.purge_at_ms is None:
             return frozenset()
         named = self.resolved
@@ -176,14 +176,14 @@ def require_bounds(field: str, value: int, lowest: int, highest: int) -> None:
 
 
 def require_size(vcpus: int, memory_mib: int, disk_gib: int, *, disk_gib_min: int) -> None:
-    """Checks the bounds of a size. Raises Invalid."""
+    """Check the bounds of a size. Raises Invalid."""
     require_bounds("vcpus", vcpus, VCPUS_MIN, VCPUS_MAX)
     require_bounds("memory_mib", memory_mib, MEMORY_MIB_MIN, MEMORY_MIB_MAX)
     require_bounds("disk_gib", disk_gib, max(DISK_GIB_MIN, disk_gib_min), DISK_GIB_MAX)
 
 
 def require_password(text: str) -> None:
-    """Checks a password that somebody chose. Raises Invalid, which does not repeat it."""
+    """Check a chosen password. Raises Invalid, without the password."""
     field = "password"
     if len(text) < PASSWORD_MIN or len(text.encode(errors="replace")) > PASSWORD_MAX:
         raise Invalid(
@@ -211,14 +211,14 @@ def require_labels(labels: dict[str, str]) -> None:
 
 
 def crashes_by(instance: Instance, now_ms: int) -> int:
-    """In a row, with the one that happened now. Who ran for long begins anew."""
+    """Count consecutive crashes, including the present one. A long run starts the count again."""
     since_ms = instance.running_since_ms
     steady = since_ms is not None and now_ms - since_ms >= STEADY_S * 1000
     return 1 if steady else instance.crashes + 1
 
 
 def restart_pause_s(crashes: int) -> int:
-    """None after the first, then longer and longer."""
+    """Return the delay before a restart: none after the first crash, then increasing."""
     if crashes <= 1:
         return 0
     doublings = min(crashes - 2, 10)
@@ -236,7 +236,7 @@ def require_unprotected(instance: Instance) -> None:
 
 
 def own_ports(instance: Instance) -> dict[str, str]:
-    """At the instance's first public address."""
+    """Return the ports at the instance's first public address."""
     return {port: place for port, place in instance.ports.items() if "@" not in port}
 
 
@@ -249,9 +249,10 @@ def ports_at(instance: Instance, address: str) -> dict[str, str]:
 
 
 def hostname_of(name: str) -> str:
-    """A host name for the guest out of any instance name: letters, digits and hyphens, at most 63.
+    """Derive a host name for the guest from any instance name: letters, digits, hyphens; at most
+    63.
 
-    RFC 1123 section 2.1. A name that has no such character at all becomes `instance`.
+    RFC 1123 section 2.1. A name without any such character becomes `instance`.
     """
     kept = NO_HOSTNAME.sub("-", name.lower())
     return kept.strip("-")[:63].strip("-") or "instance"

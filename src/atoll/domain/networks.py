@@ -1,4 +1,4 @@
-"""Private networks of a project: a VPC and its subnets; addresses and MACs of an instance."""
+"""Private networks of a project: VPCs and subnets; addresses and MACs of an instance."""
 
 import functools
 import hashlib
@@ -12,12 +12,12 @@ from atoll.domain.reasons import Reason
 
 SUBNET_PREFIX_MIN, SUBNET_PREFIX_MAX = 8, 29
 RESERVED_AT_START = 4
-# Where a VPC lies whose author names no range.
+# Where a VPC without a given range is placed.
 CHOSEN_FROM, CHOSEN_PREFIX = "10.0.0.0/8", 20
 
 
 class Vpc(msgspec.Struct, frozen=True, kw_only=True):
-    """Without a `region` it is in all of them."""
+    """Without a `region`, it exists in all regions."""
 
     id: str
     project_id: str
@@ -42,7 +42,7 @@ class Subnet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def cidr_of(text: str, field: str) -> ipaddress.IPv4Network:
-    """An IPv4 network with no host bits set. Raises Invalid."""
+    """Parse an IPv4 network without host bits. Raises Invalid."""
     try:
         return ipaddress.IPv4Network(text)
     except ValueError as error:
@@ -50,7 +50,7 @@ def cidr_of(text: str, field: str) -> ipaddress.IPv4Network:
 
 
 def range_of(text: str, field: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    """The same, or one of IPv6. Raises Invalid."""
+    """Parse an IPv4 or IPv6 network without host bits. Raises Invalid."""
     if ":" not in text:
         return cidr_of(text, field)
     try:
@@ -60,7 +60,7 @@ def range_of(text: str, field: str) -> ipaddress.IPv4Network | ipaddress.IPv6Net
 
 
 def private_cidr_of(text: str) -> ipaddress.IPv4Network:
-    """The range of a VPC or subnet, whose size and place are bounded. Raises Invalid."""
+    """Parse the range of a VPC or subnet: private, and of a bounded size. Raises Invalid."""
     field = "cidr"
     network = cidr_of(text, field)
     if not SUBNET_PREFIX_MIN <= network.prefixlen <= SUBNET_PREFIX_MAX:
@@ -74,7 +74,7 @@ def private_cidr_of(text: str) -> ipaddress.IPv4Network:
 
 
 def free_cidrs(taken: Iterable[str]) -> list[str]:
-    """Ranges for a new VPC that overlap none of these."""
+    """Yield ranges for a new VPC that do not overlap the given ones."""
     others = [ipaddress.IPv4Network(cidr) for cidr in taken]
     return [
         str(network)
@@ -84,21 +84,22 @@ def free_cidrs(taken: Iterable[str]) -> list[str]:
 
 
 def mac_of(bits: int) -> str:
-    """A MAC out of a number of 24 bits; 52:54:00 is the prefix that QEMU's guests use."""
+    """Make a MAC address from a 24-bit number; 52:54:00 is the usual prefix of QEMU guests."""
     low = bits & 0xFFFFFF
     return f"52:54:00:{low >> 16:02x}:{low >> 8 & 255:02x}:{low & 255:02x}"
 
 
 def ipv6_of(network: str, private_ip: str) -> str:
-    """The address beside the private one: unique local, the network's own /64, and the IPv4
-    address as its end (RFC 4193 section 3.2, with a hash of the network for its random bits)."""
+    """Make the IPv6 address that belongs to a private address: unique local, the network's own /64,
+    and the IPv4 address at its end (RFC 4193 section 3.2, with a hash of the network for the random
+    bits)."""
     first, second, third, last = map(int, private_ip.split("."))
     return f"{ipv6_prefix_of(network)}{first << 8 | second:x}:{third << 8 | last:x}"
 
 
 @functools.lru_cache(maxsize=8192)
 def ipv6_prefix_of(network: str) -> str:
-    """All but the last two groups, as text. No private IPv4 address begins with two zero bytes, so
-    the groups that are zero are the same for all of them."""
+    """Return all but the last two groups, as text. No private IPv4 address begins with two zero
+    bytes, so the same groups are zero for all addresses."""
     prefix = int.from_bytes(hashlib.blake2b(network.encode(), digest_size=7).digest(), "big")
     return str(ipaddress.IPv6Address(0xFD << 120 | prefix << 64 | 0xFFFFFFFF))[: -len("ffff:ffff")]

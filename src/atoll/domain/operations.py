@@ -1,4 +1,4 @@
-"""The durable record of carrying out one command. What carries it out is `operations/engine.py`."""
+"""The durable record of a change that takes time. `operations/engine.py` runs it."""
 
 from enum import StrEnum
 from typing import Any
@@ -20,12 +20,12 @@ RETRYABLE = frozenset({OperationState.FAILED, OperationState.CANCELLED})
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """`claimable_at_ms` is the only column that a claim looks at: when an engine may next take the
-    operation. It is None while the operation waits behind another one on its resource, and after
+    """`claimable_at_ms` is the only column that a claim reads: when an engine may next claim the
+    operation. It is None while the operation queues behind another one on its resource, and after
     its end; while an engine holds it, it is the end of that engine's lease.
 
-    `epoch` counts the claims: whoever writes with an old epoch has lost its claim. `run` counts
-    the times that it was tried as a whole, `attempt` those of the present step.
+    `epoch` counts the claims: a writer with an old epoch has lost its claim. `run` counts the tries
+    of the whole operation, `attempt` those of the present step.
     """
 
     id: str
@@ -59,9 +59,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the journal: a step that was done (or undone) once and for all.
+    """One line of the journal: a step that is permanently done (or undone).
 
-    `run` counts the times that the operation was retried as a whole, so a retry writes new lines.
+    `run` counts the tries of the whole operation, so a retry writes new lines.
     """
 
     operation_id: str

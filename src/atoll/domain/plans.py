@@ -1,4 +1,4 @@
-"""A named size."""
+"""A named size of instances."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from atoll.domain.accelerators import Accelerators
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """`bare_metal` is how a vendor's dialect presents instances of it; it changes nothing else."""
+    """`bare_metal` affects only how a vendor's dialect presents instances of the plan."""
 
     id: str
     vcpus: int

@@ -1,4 +1,4 @@
-"""The owner of resources, and the keys that speak for it."""
+"""The owner of resources, and its API keys."""
 
 from enum import StrEnum
 
@@ -23,9 +23,11 @@ class Role(StrEnum):
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """`digest` is the keyed hash of the secret text; the text itself is kept nowhere.
+    """`digest` is the keyed hash of the secret text; the text itself is not stored.
 
-    `limit_class` names a rate limit of `limits.CLASSES`; None means the default of the role."""
+    `limit_class` is the name of a rate limit in `limits.CLASSES`; None means the default of the
+    role.
+    """
 
     id: str
     project_id: str
@@ -40,7 +42,8 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, and through what; `agent` is what a software agent says of itself."""
+    """The sender of a request, and its dialect; `agent` is what a software agent says about
+    itself."""
 
     key_id: str
     project_id: str

@@ -1,4 +1,4 @@
-"""How much of what a project has, and may have at most."""
+"""Amounts of resources that a project uses, and its limits."""
 
 import msgspec
 
@@ -14,7 +14,7 @@ WORDS = {"memory_mib": "MiB of memory", "disk_gib": "GiB of disk", "floating_ips
 
 
 class Amounts(msgspec.Struct, frozen=True, kw_only=True):
-    """Root volumes and further ones both count as `disk_gib`."""
+    """Root volumes and other volumes both count as `disk_gib`."""
 
     instances: int = 0
     vcpus: int = 0
@@ -29,7 +29,7 @@ class Amounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quota(msgspec.Struct, frozen=True, kw_only=True):
-    """`limits` names only what is limited."""
+    """`limits` contains only limited resources."""
 
     project_id: str
     used: Amounts = Amounts()
@@ -37,7 +37,7 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def require_within(quota: Quota, more: Amounts) -> None:
-    """Raises QuotaExceeded, naming the first resource that would be too much."""
+    """Raise QuotaExceeded for the first resource that would exceed its limit."""
     for name, limit in quota.limits.items():
         wanted, used = getattr(more, name), getattr(quota.used, name)
         if wanted > 0 and used + wanted > limit:

@@ -1,10 +1,11 @@
-"""Where: the unit of placement that a user chooses."""
+"""The unit of placement that a user chooses."""
 
 import msgspec
 
 
 class Region(msgspec.Struct, frozen=True, kw_only=True):
-    """One that is `served_by` another has no hosts of its own: that one's carry what is in it."""
+    """A region that is `served_by` another one has no hosts: the hosts of that region run its
+    instances."""
 
     id: str
     description: str = ""

@@ -1,4 +1,4 @@
-"""The name that a public address bears."""
+"""The name of a public address."""
 
 import re
 
@@ -12,8 +12,8 @@ LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 
 class ReverseRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """`id` is the address itself. `holder_id` is the instance or floating IP that has it: the
-    record counts as long as that is so."""
+    """`id` is the address. `holder_id` is the instance or floating IP that has the address: the
+    record is valid only as long as that does not change."""
 
     id: str
     project_id: str
@@ -24,7 +24,7 @@ class ReverseRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def host_name(text: str) -> str:
-    """In small letters and without a dot at its end (RFC 1123 section 2.1). Raises Invalid."""
+    """Normalize to lower case without a final dot (RFC 1123 section 2.1). Raises Invalid."""
     name = text.lower().removesuffix(".")
     labels = name.split(".")
     if len(name) > NAME_MAX or len(labels) < 2 or not all(map(LABEL.fullmatch, labels)):

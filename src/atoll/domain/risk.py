@@ -1,7 +1,6 @@
-"""How risky a command is: its kind's risk, raised by what it is about.
+"""The risk of a command: the risk of its kind, raised by facts about its target.
 
-Pure: what is known of the target comes in as an argument. Nothing that a caller says of itself
-lowers a risk.
+Pure: the facts are arguments. What a caller says about itself never lowers a risk.
 """
 
 import msgspec
@@ -23,7 +22,7 @@ RAISED = {Risk.SAFE: Risk.MODERATE, Risk.MODERATE: Risk.DANGEROUS, Risk.DANGEROU
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """What a command is about, as it is before."""
+    """The resource that a command changes, before the change."""
 
     labels: dict[str, str] = {}
     protected: bool = False
@@ -33,8 +32,8 @@ UNKNOWN = Target()
 
 
 def risk_of(command: Command, target: Target = UNKNOWN) -> Risk:
-    """A label of production, or protection, raises the risk by one level. Rules that let everybody
-    in, and the end of a protection, are dangerous."""
+    """A production label or protection raises the risk by one level. Rules that admit everyone, and
+    the removal of protection, are dangerous."""
     action: Action = action_of(command)
     if opens_to_everybody(command) or ends_protection(command):
         return Risk.DANGEROUS
@@ -59,7 +58,7 @@ def rules_of(command: Command) -> tuple[Rule, ...]:
 
 
 def lets_everybody_in(rule: Rule) -> bool:
-    """By any other port than those of the web."""
+    """Tell whether a rule opens a port other than 80 and 443 to everyone."""
     if rule.direction is not Direction.INGRESS or rule.group is not None:
         return False
     if rule.cidr not in EVERYWHERE:

@@ -26,10 +26,10 @@ class Protocol(StrEnum):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """`port` to `port_max`, both included; none of both means every port. `cidr` is a range of
-    IPv4, where 0.0.0.0/0 stands for everybody, or of IPv6. `group` is the id of a security group:
-    the rule is then for its members in the same network, and `cidr` is nothing. `number` is its own
-    in the group, from 1, for as long as it is there."""
+    """`port` to `port_max` is an inclusive range; neither means every port. `cidr` is an IPv4
+    range, with 0.0.0.0/0 for everyone, or an IPv6 range. `group` is the id of a security group: the
+    rule then allows its members in the same network, and `cidr` is None. `number` identifies the
+    rule within the group, from 1, and does not change."""
 
     direction: Direction = Direction.INGRESS
     protocol: Protocol
@@ -42,7 +42,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SecurityGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """`annotations` are a dialect's own."""
+    """`annotations` belong to a dialect."""
 
     id: str
     project_id: str
@@ -65,13 +65,13 @@ DEFAULT_RULES = (
     ALL_MAY_GO_OUT,
 )
 WEB_RULES = tuple(Rule(protocol=Protocol.TCP, port=port, port_max=port) for port in (80, 443))
-# Every project has these. Instances whose author names no group are in `default`, or in what their
-# dialect says instead.
+# Built-in groups of every project. Instances without given groups are in `default`, or in the group
+# that their dialect chooses.
 BUILT_IN = {DEFAULT_GROUP: DEFAULT_RULES, STANDARD_GROUP: (*WEB_RULES, *DEFAULT_RULES)}
 
 
 def numbered(rules: Iterable[Rule], before: Iterable[Rule] = ()) -> tuple[Rule, ...]:
-    """Rules that are as they were before keep their numbers, new ones get the next."""
+    """Number rules: unchanged rules keep their numbers, new ones get the next."""
     known = {msgspec.structs.replace(rule, number=0): rule.number for rule in before}
     given = [
         rule if rule.number else msgspec.structs.replace(rule, number=known.pop(rule, 0))
@@ -86,7 +86,7 @@ def numbered(rules: Iterable[Rule], before: Iterable[Rule] = ()) -> tuple[Rule, 
 
 
 def require_rules(rules: tuple[Rule, ...]) -> None:
-    """Raises Invalid, naming the rule by its place."""
+    """Check rules. Raises Invalid, with the position of the rule."""
     if len(rules) > RULES_MAX:
         raise Invalid(Reason.TOO_MANY, field="rules", count=len(rules), highest=RULES_MAX)
     for index, rule in enumerate(rules):

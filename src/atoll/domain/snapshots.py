@@ -1,6 +1,6 @@
 """A point-in-time copy of an instance's root volume, which outlives the instance.
 
-A backup is a snapshot that a schedule made.
+A backup is a snapshot that a schedule created.
 """
 
 from enum import StrEnum
@@ -20,10 +20,10 @@ class SnapshotKind(StrEnum):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """`image_id` is the image that its instance was made from, `annotations` are those that it had,
-    `disk_gib` the size of the root volume, `size_bytes` what the snapshot takes by itself on its
-    host. `copies` are further hosts that have it under the same id, or may have: they stay until it
-    is deleted. One that was imported was taken of no instance: its `instance_id` is empty."""
+    """`image_id` is the image from which its instance was created, `annotations` are those of that
+    instance, `disk_gib` the size of the root volume, `size_bytes` the space that the snapshot alone
+    needs on its host. `copies` are further hosts that have it under the same id, or may have it:
+    they stay until it is deleted. An imported snapshot has an empty `instance_id`."""
 
     id: str
     project_id: str
@@ -50,15 +50,15 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """All that may have it, its own first."""
+        """Return all hosts that may have it, its own first."""
         return (self.host_id, *self.copies) if self.host_id else self.copies
 
     @property
     def own_image(self) -> str:
-        """What the image is called that stands behind it alone, where it was imported."""
+        """Return the name of the hidden image of an imported snapshot."""
         return f"snapshot {self.id}"
 
     @property
     def uses(self) -> frozenset[str]:
-        """What it stands on: see `Instance.uses`."""
+        """Return the ids of the resources that it needs: see `Instance.uses`."""
         return frozenset({self.image_id})

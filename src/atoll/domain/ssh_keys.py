@@ -1,4 +1,4 @@
-"""A public key that is put into an instance at first boot."""
+"""A public key that a guest gets at its first boot."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ KINDS = frozenset(
         "sk-ecdsa-sha2-nistp256@openssh.com",
     }
 )
-# Of all but RSA the type says it.
+# The type determines the number of bits of all keys but RSA.
 BITS = {
     "ssh-ed25519": 256,
     "ecdsa-sha2-nistp256": 256,
@@ -31,7 +31,7 @@ BITS = {
 
 
 class SshKey(msgspec.Struct, frozen=True, kw_only=True):
-    """`annotations` are a dialect's own."""
+    """`annotations` belong to a dialect."""
 
     id: str
     project_id: str
@@ -45,24 +45,25 @@ class SshKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fingerprint_of(public_key: str) -> str:
-    """`SHA256:…` of an OpenSSH public key line. Raises Invalid where it is not one."""
+    """Return `SHA256:…` of an OpenSSH public key line. Raises Invalid if it is not valid."""
     digest = base64.b64encode(hashlib.sha256(blob_of(public_key)).digest()).decode().rstrip("=")
     return f"SHA256:{digest}"
 
 
 def md5_fingerprint_of(public_key: str) -> str:
-    """`13:ac:e1:…`, as older tools show it: a name for the key, which proves nothing."""
+    """Return `13:ac:e1:…`, as older tools show it: an identifier of the key, which proves
+    nothing."""
     digest = hashlib.md5(blob_of(public_key), usedforsecurity=False).digest()
     return digest.hex(":")
 
 
 def type_of(public_key: str) -> str:
-    """`ssh-ed25519` and the like: the first word of its line."""
+    """Return the first word of the line, such as `ssh-ed25519`."""
     return public_key.strip().partition(" ")[0]
 
 
 def bits_of(public_key: str) -> int:
-    """How long the key is, as `ssh-keygen -l` counts it."""
+    """Return the length of the key, as `ssh-keygen -l` counts it."""
     kind = type_of(public_key)
     if kind in BITS:
         return BITS[kind]
@@ -71,7 +72,7 @@ def bits_of(public_key: str) -> int:
 
 
 def blob_of(public_key: str) -> bytes:
-    """What its line says in base64. Raises Invalid where it is not one."""
+    """Decode the base64 part of the line. Raises Invalid if it is not valid."""
     field = "public_key"
     if "\n" in public_key.strip() or "\r" in public_key.strip():
         raise Invalid(Reason.NOT_ONE_LINE, field=field)
@@ -90,7 +91,8 @@ def blob_of(public_key: str) -> bytes:
 
 
 def strings_in(blob: bytes) -> list[bytes]:
-    """The parts of a key, each with its length before it (RFC 4251, section 5). Padded to three."""
+    """Split a key into its parts, each preceded by its length (RFC 4251, section 5). Padded to
+    three."""
     parts, at = [], 0
     while at + 4 <= len(blob):
         length = int.from_bytes(blob[at : at + 4], "big")

@@ -1,4 +1,4 @@
-"""A script that guests run at their first boot, kept under a name."""
+"""A named script that guests run at their first boot."""
 
 import base64
 import binascii
@@ -15,7 +15,7 @@ from atoll.domain.errors import Invalid
 from atoll.domain.reasons import Reason
 
 SCRIPT_BYTES_MAX = 64 * 1024
-# What cloud-init knows a part of several by (its documentation, "User data formats").
+# Media types by which cloud-init recognizes a part (its documentation, "User data formats").
 KINDS = {
     b"#cloud-config": "cloud-config",
     b"#!": "x-shellscript",
@@ -28,7 +28,7 @@ BOUNDARY = "atoll-part"
 
 
 class StartupScript(msgspec.Struct, frozen=True, kw_only=True):
-    """`script` is base64 of what begins with `#!`."""
+    """`script` is base64 of a text that begins with `#!`."""
 
     id: str
     project_id: str
@@ -41,7 +41,7 @@ class StartupScript(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def require_script(script: str) -> None:
-    """Raises Invalid."""
+    """Check a script. Raises Invalid."""
     field = "script"
     try:
         content = base64.b64decode(script, validate=True)
@@ -56,7 +56,8 @@ def require_script(script: str) -> None:
 
 
 def part_of(content: bytes) -> Message:
-    """What is compressed stays so, what has parts keeps them: cloud-init looks inside of both."""
+    """Wrap user data as a part; compressed data and multipart messages stay as they are, because
+    cloud-init reads both."""
     if content.startswith(GZIP):
         return MIMEApplication(content, "gzip")
     if content.startswith((b"Content-Type: multipart", b"MIME-Version:")):
@@ -69,8 +70,8 @@ def part_of(content: bytes) -> Message:
 
 
 def with_scripts(user_data: str, scripts: Sequence[str]) -> str:
-    """User data that runs the scripts as well, all of it base64. What stands alone stays as it is;
-    several become parts of one MIME message, which cloud-init takes apart (RFC 2046)."""
+    """Combine user data with scripts; all texts are base64. A single text stays as it is; several
+    become parts of one MIME message, which cloud-init splits (RFC 2046)."""
     given = [one for one in (user_data, *scripts) if one]
     if len(given) < 2:
         return given[0] if given else ""

@@ -1,4 +1,4 @@
-"""What shall happen at a time: one row for each thing that is due some day."""
+"""Timers: one row for each action that is due at some time."""
 
 from enum import StrEnum
 
@@ -7,8 +7,8 @@ import msgspec
 
 class TimerKind(StrEnum):
     """`expire`: the instance is deleted. `purge`: a deleted instance can no longer be recovered.
-    `backup`: a snapshot is taken, and the timer is set anew. `restart`: a guest that crashed again
-    and again is started once more."""
+    `backup`: a snapshot is created, and the timer is set again. `restart`: a guest that crashed
+    repeatedly is started again."""
 
     EXPIRE = "expire"
     PURGE = "purge"
@@ -17,14 +17,14 @@ class TimerKind(StrEnum):
 
 
 class Backups(msgspec.Struct, frozen=True, kw_only=True):
-    """`cron` has five fields and means UTC; of the complete backups the newest `keep` stay."""
+    """`cron` has five fields, in UTC; the newest `keep` complete backups are kept."""
 
     cron: str
     keep: int
 
 
 class Timer(msgspec.Struct, frozen=True, kw_only=True):
-    """An instance has at most one of each kind, so the kind and the instance make the id."""
+    """An instance has at most one timer of each kind, so kind and instance make up the id."""
 
     id: str
     project_id: str

@@ -1,7 +1,7 @@
-"""A block device of a project's own, which outlives the instances that it is attached to.
+"""A block device of a project, which outlives the instances to which it is attached.
 
-Its bytes are on the host of the instance that it was attached to last; before the first there are
-none.
+Its data is on the host of the instance to which it was last attached; before the first attachment,
+it has no data.
 """
 
 from enum import StrEnum
@@ -19,9 +19,9 @@ class VolumeState(StrEnum):
 
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
-    """`instance_id` is the one that it shall be in, from the wish on; `state` says whether it is.
-    `doing` is the kind of the operation that goes on about it: there is one at a time.
-    `annotations` are a dialect's own."""
+    """`instance_id` is the instance to which it is, or will be, attached; `state` says whether it
+    is. `doing` is the kind of the operation in progress: there is at most one. `annotations` belong
+    to a dialect."""
 
     id: str
     project_id: str
@@ -42,6 +42,6 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def serial_of(volume_id: str) -> str:
-    """The serial number by which a guest knows the disk, as long as virtio allows: 20 characters.
-    The random end of the id, so that two volumes do not share it."""
+    """Return the serial number by which a guest recognizes the disk: 20 characters, the maximum of
+    virtio. They are the random end of the id, so that they are unique."""
     return volume_id[-20:]

@@ -1,4 +1,4 @@
-"""An address that is told what happens in a project."""
+"""A URL to which the events of a project are sent."""
 
 import fnmatch
 
@@ -14,10 +14,10 @@ PATTERN_SHOWN_MAX = 80
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True):
-    """`events` are `domain.events.PATTERNS`. `cursor` is the last event that was told; what came
-    later is told from there, however long the receiver was away. `due_at_ms` is when it is tried
-    next. `secret` signs what is sent. `edition` rises with each change by a user, and is shown as
-    the version; `version` rises with each delivery too."""
+    """`events` are `domain.events.PATTERNS`. `cursor` is the last delivered event; later events are
+    delivered from there, however long the receiver was unavailable. `due_at_ms` is the time of the
+    next attempt. `secret` signs requests. `edition` increases with each change by a user, and is
+    shown as the version; `version` increases with each delivery too."""
 
     id: str
     project_id: str
@@ -62,7 +62,7 @@ def require_patterns(patterns: tuple[str, ...]) -> None:
 
 
 def patterns_like(pattern: str) -> list[str]:
-    """The patterns of the same noun, or of every noun where there is no such noun."""
+    """Return the patterns of the same noun, or of every noun if there is no such noun."""
     noun = pattern.partition(".")[0]
     if noun in VERBS:
         return [*(f"{noun}.{verb}" for verb in VERBS[noun]), f"{noun}.*"]

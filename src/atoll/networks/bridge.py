@@ -155,7 +155,7 @@ class BridgeNetwork:
             if same and other.tap != wish.tap:
                 raise DriverBusy(
                     f"{' and '.join(sorted(same))} in this network belongs to {other.guest.id} "
-                    "until that is removed"
+                    "until that guest is removed"
                 )
 
     async def _take_addresses(self, wish: Port) -> None:
@@ -285,20 +285,20 @@ def require_able_machine(prefix: str) -> None:
         try_out(f"{prefix}probe")
     except (DriverUnavailable, NetlinkError, OSError) as error:
         raise DriverRefused(
-            f"this machine does not let the network `bridge` build its networks ({error}): it "
-            "needs the kernel's bridge, tun and nf_tables, and leave to use them"
+            f"the network `bridge` cannot create networks on this machine ({error}): it "
+            "requires the kernel modules bridge, tun and nf_tables, and the right to use them"
         ) from error
 
 
 def require_tools() -> None:
     if os.geteuid() != 0:
         raise DriverRefused(
-            "the network `bridge` needs root: start Atoll as root, or choose --network user"
+            "the network `bridge` requires root: start Atoll as root, or choose --network user"
         )
     for tool, package in TOOLS.items():
         if shutil.which(tool) is None:
             raise DriverRefused(
-                f"the network `bridge` needs {tool}, which is not installed: "
+                f"the network `bridge` requires {tool}, which is not installed: "
                 f"apt-get install {package}"
             )
     if not Path(bridge_links.TUN_DEVICE).exists():

@@ -126,7 +126,9 @@ def open_tap(tap: str) -> int:
     except OSError as error:
         os.close(descriptor)
         if error.errno == errno.EBUSY:
-            raise DriverBusy(f"tap {tap} is still held by the guest's former process") from error
+            raise DriverBusy(
+                f"tap {tap} is still in use by the previous process of the guest"
+            ) from error
         raise
     return descriptor
 
@@ -237,5 +239,5 @@ def find(ip: IPRoute, name: str) -> int | None:
 def index_of(ip: IPRoute, name: str) -> int:
     index = find(ip, name)
     if index is None:
-        raise DriverUnavailable(f"link {name} is gone from its network: ensure it again")
+        raise DriverUnavailable(f"link {name} is missing in its network: retry")
     return index

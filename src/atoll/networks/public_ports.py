@@ -77,8 +77,7 @@ def shown(nic: NicSpec, outer_ports: OuterPorts) -> dict[str, str]:
 def checked(address: str) -> str:
     if IPv4Address(address) not in LOOPBACK:
         raise DriverRefused(
-            f"{address} is not a loopback address: guests are reached at 127.0.0.0/8 only; "
-            "choose the public range within it"
+            f"{address} is not a loopback address: the public range must be within 127.0.0.0/8"
         )
     return address
 
@@ -148,7 +147,8 @@ def port_for(door: Door, openings: Set[Opening], used: Set[Door], held: Set[Door
     tried = ", ".join(str(place.port) for place in places)
     raise DriverUnavailable(
         f"no {door.protocol} port of {door.address} is free for the guest's port {door.port} "
-        f"(tried {tried}): stop what listens there, or close the port in the security group"
+        f"(tried {tried}): stop the program that listens there, or remove the rule from the "
+        "security group"
     )
 
 
@@ -169,7 +169,7 @@ def can_bind(place: Door) -> bool:
             if error.errno in {errno.EACCES, errno.EADDRINUSE, errno.EADDRNOTAVAIL}:
                 return False
             where = f"{place.address}:{place.port}"
-            raise DriverUnavailable(f"{where} cannot be tried: {error.strerror}") from error
+            raise DriverUnavailable(f"{where} cannot be tested: {error.strerror}") from error
     return True
 
 

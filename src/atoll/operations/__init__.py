@@ -1,1 +1,1 @@
-"""Everything that changes the world: long actions as lists of short, repeatable steps."""
+"""Operations: changes that take time, as lists of short, repeatable steps."""

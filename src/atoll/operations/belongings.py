@@ -1,4 +1,4 @@
-"""What an instance lets go of when it is gone: volumes and floating IPs, which stay, and places."""
+"""What a deleted instance releases: volumes and floating IPs, which stay, and interfaces."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ BELONGINGS_MAX = 1000
 
 
 async def let_go(context: StepContext, instance: Instance) -> dict[str, Any]:
-    """The guest is gone, so nothing of its host has to be told. Answers what changes of the
-    instance itself."""
+    """Release everything after the guest is removed, so no guest needs an update. Returns the
+    changes of the instance itself."""
     mine = Filter(any_of=((("instance_id", (instance.id,)),),), limit=BELONGINGS_MAX)
     for volume in await context.tx.volumes.page(mine):
         context.tx.volumes.change(
@@ -26,5 +26,5 @@ async def let_go(context: StepContext, instance: Instance) -> dict[str, Any]:
 
 
 def holder_of(instance_id: str, subnet_id: str) -> str:
-    """Under which name an instance's place in a further subnet is taken."""
+    """The holder under which an instance's number in a further subnet is taken."""
     return f"{instance_id}/{subnet_id}"

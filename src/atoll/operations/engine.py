@@ -1,7 +1,7 @@
-"""Carries operations out: claims them by lease and epoch, runs their steps, records each once.
+"""Runs operations: claims them with a lease and an epoch, runs their steps, records each once.
 
-Started by the composition root, woken by services. It never decides what a step does, and trusts
-nothing that it did not just read: any number of engines may work on one database.
+Started by the composition root, woken by services. It does not decide what a step does, and relies
+only on rows that it has just read: any number of engines may use one database.
 """
 
 import asyncio
@@ -36,8 +36,8 @@ log = structlog.get_logger()
 BACKOFF_FIRST_S = 0.2
 BACKOFF_MAX_S = 30.0
 UNDO_ATTEMPTS_MAX = 10
-# A host that is away may come back: for it a step is tried again for minutes, an undo for as
-# long as `UNDO_S`. What breaks for another reason is tried a few times.
+# A host that is away may come back: its step is retried for minutes, its undo for up to `UNDO_S`.
+# Other failures are retried a few times.
 AWAY_ATTEMPTS_MAX = 12
 UNDO_S = 1800.0
 OVERTAKEN_MAX = 50
@@ -48,7 +48,8 @@ Act = Callable[[], Awaitable[Operation | None]]
 
 @dataclass(frozen=True)
 class Limits:
-    """`lease_s`: after that long without a sign of life another engine takes over."""
+    """`lease_s`: another engine may claim an operation when its lease is not renewed for so
+    long."""
 
     lease_s: float = 15.0
     at_once: int = 256
@@ -56,8 +57,8 @@ class Limits:
 
 
 class Engine:
-    """One engine. `name` must be its own: what an engine of this name held before is taken up
-    again at `run`."""
+    """One engine. `name` must be unique: at `run`, an engine resumes what an engine of this name
+    held before."""
 
     def __init__(
         self,
@@ -84,16 +85,16 @@ class Engine:
         self._carrying: dict[str, asyncio.Task[None]] = {}
 
     def wake(self) -> None:
-        """A hint that something may be due. The engine would find it anyway."""
+        """A hint that an operation may be due. The engine would find it anyway."""
         self._wake.set()
 
     def accepted(self) -> None:
-        """The same, from whoever has just accepted a request: requests go first."""
+        """The same hint, when a request was just accepted: requests take precedence."""
         self._pace.accepted()
         self._wake.set()
 
     async def run(self) -> None:
-        """Works until it is cancelled. Then what it holds is left to the next engine."""
+        """Run until cancelled. The operations that it then holds are left to the next engine."""
         heart = asyncio.create_task(self._keep_leases())
         resuming = True
         try:
@@ -144,7 +145,8 @@ class Engine:
         self._wake.clear()
 
     def _begin(self, operation: Operation) -> None:
-        """Where our own lease ran out, what still goes on under it is ended first."""
+        """Start a claimed operation. If our own lease had expired, the earlier task is ended
+        first."""
         if overslept := self._carrying.get(operation.id):
             overslept.cancel()
         task = asyncio.create_task(self._carry(operation))
@@ -168,28 +170,34 @@ class Engine:
                     log.warning("could not prolong leases", error=str(error))
 
     async def _carry(self, operation: Operation) -> None:
-        """Step after step, until it ends, has to wait, or another engine has it."""
+        """Run step after step, until the operation ends, must wait, or was claimed by another
+        engine."""
         try:
             going: Operation | None = operation
             while going is not None:
                 await self._pace.step((going.project_id, going.kind))
                 going = await self._advance(going)
         except Lost as lost:
-            log.info("left to another engine", operation=operation.id, why=lost.message)
+            log.info(
+                "another engine has claimed the operation", operation=operation.id, why=lost.message
+            )
         except AtollError as error:
-            # The database refused to record: the lease runs out and the step is repeated.
+            # The database did not record the step: the lease expires and the step is repeated.
             log.warning("could not record", operation=operation.id, error=error.message)
         except Exception as error:
-            log.error("the engine broke", operation=operation.id, exc_info=error)
+            log.error("the engine failed", operation=operation.id, exc_info=error)
 
     async def _advance(self, operation: Operation) -> Operation | None:
-        """Runs the present step once. None where the claim was given up or the operation ended."""
+        """Run the present step once. None if the claim was released or the operation ended."""
         current = await self._store.read().operations.get(operation.id)
         if current.epoch != operation.epoch or current.ended:
             raise Lost(f"{operation.id} was claimed by another engine")
         workflow = self._workflows.get(current.kind)
         if workflow is None:
-            raise AtollError(f"this Atoll knows no operation {current.kind}")
+            raise AtollError(
+                f"unknown operation kind {current.kind}: a newer version of Atoll may have "
+                "created it"
+            )
         if current.state is OperationState.UNDOING:
             return await self._step_back(workflow, current)
         if current.step >= len(workflow.steps):
@@ -197,7 +205,8 @@ class Engine:
         if current.cancel_requested and workflow.cancellable:
             return await self._turn_round(current, CANCELLED, "cancelled by request")
         if self._clock.now_ms() >= deadline_of(current):
-            late = f"not done within {workflow.deadline_s:g} s; last: {current.message or 'start'}"
+            last = current.message or "none"
+            late = f"not done within {workflow.deadline_s:g} s; last message: {last}"
             return await self._turn_round(current, "DEADLINE_EXCEEDED", late)
         return await self._step_on(workflow, current)
 
@@ -216,7 +225,7 @@ class Engine:
             return await self._failed(workflow, operation, step, error)
 
     async def _overtaking(self, operation: Operation, act: Act) -> Operation | None:
-        """Repeats what lost a race for something other than the claim."""
+        """Repeat a step that lost a race for something other than the claim."""
         for _ in range(OVERTAKEN_MAX):
             try:
                 return await act()
@@ -224,7 +233,9 @@ class Engine:
                 current = await self._store.read().operations.get(operation.id)
                 if current.epoch != operation.epoch or current.ended:
                     raise
-        raise AtollError(f"step {operation.step} was overtaken {OVERTAKEN_MAX} times")
+        raise AtollError(
+            f"step {operation.step} lost a race with other changes {OVERTAKEN_MAX} times"
+        )
 
     async def _do(self, workflow: Workflow, step: Step, operation: Operation) -> Operation | None:
         done = operation.step + 1
@@ -244,7 +255,7 @@ class Engine:
         direction: str,
         advance: dict[str, object],
     ) -> Operation | None:
-        """One attempt: what it wrote, its line in the journal and the advance in one commit."""
+        """Run one attempt: commit its writes, its line in the journal and the advance together."""
         async with self._store.transaction(fresh=True) as tx:
             if work is not None:
                 async with asyncio.timeout(step.timeout_s):
@@ -260,15 +271,15 @@ class Engine:
     async def _end(
         self, workflow: Workflow, operation: Operation, state: OperationState
     ) -> Operation | None:
-        """The outcome, in the resource and in the operation, in one transaction. Where the
-        resource cannot take it, the operation ends all the same: nothing is stuck."""
+        """Write the outcome to the resource and to the operation, in one transaction. If the
+        resource cannot be written, the operation ends anyway, so that nothing gets stuck."""
         try:
             await self._overtaking(operation, lambda: self._settle(workflow, operation, state))
         except (Lost, StoreUnavailable):
             raise
         except Exception as error:
             log.error("could not settle", operation=operation.id, exc_info=error)
-            words = f"its outcome ({state}) could not be written: {error}"
+            words = f"the outcome ({state}) could not be written: {error}"
             broken = msgspec.structs.replace(operation, error_code="INTERNAL", error_message=words)
             async with self._store.transaction(fresh=True) as tx:
                 self._finish(tx, broken, workflow, OperationState.FAILED)
@@ -304,8 +315,8 @@ class Engine:
         )
 
     async def _turn_round(self, operation: Operation, code: str, message: str) -> Operation:
-        """From here on back: the failing step may have half run, so its undo comes first. The
-        undo has a deadline of its own."""
+        """Start to roll back. The failing step may have run partly, so its undo comes first. The
+        undo has its own deadline."""
         async with self._store.transaction(fresh=True) as tx:
             return tx.operations.advance(
                 operation,
@@ -338,9 +349,9 @@ class Engine:
     async def _requeue(
         self, workflow: Workflow, operation: Operation, step: Step, stale: Stale
     ) -> Operation | None:
-        """A host has served a later claim. Raises Lost where ours was overtaken. Where it still
-        holds, another control process with a clock ahead of ours has queued what went before:
-        from now on ours counts as queued after that."""
+        """Queue again after a host has served a later claim. Raises Lost if this claim is outdated.
+        If it is still valid, another control process with a faster clock queued an earlier
+        operation: from now on, this one counts as queued after that."""
         if stale.queued_at_ms < operation.queued_at_ms:
             return await self._failed(workflow, operation, step, stale)
         async with self._store.transaction(fresh=True) as tx:
@@ -349,11 +360,13 @@ class Engine:
     async def _failed(
         self, workflow: Workflow, operation: Operation, step: Step, error: Exception
     ) -> Operation | None:
-        """Backs off; past the last attempt it turns round, or leaves the undo behind."""
+        """Back off; after the last attempt, roll back, or give up the undo."""
         if isinstance(error, Lost):
             raise error
         if not isinstance(error, AtollError | TimeoutError):
-            log.error("a step broke", operation=operation.id, step=step.name, exc_info=error)
+            log.error(
+                "a step failed unexpectedly", operation=operation.id, step=step.name, exc_info=error
+            )
         words = str(error) or f"{step.name} took longer than {step.timeout_s:g} s"
         undoing = operation.state is OperationState.UNDOING
         attempt = operation.attempt + 1
@@ -372,8 +385,8 @@ class Engine:
     async def _leave(
         self, workflow: Workflow, operation: Operation, step: Step, words: str
     ) -> Operation | None:
-        """Ends with something not taken back. `step` stays where it is: so `settle` knows, and
-        keeps what the rest belongs to."""
+        """End with a step that is not rolled back. `step` stays unchanged, so that `settle` knows
+        of it and keeps the remaining resources."""
         log.error("could not undo", operation=operation.id, step=step.name, error=words)
         left = f"{operation.error_message}; could not undo {step.name}: {words}"
         async with self._store.transaction(fresh=True) as tx:
@@ -389,7 +402,7 @@ class Engine:
     def _release(
         self, tx: Transaction, operation: Operation, retry: Retry, *, attempt: int | None = None
     ) -> None:
-        """Gives the claim back until the time has come."""
+        """Release the claim until the operation is due again."""
         due_ms = self._clock.now_ms() + int(retry.after_s * 1000)
         tx.operations.advance(
             operation,
@@ -424,18 +437,18 @@ def attempts_for(step: Step, error: Exception, *, undoing: bool) -> int:
         return 1
     away = isinstance(error, DriverUnavailable | StoreUnavailable)
     if undoing:
-        # As many as there is time for: the undo's deadline ends them.
+        # An undo has no limit of attempts: its deadline ends it.
         return sys.maxsize if away else UNDO_ATTEMPTS_MAX
     return max(step.attempts_max, AWAY_ATTEMPTS_MAX) if away else step.attempts_max
 
 
 def deadline_of(operation: Operation) -> int:
-    """The time that it waited behind others is not counted against it."""
+    """The time in the queue does not count."""
     if operation.started_at_ms is None:
         return operation.deadline_ms
     return operation.deadline_ms + max(0, operation.started_at_ms - operation.queued_at_ms)
 
 
 def percent_of(operation: Operation, retry: Retry) -> float:
-    """A step's own percentage as its share of the whole."""
+    """Return the progress: a step's own percentage as its share of the whole."""
     return (100.0 * max(0, operation.step) + (retry.percent or 0.0)) / operation.steps

@@ -1,4 +1,4 @@
-"""An instance as its host is told of it: what the instance verbs have in common."""
+"""The specification of a guest for its host, and what the instance operations have in common."""
 
 import ipaddress
 from typing import Any
@@ -29,7 +29,7 @@ from atoll.operations.steps import StepContext
 
 PUBLIC_SCOPE = "public"
 MAC_SCOPE = "mac"
-# The operations with which somebody wishes for a goal; the others leave it as it is.
+# The operations that set a goal; the others leave it unchanged.
 SET_A_GOAL = frozenset({
     "instance.start", "instance.stop", "instance.reboot", "instance.reset", "instance.reinstall",
     "instance.restore", "instance.retire", "instance.delete",
@@ -38,7 +38,7 @@ MAC_FIRST, MAC_LAST = 1, 0xFFFFFE
 
 
 def private_scope(instance: Instance) -> str:
-    """Without a subnet, an instance lives in the one that every project has."""
+    """Without a subnet, an instance gets its private address from the project's default network."""
     return instance.resolved.subnet_id or f"default:{instance.project_id}"
 
 
@@ -50,8 +50,8 @@ async def private_network(context: StepContext, instance: Instance) -> ipaddress
 
 
 def numbers_of(network: ipaddress.IPv4Network) -> tuple[int, int]:
-    """The first and last number that an instance may have: gateway, name server and the like
-    stand at the start, the broadcast address at the end."""
+    """Return the first and last number for instances: gateway, name server and the like are at the
+    start, the broadcast address at the end."""
     return RESERVED_AT_START, network.num_addresses - 2
 
 
@@ -60,8 +60,8 @@ async def instance_of(context: StepContext) -> Instance:
 
 
 def another_boot(instance: Instance) -> dict[str, Any]:
-    """What becomes of it where its guest is to start once more: what it said of itself, it said
-    of the start before."""
+    """Return the changes of an instance whose guest is to boot again: its reports are those of the
+    previous boot."""
     return {
         "boots": instance.boots + 1,
         "running_since_ms": None,
@@ -71,15 +71,15 @@ def another_boot(instance: Instance) -> dict[str, Any]:
 
 
 def host_of(instance: Instance) -> str:
-    """Raises Conflict where its creation, which came before, has failed."""
+    """Return the host of an instance. Raises Conflict if its creation failed before."""
     if instance.host_id is None:
         raise Conflict(Reason.NEVER_MADE, instance=instance.id)
     return instance.host_id
 
 
 async def require_room(context: StepContext, held: Reservation | None, wanted: Reservation) -> None:
-    """On the host, for what is wanted beyond what is held. Raises NoCapacity. Two that look at the
-    same time both pass; the commit lets one of them."""
+    """Check that the host has room for the difference. Raises NoCapacity. Two concurrent checks may
+    both pass; the commit allows one of them."""
     host = await context.tx.hosts.get(wanted.host_id)
     for name, words in (
         ("vcpus", "vcpus"), ("memory_mib", "MiB of memory"), ("disk_gib", "GiB of disk")
@@ -95,7 +95,7 @@ async def require_room(context: StepContext, held: Reservation | None, wanted: R
 
 
 async def root_volume_spec(context: StepContext, instance: Instance) -> VolumeSpec:
-    """What is made from a disc begins with an empty disk, to be installed from it."""
+    """An instance created from an ISO begins with an empty disk, for the installation."""
     resolved = instance.resolved
     image = None if resolved.snapshot_id else await image_spec(context, resolved.image_id)
     return VolumeSpec(
@@ -112,14 +112,14 @@ async def image_spec(context: StepContext, image_id: str) -> ImageSpec:
 
 
 async def request_running(context: StepContext, instance: Instance) -> EnsureRunning:
-    """The whole wish, from what is committed now."""
+    """Request the guest with its complete specification, from committed rows."""
     groups = await groups_of(context, instance)
     guest = await guest_spec(context, instance, groups)
     return EnsureRunning(guest=guest, rules=rules_of(groups))
 
 
 async def request_configured(context: StepContext, instance: Instance) -> EnsureConfigured:
-    """The same, of a guest that is not to start for it."""
+    """Update the guest without starting it."""
     groups = await groups_of(context, instance)
     guest = await guest_spec(context, instance, groups)
     return EnsureConfigured(guest=guest, rules=rules_of(groups))
@@ -128,7 +128,7 @@ async def request_configured(context: StepContext, instance: Instance) -> Ensure
 async def guest_spec(
     context: StepContext, instance: Instance, groups: list[SecurityGroup]
 ) -> GuestSpec:
-    """Without the rules of its groups."""
+    """Return the specification without the rules of its groups."""
     keys = [await context.tx.ssh_keys.find(key) for key in instance.resolved.ssh_key_ids]
     return GuestSpec(
         id=instance.id,
@@ -153,7 +153,7 @@ async def guest_spec(
 
 
 async def user_data_of(context: StepContext, instance: Instance) -> str:
-    """The user's, and the startup script that the instance names, where there still is one."""
+    """Return the user's data, and the startup script of the instance if that still exists."""
     script_id = instance.resolved.startup_script_id
     script = await context.tx.startup_scripts.find(script_id) if script_id else None
     return with_scripts(instance.spec.user_data, [script.script] if script else [])
@@ -168,8 +168,8 @@ async def groups_of(context: StepContext, instance: Instance) -> list[SecurityGr
 
 
 def rules_of(groups: list[SecurityGroup]) -> tuple[Rule, ...]:
-    """Of all groups together, without what only their owners look at. Where none of them says what
-    may go out, everything may."""
+    """Return the rules of all groups together, without notes. If no rule covers egress, all egress
+    is allowed."""
     rules = tuple(
         msgspec.structs.replace(rule, number=0, notes="")
         for group in groups
@@ -211,8 +211,8 @@ async def further_nic(
 
 
 async def configure(context: StepContext, instance: Instance, **changes: Any) -> None:
-    """A guest that runs becomes what the instance, with these changes, says, as far as it can
-    without a restart. The changes are written together with the step."""
+    """Apply these changes of the instance to a running guest, as far as that works without a
+    restart. The changes are committed with the step."""
     wanted = msgspec.structs.replace(instance, **changes)
     request = await request_configured(context, wanted)
     facts = await context.ask(host_of(instance), request, timeout_s=50)
@@ -223,8 +223,8 @@ async def configure(context: StepContext, instance: Instance, **changes: Any) ->
 
 
 async def goal_after_failure(context: StepContext, instance: Instance) -> Goal:
-    """What is so: nobody tries on behind the user's back. Unless more was asked for meanwhile: then
-    the goal is that request's."""
+    """Return the actual situation as the goal, so that nothing is retried without the user's
+    knowledge. If more was requested meanwhile, the goal is that of the later request."""
     live = await context.tx.operations.live_on(instance.id)
     wishes = [o for o in live if o.id != context.operation.id and o.kind in SET_A_GOAL]
     if instance.goal is Goal.DELETED or wishes:
@@ -239,7 +239,7 @@ async def settle_instance(
     state: InstanceState,
     **changes: object,
 ) -> None:
-    """Writes what the host said, and which operation goes on now, into the instance."""
+    """Write the host's report to the instance, and the next operation in progress."""
     live = await context.tx.operations.live_on(instance.id)
     after = next((o.kind for o in live if o.id != context.operation.id), None)
     if state is not InstanceState.RUNNING:

@@ -1,7 +1,7 @@
-"""`host.remove`: what was on a host that is gone for good ends, and then the host.
+"""`host.remove`: end everything on a permanently lost host, then remove the host.
 
-Nothing is asked of it: see `StepContext.ask`. Each instance ends by an operation of its own, behind
-what goes on about it; volumes and snapshots stay as broken ones until their owners delete them.
+Nothing is asked of it: see `StepContext.ask`. Each instance is deleted by an operation of its own,
+behind its present one; volumes and snapshots stay in state error until their owners delete them.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ from atoll.ports import Filter, Transaction
 
 T = TypeVar("T", Volume, Snapshot)
 REASON = "its host was removed"
-# So many in one transaction.
+# The number of resources in one transaction.
 AT_ONCE = 100
 PAGE = 1000
 LOOK_S = 0.5
 
 
 def instances_on(host_id: str, limit: int) -> Filter:
-    """Those that can be recovered are among them."""
+    """Return the instances on the host, including those that can be recovered."""
     return Filter(any_of=((("host_id", (host_id,)),),), limit=limit)
 
 
@@ -46,7 +46,7 @@ async def volumes_on(tx: Transaction, host_id: str) -> AsyncIterator[Volume]:
 
 
 async def snapshots_on(tx: Transaction, host_id: str) -> AsyncIterator[Snapshot]:
-    """Copies of others, too."""
+    """Return the snapshots on the host, including copies of others."""
     after: str | None = None
     while page := await tx.snapshots.page(Filter(after=after, limit=PAGE)):
         for snapshot in page:
@@ -62,7 +62,9 @@ async def end_instances(context: StepContext) -> Retry | None:
         await end(context, instance)
     if not left:
         return None
-    return Retry(LOOK_S, f"{left[0].name} and others on it are being deleted", keep=True)
+    return Retry(
+        LOOK_S, f"{left[0].name} and other instances of the host are being deleted", keep=True
+    )
 
 
 async def end(context: StepContext, instance: Instance) -> None:
@@ -95,20 +97,22 @@ async def lose_each(
     things: AsyncIterator[T],
     lose: Callable[[StepContext, T], Awaitable[None]],
 ) -> Retry | None:
-    """Not while an operation goes on about it, which ends by itself."""
+    """Mark resources as lost, except those with an operation in progress, which ends by itself."""
     lost = 0
     async for thing in things:
         if thing.doing is not None:
-            return Retry(LOOK_S, f"{thing.doing} goes on about {thing.id}", keep=True)
+            return Retry(LOOK_S, f"waits for {thing.doing} of {thing.id}", keep=True)
         if lost == AT_ONCE:
-            return Retry(0.0, f"{thing.id} and others are being given up", keep=True)
+            return Retry(
+                0.0, f"{thing.id} and other resources of the host are being removed", keep=True
+            )
         await lose(context, thing)
         lost += 1
     return None
 
 
 async def lose_volume(context: StepContext, volume: Volume) -> None:
-    """Without a host, there is nobody who has to be asked when it is deleted."""
+    """A volume without a host can be deleted without asking a host."""
     reservation = await context.tx.hosts.reservation(volume.id)
     if reservation is not None:
         context.tx.hosts.release(reservation)
@@ -119,7 +123,7 @@ async def lose_volume(context: StepContext, volume: Volume) -> None:
 
 
 async def lose_snapshot(context: StepContext, snapshot: Snapshot) -> None:
-    """Another host that has all of it becomes its own."""
+    """Another host with a complete copy becomes the snapshot's own host."""
     others = [host for host in snapshot.hosts if host != context.operation.resource_id]
     whole = [host for host in others if await may_be_whole(context, snapshot, host)]
     changes: dict[str, object] = {"updated_at_ms": context.now_ms}
@@ -134,7 +138,7 @@ async def lose_snapshot(context: StepContext, snapshot: Snapshot) -> None:
 
 
 async def may_be_whole(context: StepContext, snapshot: Snapshot, host_id: str) -> bool:
-    """A host that does not answer now is believed to have what it should have."""
+    """A host that does not answer now is assumed to have its copy."""
     try:
         return (await look(context, host_id, parcel_of(snapshot))).complete
     except DriverError:
@@ -143,12 +147,12 @@ async def may_be_whole(context: StepContext, snapshot: Snapshot, host_id: str) -
 
 
 def tell(context: StepContext, kind: str, thing: Volume | Snapshot) -> None:
-    """In the project of whoever has it."""
+    """Write an event to the project of the owner."""
     SystemChange(context.tx, context.now_ms, context.ids).note(thing, kind, {"why": REASON})
 
 
 async def settle(context: StepContext, outcome: OperationState) -> None:
-    """Where it failed, the host is as lost as before, and can be removed again."""
+    """If it failed, the host is lost as before, and can be removed again."""
     host = await context.tx.hosts.get(context.operation.resource_id)
     if outcome is OperationState.DONE:
         context.tx.hosts.remove(host)
@@ -157,14 +161,11 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
         context.tx.hosts.change(host, state=HostState.LOST)
 
 
-# No step has an undo: what was on the host is gone already.
+# No step has an undo: everything on the host is already lost.
 WORKFLOW = Workflow(
     kind="host.remove",
     steps=(Step(end_instances), Step(lose_volumes), Step(lose_snapshots)),
     settle=settle,
     deadline_s=3600,
-    impact="the instances on the host are deleted and their root disks are lost; its volumes and "
-    "snapshots are lost, except where another host has a copy",
-    undo="none: what was on the host is gone",
     cancellable=False,
 )

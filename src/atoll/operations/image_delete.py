@@ -1,4 +1,4 @@
-"""`image.delete`: every host's copy goes, then the catalogue's entry."""
+"""`image.delete`: delete every host's copy, then the catalogue entry."""
 
 from contextlib import suppress
 
@@ -14,7 +14,7 @@ from atoll.ports import Filter
 
 
 async def remove_copies(context: StepContext) -> None:
-    """A host that is lost, or another process's, keeps its copy: it has room for it."""
+    """A host that is lost, or belongs to another process, keeps its copy."""
     for host in await context.tx.hosts.every():
         if host.state is HostState.READY:
             with suppress(DriverElsewhere):
@@ -32,18 +32,16 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
         context.tx.images.remove(image)
         note(context, "image.deleted")
         return
-    in_use = f"not deleted: {users[0].id} came to use it" if users else ""
+    in_use = f"the image was not deleted: {users[0].id} uses it" if users else ""
     reason = context.operation.error_message or in_use
     context.tx.images.change(image, doing=None, reason=reason, updated_at_ms=context.now_ms)
 
 
-# No undo: a copy that is gone is fetched again when it is needed.
+# No undo: a deleted copy is downloaded again when it is needed.
 WORKFLOW = Workflow(
     kind="image.delete",
     steps=(Step(remove_copies),),
     settle=settle,
     deadline_s=1800,
-    impact="every host deletes its copy of the image",
-    undo="import the image again",
     cancellable=False,
 )

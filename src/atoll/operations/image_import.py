@@ -1,4 +1,4 @@
-"""`image.import`: a host fetches or builds an image, checks it, and keeps it."""
+"""`image.import`: a host downloads or builds an image, checks and stores it."""
 
 from contextlib import suppress
 from typing import Any
@@ -13,8 +13,8 @@ from atoll.operations.steps import Step, StepContext, Workflow
 
 
 async def fetch(context: StepContext) -> None:
-    """Every ready host that is reached from here gets it; while one is still at it, the
-    operation waits. Another host fetches it when its first instance needs it."""
+    """Import to every ready host that this process reaches; the operation waits while one of them
+    is busy. Other hosts import it when their first instance needs it."""
     image = await context.tx.images.get(context.operation.resource_id)
     wanted = EnsureImage(image=await image_spec(context, image.id))
     facts: ImageFacts | None = None
@@ -35,8 +35,8 @@ async def fetch(context: StepContext) -> None:
 
 
 async def prepare_image(context: StepContext, host_id: str, image_id: str) -> None:
-    """Its kernel is needed also where the disk comes from a snapshot. The first instance of a
-    listed image fetches it; the catalogue then says so."""
+    """Import the image on the host. Its kernel is needed also if the disk comes from a snapshot.
+    The first instance of a listed image imports it, and the catalogue entry is updated."""
     image = await context.tx.images.get(image_id)
     request = EnsureImage(image=await image_spec(context, image_id))
     facts = await context.ask(host_id, request, timeout_s=110)
@@ -49,7 +49,7 @@ async def prepare_image(context: StepContext, host_id: str, image_id: str) -> No
 
 
 def fields_of(image: Image, facts: ImageFacts) -> dict[str, Any]:
-    """What a host has found out about an image. A disc needs no room on a disk."""
+    """Return the facts that a host found about an image. An ISO needs no space on a disk."""
     needed_gib = 0 if image.kind is ImageKind.ISO else -(-facts.virtual_size_bytes // 2**30)
     return {
         "size_bytes": facts.size_bytes,
@@ -63,7 +63,7 @@ def fields_of(image: Image, facts: ImageFacts) -> dict[str, Any]:
 async def remove(context: StepContext) -> None:
     image = await context.tx.images.find(context.operation.resource_id)
     if image is None or image.checksum is not None:
-        return  # it was there before, and instances may live on it
+        return  # it existed before, and instances may use it
     for host in await context.tx.hosts.every():
         if host.state is HostState.READY:
             with suppress(DriverElsewhere):
@@ -94,6 +94,4 @@ WORKFLOW = Workflow(
     steps=STEPS,
     settle=settle,
     deadline_s=3 * 3600,
-    impact="each host downloads or builds the image and keeps a copy",
-    undo="delete the image",
 )

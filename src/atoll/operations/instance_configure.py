@@ -1,6 +1,6 @@
-"""`instance.configure`: a running guest becomes what its instance says, without a restart.
+"""`instance.configure`: update a running guest to its instance, without a restart.
 
-Security groups, floating IPs and ssh keys are changed in the database; this tells the host.
+Security groups, floating IPs and ssh keys are changed in the database; this updates the host.
 """
 
 from atoll.domain.errors import DriverRefused
@@ -16,8 +16,8 @@ async def configure_guest(context: StepContext) -> None:
 
 
 async def settle(context: StepContext, outcome: OperationState) -> None:
-    """What a host could not be told now, it is told when its guest is reported the next time;
-    what it refused, it would refuse again."""
+    """A host that cannot be updated now is updated at the next report of its guest; an update that
+    it rejected is not repeated."""
     instance = await instance_of(context)
     failed = outcome is not OperationState.DONE
     late = failed and context.operation.error_code != DriverRefused.code
@@ -25,12 +25,10 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     await settle_instance(context, instance, state=instance.state, outdated=late, reason=reason)
 
 
-# No undo: the wish is in the database, and was not this operation's.
+# No undo: the change in the database was not made by this operation.
 WORKFLOW = Workflow(
     kind="instance.configure",
     steps=(Step(configure_guest),),
     settle=settle,
     deadline_s=600,
-    impact="the guest's rules, addresses and keys change while it runs",
-    undo="none: change what was changed back",
 )

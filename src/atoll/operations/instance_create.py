@@ -1,4 +1,4 @@
-"""`instance.create`: from a wish in the database to a guest that runs."""
+"""`instance.create`: from the accepted request to a running guest."""
 
 import ipaddress
 
@@ -62,7 +62,7 @@ async def release_addresses(context: StepContext) -> None:
 
 
 async def pick_host(context: StepContext) -> None:
-    """Holds capacity on a host, and writes host, devices and addresses into the instance."""
+    """Reserve capacity on a host, and write host, devices and addresses to the instance."""
     instance = await instance_of(context)
     reservation = await context.tx.hosts.reservation(instance.id)
     if reservation is None:
@@ -88,7 +88,7 @@ async def pick_host(context: StepContext) -> None:
 
 
 async def mac_number(context: StepContext) -> int:
-    """A creation that an earlier Atoll began took addresses, but no MAC."""
+    """A creation that an earlier version began has addresses, but no MAC."""
     holder_id = context.operation.resource_id
     number = await context.tx.addresses.find(MAC_SCOPE, holder_id)
     if number is None:
@@ -155,7 +155,7 @@ async def wait_until_running(context: StepContext) -> Retry | None:
             context.tx.instances.change(instance, ports=facts.ports)
         return None
     if isinstance(facts, GuestFacts) and facts.crashed:
-        raise DriverUnavailable(facts.reason or "the guest crashed as it was started")
+        raise DriverUnavailable(facts.reason or "the guest crashed during its start")
     return Retry(POLL_S, "the guest is not running yet")
 
 
@@ -164,7 +164,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     if outcome is OperationState.DONE:
         await settle_instance(context, instance, state=InstanceState.RUNNING, reason="")
         return
-    # What could not be taken back stays with the instance, so that deleting it removes the rest.
+    # What could not be rolled back stays with the instance, so that deleting it removes the rest.
     reason = context.operation.error_message or ""
     if context.operation.step >= 0:
         await settle_instance(
@@ -175,8 +175,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
 
 
 async def settle_deleted(context: StepContext, instance: Instance, reason: str) -> None:
-    """Nothing of it is left on any host: what it took of the project's quota is free again, and
-    what it had of the project's own is let go."""
+    """Nothing is left on any host: return its quota, and release volumes and floating IPs."""
     if instance.state is not InstanceState.DELETED or instance.purge_at_ms is not None:
         context.tx.quotas.give_back(instance.project_id, amounts_of(instance.spec))
     await settle_instance(
@@ -197,13 +196,11 @@ STEPS = (
     Step(pick_host, undo=release_host),
     Step(prepare_volume, undo=remove_what_was_prepared, timeout_s=120),
     Step(start_guest, undo=remove_guest),
-    Step(wait_until_running),  # nothing of its own to take back
+    Step(wait_until_running),  # no undo: it reserves nothing itself
 )
 WORKFLOW = Workflow(
     kind="instance.create",
     steps=STEPS,
     settle=settle,
     deadline_s=1800,
-    impact="a new guest with a root disk and two addresses; nothing that exists is touched",
-    undo="delete the instance",
 )

@@ -1,6 +1,6 @@
-"""`instance.delete`: the guest, its disk, its addresses and its place on the host go.
+"""`instance.delete`: remove the guest, its disk, its addresses and its reservation.
 
-Volumes, floating IPs and snapshots stay: they are the project's own.
+Volumes, floating IPs and snapshots stay: they belong to the project.
 """
 
 import msgspec
@@ -19,13 +19,13 @@ from atoll.operations.steps import Step, StepContext, Workflow
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True):
-    """Why it is deleted, where nobody asked for it."""
+    """The reason for a deletion that no user requested."""
 
     reason: str = ""
 
 
 async def settle(context: StepContext, outcome: OperationState) -> None:
-    """A deletion that failed can be asked for again: the goal stays `deleted`."""
+    """A failed deletion can be requested again: the goal stays `deleted`."""
     instance = await instance_of(context)
     if outcome is OperationState.DONE:
         await settle_deleted(context, instance, context.arguments(Arguments).reason)
@@ -34,7 +34,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     await settle_instance(context, instance, state=InstanceState.ERROR, reason=reason)
 
 
-# No step has an undo: what is gone is gone, and what is left is removed by asking again.
+# No step has an undo: deleted data is lost, and a repeated request removes the rest.
 STEPS = (
     Step(remove_guest, attempts_max=10),
     Step(remove_volume, attempts_max=10),
@@ -46,8 +46,5 @@ WORKFLOW = Workflow(
     steps=STEPS,
     settle=settle,
     deadline_s=1800,
-    impact="the guest is powered off, its root disk is destroyed, its addresses are given back; "
-    "its volumes, floating IPs and snapshots stay",
-    undo="none: the root disk is gone",
     cancellable=False,
 )

@@ -1,6 +1,6 @@
-"""`instance.attach_iso` and `instance.detach_iso`: another disc in an instance's CD drive, or none.
+"""`instance.attach_iso` and `instance.detach_iso`: change the ISO in an instance's CD drive.
 
-A machine looks for what it starts from when it starts, so a running guest starts anew.
+A guest looks for a boot medium only when it starts, so a running guest is restarted.
 """
 
 import msgspec
@@ -22,7 +22,7 @@ from atoll.operations.steps import Retry, Step, StepContext, Workflow
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True):
-    """The discs before and after, as ids of images."""
+    """The ISO before and after, as ids of images."""
 
     old: str | None
     new: str | None
@@ -86,17 +86,16 @@ CHANGE = (
 )
 ATTACH = Workflow(
     kind="instance.attach_iso",
-    steps=(Step(prepare_disc, timeout_s=120), *CHANGE),  # a disc more on a host harms nothing
+    steps=(
+        Step(prepare_disc, timeout_s=120),
+        *CHANGE,
+    ),  # no undo: an unused ISO on a host does no harm
     settle=settle,
     deadline_s=3 * 3600,
-    impact="a running guest shuts down and starts again, from the disc where that can be started",
-    undo="take the disc out again",
 )
 DETACH = Workflow(
     kind="instance.detach_iso",
     steps=CHANGE,
     settle=settle,
     deadline_s=900,
-    impact="a running guest shuts down and starts again, from its root disk",
-    undo="put the disc in again",
 )

@@ -22,21 +22,21 @@ GRACE_S = 60.0
 
 
 class Grace(msgspec.Struct, frozen=True, kw_only=True):
-    """For how long the guest may shut down by itself."""
+    """How long the guest may take to shut down."""
 
     graceful_s: float = GRACE_S
 
 
 async def ensure_running(context: StepContext) -> None:
-    """Starts the guest, or resets it where it booted fewer times than the instance wants."""
+    """Start the guest, or reset it if it booted fewer times than the instance requires."""
     instance = await instance_of(context)
     request = await request_running(context, instance)
     await context.ask(host_of(instance), request, timeout_s=BOOT_S)
 
 
 async def ask_to_stop(context: StepContext) -> Retry | None:
-    """The guest may shut down by itself as long as it was given time for that. Between two looks
-    the operation can be cancelled."""
+    """Ask the guest to shut down, until its time is over. Between two attempts, the operation can
+    be cancelled."""
     instance = await instance_of(context)
     started_ms = context.operation.started_at_ms or context.now_ms
     grace_s = context.arguments(Grace).graceful_s
@@ -54,13 +54,14 @@ async def ensure_stopped(context: StepContext) -> None:
 
 
 async def count_boot(context: StepContext) -> None:
-    """One more boot is wanted. Its own step, so that a repeated start resets nothing twice."""
+    """Increase the number of requested boots. A step of its own, so that a repeated start does not
+    reset the guest twice."""
     instance = await instance_of(context)
     context.tx.instances.change(instance, **another_boot(instance))
 
 
 async def see_what_is(context: StepContext) -> None:
-    """Nothing is taken back, but the host is asked what its guest does now."""
+    """Nothing is rolled back, but the host is asked for the state of the guest."""
     instance = await instance_of(context)
     if instance.host_id is None:
         return
@@ -84,22 +85,18 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     await settle_instance(context, instance, state=instance.state, goal=goal, reason=reason)
 
 
-# A count of boots that is too high by one harms nothing, so it has no undo.
+# A number of boots that is too high by one does no harm, so it has no undo.
 START = Workflow(
     kind="instance.start",
     steps=(Step(ensure_running, undo=see_what_is, timeout_s=120), Step(wait_until_running)),
     settle=settle,
     deadline_s=900,
-    impact="the guest is powered on",
-    undo="stop the instance",
 )
 STOP = Workflow(
     kind="instance.stop",
     steps=(Step(ask_to_stop, undo=see_what_is), Step(ensure_stopped, undo=see_what_is)),
     settle=settle,
     deadline_s=4000,
-    impact="the guest is shut down; its disk, addresses and place on the host stay",
-    undo="start the instance",
 )
 REBOOT = Workflow(
     kind="instance.reboot",
@@ -112,8 +109,6 @@ REBOOT = Workflow(
     ),
     settle=settle,
     deadline_s=900,
-    impact="the guest shuts down and starts again",
-    undo="none",
 )
 RESET = Workflow(
     kind="instance.reset",
@@ -124,6 +119,4 @@ RESET = Workflow(
     ),
     settle=settle,
     deadline_s=900,
-    impact="the guest is reset at once; what it had not written to its disk is lost",
-    undo="none",
 )

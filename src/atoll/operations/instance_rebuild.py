@@ -1,7 +1,8 @@
 """`instance.reinstall` and `instance.restore`: a new root volume for the same instance.
 
-Its id, addresses, volumes and keys stay. The old root volume is kept until the new guest says that
-it is ready, and comes back if it never does. The operation's arguments hold the new and the old.
+Its id, addresses, volumes and keys stay. The old root volume is kept until the new guest reports
+that it is ready, and comes back if it never does. The operation's arguments contain the new and the
+old.
 """
 
 from typing import Any
@@ -41,9 +42,9 @@ PAST = {"instance.reinstall": "instance.reinstalled", "instance.restore": "insta
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
-    """What of an instance becomes another, and nothing else of it: what is changed meanwhile stays
-    changed. What is None is as it is. `source_snapshot_id` is what the new volume is made from,
-    where that is not to be remembered."""
+    """The fields of an instance that the operation changes, and no others: concurrent changes of
+    others stay. None means unchanged. `source_snapshot_id` is the source of the new volume if the
+    instance does not record it."""
 
     image_id: str
     snapshot_id: str | None
@@ -58,7 +59,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
     password: Password | None = None
 
     def of(self, instance: Instance) -> dict[str, Any]:
-        """These as fields of the instance."""
+        """Return them as fields of the instance."""
         replace = msgspec.structs.replace
         spec = {"image": self.image, "user_data": self.user_data, "ssh_keys": self.ssh_keys}
         given = {name: value for name, value in spec.items() if value is not None}
@@ -80,7 +81,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def body_before(instance: Instance, new: Body) -> Body:
-    """The same as the instance has it now: what `new` leaves alone, this leaves alone too."""
+    """Return the present values of the fields that `new` changes."""
     spec, resolved = instance.spec, instance.resolved
     return Body(
         image_id=resolved.image_id,
@@ -97,7 +98,7 @@ def body_before(instance: Instance, new: Body) -> Body:
 
 
 class BeforeChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What the arguments of all operations have that stop a guest and start it again."""
+    """The common arguments of operations that stop a guest and start it again."""
 
     was_running: bool
 
@@ -160,7 +161,7 @@ async def start_guest(context: StepContext) -> None:
 
 
 async def start_guest_again(context: StepContext) -> None:
-    """The old guest, unless it was stopped before or its instance is to go."""
+    """Start the old guest, unless it was stopped before or the instance is to be deleted."""
     instance = await instance_of(context)
     if instance.host_id is None:
         return
@@ -184,8 +185,8 @@ async def swap(context: StepContext, wanted: Body) -> None:
 
 
 async def wait_until_ready(context: StepContext) -> Retry | None:
-    """Only the guest itself can say that its new system works. What was once installed from a disc
-    says nothing."""
+    """Wait for the guest's report: only the guest can tell that its new system works. A system that
+    was installed from an ISO does not report."""
     instance = await instance_of(context)
     image = await context.tx.images.find(instance.resolved.image_id)
     if image is not None and image.kind is ImageKind.ISO:
@@ -194,18 +195,19 @@ async def wait_until_ready(context: StepContext) -> Retry | None:
     if isinstance(facts, GuestFacts) and facts.ready and facts.boots == instance.boots:
         context.tx.instances.change(instance, ready_at_ms=context.now_ms)
         return None
-    return Retry(LOOK_S, "the new guest has not said that it is ready")
+    return Retry(LOOK_S, "the new guest is not ready yet")
 
 
 async def discard_old_volume(context: StepContext) -> None:
-    """From here on there is no way back, so it is an operation of its own that cannot fail us."""
+    """Delete the old volume. This cannot be rolled back, so it is an operation of its own that
+    cannot fail this one."""
     instance, old = await instance_of(context), context.arguments(Arguments).old
     discard(context, old.root_volume_id, host_of(instance))
 
 
 def volumes_beside(context: StepContext, instance: Instance) -> tuple[str, ...]:
-    """Of the old and the new root volume, the one that the instance is not on: its host could not
-    be asked to remove it, so it goes with the instance."""
+    """Return whichever of the old and the new root volume the instance does not use: its host could
+    not be asked to remove it, so it is deleted with the instance."""
     given = context.arguments(Arguments)
     both = {given.old.root_volume_id, given.new.root_volume_id}
     return tuple(both - {instance.resolved.root_volume_id})
@@ -229,7 +231,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
 
 
 STEPS = (
-    Step(expect_snapshot),  # what is expected needs not come
+    Step(expect_snapshot),  # no undo: an expected copy need not arrive
     Step(prepare_new_volume, undo=remove_new_volume, timeout_s=120),
     Step(stop_guest, undo=start_guest_again, timeout_s=120),
     Step(swap_in, undo=swap_back),
@@ -243,14 +245,10 @@ REINSTALL = Workflow(
     steps=STEPS,
     settle=settle,
     deadline_s=READY_S,
-    impact="the root disk is replaced by a fresh one; id, addresses, volumes and keys stay",
-    undo="none once the new guest is ready: the old root disk is gone",
 )
 RESTORE = Workflow(
     kind="instance.restore",
     steps=STEPS,
     settle=settle,
     deadline_s=READY_S,
-    impact="the root disk becomes what it was at the snapshot; what came later is lost",
-    undo="none once the guest is ready again: the root disk from before is gone",
 )

@@ -1,7 +1,7 @@
-"""`instance.resize`: another size for the same instance.
+"""`instance.resize`: change the size of an instance.
 
-A larger root disk alone is given to a running guest. All else needs a restart; the host keeps
-room for the larger of both sizes, and the devices of both, until the guest has really stopped.
+A larger root disk alone is given to a running guest. Every other change needs a restart; the host
+reserves room for the larger of both sizes, and the devices of both, until the guest has stopped.
 """
 
 import msgspec
@@ -45,7 +45,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(spec, **msgspec.structs.asdict(self))
 
     def held(self) -> dict[str, int]:
-        """What a host keeps for it, besides devices."""
+        """Return what a host reserves for it, besides devices."""
         return {
             "vcpus": self.vcpus, "memory_mib": self.memory_mib, "disk_gib": self.disk_gib,
         }  # fmt: skip
@@ -59,12 +59,12 @@ def size_of(spec: InstanceSpec) -> Size:
 
 
 def boots_with(size: Size) -> tuple[int, int, Accelerators | None]:
-    """What a guest is given as it starts, and at no other time."""
+    """Return what a guest gets only at its start."""
     return size.vcpus, size.memory_mib, size.accelerators
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True):
-    """The sizes before and after, and whether a running guest has to start again for it."""
+    """The sizes before and after, and whether a running guest must restart."""
 
     old: Size
     new: Size
@@ -94,8 +94,8 @@ async def hold_new(context: StepContext) -> None:
 
 
 async def hold(context: StepContext, *sizes: Size) -> None:
-    """Changes what the host keeps for the instance: room for any of these sizes. The commit fails
-    where there is none."""
+    """Change the reservation of the instance: room for any of these sizes. The commit fails if
+    there is no room."""
     instance = await instance_of(context)
     held = await context.tx.hosts.reservation(instance.id)
     if held is None:
@@ -124,7 +124,7 @@ async def power_on(context: StepContext) -> None:
 
 
 async def power_on_again(context: StepContext) -> None:
-    """With the old size, unless the instance is to go."""
+    """Start the guest with the old size, unless the instance is to be deleted."""
     instance = await instance_of(context)
     if restarts(context) and instance.goal is not Goal.DELETED:
         await ensure_running(context)
@@ -136,7 +136,7 @@ async def change_size(context: StepContext) -> None:
 
 
 async def change_size_back(context: StepContext) -> None:
-    """A root disk that has grown stays as it is: it may be larger than the record says."""
+    """A root disk that has grown stays: it may be larger than its record says."""
     await write_size(context, context.arguments(Arguments).old)
 
 
@@ -161,8 +161,7 @@ async def wait_for_guest(context: StepContext) -> Retry | None:
 
 
 def too_much(context: StepContext, instance: Instance) -> Amounts:
-    """What was taken of the quota besides the size that the instance now has: room for the larger
-    of both was taken when this was accepted."""
+    """Return the quota to release: room for the larger of both sizes was taken at acceptance."""
     old, new = context.arguments(Arguments).old.held(), context.arguments(Arguments).new.held()
     now = size_of(instance.spec).held()
     return Amounts(**{name: max(old[name], new[name]) - now[name] for name in now})
@@ -195,6 +194,4 @@ WORKFLOW = Workflow(
     ),
     settle=settle,
     deadline_s=900,
-    impact="the guest restarts with the new size; a larger root disk alone needs no restart",
-    undo="resize back; the root disk stays as large as it became",
 )

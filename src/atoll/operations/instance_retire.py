@@ -1,6 +1,6 @@
-"""`instance.retire`: a deleted instance that can still be recovered.
+"""`instance.retire`: delete an instance that can still be recovered.
 
-Its guest is off; its disk, addresses and place on the host stay until `instance.delete` comes.
+Its guest is off; its disk, addresses and reservation stay until `instance.delete`.
 """
 
 from atoll.domain.instances import Goal, InstanceState
@@ -39,6 +39,4 @@ WORKFLOW = Workflow(
     steps=(Step(power_off, undo=see_what_is),),
     settle=settle,
     deadline_s=1800,
-    impact="the guest is powered off; the instance can be recovered for a while",
-    undo="recover the instance",
 )

@@ -1,8 +1,8 @@
-"""Tells webhooks what happens: in order, signed, again until it arrives, each by itself.
+"""Delivers events to webhooks: in order, signed, with retries, each webhook independently.
 
-Any number of messengers may work on one database: a webhook is claimed by putting off the time at
-which it is due. What is sent follows the Standard Webhooks specification
-(https://www.standardwebhooks.com): `webhook-id`, `webhook-timestamp`, `webhook-signature`.
+Any number of messengers may use one database: one claims a webhook by postponing the time at which
+it is due. Requests follow the Standard Webhooks specification (https://www.standardwebhooks.com):
+`webhook-id`, `webhook-timestamp`, `webhook-signature`.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ OK = range(200, 300)
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """One event as a receiver reads it. `id` is the same when it is told again."""
+    """One event as a receiver reads it. `id` is the same in repeated deliveries."""
 
     id: str
     type: str
@@ -57,20 +57,20 @@ class Messenger:
         self._quiet: dict[str, str] = {}
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Run until cancelled."""
         try:
             while True:
                 try:
                     await self.look()
                 except Exception as error:
-                    log.warning("could not look at the webhooks", error=str(error))
+                    log.warning("could not check the webhooks", error=str(error))
                 await self._clock.sleep(LOOK_S)
         finally:
             for task in self._going.values():
                 task.cancel()
 
     async def look(self) -> None:
-        """Begins what is due. A receiver that is slow holds up nobody but itself."""
+        """Start the due deliveries. A slow receiver delays only itself."""
         read = self._store.read()
         last = await read.events.last()
         for webhook in await read.webhooks.due(self._clock.now_ms(), WEBHOOKS_MAX):
@@ -87,13 +87,12 @@ class Messenger:
         self._going.pop(webhook_id, None)
 
     async def idle(self) -> None:
-        """Returns when nothing is being told."""
+        """Return when no delivery is in progress."""
         while self._going:
             await asyncio.gather(*self._going.values())
 
     async def tell(self, webhook: Webhook, last: str) -> None:
-        """Everything new, a batch after the other. Where that succeeds, nothing is left to tell of
-        what happened up to `last`."""
+        """Deliver all new events, in batches. On success, everything up to `last` is delivered."""
         with suppress(Lost):
             try:
                 more = True
@@ -124,7 +123,7 @@ class Messenger:
         return done, len(events) == BATCH
 
     async def _send(self, webhook: Webhook, events: list[Event]) -> str:
-        """What went wrong, in a sentence; empty where it arrived."""
+        """Send a batch. Returns the error as a sentence; empty if it was delivered."""
         body = msgspec.json.encode(envelope(webhook, events))
         message_id = f"{webhook.id}:{events[0].seq}-{events[-1].seq}"
         headers = signed(webhook, message_id, self._clock.now_ms() // 1000, body)
@@ -132,7 +131,7 @@ class Messenger:
             status = await self._courier.post(webhook.url, headers, body)
         except DriverError as error:
             return error.message
-        return "" if status in OK else f"it answers {status}"
+        return "" if status in OK else f"the webhook answered {status}"
 
     async def _put_off(self, webhook: Webhook, problem: str) -> Webhook:
         pause_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(webhook.failures, 20))
@@ -167,8 +166,8 @@ def envelope(webhook: Webhook, events: list[Event]) -> Envelope:
 
 
 def signed(webhook: Webhook, message_id: str, at_s: int, body: bytes) -> dict[str, str]:
-    """The headers. The signature is of `id.timestamp.body`, with the bytes that the secret's
-    base64 stands for."""
+    """Return the headers. The signature covers `id.timestamp.body`; its key is the decoded base64
+    of the secret."""
     key = base64.b64decode(webhook.secret.removeprefix("whsec_"))
     text = f"{message_id}.{at_s}.".encode() + body
     signature = base64.b64encode(hmac.new(key, text, hashlib.sha256).digest()).decode()

@@ -1,6 +1,6 @@
-"""`network.attach` and `network.detach`: a place in a further subnet, while the guest runs.
+"""`network.attach` and `network.detach`: change an instance's interfaces while its guest runs.
 
-They queue at the instance. Each place has a MAC and an address that nobody else has.
+They queue at the instance. Each interface has a unique MAC and address.
 """
 
 import ipaddress
@@ -91,14 +91,10 @@ ATTACH = Workflow(
     steps=(Step(take_place, undo=give_place_back), Step(connect, undo=disconnect)),
     settle=settle,
     deadline_s=600,
-    impact="the guest gets one more network interface, while it runs or at its next start",
-    undo="detach the network",
 )
 DETACH = Workflow(
     kind="network.detach",
     steps=(Step(disconnect, undo=connect_again), Step(give_place_back)),
     settle=settle,
     deadline_s=600,
-    impact="the guest loses the network interface",
-    undo="attach the network; the address may be another one then",
 )

@@ -1,9 +1,9 @@
-"""Accepting goes before carrying out: while requests pour in, the engine holds its breath.
+"""Accepting requests takes precedence over running operations.
 
-The desk tells of every mutation, the engine asks before every step. A flood slows the engine to
-a few steps each `PAUSE_S`; it never stops, so nothing is stuck however long the flood lasts. Else
-it does a few with each turn of the event loop. The steps that wait are taken from each lane in turn
-so that what is much asked of one makes no other wait.
+The desk reports every change, and the engine asks before every step. Under a flood of requests, the
+engine runs a few steps each `PAUSE_S`; it never stops, so nothing gets stuck however long the flood
+lasts. Otherwise it runs a few with each turn of the event loop. Waiting steps are taken from each
+lane in turn, so that one project cannot delay the others.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ class Pace:
         self._left = 0
 
     def accepted(self) -> None:
-        """A mutation was accepted now."""
+        """Note that a change was accepted now."""
         self._accepted_ms.append(self._clock.now_ms())
 
     def flooded(self) -> bool:
         return self._clock.now_ms() - self._accepted_ms[0] < FLOOD_WITHIN_MS
 
     async def step(self, lane: Lane = ("", "")) -> None:
-        """Returns when a step of this project and kind may be done."""
+        """Return when a step of this project and kind may run."""
         if self._serving is None:
             self._left = STEPS_A_PAUSE if self.flooded() else STEPS_A_TURN
             self._serving = asyncio.create_task(self._serve())
@@ -64,7 +64,8 @@ class Pace:
         self._left = STEPS_A_PAUSE if flooded else STEPS_A_TURN
 
     def _let_one_go(self) -> None:
-        """The first of the lane that has waited longest, which goes behind all others."""
+        """Release the first step of the lane that has waited longest; the lane then queues behind
+        all others."""
         while self._lanes:
             lane, waiting = next(iter(self._lanes.items()))
             del self._lanes[lane]

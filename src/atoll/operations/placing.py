@@ -1,4 +1,4 @@
-"""What is asked of a host that shall take an instance or a copy, and which devices it gives."""
+"""Requirements on the host for an instance or a copy, and the devices that it gets."""
 
 import random
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from atoll.domain.reasons import Reason
 from atoll.ports import Filter, Transaction
 from atoll.scheduler.placement import Demand, pick, verdicts
 
-# The best of so many is nearly as good as the best of all, and looks at no more of them however
-# many there are.
+# The best of this many hosts is nearly as good as the best of all, and the cost does not grow with
+# the number of hosts.
 SAMPLE = 16
 
 
 async def demand_of(tx: Transaction, instance: Instance) -> Demand:
-    """Hosts that have the snapshot which its disk is made of come first."""
+    """Hosts that have the snapshot of its root volume are preferred."""
     spec, snapshot_id = instance.spec, instance.resolved.snapshot_id
     snapshot = await tx.snapshots.find(snapshot_id) if snapshot_id else None
     return Demand(
@@ -31,8 +31,8 @@ async def demand_of(tx: Transaction, instance: Instance) -> Demand:
 
 
 async def place(tx: Transaction, demand: Demand) -> Host:
-    """The best of some hosts, or of all where none of those fits. Raises NoCapacity with a sentence
-    for each host. The reservation's commit checks that there still is room."""
+    """Choose the best of some hosts, or of all if none of those has room. Raises NoCapacity with a
+    sentence for each host. The commit of the reservation checks the room again."""
     ids = await tx.hosts.candidates(demand.region)
     if len(ids) > SAMPLE and demand.accelerators is None:
         chosen = {*random.sample(ids, SAMPLE), *demand.preferred}
@@ -44,7 +44,7 @@ async def place(tx: Transaction, demand: Demand) -> Host:
 
 
 async def serving(tx: Transaction, region_id: str) -> str:
-    """The region whose hosts carry what is in this one."""
+    """Return the region whose hosts run the instances of this region."""
     region = await tx.regions.find(region_id)
     return region.served_by or region_id if region is not None else region_id
 
@@ -52,9 +52,9 @@ async def serving(tx: Transaction, region_id: str) -> str:
 def devices_on(
     host: Host, held: Sequence[Device], *wishes: Accelerators | None
 ) -> tuple[Device, ...]:
-    """Which devices serve all these wishes, one at a time: of those that are held already as many
-    as serve, in their order, and free ones. Raises NoCapacity where those are too few. Two that
-    look at the same time may choose the same; the commit lets one of them."""
+    """Choose devices for all these requirements, one at a time: matching held devices in their
+    order first, then free ones. Raises NoCapacity if there are too few. Two concurrent calls may
+    choose the same devices; the commit allows one of them."""
     kept: set[Device] = set()
     added: list[Device] = []
     for wanted in wishes:

@@ -1,6 +1,6 @@
-"""Compares what hosts report with what instances want, and starts operations where they differ.
+"""Compares the reports of hosts with instances, and starts operations where they differ.
 
-Called by the bus for every report. It writes facts (`ready`, `stopped`), never touches a host.
+Called by the bus for every report. It writes facts (`ready`, `stopped`), and never contacts a host.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -43,7 +43,8 @@ class Reconciler:
         self._wake = wake
 
     async def take(self, report: Report) -> None:
-        """Repeatable: a report that comes twice changes nothing the second time."""
+        """Handle a report. Repeatable: a report that arrives twice changes nothing the second
+        time."""
         match report:
             case HostReport():
                 await self._take_host(report)
@@ -51,16 +52,16 @@ class Reconciler:
                 await self._take_guest(host_id, facts)
 
     async def watch_hosts(self) -> None:
-        """Until it is cancelled."""
+        """Run until cancelled."""
         while True:
             await self._clock.sleep(LOST_AFTER_S / 3)
             try:
                 await self.mark_silent()
             except Exception as error:
-                log.warning("could not look at the hosts", error=str(error))
+                log.warning("could not check the hosts", error=str(error))
 
     async def mark_silent(self) -> None:
-        """Marks hosts that fell silent as lost. Their guests are left alone."""
+        """Mark hosts without reports as lost. Their guests are not touched."""
         silent_since_ms = self._clock.now_ms() - int(LOST_AFTER_S * 1000)
         for host in await self._store.read().hosts.every():
             if host.state is HostState.READY and host.seen_at_ms < silent_since_ms:
@@ -88,9 +89,9 @@ class Reconciler:
             await self._compare(report, {guest.id: guest for guest in report.guests})
 
     async def _compare(self, report: HostReport, guests: dict[str, GuestFacts]) -> None:
-        """The instances of a host that the report speaks of against what it has, when its agent
-        starts and from time to time. What was changed after the host was looked at is left to the
-        next look."""
+        """Compare the instances of a host that the report covers with its guests, at the start of
+        its agent and from time to time. Changes after the time of the report are left to the next
+        one."""
         host_id, seen_at_ms = report.host_id, report.seen_at_ms or self._clock.now_ms()
         here = ((("host_id", (host_id,)),),)
         after: str | None = report.after or None
@@ -117,8 +118,8 @@ class Reconciler:
             log.warning("a guest without an instance", host=host_id, guest=guest_id)
 
     async def _take_guests(self, host_id: str, found: Sequence[Found], seen_at_ms: int) -> None:
-        """In one transaction, by the instances as they were read. Where one of them has changed
-        meanwhile, each is taken by itself."""
+        """Handle them in one transaction, by the instances as they were read. If one of them has
+        changed meanwhile, each is handled separately."""
         try:
             async with self._store.transaction() as tx:
                 for instance, facts in found:
@@ -145,7 +146,7 @@ class Reconciler:
                 continue
             self._wake()
             return
-        log.warning("a guest's report was overtaken", guest=facts.id)
+        log.warning("a report of a guest was outdated", guest=facts.id)
 
     async def _write(self, tx: Transaction, instance: Instance, verdict: "Verdict | None") -> None:
         if verdict is None:
@@ -163,8 +164,8 @@ class Reconciler:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a report changes of an instance, what is told of it, and what comes of it: at once, or
-    later."""
+    """The consequences of a report for an instance: changes, events, and an operation, immediate or
+    delayed."""
 
     changes: dict[str, Any]
     event: str | None = None
@@ -173,15 +174,15 @@ class Verdict:
 
 
 def judge(instance: Instance, facts: GuestFacts, now_ms: int) -> Verdict | None:
-    """None where the instance knows it already, or where the operation that is going on will
-    see to it. Readiness is believed at once; of power, only what happened by itself: a guest that
-    crashed is started again, after a pause where it crashes again and again; one that shut
-    itself down stays down."""
+    """Return None if the instance already has these facts, or the operation in progress will see to
+    them. Readiness is accepted immediately; of power changes, only spontaneous ones: a crashed
+    guest is restarted, with a delay after repeated crashes; a guest that shut itself down stays
+    stopped."""
     running = facts.power is Power.RUNNING
     if running and instance.outdated and instance.doing is None:
         return Verdict({"outdated": False}, follow_up=instance_configure.WORKFLOW)
     if running and instance.doing is None and instance.state is InstanceState.STOPPED:
-        return None  # seen before it was stopped
+        return None  # reported before it was stopped
     if running and facts.boots == instance.boots:
         changes = {
             "booted_at_ms": (instance.booted_at_ms or now_ms) if facts.booted else None,
@@ -214,7 +215,7 @@ def crashed(instance: Instance, stopped: dict[str, Any], now_ms: int) -> Verdict
         return Verdict(changes, "instance.crashed", follow_up=instance_power.START)
     at_ms = now_ms + pause_s * 1000
     moment = datetime.fromtimestamp(at_ms // 1000, UTC)
-    why = f"it crashed {crashes} times; it is started again at {moment:%Y-%m-%dT%H:%M:%SZ}"
+    why = f"the guest crashed {crashes} times; the next start is at {moment:%Y-%m-%dT%H:%M:%SZ}"
     changes["reason"] = f"{why} ({stopped['reason']})" if stopped["reason"] else why
     return Verdict(changes, "instance.crashed", restart_at_ms=at_ms)
 
@@ -229,11 +230,12 @@ def absent(instance: Instance) -> GuestFacts:
         power=Power.STOPPED,
         boots=0,
         crashed=True,
-        reason="the guest was gone when its host came back",
+        reason="the guest was not running when its host came back",
     )
 
 
 def belongs(instance: Instance, host_id: str, seen_at_ms: int | None) -> bool:
-    """Whether the report is about this instance as it now is: on that host, unchanged since."""
+    """Tell whether the report is about this instance as it is now: on that host, unchanged
+    since."""
     unchanged = seen_at_ms is None or instance.updated_at_ms <= seen_at_ms
     return instance.host_id == host_id and unchanged

@@ -1,4 +1,4 @@
-"""All operations that there are."""
+"""All operations."""
 
 from collections.abc import Mapping
 

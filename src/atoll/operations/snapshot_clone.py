@@ -1,4 +1,4 @@
-"""`snapshot.clone`: the same disk as another snapshot, in another region."""
+"""`snapshot.clone`: copy a snapshot to another region, as an independent snapshot."""
 
 import msgspec
 
@@ -19,7 +19,7 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pending(source: Snapshot, operation: Operation, *, name: str, region: str) -> Snapshot:
-    """The snapshot that the operation will make."""
+    """Return the snapshot that the operation will create."""
     return Snapshot(
         id=operation.resource_id,
         project_id=source.project_id,
@@ -48,7 +48,8 @@ async def source_of(context: StepContext) -> Snapshot:
 
 
 async def pick_host(context: StepContext) -> None:
-    """Before anything is made there: deleting the snapshot has to know where it may be."""
+    """Record the host before anything is created there, because deleting the snapshot must know
+    it."""
     snapshot = await snapshot_of(context)
     hosts = await context.tx.hosts.every()
     region = await serving(context.tx, snapshot.region)
@@ -92,6 +93,4 @@ WORKFLOW = Workflow(
     steps=(Step(pick_host, undo=forget_host), Step(copy, undo=take_back, timeout_s=120)),
     settle=settle,
     deadline_s=6 * 3600,
-    impact="all that the snapshot holds is copied to a host of the other region",
-    undo="delete the new snapshot",
 )

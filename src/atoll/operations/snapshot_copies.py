@@ -1,7 +1,7 @@
-"""A snapshot's copies: further hosts that have what it holds, under the same id.
+"""Copies of a snapshot: further hosts that have its data, under the same id.
 
-Called by what makes root volumes of snapshots on any host. A copy stays until the snapshot is
-deleted: the next one who wants it there finds it.
+Called by operations that create root volumes from snapshots on any host. A copy stays until the
+snapshot is deleted, for the next use.
 """
 
 from atoll.domain.errors import Conflict, DriverUnavailable
@@ -23,15 +23,16 @@ def is_going(snapshot: Snapshot) -> bool:
 
 
 async def expect_copy(context: StepContext, snapshot_id: str, host_id: str) -> None:
-    """Before anything is made there: deleting the snapshot has to know where it may be."""
+    """Record the host before anything is created there, because deleting the snapshot must know
+    it."""
     snapshot = await context.tx.snapshots.get(snapshot_id)
     if host_id not in snapshot.hosts:
         context.tx.snapshots.change(snapshot, copies=(*snapshot.copies, host_id))
 
 
 async def bring_copy(context: StepContext, snapshot_id: str, host_id: str) -> Retry | None:
-    """To a host that is expected to have one. Raises Conflict where it was removed there already,
-    or soon will be."""
+    """Copy the snapshot to a host that expects it. Raises Conflict if the snapshot was removed
+    there, or soon will be."""
     snapshot = await context.tx.snapshots.get(snapshot_id)
     parcel = parcel_of(snapshot)
     if host_id == snapshot.host_id:
@@ -45,24 +46,24 @@ async def bring_copy(context: StepContext, snapshot_id: str, host_id: str) -> Re
     answer = await bring(context, Way(keeper, parcel, host_id, parcel))
     if isinstance(answer, Retry):
         return answer
-    # Nothing changes, unless the snapshot was deleted meanwhile: then this is not committed.
+    # Bump the version: this commit then fails if the snapshot was deleted meanwhile.
     context.tx.snapshots.change(snapshot)
     return None
 
 
 async def keeper_of(context: StepContext, snapshot: Snapshot, *, besides: str | None = None) -> str:
-    """A host that has all of it, and answers."""
+    """Find a reachable host that has the complete snapshot."""
     for host_id in snapshot.hosts:
         host = await context.tx.hosts.find(host_id)
         if host_id == besides or host is None or host.state is not HostState.READY:
             continue
         if (await look(context, host_id, parcel_of(snapshot))).complete:
             return host_id
-    raise DriverUnavailable(f"no host that has snapshot {snapshot.name} answers")
+    raise DriverUnavailable(f"no host with snapshot {snapshot.name} is reachable")
 
 
 async def give_up_copy(context: StepContext, snapshot_id: str, host_id: str) -> None:
-    """What has arrived of it goes. A complete copy stays: others may use it by now."""
+    """Remove a partial copy. A complete copy stays, because other operations may use it."""
     snapshot = await context.tx.snapshots.find(snapshot_id)
     if snapshot is None or (is_going(snapshot) and host_id != snapshot.host_id):
         await context.ask(host_id, RemoveSnapshot(snapshot_id=snapshot_id))

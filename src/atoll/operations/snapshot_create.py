@@ -1,4 +1,4 @@
-"""`snapshot.create`: it queues at the instance, whose guest runs on meanwhile."""
+"""`snapshot.create`: queues at the instance, whose guest keeps running."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ BACKUPS_MAX = 1000
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True):
-    """`keep`: of a backup, how many complete ones stay."""
+    """`keep`: how many complete backups of the instance to keep."""
 
     snapshot_id: str
     keep: int | None = None
@@ -30,7 +30,7 @@ def is_backup(operation: Operation) -> bool:
 
 
 def pending(instance: Instance, operation: Operation, **given: Any) -> Snapshot:
-    """The snapshot that the operation will take of the instance as it is by then."""
+    """Return the snapshot that the operation will create of the instance as it is then."""
     return Snapshot(
         id=arguments_of(operation, Arguments).snapshot_id,
         project_id=instance.project_id,
@@ -53,7 +53,8 @@ async def snapshot_of(context: StepContext) -> Snapshot:
 
 
 async def note_host(context: StepContext) -> None:
-    """Before anything is made there: deleting the snapshot has to know where it may be."""
+    """Record the host before anything is created there, because deleting the snapshot must know
+    it."""
     instance, snapshot = await instance_of(context), await snapshot_of(context)
     context.tx.snapshots.change(snapshot, host_id=host_of(instance))
 
@@ -92,7 +93,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
 
 
 def finish(context: StepContext, snapshot: Snapshot, outcome: OperationState) -> None:
-    """A failed one stays in the list, with the reason, until it is deleted."""
+    """A failed snapshot stays in the list, with the reason, until it is deleted."""
     done = outcome is OperationState.DONE
     context.tx.snapshots.change(
         snapshot,
@@ -105,7 +106,7 @@ def finish(context: StepContext, snapshot: Snapshot, outcome: OperationState) ->
 
 
 async def remove_old_backups(context: StepContext, instance_id: str, keep: int) -> None:
-    """Of the complete ones, this one included, the newest `keep` stay."""
+    """Delete all complete backups but the newest `keep`, this one included."""
     mine = (("instance_id", (instance_id,)), ("kind", (SnapshotKind.BACKUP,)))
     wanted = Filter(any_of=(mine,), limit=BACKUPS_MAX, descending=True)
     found = await context.tx.snapshots.page(wanted)
@@ -122,6 +123,4 @@ WORKFLOW = Workflow(
     steps=(Step(note_host, undo=forget_host), Step(take, undo=take_back)),
     settle=settle,
     deadline_s=900,
-    impact="the root volume as it is now is kept; the guest pauses for some milliseconds",
-    undo="delete the snapshot",
 )

@@ -1,4 +1,4 @@
-"""`snapshot.delete`: what others stand on stays on the hosts for them."""
+"""`snapshot.delete`: data that other resources need stays on the hosts."""
 
 from atoll.domain.operations import OperationState
 from atoll.domain.quotas import Amounts
@@ -12,9 +12,12 @@ from atoll.ports import Filter
 
 async def remove(context: StepContext) -> None:
     snapshot = await context.tx.snapshots.get(context.operation.resource_id)
-    for host_id in reversed(snapshot.hosts):  # its own last: until then it is whole somewhere
+    for host_id in reversed(
+        snapshot.hosts
+    ):  # the own host last, so that a complete copy exists until then
         await context.ask(host_id, RemoveSnapshot(snapshot_id=snapshot.id))
-    # Nothing changes, unless a copy was expected or came to be meanwhile: then all are asked again.
+    # Bump the version: a copy made meanwhile turns this commit into Lost, and all hosts are asked
+    # again.
     context.tx.snapshots.change(snapshot)
 
 
@@ -35,7 +38,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
 
 
 async def remove_own_image(context: StepContext, snapshot: Snapshot) -> None:
-    """The one that an imported snapshot brought with it, unless something else stands on it."""
+    """Delete the hidden image of an imported snapshot, unless something else uses it."""
     image = await context.tx.images.find(snapshot.image_id)
     if image is None or image.name != snapshot.own_image or image.doing is not None:
         return
@@ -48,13 +51,11 @@ async def remove_own_image(context: StepContext, snapshot: Snapshot) -> None:
     )
 
 
-# No undo: what is left is removed by asking again.
+# No undo: a repeated request removes the rest.
 WORKFLOW = Workflow(
     kind="snapshot.delete",
     steps=(Step(remove, attempts_max=10),),
     settle=settle,
     deadline_s=1800,
-    impact="the snapshot is destroyed; instances that were made from it stay whole",
-    undo="none: the snapshot is gone",
     cancellable=False,
 )

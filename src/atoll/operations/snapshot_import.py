@@ -1,7 +1,7 @@
-"""`snapshot.import`: a snapshot of a disk that is found on the web, and was no instance's.
+"""`snapshot.import`: a snapshot of a disk from a URL, not of an instance.
 
-A host fetches the image, which passes all that images are checked for; of a volume that is made
-from it for a moment the snapshot is taken.
+A host downloads and checks the disk like an image, creates a temporary volume from it, and a
+snapshot of that volume.
 """
 
 from atoll.domain.images import ImageState
@@ -37,8 +37,8 @@ async def fetch(context: StepContext) -> None:
 
 
 async def drop_image(context: StepContext) -> None:
-    """Its entry stays, for the snapshot that failed stands on it; and the whole of it, where
-    somebody made an instance from it meanwhile."""
+    """Delete the image's data. Its entry stays, because the failed snapshot refers to it;
+    everything stays if an instance was created from it meanwhile."""
     snapshot = await snapshot_of(context)
     using = Filter(uses=snapshot.image_id, limit=1)
     if snapshot.host_id is None or await context.tx.instances.page(using):
@@ -91,10 +91,8 @@ WORKFLOW = Workflow(
         Step(fetch, undo=drop_image, timeout_s=120),
         Step(make_volume, undo=remove_volume),
         Step(take, undo=take_back),
-        Step(remove_volume),  # no undo: it was there for the moment only
+        Step(remove_volume),  # no undo: the volume is temporary
     ),
     settle=settle,
     deadline_s=3 * 3600,
-    impact="a host downloads the disk and keeps it as an image, of which a snapshot is taken",
-    undo="delete the snapshot",
 )

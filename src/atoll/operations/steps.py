@@ -1,8 +1,8 @@
-"""What a step is, and what it is given. The engine (`engine.py`) does the rest.
+"""Steps, and their context. The engine (`engine.py`) does the rest.
 
 A step reads through `context.tx` and holds its writes back there; the engine commits them together
-with the step's line in the journal, so both happen once or not at all. What a step does outside
-the database must be repeatable: it may have happened before.
+with the step's line in the journal, so both happen once or not at all. Effects of a step outside
+the database must be repeatable, because the step may have run before.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -37,8 +37,8 @@ REMOVALS = (RemoveExport, RemoveGuest, RemoveImage, RemoveImport, RemoveSnapshot
 
 @dataclass(frozen=True)
 class Retry:
-    """Not yet: do the step again after `after_s` seconds. Not a failure. What the step wrote is
-    forgotten, unless it is to `keep`: for a step that goes on where it was."""
+    """Run the step again after `after_s` seconds. Not a failure. The writes of the step are
+    discarded, unless `keep` is set: for a step that continues where it stopped."""
 
     after_s: float
     reason: str
@@ -48,8 +48,8 @@ class Retry:
 
 @dataclass(frozen=True)
 class Ranges:
-    """Where instances get their addresses: the public ones of the loopback, the private ones of
-    those that name no subnet."""
+    """The ranges of addresses: the public one on the loopback, and the private one for instances
+    without a subnet."""
 
     public_cidr: str
     private_cidr: str
@@ -57,7 +57,7 @@ class Ranges:
 
 @dataclass(frozen=True)
 class StepContext:
-    """One run of one step. `asks` counts what its engine asks, and never the same number twice."""
+    """One run of one step. `asks` counts the requests of its engine, and never repeats a number."""
 
     operation: Operation
     tx: Transaction
@@ -68,8 +68,8 @@ class StepContext:
     asks: Iterator[int]
 
     async def ask(self, host_id: str, request: Request, *, timeout_s: float = 30) -> Reply:
-        """Of a host that is being removed there is nothing left to remove. Raises HostRemoved
-        where anything else is asked of it."""
+        """Send a request to a host. A host that is being removed accepts removals without a
+        request, and raises HostRemoved for everything else."""
         try:
             return await self.bus.request(host_id, self._envelope(request, timeout_s))
         except (DriverElsewhere, DriverUnavailable):
@@ -81,8 +81,8 @@ class StepContext:
         return Done()
 
     def _envelope(self, request: Request, timeout_s: float) -> Ask:
-        """Each ask has an id of its own, also where a step is repeated: what a host answered
-        before need not be true any more, and every request may be repeated."""
+        """Each request has a new id, also if a step is repeated: an earlier answer may be outdated,
+        and every request is repeatable."""
         operation, number = self.operation, next(self.asks)
         direction = "undo" if operation.state is OperationState.UNDOING else "do"
         step = f"{operation.id}:{operation.run}:{operation.step}:{direction}"
@@ -109,7 +109,7 @@ Settle = Callable[[StepContext, OperationState], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Step:
-    """`timeout_s` bounds one attempt, `attempts_max` the failures that may pass by themselves."""
+    """`timeout_s` limits one attempt, `attempts_max` the number of temporary failures."""
 
     do: Do
     undo: Do | None = None
@@ -123,15 +123,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Workflow:
-    """`settle` writes the outcome into the resource, in the transaction that ends the operation.
-    `impact` and `undo` are sentences for whoever asks before."""
+    """`settle` writes the outcome into the resource, in the transaction that ends the operation."""
 
     kind: str
     steps: tuple[Step, ...]
     settle: Settle
     deadline_s: float
-    impact: str
-    undo: str
     cancellable: bool = True
 
     def operation(
@@ -144,7 +141,7 @@ class Workflow:
         arguments: msgspec.Struct | None = None,
         requested_by: str = SYSTEM,
     ) -> Operation:
-        """What carries this out about one resource, once it is enqueued."""
+        """Return a new operation on one resource, to be enqueued."""
         return Operation(
             id=operation_id,
             project_id=project_id,
@@ -165,7 +162,7 @@ def enqueue(
     resource_id: str,
     arguments: msgspec.Struct | None = None,
 ) -> Operation:
-    """Accepts what follows from an operation, as an operation of its own."""
+    """Accept a follow-up operation of this operation."""
     operation = workflow.operation(
         context.ids.new(ids.OPERATION),
         project_id=context.operation.project_id,

@@ -1,4 +1,4 @@
-"""Changes of an instance that nobody asked for: by the clock, or because its host said so."""
+"""Changes of an instance that no user requested: by a timer, or by a report of its host."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ class Owned(Protocol):
 
 @dataclass(frozen=True)
 class SystemChange:
-    """When the change happens, and in which transaction."""
+    """The time of the change, and its transaction."""
 
     tx: Transaction
     now_ms: int
@@ -35,7 +35,7 @@ class SystemChange:
         arguments: msgspec.Struct | None = None,
         **changes: Any,
     ) -> Operation:
-        """Accepts an operation behind those in progress on the instance, and changes it."""
+        """Accept an operation behind those in progress on the instance, and change the instance."""
         operation = workflow.operation(
             self.ids.new(ids.OPERATION),
             project_id=instance.project_id,
@@ -62,7 +62,7 @@ class SystemChange:
 def mark_busy(
     tx: Transaction, instance: Instance, operation: Operation, now_ms: int, **changes: Any
 ) -> Instance:
-    """Writes into an instance that an operation was accepted for it."""
+    """Record in an instance that an operation was accepted for it."""
     return tx.instances.change(
         instance,
         doing=instance.doing or operation.kind,

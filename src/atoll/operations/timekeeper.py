@@ -1,7 +1,7 @@
-"""Starts the operations that are due by the clock: backups, expiries, purges, restarts.
+"""Starts operations that are due by the clock: backups, expiries, purges, restarts.
 
-Any number of them may work on one database: whoever changes a timer first has it. What was due
-while nobody worked happens once, late.
+Any number of timekeepers may use one database: the first one to change a timer handles it. Timers
+that were due while none was running are handled once, late.
 """
 
 from collections.abc import Callable
@@ -35,22 +35,22 @@ class Timekeeper:
         self._wake = wake
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Run until cancelled."""
         while True:
             try:
                 await self.look()
             except Exception as error:
-                log.warning("could not look at the timers", error=str(error))
+                log.warning("could not check the timers", error=str(error))
             await self._clock.sleep(LOOK_S)
 
     async def look(self) -> None:
-        """Does what is due now."""
+        """Handle the due timers."""
         for timer in await self._store.read().timers.due(self._clock.now_ms(), AT_ONCE):
             try:
                 async with self._store.transaction(fresh=True) as tx:
                     await self._happen(tx, timer)
             except Lost:
-                continue  # somebody else was faster, or the instance was changed: look again
+                continue  # another process was faster, or the instance has changed: check again
             except AtollError as error:
                 log.warning("a timer failed", timer=timer.id, why=error.message)
             self._wake()
@@ -71,8 +71,8 @@ class Timekeeper:
                 change.begin(instance, instance_power.START)
 
     def _delete(self, tx: Transaction, timer: Timer, instance: Instance) -> None:
-        """What expires goes for good, unless it is protected, or was deleted and may come back. The
-        timer stays until the instance is gone: a deletion that fails is tried again."""
+        """Delete an expired instance permanently, unless it is protected, or was deleted and can be
+        recovered. The timer stays until the instance is gone, so a failed deletion is repeated."""
         tx.timers.change(timer, due_at_ms=self._clock.now_ms() + AGAIN_MS)
         if timer.kind is TimerKind.EXPIRE and (instance.protected or instance.purge_at_ms):
             return
@@ -81,7 +81,7 @@ class Timekeeper:
         change.note(instance, HAPPENED[timer.kind])
 
     async def _back_up(self, tx: Transaction, timer: Timer, instance: Instance) -> None:
-        """The next one is due after now: what was missed meanwhile is not made up for."""
+        """Create a backup. The next one is due after now: missed backups are skipped."""
         assert timer.backups is not None, "a backup timer has a schedule"
         change = SystemChange(tx, self._clock.now_ms(), self._ids)
         tx.timers.change(timer, due_at_ms=next_ms(timer.backups.cron, change.now_ms))
@@ -89,7 +89,7 @@ class Timekeeper:
             return
         live = await tx.operations.live_on(instance.id)
         if any(snapshot_create.is_backup(operation) for operation in live):
-            return  # the backup before has not even begun
+            return  # the previous backup has not begun yet
         quota = await tx.quotas.find(instance.project_id)
         if quota is not None:
             try:
@@ -112,7 +112,7 @@ def is_gone(instance: Instance) -> bool:
 
 
 def is_no_longer_due(timer: Timer, instance: Instance) -> bool:
-    """Its retirement failed or was taken back; it was started or stopped by somebody else."""
+    """Its deletion failed or was undone, or another request started or stopped it."""
     match timer.kind:
         case TimerKind.PURGE:
             return instance.purge_at_ms is None
@@ -144,5 +144,5 @@ async def set_timer(
 
 
 def next_ms(cron: str, after_ms: int) -> int:
-    """When the schedule is due for the first time after that moment."""
+    """Return the first time after that moment at which the schedule is due."""
     return int(croniter(cron, after_ms / 1000).get_next(float) * 1000)

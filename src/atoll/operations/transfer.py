@@ -1,8 +1,8 @@
-"""Brings what a volume or a snapshot holds from one host to another, piece by piece.
+"""Copies the data of a volume or a snapshot from one host to another, in pieces.
 
-Called by steps. One call copies for a moment and says how far it is: how much has arrived is known
-to the host where it arrives, so whoever goes on after a crash goes on there. What is laid out for
-it on the other host bears the operation's id, and goes with the parcel itself at the latest.
+Called by steps. One call copies for a moment and returns the progress: the receiving host knows how
+much has arrived, so a transfer resumes there after a crash. The export on the sending host has the
+operation's id, and is removed with the parcel at the latest.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ LAY_OUT_S = 50.0
 
 @dataclass(frozen=True)
 class Way:
-    """`source` and `target` are the same parcel, each as its host knows it."""
+    """`source` and `target` are the same parcel, as each host identifies it."""
 
     from_host: str
     source: Parcel
@@ -41,7 +41,7 @@ class Way:
 
 
 async def bring(context: StepContext, way: Way) -> Retry | ImportFacts:
-    """The facts, once all of it is there."""
+    """Return the facts once all data has arrived."""
     facts = await look(context, way.to_host, way.target)
     if not facts.complete:
         request = EnsureExport(export_id=context.operation.id, parcel=way.source)
@@ -82,8 +82,8 @@ async def copy_some(
 
 
 async def remove_exports(context: StepContext, host_ids: Iterable[str]) -> None:
-    """What this operation may have laid out there. A host that is lost, or another process's, keeps
-    it until the parcel itself goes."""
+    """Remove the exports of this operation there. A host that is lost, or belongs to another
+    process, keeps them until the parcel is removed."""
     for host_id in host_ids:
         host = await context.tx.hosts.find(host_id)
         if host is not None and host.state is HostState.READY:

@@ -1,7 +1,7 @@
-"""`volume.attach` and `volume.detach`: what they change is the instance, so they queue there.
+"""`volume.attach` and `volume.detach`: they change the instance, so they queue there.
 
-The first attachment makes the volume's bytes, on the instance's host. A later one to an instance on
-another host moves them there.
+The first attachment creates the volume's data, on the instance's host. A later one to an instance
+on another host moves the data there.
 """
 
 import msgspec
@@ -26,7 +26,7 @@ from atoll.operations.volume_delete import discard, place_of
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True):
-    """`fresh`: the volume had no bytes before."""
+    """`fresh`: the volume had no data before."""
 
     volume_id: str
     fresh: bool = False
@@ -47,8 +47,8 @@ def room_for(volume: Volume, host_id: str, holder_id: str) -> Reservation:
 
 
 async def place_volume(context: StepContext) -> None:
-    """Holds room for it on the instance's host, unless it lives there already. While it moves, it
-    keeps its room on the old host, and the operation holds that on the new one."""
+    """Reserve room on the instance's host, unless the volume is there already. During a move, the
+    volume holds the room on the old host, and the operation that on the new one."""
     volume, host_id = await volume_of(context), host_of(await instance_of(context))
     if volume.host_id == host_id:
         return
@@ -64,9 +64,11 @@ async def place_volume(context: StepContext) -> None:
 
 
 async def require_nothing_there(context: StepContext, volume: Volume, host_id: str) -> None:
-    """What may be left there of an earlier stay is not what the volume holds now."""
+    """Data that an earlier stay left on this host is outdated."""
     if await context.tx.operations.live_on(place_of(volume.id, host_id)):
-        raise DriverBusy(f"what volume {volume.name} left on that host is still being removed")
+        raise DriverBusy(
+            f"an earlier copy of volume {volume.name} is still being removed from the host"
+        )
     await context.ask(host_id, RemoveVolume(volume_id=volume.id))
 
 
@@ -91,7 +93,7 @@ async def bring_volume(context: StepContext) -> Retry | None:
 
 
 async def send_back(context: StepContext) -> None:
-    """Until the volume has moved in, what is on the new host is a mere copy."""
+    """Until the move is complete, the data on the new host is only a copy."""
     volume = await volume_of(context)
     reservation = await context.tx.hosts.reservation(context.operation.id)
     if reservation is not None and volume.host_id is not None:
@@ -100,8 +102,8 @@ async def send_back(context: StepContext) -> None:
 
 
 async def move_in(context: StepContext) -> None:
-    """From here on the volume lives on the new host, also where it is not attached after all. What
-    it leaves on the old one is removed by an operation of its own, which cannot fail us."""
+    """Complete the move: from here on the volume is on the new host, even if the attachment fails.
+    The data on the old host is removed by an operation of its own, which cannot fail this one."""
     volume = await volume_of(context)
     new = await context.tx.hosts.reservation(context.operation.id)
     old = await context.tx.hosts.reservation(volume.id)
@@ -128,7 +130,7 @@ async def unmake_volume(context: StepContext) -> None:
 
 
 def made_here(context: StepContext) -> bool:
-    """Whether the volume had no bytes before this operation."""
+    """Tell whether the volume had no data before this operation."""
     return context.arguments(Arguments).fresh
 
 
@@ -139,7 +141,7 @@ async def plug_in(context: StepContext) -> None:
 
 
 async def pull_out(context: StepContext) -> None:
-    """DriverBusy until the guest has let go of it."""
+    """Detach the disk. Raises DriverBusy until the guest has released it."""
     instance, volume = await instance_of(context), await volume_of(context)
     others = tuple(one for one in instance.volumes if one != volume.id)
     if instance.host_id is not None:
@@ -147,7 +149,7 @@ async def pull_out(context: StepContext) -> None:
 
 
 async def put_back(context: StepContext) -> None:
-    """A deletion that comes next takes it anyway, and so does an instance without a guest."""
+    """Attach the disk again, unless the instance has no guest or is to be deleted."""
     instance = await instance_of(context)
     if instance.host_id is not None and instance.state is not InstanceState.DELETED:
         await plug_in(context)
@@ -159,7 +161,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     done = outcome is OperationState.DONE
     state = VolumeState.ATTACHED if attached else VolumeState.AVAILABLE
     if not done and context.operation.step >= 0:
-        # What could not be taken back: the guest may have the disk still, so nobody else may.
+        # If this could not be rolled back, the guest may still use the disk, so no other guest may.
         state = VolumeState.ERROR
         await discard_copy(context, volume)
     context.tx.volumes.change(
@@ -176,7 +178,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
 
 
 async def discard_copy(context: StepContext, volume: Volume) -> None:
-    """Of a move that could not be taken back."""
+    """Remove the copy of a move that could not be rolled back."""
     reservation = await context.tx.hosts.reservation(context.operation.id)
     if reservation is not None:
         context.tx.hosts.release(reservation)
@@ -188,21 +190,16 @@ ATTACH = Workflow(
     steps=(
         Step(place_volume, undo=unplace_volume),
         Step(bring_volume, undo=send_back, timeout_s=120),
-        Step(move_in),  # no undo: the volume is as well off here
+        Step(move_in),  # no undo: the volume is equally well placed here
         Step(make_volume, undo=unmake_volume),
         Step(plug_in, undo=pull_out),
     ),
     settle=settle,
     deadline_s=6 * 3600,
-    impact="the guest gets one more disk, while it runs or at its next start; from another host "
-    "what is on it is copied first",
-    undo="detach the volume",
 )
 DETACH = Workflow(
     kind="volume.detach",
     steps=(Step(pull_out, undo=put_back),),
     settle=settle,
     deadline_s=300,
-    impact="the guest loses the disk as soon as it lets go of it; what is on it stays",
-    undo="attach the volume",
 )

@@ -1,7 +1,7 @@
-"""`volume.delete` and `volume.discard`: the bytes go, and the place on the host.
+"""`volume.delete` and `volume.discard`: remove the data and the reservation.
 
-What is discarded is a root volume that its instance no longer uses, or what a volume that has moved
-left on its old host.
+Discarded volumes are root volumes that instances no longer use, and old copies of volumes that have
+moved.
 """
 
 import msgspec
@@ -45,20 +45,20 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
 
 
 class Bytes(msgspec.Struct, frozen=True, kw_only=True):
-    """What a volume left on a host. Without a `volume_id`, of the operation's resource."""
+    """The data of a volume on a host. Without a `volume_id`, that of the operation's resource."""
 
     host_id: str
     volume_id: str = ""
 
 
 def discard(context: StepContext, volume_id: str, host_id: str) -> None:
-    """Behind nothing that goes on about the volume, and nothing of that behind it."""
+    """Accept an operation that is independent of the volume's queue."""
     arguments = Bytes(volume_id=volume_id, host_id=host_id)
     enqueue(context, DISCARD, place_of(volume_id, host_id), arguments)
 
 
 def place_of(volume_id: str, host_id: str) -> str:
-    """What operations about a volume's bytes on one host are about."""
+    """The resource of operations on a volume's data on one host."""
     return f"{volume_id}/{host_id}"
 
 
@@ -69,17 +69,15 @@ async def discard_bytes(context: StepContext) -> None:
 
 
 async def nothing_to_settle(context: StepContext, outcome: OperationState) -> None:
-    """A discarded volume has no row: the operation itself says what became of it."""
+    """A discarded volume has no row: the operation itself records the result."""
 
 
-# No step has an undo: what is gone is gone, and what is left is removed by asking again.
+# No step has an undo: deleted data is lost, and a repeated request removes the rest.
 DELETE = Workflow(
     kind="volume.delete",
     steps=(Step(remove_bytes, attempts_max=10), Step(release_place)),
     settle=settle,
     deadline_s=1800,
-    impact="what is on the volume is destroyed",
-    undo="none: the data is gone",
     cancellable=False,
 )
 DISCARD = Workflow(
@@ -87,7 +85,5 @@ DISCARD = Workflow(
     steps=(Step(discard_bytes, attempts_max=10_000),),
     settle=nothing_to_settle,
     deadline_s=DAY_S,
-    impact="a disk that is no longer used is destroyed",
-    undo="none",
     cancellable=False,
 )

@@ -1,6 +1,6 @@
-"""`volume.grow`: a larger volume, below a running guest too.
+"""`volume.grow`: enlarge a volume, also under a running guest.
 
-It queues at the instance that has the volume, otherwise at the volume itself.
+It queues at the instance of the volume, or at the volume itself if it is not attached.
 """
 
 import msgspec
@@ -31,7 +31,7 @@ async def give_room_back(context: StepContext) -> None:
 
 
 async def hold(context: StepContext, size_gib: int) -> None:
-    """Makes the reservation as large as that, where the volume has a place at all."""
+    """Enlarge the reservation, if the volume has one."""
     reservation = await context.tx.hosts.reservation(context.arguments(Arguments).volume_id)
     if reservation is None or reservation.disk_gib == size_gib:
         return
@@ -68,13 +68,11 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
         await settle_instance(context, instance, state=instance.state)
 
 
-# A disk that grew before a later failure stays larger than its record says: growing it again, or
-# not at all, does no harm. So `grow` has no undo.
+# A disk that grew before a later failure stays larger than its record says, which does no harm. So
+# `grow` has no undo.
 WORKFLOW = Workflow(
     kind="volume.grow",
     steps=(Step(hold_room, undo=give_room_back), Step(grow)),
     settle=settle,
     deadline_s=600,
-    impact="the volume becomes larger; the file system on it has to be grown from inside",
-    undo="none: a volume never shrinks",
 )

@@ -1,7 +1,7 @@
-"""The seams: what the layers above ask of store, bus, drivers, networks and clock.
+"""The seams: what the upper layers need from store, bus, drivers, networks and clock.
 
-Nothing here is implemented here. Each port has one contract suite in `tests/contract/` that
-every implementation passes.
+Nothing is implemented here. Each port has one contract suite in `tests/contract/` that every
+implementation passes.
 """
 
 from typing import Protocol
@@ -60,7 +60,7 @@ __all__ = [
 
 
 class Clock(Protocol):
-    """Time. A test's clock jumps; nothing else in the system knows what time it is."""
+    """The time. Tests use a clock that jumps; no other code reads the time."""
 
     def now_ms(self) -> int: ...
 

@@ -1,4 +1,4 @@
-"""What is asked of hosts, and of the world outside: bus, driver, network, courier."""
+"""Ports to hosts and to the outside: bus, driver, network, courier."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
@@ -30,10 +30,11 @@ from atoll.messages import (
 
 
 class Stream(Protocol):
-    """Bytes both ways. Each method raises DriverUnavailable once the other side is gone."""
+    """Bytes in both directions. Each method raises DriverUnavailable once the other side has
+    closed."""
 
     async def receive(self) -> bytes:
-        """The next bytes; none at all where the other side has closed."""
+        """Return the next bytes; empty if the other side has closed."""
         ...
 
     async def send(self, data: bytes) -> None: ...
@@ -42,24 +43,25 @@ class Stream(Protocol):
 
 
 class Bus(Protocol):
-    """Carries requests to the agent of one host, and reports back. No message has more than
-    `MESSAGE_BYTES_MAX`; what may be larger is a stream."""
+    """Carries requests to the agent of one host, and reports back. A message has at most
+    `MESSAGE_BYTES_MAX`; larger data is sent as a stream."""
 
     async def open(self) -> None: ...
 
     async def close(self) -> None:
-        """Lets go of every host. What is in flight fails."""
+        """Disconnect from every host. Requests in progress fail."""
         ...
 
     async def request(self, host_id: str, ask: Ask) -> Reply:
-        """The agent's answer. Raises what the agent raised (a DriverError), DriverElsewhere where
-        the host's agent is not to be reached from here now, and DriverUnavailable where it does
-        not answer in time or the connection breaks: whether it was done is then not known."""
+        """Send a request and return the agent's response. Raises the DriverError that the agent
+        raised, DriverElsewhere if this process cannot reach the host's agent, and DriverUnavailable
+        if the agent does not answer in time or the connection breaks: then it is unknown whether
+        the request took effect."""
         ...
 
     async def connect(self, host_id: str, request: Opening, *, timeout_s: float) -> "Stream":
-        """A connection to one of a guest's consoles, or its log or screen as a stream that ends.
-        Raises as `request` does."""
+        """Open a connection to a console of a guest, or its log or screen as a stream that ends.
+        Raises the same errors as `request`."""
         ...
 
     async def serve(
@@ -68,8 +70,8 @@ class Bus(Protocol):
         handler: Callable[[Ask], Coroutine[Any, Any, Reply]],
         connector: Callable[[Opening], Coroutine[Any, Any, "Stream"]],
     ) -> Callable[[], Coroutine[Any, Any, None]]:
-        """Answers this host's requests until the returned function is called. Returns when
-        requests arrive."""
+        """Answer this host's requests until the returned function is called. Returns when requests
+        arrive."""
         ...
 
     async def report(self, report: Report) -> None: ...
@@ -77,25 +79,25 @@ class Bus(Protocol):
     def on_report(self, handler: Callable[[Report], Coroutine[Any, Any, None]]) -> None: ...
 
     async def run(self) -> None:
-        """Hands reports to their handlers, one after the other, until it is cancelled."""
+        """Pass reports to their handlers, one at a time, until cancelled."""
         ...
 
     async def settled(self) -> None:
-        """Returns when every report so far was handled."""
+        """Return when all reports received so far are handled."""
         ...
 
 
 class Transfers(Protocol):
-    """Snapshots and volumes on their way from one host to another, as files that are read and
-    written in pieces. What is half done outlives the process, or begins anew."""
+    """Snapshots and volumes in transfer between hosts, as files that are read and written in
+    pieces. A partial transfer outlives the process, or starts again."""
 
     async def ensure_export(self, export_id: str, parcel: Parcel) -> ExportFacts:
-        """Raises DriverBusy until the file is whole, and DriverRefused where the parcel is not
-        here or a running guest has it."""
+        """Raises DriverBusy until the file is complete, and DriverRefused if the parcel is not on
+        this host or a running guest uses it."""
         ...
 
     async def read_export(self, export_id: str, offset: int, bytes_max: int) -> bytes:
-        """Raises DriverUnavailable where the file is no more: ensure it again."""
+        """Raises DriverUnavailable if the file no longer exists: ensure it again."""
         ...
 
     async def remove_export(self, export_id: str) -> None: ...
@@ -103,68 +105,68 @@ class Transfers(Protocol):
     async def inspect_import(self, parcel: Parcel) -> ImportFacts: ...
 
     async def write_import(self, piece: WriteImport) -> ImportFacts:
-        """See `messages.WriteImport`. With the last piece the parcel is there, unless the file is
-        not what the checksum says: then it is thrown away, and DriverUnavailable raised. Raises
-        DriverBusy while that is found out, and DriverRefused for a disk that is not let in."""
+        """Write a piece: see `messages.WriteImport`. The last piece completes the parcel, unless
+        the checksum of the file differs: then the file is discarded and DriverUnavailable raised.
+        Raises DriverBusy during that check, and DriverRefused for a disk that is not allowed."""
         ...
 
     async def remove_import(self, parcel: Parcel) -> None: ...
 
 
 class Driver(Transfers, Protocol):
-    """One kind of hypervisor on one host. Every verb may be repeated at any time, is given the
-    whole wish, returns facts, and raises only DriverError."""
+    """One kind of hypervisor on one host. Every verb is repeatable, gets the complete
+    specification, returns facts, and raises only DriverError."""
 
     @property
     def capabilities(self) -> Capabilities: ...
 
     async def open(self, on_change: Callable[[GuestFacts], None]) -> None:
-        """Takes up what an earlier process left, then calls `on_change` whenever a guest
-        changes by itself."""
+        """Adopt the guests of an earlier process, then call `on_change` whenever a guest changes by
+        itself."""
         ...
 
     async def close(self) -> None:
-        """Lets go. Guests run on."""
+        """Close the driver. Guests keep running."""
         ...
 
     async def capacity(self) -> Capacity: ...
 
     async def ensure_image(self, image: ImageSpec) -> ImageFacts:
-        """Raises DriverBusy, with the percentage, while it is being fetched or built."""
+        """Raises DriverBusy, with the percentage, during the download or build."""
         ...
 
     async def remove_image(self, image_id: str) -> None: ...
 
     async def ensure_volume(self, volume: VolumeSpec) -> None:
-        """Makes it, or lets it grow, also below a running guest. Never shrinks it."""
+        """Create or grow a volume, also while a guest uses it. It never shrinks."""
         ...
 
     async def remove_volume(self, volume_id: str) -> None:
-        """Raises DriverRefused while a running guest has it."""
+        """Raises DriverRefused while a running guest uses it."""
         ...
 
     async def ensure_snapshot(self, snapshot_id: str, volume_id: str) -> SnapshotFacts:
-        """Takes it in constant time, of a running guest's volume too; a second time it only says
-        what there is. Raises DriverRefused where there is no such volume."""
+        """Create a snapshot in constant time, also of a running guest's volume; a repeated call
+        only returns the facts. Raises DriverRefused if the volume does not exist."""
         ...
 
     async def remove_snapshot(self, snapshot_id: str) -> None: ...
 
     async def ensure_running(self, guest: GuestSpec) -> GuestFacts:
-        """Raises DriverBusy while the host has enough guests starting already."""
+        """Raises DriverBusy while the maximum number of guests is starting on the host."""
         ...
 
     async def ensure_configured(self, guest: GuestSpec) -> GuestFacts:
-        """Raises DriverBusy while the guest has not let go of a volume that it shall lose, and
-        DriverRefused where it has no place for one more."""
+        """Raises DriverBusy while the guest has not released a volume to be detached, and
+        DriverRefused if it has no free slot."""
         ...
 
     async def ensure_stopped(self, guest_id: str, *, force: bool) -> GuestFacts:
-        """Without `force` the guest is asked, and the facts may say that it still runs."""
+        """Without `force`, the guest is asked to shut down, and may still run when this returns."""
         ...
 
     async def remove(self, guest_id: str) -> None:
-        """The guest and all that is its own, but no volume."""
+        """Remove the guest and its own files, but no volume."""
         ...
 
     async def inspect(self, guest_id: str) -> GuestFacts | None: ...
@@ -174,24 +176,24 @@ class Driver(Transfers, Protocol):
     async def read_log(self, guest_id: str, bytes_max: int) -> bytes: ...
 
     async def read_screen(self, guest_id: str) -> bytes:
-        """PNG. Raises DriverRefused where the guest does not run."""
+        """Return a PNG. Raises DriverRefused if the guest is not running."""
         ...
 
     async def measure(self, guest_id: str) -> GuestMetrics | None:
-        """None where the guest does not run."""
+        """Return the guest's metrics, or None if it is not running."""
         ...
 
     async def open_console(self, guest_id: str, console: Console) -> Stream:
-        """Raises DriverRefused where the guest does not run."""
+        """Raises DriverRefused if the guest is not running."""
         ...
 
 
 class PortWiring(msgspec.Struct, frozen=True, kw_only=True):
     """How a guest's NIC is connected: the value of QEMU's `-netdev`, without its id and forwards.
 
-    `forwards` are what QEMU itself shall let in, each as in `hostfwd=`; the driver changes them
-    while the guest runs. `tap` is an open descriptor that stands for `{fd}` in `netdev`: the
-    driver hands it to QEMU and closes its own. `ports` are as in `domain.instances.Instance`.
+    `forwards` are the ports that QEMU itself opens, in the form of `hostfwd=`; the driver changes
+    them while the guest runs. `tap` is an open descriptor that replaces `{fd}` in `netdev`: the
+    driver passes it to QEMU and closes its own copy. `ports` are as in `domain.instances.Instance`.
     """
 
     netdev: str
@@ -204,41 +206,41 @@ class Network(Protocol):
     """Connects the guests of one host. Repeatable, like a driver."""
 
     async def open(self) -> None:
-        """Takes up what an earlier process left. Raises DriverRefused, with what to do, where
-        this machine cannot carry such a network."""
+        """Adopt the networks of an earlier process. Raises DriverRefused, with the remedy, if this
+        machine cannot run such a network."""
         ...
 
     async def close(self) -> None:
-        """Lets go. Guests keep their network."""
+        """Close the network. Guests stay connected."""
         ...
 
     async def ensure_port(self, guest: GuestSpec, nic: NicSpec, *, plug: bool) -> PortWiring:
-        """The NIC, one of the guest's own, connected as it says: rules and addresses that changed
-        apply at once, and connections that were let in stay. `plug` asks for a new connection,
-        for a QEMU that is about to be given this NIC; without it there is no `tap`."""
+        """Connect one NIC of the guest as it specifies: changed rules and addresses apply
+        immediately, and existing connections stay. `plug` requests a new connection, for a QEMU
+        that is about to get this NIC; without it there is no `tap`."""
         ...
 
     async def remove_port(self, guest_id: str, mac: str | None = None) -> None:
-        """One NIC of a guest, or all of them."""
+        """Remove one NIC of a guest, or all of them."""
         ...
 
     async def counters(self, guest_id: str) -> tuple[NicCounters, ...]: ...
 
 
 class Courier(Protocol):
-    """Sends what users asked to be sent to addresses of theirs."""
+    """Sends requests to URLs that users chose."""
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
-        """The status of the answer. Raises DriverUnavailable where there is none in time, and
-        DriverRefused where the address may not be connected to."""
+        """Send a request and return the status. Raises DriverUnavailable if there is no response in
+        time, and DriverRefused if connections to the address are not allowed."""
         ...
 
 
 class Faults(Protocol):
-    """The simulator's plan of what shall go wrong."""
+    """The simulator's planned faults."""
 
     def add(self, fault: Fault) -> None:
-        """Raises DriverRefused where there are too many."""
+        """Raises DriverRefused if there are too many."""
         ...
 
     def list(self) -> list[Fault]: ...

@@ -1,4 +1,4 @@
-"""What is asked of the database: rows of nouns, and the transactions that change them."""
+"""Ports to the database: rows of nouns, and the transactions that change them."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
@@ -31,13 +31,14 @@ T = TypeVar("T")
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """The things that a page shows, in rising order of id.
+    """The resources on a page, in increasing order of id.
 
-    `project_id` None means all projects. `any_of` is an OR of ANDs of (column, allowed values);
-    with it deleted things are shown too. `equals` are columns with one value each. `uses` is the id
-    of a thing that each of them needs. `after` is the last id of the page before. `offset` skips so
-    many at the start, for pages by number: they are counted in an index, and the rest moves when
-    something comes or goes between two pages."""
+    A `project_id` of None means all projects. `any_of` is an OR of ANDs of (column, allowed
+    values); with it, deleted resources are included. `equals` are columns with one value each.
+    `uses` is the id of a resource that each of them needs. `after` is the last id of the previous
+    page. `offset` skips as many at the start, for pages by number: they are counted in an index,
+    and the rest moves if a resource is created or deleted between two pages.
+    """
 
     project_id: str | None = None
     name: str | None = None
@@ -52,9 +53,9 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rows(Protocol[T]):
-    """The rows of one noun. Writes are held back until the transaction's block ends and then happen
-    together, or not at all. `get` and `find` see what the transaction itself wrote, so that one use
-    case can follow another in it; lists see what is committed."""
+    """The rows of one noun. Writes are held back until the transaction's block ends and then take
+    effect together, or not at all. `get` and `find` see the writes of the transaction itself, so
+    that one use case can follow another in it; lists see committed rows only."""
 
     async def get(self, thing_id: str) -> T:
         """Raises NotFound."""
@@ -63,46 +64,46 @@ class Rows(Protocol[T]):
     async def find(self, thing_id: str) -> T | None: ...
 
     async def named(self, project_id: str | None, name: str) -> list[T]:
-        """All things of that name, at most ten."""
+        """Return all resources with that name, at most ten."""
         ...
 
     async def page(self, wanted: Filter) -> list[T]: ...
 
     async def count(self, wanted: Filter) -> int:
-        """How many there are on all pages after `after`, whatever the offset and the limit."""
+        """Count the resources on all pages after `after`, regardless of offset and limit."""
         ...
 
     def claim_name(self, project_id: str, name: str, *, chosen: bool = False) -> None:
-        """The commit raises AlreadyExists where a thing of the project has the name, and Lost where
-        the name was `chosen` for it and another will do."""
+        """Claim a name. The commit raises AlreadyExists if a resource of the project has the name,
+        or Lost if the name was `chosen` by Atoll and another name can be used."""
         ...
 
     def add(self, thing: T) -> None:
-        """The commit raises AlreadyExists where the id is taken, and Lost where something that it
-        uses is gone."""
+        """The commit raises AlreadyExists if the id is taken, and Lost if a resource that it uses
+        was deleted."""
         ...
 
     def change(self, thing: T, **changes: Any) -> T:
-        """The same thing with these changes and the next version. The commit raises Lost where
-        somebody else changed it since it was read."""
+        """Return the resource with these changes and the next version. The commit raises Lost if it
+        was changed since it was read."""
         ...
 
     def remove(self, thing: T) -> None:
-        """The commit raises Lost where somebody else changed or removed it since it was read, and
-        where it is in use."""
+        """The commit raises Lost if the resource was changed or removed since it was read, or is in
+        use."""
         ...
 
 
 class Forgets(Protocol):
-    """What piles up, and is thrown away when it is old."""
+    """Records that are deleted when they are old."""
 
     async def forget(self, before_ms: int, limit: int) -> int:
-        """Of what is older, at most `limit` are thrown away, at once. Says how many were."""
+        """Delete at most `limit` records that are older, immediately. Returns the number."""
         ...
 
 
 class Operations(Forgets, Protocol):
-    """Only those that have ended are forgotten, with their steps."""
+    """Only ended operations are deleted, with their steps."""
 
     async def get(self, operation_id: str) -> Operation: ...
 
@@ -111,52 +112,52 @@ class Operations(Forgets, Protocol):
     async def page(self, wanted: Filter) -> list[Operation]: ...
 
     async def live_on(self, resource_id: str) -> list[Operation]:
-        """Those that have not ended, in the order in which they will be carried out."""
+        """Return the operations on a resource that have not ended, in their order."""
         ...
 
     async def waiting(self, project_id: str, at_most: int) -> int:
-        """How many of a project have not begun, counted up to `at_most`."""
+        """Count the operations of a project that have not begun, up to `at_most`."""
         ...
 
     async def steps_of(self, operation_id: str) -> list[StepRecord]: ...
 
     async def next_due_ms(self) -> int | None:
-        """When the earliest claimable operation falls due."""
+        """Return the time at which the next claimable operation is due."""
         ...
 
     async def claim(
         self, engine: str, now_ms: int, lease_until_ms: int, limit: int
     ) -> list[Operation]:
-        """Takes operations that are due, at once and for this engine alone."""
+        """Claim due operations for this engine, immediately."""
         ...
 
     async def extend(self, engine: str, operation_ids: Sequence[str], until_ms: int) -> None:
-        """Prolongs the leases that this engine still holds."""
+        """Extend the leases that this engine still holds."""
         ...
 
     async def abandon(self, engine: str, now_ms: int) -> int:
-        """Frees what a dead engine of this name held; says how many. Also heads whose turn was
-        lost are made due again."""
+        """Release what a dead engine of this name held, and return the number. Queue heads that
+        lost their turn are made due again."""
         ...
 
     def enqueue(self, operation: Operation, now_ms: int) -> None:
-        """Due at once, or behind the operations that are live on the same resource."""
+        """Make it due immediately, or queue it behind the live operations on the same resource."""
         ...
 
     def advance(self, operation: Operation, **changes: Any) -> Operation:
-        """Writes under the claim. The commit raises Lost where the claim was overtaken."""
+        """Write under the claim. The commit raises Lost if another engine has claimed it since."""
         ...
 
     def finish(self, operation: Operation, now_ms: int, **changes: Any) -> Operation:
-        """Ends it under the claim and makes the next one on the resource due."""
+        """End the operation under the claim and make the next one on the resource due."""
         ...
 
     def cancel(self, operation: Operation, now_ms: int) -> None:
-        """Asks for its end; due at once unless an engine is at it."""
+        """Request its end; it is due immediately unless an engine runs it."""
         ...
 
     def retry(self, operation: Operation, now_ms: int, **changes: Any) -> Operation:
-        """Makes an ended operation live again, behind those live on its resource."""
+        """Make an ended operation live again, behind the live ones on its resource."""
         ...
 
     def record(self, step: StepRecord) -> None: ...
@@ -164,25 +165,25 @@ class Operations(Forgets, Protocol):
 
 class Hosts(Rows[Host], Protocol):
     async def every(self) -> list[Host]:
-        """All there are, however many."""
+        """Return all of them."""
         ...
 
     async def candidates(self, region: str) -> Sequence[str]:
-        """The ids of those in a region that take instances, full or not, as it was up to a second
-        ago."""
+        """Return the ids of the hosts in a region that accept instances, full or not; up to a
+        second old."""
         ...
 
     async def reservation(self, instance_id: str) -> Reservation | None: ...
 
     def reserve(self, reservation: Reservation) -> None:
-        """The commit raises Lost where the host has no room any more."""
+        """The commit raises Lost if the host no longer has room."""
         ...
 
     def release(self, reservation: Reservation) -> None: ...
 
     def change_reservation(self, held: Reservation, wanted: Reservation) -> None:
-        """On the same host; `wanted` may bear another id. The commit raises Lost where there is no
-        room for more, or where what is held is no longer so."""
+        """Change a reservation on the same host; `wanted` may have another id. The commit raises
+        Lost if there is no room, or if the held reservation has changed."""
         ...
 
 
@@ -190,30 +191,30 @@ class Addresses(Protocol):
     async def find(self, scope: str, instance_id: str) -> int | None: ...
 
     async def holder(self, scope: str, number: int) -> str | None:
-        """Who has it."""
+        """Return the id of the holder."""
         ...
 
     async def count(self) -> int: ...
 
     def take(self, scope: str, instance_id: str, first: int, last: int) -> None:
-        """The next number of the scope. The commit raises NoCapacity when it is full."""
+        """Take the next number of the scope. The commit raises NoCapacity if the scope is full."""
         ...
 
     async def pick(self, scope: str, holder_id: str, first: int, last: int) -> int:
-        """The same number, but known at once: for what is rare. Raises NoCapacity; the commit
-        raises Lost where somebody else took it meanwhile."""
+        """Take a number that is known immediately, for rare calls. Raises NoCapacity; the commit
+        raises Lost if it was taken meanwhile."""
         ...
 
     def release(self, instance_id: str, scope: str | None = None) -> None:
-        """All that it holds, or its address in one scope."""
+        """Release all numbers of the holder, or its number in one scope."""
         ...
 
 
 class Due(Rows[T], Protocol[T]):
-    """Things that are due at some time."""
+    """Rows that are due at some time."""
 
     async def due(self, now_ms: int, limit: int) -> list[T]:
-        """Those whose time has come, the oldest first."""
+        """Return the due rows, the oldest first."""
         ...
 
 
@@ -221,22 +222,22 @@ class Quotas(Protocol):
     async def find(self, project_id: str) -> Quota | None: ...
 
     def add(self, project_id: str) -> None:
-        """Begins to count. The commit raises Lost where somebody did already."""
+        """Start counting. The commit raises Lost if the row already exists."""
         ...
 
     def take(self, project_id: str, amounts: Amounts) -> None:
-        """The commit raises Lost where it would be more than the limits allow."""
+        """The commit raises Lost if the limits would be exceeded."""
         ...
 
     def give_back(self, project_id: str, amounts: Amounts) -> None: ...
 
     def limit(self, project_id: str, limits: Mapping[str, int]) -> None:
-        """What is not named is not limited. What is used already stays."""
+        """Set limits. A resource that is not named has no limit; existing resources stay."""
         ...
 
 
 class Events(Forgets, Protocol):
-    """Whoever reads on from a forgotten one reads on with the oldest that is left."""
+    """Events. A reader whose position was deleted resumes at the oldest event kept."""
 
     async def after(self, project_id: str | None, seq: str, limit: int) -> list[Event]: ...
 
@@ -255,12 +256,12 @@ class Idempotency(Forgets, Protocol):
     async def find(self, key_id: str, key: str) -> IdempotencyRecord | None: ...
 
     def add(self, record: IdempotencyRecord) -> None:
-        """The commit raises Lost where the same key was used in the meantime."""
+        """The commit raises Lost if the same key was used meanwhile."""
         ...
 
 
 class Transaction(Protocol):
-    """Reads, and the writes that are committed together when its block ends without an error."""
+    """Reads, and writes that are committed together when the block ends without an error."""
 
     @property
     def instances(self) -> Rows[Instance]: ...
@@ -316,14 +317,14 @@ class Transaction(Protocol):
     def idempotency(self) -> Idempotency: ...
 
     def discard(self) -> None:
-        """Forgets all writes held back so far (a dry run)."""
+        """Discard all writes held back so far (a dry run)."""
         ...
 
 
 class Watch(Protocol):
     async def wait(self, timeout_s: float) -> None:
-        """Returns at the next commit on the topic since the last wait, or after the timeout.
-        A hint only: a commit of another process is noticed by the timeout."""
+        """Return at the next commit on the topic since the last wait, or after the timeout. Only a
+        hint: a commit of another process is noticed at the timeout."""
         ...
 
 
@@ -331,13 +332,13 @@ class Store(Protocol):
     """The database. `transaction()` commits at the end of its block; `read()` never writes."""
 
     def transaction(self, *, fresh: bool = False) -> AbstractAsyncContextManager[Transaction]:
-        """What changes rarely may be read as it was a second ago, unless `fresh` is asked for."""
+        """Rarely changed rows may be up to a second old, unless `fresh` is set."""
         ...
 
     def read(self) -> Transaction: ...
 
     def watch(self, topic: str) -> AbstractContextManager["Watch"]:
-        """Tells of commits that touch a topic: the id of an operation or resource, or `events`."""
+        """Subscribe to commits on a topic: the id of an operation or resource, or `events`."""
         ...
 
     async def open(self) -> None: ...

@@ -1,1 +1,1 @@
-"""The composition root: what a process is made of, cut by what it needs."""
+"""The composition root: the parts of a process, by what it needs."""

@@ -1,4 +1,4 @@
-"""All of a cloud in one process, which is what `atoll up` runs."""
+"""A complete cloud in one process, which `atoll up` runs."""
 
 import sys
 
@@ -19,7 +19,7 @@ from atoll.state_dir import StateDir
 
 
 class Cloud:
-    """The parts, put together. `start` and `stop` frame its life."""
+    """The assembled parts. `start` and `stop` frame their life."""
 
     def __init__(self, settings: Settings, state: StateDir) -> None:
         self.settings = settings
@@ -55,7 +55,7 @@ class Cloud:
 
 
 def serve(settings: Settings) -> int:
-    """Serves until SIGTERM or SIGINT. Answers the exit code."""
+    """Serve until SIGTERM or SIGINT. Returns the exit code."""
     configure_logs(settings.log_level)
     state = StateDir(settings.state)
     try:

@@ -1,4 +1,4 @@
-"""What users meet: every dialect behind one front, and the name server."""
+"""What users connect to: every dialect behind one front, and the name server."""
 
 import functools
 import json
@@ -43,7 +43,7 @@ def front_of(
     start: Work,
     stop: Work,
 ) -> Front:
-    """Every face of the cloud, on one port. The faces need the cloud to be started."""
+    """Build the front with all dialects on one port. The dialects need the started cloud."""
     services = Services(desk_of(control), bus, faults)
     dialects = dialects_of(services, control.settings)
     own = {name: own for name, (_, own) in dialects.items()}
@@ -80,8 +80,8 @@ def desk_of(control: Control) -> Desk:
 
 
 def dialects_of(services: Services, settings: Settings) -> dict[str, tuple[Face, Own]]:
-    """By the names that the registry knows them by. A document is made when it is first asked
-    for."""
+    """Return the dialects by their names in the registry. A document is built at its first
+    request."""
     vultr_names = vultr_catalogue.read(settings.vultr_catalogue or vultr_catalogue.PACKAGED)
     genesis_names = genesis_catalogue.read(settings.genesis_catalogue or genesis_catalogue.PACKAGED)
     every: dict[str, tuple[str, Face, Callable[[Any], dict[str, Any]]]] = {
@@ -104,7 +104,7 @@ def made(face: Face, document: Callable[[Any], dict[str, Any]]) -> Callable[[], 
 
 
 def name_server(control: Control) -> Part:
-    """Loaded when it is started: an idle server stays small."""
+    """Loaded when it is started, so that an idle server stays small."""
     settings = control.settings
     opened: list[Any] = []
 

@@ -21,8 +21,8 @@ KEY_BYTES = 32
 
 
 class Control:
-    """`first_key` is the admin key's text where this start has made it. What is to hear of each
-    request that was accepted stands in `listeners`."""
+    """`first_key` is the text of the admin key if this start created it. `listeners` are called for
+    each accepted request."""
 
     def __init__(self, settings: Settings, state: StateDir) -> None:
         self.settings = settings
@@ -44,8 +44,8 @@ class Control:
             listener()
 
     async def _start(self) -> None:
-        """Opens the database, and gives a new one what it needs. The admin key's file is written
-        before the key counts."""
+        """Open the database, and initialize a new one. The admin key's file is written before the
+        key becomes valid."""
         await self.store.open()
         known = self.state.admin_key()
         text = known or new_text(secrets.token_bytes(KEY_BYTES))
@@ -66,7 +66,7 @@ class Control:
 
 
 def store_of(settings: Settings) -> Store:
-    """Only the database that is used is imported: an idle server stays small."""
+    """Only the selected database is imported, so that an idle server stays small."""
     store: Store
     if settings.database is not None:
         store = resolve_name("atoll.store.postgres:PostgresStore")(settings.database)

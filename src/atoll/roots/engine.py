@@ -1,4 +1,4 @@
-"""What carries operations out, compares reports with wishes, and does what is due."""
+"""The parts that run operations, compare reports with the database, and run timers."""
 
 import socket
 

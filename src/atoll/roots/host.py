@@ -1,4 +1,4 @@
-"""The hosts of a process: what runs their guests, and an agent for each. No database."""
+"""The hosts of a process: drivers and networks, and an agent for each. No database."""
 
 import itertools
 from pkgutil import resolve_name
@@ -16,7 +16,7 @@ THIS_MACHINE = "this machine"
 
 
 class HostRole:
-    """This machine, or simulated hosts where there is a plan of `faults`."""
+    """This machine, or simulated hosts if there are planned `faults`."""
 
     def __init__(
         self,
@@ -35,19 +35,19 @@ class HostRole:
         self._faults = faults
 
     async def parts(self) -> list[Part]:
-        """Builds the hosts: what they need of this machine is looked at here."""
+        """Build the hosts; the requirements on this machine are checked here."""
         agents = self._agents(await self._drivers())
         return [Part(f"agent {one.name}", start=one.start, run=one.run) for one in agents]
 
     async def _drivers(self) -> dict[str, Driver]:
-        """By the hosts' names. Only the kind that is used is imported."""
+        """Return the drivers by the names of hosts. Only the selected kind is imported."""
         kind = "qemu_host" if self._faults is None else "simulated_hosts"
         build = resolve_name(f"atoll.roots.{kind}:build")
         hosts: dict[str, Driver] = await build(self._settings, self._clock, self._faults)
         return hosts
 
     def _agents(self, hosts: dict[str, Driver]) -> list[Agent]:
-        """A real machine keeps its id when it is renamed: its guests are known by that."""
+        """A real machine keeps its id when it is renamed, because its guests refer to it."""
         known = self._state.host_ids()
         key_of = {name: name if self._faults else THIS_MACHINE for name in hosts}
         for key in key_of.values():

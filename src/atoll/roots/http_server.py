@@ -1,4 +1,4 @@
-"""Listens on the one port, and says where."""
+"""Listens on the one port, and announces the address."""
 
 import asyncio
 import gc
@@ -21,13 +21,13 @@ WEBSOCKET_MESSAGE_BYTES_MAX = 1024 * 1024
 
 
 def websocket_protocol(**options: Any) -> asyncio.Protocol:
-    """Loaded at the first websocket: an idle server stays small."""
+    """Loaded at the first websocket, so that an idle server stays small."""
     module = "uvicorn.protocols.websockets.websockets_sansio_impl"
     protocol: asyncio.Protocol = resolve_name(f"{module}:WebSocketsSansIOProtocol")(**options)
     return protocol
 
 
-# What consoles send is compressed already, or too little to be worth the memory.
+# Console data is already compressed, or too small to be worth the memory.
 WEBSOCKETS: dict[str, Any] = {
     "ws": websocket_protocol,
     "ws_max_size": WEBSOCKET_MESSAGE_BYTES_MAX,
@@ -36,7 +36,7 @@ WEBSOCKETS: dict[str, Any] = {
 
 
 class Server(uvicorn.Server):
-    """Calls `announce` once it listens, not before, and ends when a part has ended."""
+    """Calls `announce` once it listens, and ends when a part has ended."""
 
     def __init__(
         self, config: uvicorn.Config, supervisor: Supervisor, announce: Callable[[], None]
@@ -47,7 +47,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What is there now stays: the collector need not look at it again and again.
+        # Objects that exist now stay: exclude them from garbage collection.
         gc.collect()
         gc.freeze()
         gc.set_threshold(GARBAGE_ALLOCATIONS, 20, 50)
@@ -56,7 +56,7 @@ class Server(uvicorn.Server):
             self._watching = asyncio.create_task(self._end_when_broken())
 
     async def _end_when_broken(self) -> None:
-        """What supervises the process starts it again, and everything is taken up."""
+        """End the process. Its supervisor starts it again, and operations resume."""
         await self._supervisor.broken.wait()
         self.should_exit = True
 
@@ -77,7 +77,7 @@ def config_of(front: Front) -> uvicorn.Config:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Before anything else is done: a port that is taken is the most common mistake."""
+    """Listen before anything else: a port in use is the most common mistake."""
     try:
         return socket.create_server((host, port), backlog=2048)
     except OSError as error:
@@ -88,7 +88,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def announce(control: Control) -> None:
-    """The key's text is for a terminal alone: what is written elsewhere others may read."""
+    """The text of the key is printed only to a terminal: other users may read other outputs."""
     settings = control.settings
     url = f"http://{settings.host}:{settings.port}"
     key = control.state.admin_key() or ""

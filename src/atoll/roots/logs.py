@@ -1,4 +1,4 @@
-"""How this process logs: one line an event, on standard error."""
+"""Logging of this process: one line per event, on standard error."""
 
 import sys
 

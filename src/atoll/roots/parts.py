@@ -13,8 +13,8 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True)
 class Part:
-    """`start` is over before the next part starts. `run` goes on until it is cancelled. `stop`
-    lets go, once nothing runs any more."""
+    """`start` ends before the next part starts. `run` runs until cancelled. `stop` releases
+    resources after all `run` have ended."""
 
     name: str
     start: Work | None = None
@@ -23,8 +23,8 @@ class Part:
 
 
 class Supervisor:
-    """Starts parts one after the other, and stops them the other way round. A part that ends by
-    itself is a mistake: without it something would be stuck, so the process has to end."""
+    """Starts parts one after the other, and stops them in reverse order. A part that ends by itself
+    is an error: the process would be incomplete, so it ends."""
 
     def __init__(self) -> None:
         self.ready = False

@@ -17,7 +17,7 @@ from atoll.settings import Settings
 
 
 async def build(settings: Settings, clock: Clock, faults: None) -> dict[str, Driver]:
-    """Guests run as another user than root where we are root."""
+    """Guests run as another user than root if Atoll runs as root."""
     guest_uid = settings.guest_uid if os.geteuid() == 0 else None
     verdict = await kvm_probe.probe(settings.state, guest_uid)
     devices = settings.devices_of(socket.gethostname())
@@ -51,7 +51,7 @@ async def build(settings: Settings, clock: Clock, faults: None) -> dict[str, Dri
 
 
 def network_of(settings: Settings, clock: Clock) -> Network:
-    """Only who wants the network `bridge` pays for what it imports."""
+    """The network `bridge` is imported only if it is selected."""
     if settings.network == "user":
         return UserNetwork()
     network: Network = resolve_name("atoll.networks.bridge:BridgeNetwork")(

@@ -1,4 +1,4 @@
-"""Simulated hosts, as many as were asked for, with one plan of faults."""
+"""Simulated hosts, with one plan of faults."""
 
 import hashlib
 
@@ -14,7 +14,7 @@ CAPACITY = Capacity(vcpus=1 << 20, memory_mib=1 << 32, disk_gib=1 << 32)
 
 
 async def build(settings: Settings, clock: Clock, faults: FaultPlan) -> dict[str, Driver]:
-    """Their worlds are journals in the state directory: they outlive the process."""
+    """Their state is stored in journals in the state directory and outlives the process."""
     directory = settings.state / "simulator"
     directory.mkdir(exist_ok=True)
     names = {f"sim-{n}": f"sim-{n}{mark(settings)}" for n in range(1, settings.simulator_hosts + 1)}
@@ -32,7 +32,7 @@ async def build(settings: Settings, clock: Clock, faults: FaultPlan) -> dict[str
 
 
 def mark(settings: Settings) -> str:
-    """Hosts of servers that share a database need names of their own."""
+    """Hosts of servers that share a database need distinct names."""
     if settings.database is None:
         return ""
     return "-" + hashlib.blake2b(str(settings.state).encode(), digest_size=3).hexdigest()

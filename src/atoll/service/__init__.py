@@ -1,1 +1,1 @@
-"""Use cases: may they, is it valid, write it down, wake the engine."""
+"""Use cases: check rights and values, write, wake the engine."""

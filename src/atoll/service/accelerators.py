@@ -1,4 +1,4 @@
-"""Which accelerators there are, for whoever asks for some or shows what can be asked for."""
+"""The accelerators that hosts offer."""
 
 from atoll.domain.accelerators import Accelerators
 from atoll.domain.errors import NoCapacity
@@ -9,8 +9,8 @@ from atoll.ports import Transaction
 
 
 async def kinds_by_region(tx: Transaction) -> dict[str, frozenset[str]]:
-    """What ready hosts have, free or not, by the region that the hosts are in. Regions that others
-    serve are not among them: see `operations.placing.serving`."""
+    """Return the kinds that ready hosts have, free or not, by the region of the hosts. Regions that
+    others serve are omitted: see `operations.placing.serving`."""
     kinds: dict[str, frozenset[str]] = {}
     for host in await tx.hosts.every():
         if host.state is HostState.READY:
@@ -20,8 +20,8 @@ async def kinds_by_region(tx: Transaction) -> dict[str, frozenset[str]]:
 
 
 async def require_offered(tx: Transaction, wanted: Accelerators | None, region: str) -> None:
-    """Some host of the region has such devices. Whether enough of them are free only the
-    operation knows, as with memory. Raises NoCapacity."""
+    """Check that a host of the region has such devices. Whether enough are free is known only to
+    the operation, as with memory. Raises NoCapacity."""
     if wanted is None:
         return
     kinds = await kinds_by_region(tx)

@@ -1,5 +1,5 @@
-"""Carries out commands on the registry's further APIs. They belong to nobody: operators add them,
-and all callers see them."""
+"""Handles commands on the additional APIs of the registry. They belong to no project: operators add
+them, and all callers see them."""
 
 import asyncio
 import hashlib
@@ -22,9 +22,9 @@ WEB = ("http://", "https://")
 
 
 async def add(case: Case, command: AddApi) -> Done[Api]:
-    """A new version where the name is known. The same document again changes nothing."""
+    """Add an API, or a new version if the name is known. An unchanged document changes nothing."""
     require_name(command.name)
-    # Reading a large document takes long: others have their turn meanwhile.
+    # Reading a large document takes long, so let other requests run meanwhile.
     spec = await asyncio.to_thread(spec_of, command.document)
     known = await find(case, command.name)
     number = known.newest.number + 1 if known else 1
@@ -38,7 +38,8 @@ async def add(case: Case, command: AddApi) -> Done[Api]:
 
 
 def base_url_of(command: AddApi, spec: Spec, known: Api | None) -> str:
-    """As it is said, else as the document says it, else as it was before. Raises Invalid."""
+    """Return the given base URL, otherwise that of the document, otherwise the previous one. Raises
+    Invalid."""
     field, said = "base_url", command.base_url
     if said:
         if not said.startswith(WEB):
@@ -82,7 +83,7 @@ async def add_first(case: Case, command: AddApi, new: ApiVersion) -> Done[Api]:
 
 
 async def too_old(case: Case, known: Api) -> list[ApiDocument]:
-    """The documents that go when one more version comes."""
+    """Return the documents to delete when one more version is added."""
     leaving = known.versions[: len(known.versions) + 1 - VERSIONS_MAX]
     found = [await case.tx.api_documents.find(old.document_id) for old in leaving]
     return [document for document in found if document is not None]

@@ -1,7 +1,7 @@
-"""How many operations of a project may wait: more are refused until some have begun.
+"""Limits how many operations of a project may wait: more are rejected until some have begun.
 
-The number is read from the database once a second for each project; between two readings this
-process adds its own. Several servers may thus exceed the bound by what they accept in a second.
+The number is read from the database once a second for each project; between two reads this process
+adds its own. Several servers may thus exceed the limit by what they accept in a second.
 """
 
 import math
@@ -22,7 +22,7 @@ PROJECTS_MAX = 10_000
 
 @dataclass
 class Count:
-    """`per_s` is how many have begun in a second lately, 0.0 where that is not known."""
+    """`per_s` is the recent rate at which operations began, 0.0 if it is not known."""
 
     waiting: int
     at_s: float
@@ -36,8 +36,8 @@ class Backlog:
         self._counts: dict[str, Count] = {}
 
     async def require_room(self, tx: Transaction, project_id: str, more: int) -> None:
-        """Raises RateLimited, with the seconds in which about a hundredth of the bound will be
-        free again."""
+        """Raises RateLimited, with the time in seconds in which about a hundredth of the limit
+        becomes free."""
         if not more:
             return
         count = await self._count(tx, project_id)

@@ -1,4 +1,4 @@
-"""What the dialects are handed: the desk, and what reads beside it need."""
+"""What dialects get: the desk, and what reads need besides."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

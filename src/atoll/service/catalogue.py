@@ -1,4 +1,4 @@
-"""Carries out commands on plans and regions, and adds the catalogue of a new Atoll."""
+"""Handles commands on plans and regions, and adds the catalogue to a new database."""
 
 import contextlib
 import tomllib
@@ -37,7 +37,7 @@ class CatalogueImage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The form of `catalogue.toml`."""
+    """The format of `catalogue.toml`."""
 
     types: tuple[Plan, ...]
     images: tuple[CatalogueImage, ...]
@@ -50,7 +50,7 @@ def read_catalogue(path: Path) -> Catalogue:
 async def ensure(
     store: Store, clock: Clock, new_ids: Ids, catalogue: Catalogue, regions: Sequence[str]
 ) -> None:
-    """Adds what is missing; what an operator changed stays as it is."""
+    """Add missing entries; changes by operators are kept."""
     now_ms = clock.now_ms()
     async with store.transaction() as tx:
         for plan in catalogue.types:
@@ -58,7 +58,7 @@ async def ensure(
                 tx.plans.add(plan)
         for region in set(regions):
             if await tx.regions.find(region) is None:
-                tx.regions.add(Region(id=region, description="where this Atoll runs"))
+                tx.regions.add(Region(id=region, description="the region of this server"))
         there = await tx.images.page(Filter(project_id=CATALOGUE, limit=ROWS_MAX))
         names = {image.name for image in there}
         for entry in catalogue.images:
@@ -82,7 +82,7 @@ async def ensure(
 
 
 async def adopt(store: Store, plan: Plan | None = None, region: Region | None = None) -> None:
-    """What a dialect knows under a name of its own becomes known here, when it is first used."""
+    """Add a dialect's plan or region at its first use."""
     read = store.read()
     if plan is not None and await read.plans.find(plan.id) is None:
         with contextlib.suppress(AlreadyExists):

@@ -1,8 +1,8 @@
-"""Consoles: tokens that open one, the connections that go on, screens and metrics.
+"""Consoles: tokens, open connections, screens and metrics.
 
-A token is signed, not stored: it says who may open which console until when. That it was used is
-written down as the answer to an Idempotency-Key of its own, so that it opens one console once,
-whichever of several servers is asked. It never outlives its key or its instance by much.
+A token is signed, not stored: it says who may open which console until when. Its use is recorded
+under an Idempotency-Key of its own, so that it opens one console once, on whichever of several
+servers. It expires soon after its key or its instance.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ OPEN_MAX = 100
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):
-    """What a token says. Its nonce has 256 random bits."""
+    """The content of a token. Its nonce has 256 random bits."""
 
     project_id: str
     key_id: str
@@ -72,7 +72,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class End(Enum):
-    """Why a console is closed, or was not opened."""
+    """Why a console was closed or not opened."""
 
     VIEWER_LEFT = auto()
     GUEST_CLOSED = auto()
@@ -85,7 +85,7 @@ class End(Enum):
 
 
 async def open_console(case: Case, command: OpenConsoleCommand) -> Done[Instance]:
-    """Checks whether the caller may, and leaves an audit record."""
+    """Check the caller's right, and write an audit record."""
     instance = require_running(await instances.get(case, command.instance))
     return Done(instance, after={"type": command.console})
 
@@ -97,7 +97,7 @@ def require_running(instance: Instance) -> Instance:
 
 
 async def screen(view: View, bus: Bus, reference: str) -> bytes:
-    """A PNG of the screen. Raises Conflict where the guest does not run."""
+    """Return a screenshot as PNG. Raises Conflict if the guest is not running."""
     instance = require_running(await queries.get(view, INSTANCES, reference))
     wanted = ReadScreen(guest_id=instance.id)
     with refusals_as_conflicts():
@@ -105,7 +105,7 @@ async def screen(view: View, bus: Bus, reference: str) -> bytes:
 
 
 async def log_end(view: View, bus: Bus, reference: str, bytes_max: int) -> bytes:
-    """The last bytes of the serial console; none before the instance has a host."""
+    """Return the last bytes of the serial console; none before the instance has a host."""
     instance = await queries.get(view, INSTANCES, reference)
     if instance.host_id is None:
         return b""
@@ -115,7 +115,7 @@ async def log_end(view: View, bus: Bus, reference: str, bytes_max: int) -> bytes
 
 
 async def metrics(view: View, bus: Bus, reference: str) -> tuple[Instance, GuestMetrics]:
-    """Raises Conflict where the guest does not run."""
+    """Raises Conflict if the guest is not running."""
     instance = require_running(await queries.get(view, INSTANCES, reference))
     wanted = ask_for(ReadMetrics(guest_id=instance.id), timeout_s=LOOK_S)
     with refusals_as_conflicts():
@@ -127,7 +127,7 @@ async def metrics(view: View, bus: Bus, reference: str) -> tuple[Instance, Guest
 
 @contextmanager
 def refusals_as_conflicts() -> Iterator[None]:
-    """The host may know before us that its guest has ended."""
+    """The host may know earlier than the database that its guest has ended."""
     try:
         yield
     except DriverRefused as refused:
@@ -140,8 +140,8 @@ def host_of(instance: Instance) -> str:
 
 
 async def read_whole(bus: Bus, host_id: str, request: Opening, *, bytes_max: int) -> bytes:
-    """All that a stream holds which ends by itself. Raises DriverUnavailable where it takes
-    longer than `LOOK_S`, or holds more."""
+    """Read a stream to its end. Raises DriverUnavailable if that takes longer than `LOOK_S`, or the
+    stream is larger than allowed."""
     stream = await bus.connect(host_id, request, timeout_s=LOOK_S)
     data = bytearray()
     try:
@@ -183,7 +183,7 @@ class Tickets:
         return f"{words}.{self._signature(words)}", ticket
 
     async def redeem(self, text: str) -> Ticket:
-        """Raises Unauthenticated, also the second time."""
+        """Use a token. Raises Unauthenticated, also at its second use."""
         words, _, signature = text.rpartition(".")
         if len(text) > TOKEN_LENGTH_MAX or not self._is_ours(words, signature):
             raise Unauthenticated(Reason.TOKEN_UNKNOWN)
@@ -200,7 +200,7 @@ class Tickets:
         return hmac.compare_digest(self._signature(words).encode(), signature.encode())
 
     def _signature(self, words: str) -> str:
-        """Under the server's secret. No API key begins with the purpose."""
+        """Sign with the server's secret. No API key begins with the purpose."""
         return self._keys.digest(PURPOSE + words).hex()
 
     async def _use_up(self, ticket: Ticket) -> None:
@@ -233,7 +233,7 @@ class Activity:
 
 
 class Connections:
-    """The consoles that are open by way of this process."""
+    """The consoles that are open through this process."""
 
     def __init__(self, store: Store, bus: Bus, clock: Clock, *, check_s: float = CHECK_S) -> None:
         self._store = store
@@ -243,7 +243,7 @@ class Connections:
         self._open: Counter[str] = Counter()
 
     async def carry(self, ticket: Ticket, viewer: Stream) -> End:
-        """Connects the viewer with the guest until one of them, or we, have had enough."""
+        """Connect the viewer with the guest until either side closes, or a limit is reached."""
         if self._open.total() >= OPEN_MAX or self._open[ticket.instance_id] >= PER_INSTANCE_MAX:
             return End.TOO_MANY
         with self._place(ticket.instance_id):
@@ -266,7 +266,7 @@ class Connections:
             yield
         finally:
             self._open[instance_id] -= 1
-            self._open += Counter()  # forgets what is not open any more
+            self._open += Counter()  # removes closed consoles
 
     async def _connect(self, ticket: Ticket) -> Stream | End:
         if end := await self._why_over(ticket):
@@ -326,7 +326,8 @@ class Connections:
 async def pump(
     source: Stream, sink: Stream, activity: Activity, source_ended: End, sink_ended: End
 ) -> End:
-    """One way. Nothing more is read until the other side has taken what was read before."""
+    """Copy one direction. The next bytes are read only after the other side has accepted the
+    previous ones."""
     try:
         while data := await source.receive():
             activity.note()

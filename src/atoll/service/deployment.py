@@ -1,4 +1,4 @@
-"""What one deployment of Atoll sets for every request: ranges, retention, secrets."""
+"""The settings of a deployment that requests need: ranges, retention, secrets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from atoll.service.passwords import Passwords
 
 @dataclass(frozen=True)
 class Deployment:
-    """`new_secret` answers 256 new random bits. A deleted instance can be recovered for
+    """`new_secret` returns 256 new random bits. A deleted instance can be recovered for
     `recoverable_s` seconds. `limit_classes` are the names of rate limits that a key may have."""
 
     ranges: Ranges

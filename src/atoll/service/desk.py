@@ -1,8 +1,8 @@
-"""Where every mutation passes: commands carried out in one transaction, races run again.
+"""The one entry of all changes: runs commands in one transaction, and repeats it after a race.
 
 A handler is found by the type of its command. It reads, checks and holds its writes back; the desk
-commits them together with the audit records and the outcome kept for an Idempotency-Key, then
-wakes the engine.
+commits them together with the audit records and the outcome kept for an Idempotency-Key, then wakes
+the engine.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Once(msgspec.Struct, frozen=True, kw_only=True):
-    """A caller's Idempotency-Key, and a hash of the request that it came with."""
+    """A caller's Idempotency-Key, and a hash of its request."""
 
     key: str
     fingerprint: bytes
@@ -39,11 +39,12 @@ class Once(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Done(Generic[T]):
-    """What a handler answers: the thing as it is now, and the operation that was accepted for it.
+    """The result of a handler: the resource as it is now, and its accepted operation.
 
-    `before` and `after` are what changed, for the audit record, which is about `about` where that
-    is not the thing. Where nothing `changed`, nothing is recorded. `secret` is a text that is
-    shown once."""
+    `before` and `after` are the changes for the audit record; `about` is its resource if that
+    differs from `thing`. If nothing `changed`, nothing is recorded. `secret` is a text that is
+    shown once.
+    """
 
     thing: T
     operation: Operation | None = None
@@ -56,7 +57,7 @@ class Done(Generic[T]):
 
 @dataclass(frozen=True)
 class View:
-    """Who reads, when, and where."""
+    """The caller, the time and the transaction of a read."""
 
     caller: Caller
     tx: Transaction
@@ -78,9 +79,8 @@ Handler = Callable[["Case", Any], Awaitable[Done[Any]]]
 
 @dataclass(frozen=True)
 class Case(View):
-    """The commands of one request, and the transaction that they happen in. `made` holds the
-    things of those that are carried out; operations `accepted` so far are not visible to
-    queries yet."""
+    """The commands of one request, and their transaction. `made` contains the resources of the
+    commands executed so far; `accepted` operations are not visible to queries yet."""
 
     ids: Ids
     handlers: Mapping[type[Command], Handler]
@@ -88,7 +88,7 @@ class Case(View):
     accepted: list[Operation] = field(default_factory=list)
 
     async def execute(self, command: Command) -> Done[Any]:
-        """Carries out one command; handlers call it for the commands that theirs consists of."""
+        """Execute one command; handlers call it for the commands of which theirs consists."""
         action = action_of(command)
         self.require(action.right)
         done = await self.handlers[type(command)](self, command)
@@ -97,7 +97,7 @@ class Case(View):
         return done
 
     def id_of(self, reference: Reference) -> str:
-        """The id or name that a reference stands for."""
+        """Return the id or name that a reference stands for."""
         if isinstance(reference, Made):
             made: str = self.made[reference.position].id
             return made
@@ -106,7 +106,7 @@ class Case(View):
     def accept(
         self, workflow: Workflow, resource_id: str, arguments: msgspec.Struct | None = None
     ) -> Operation:
-        """Writes down an operation, due at once or behind those on the same resource."""
+        """Accept an operation, due immediately or queued behind those on the same resource."""
         operation = workflow.operation(
             self.ids.new(ids.OPERATION),
             project_id=self.caller.project_id,
@@ -127,7 +127,7 @@ class Case(View):
         operation_id: str | None = None,
         data: dict[str, Any] | None = None,
     ) -> None:
-        """Writes an event."""
+        """Write an event."""
         self.tx.events.add(
             Event(
                 project_id=self.caller.project_id,
@@ -161,7 +161,7 @@ class Case(View):
 
 @dataclass(frozen=True)
 class Desk:
-    """Carries out commands, and rehearses them for a dry run."""
+    """Executes commands, and rehearses them for a dry run."""
 
     store: Store
     clock: Clock
@@ -172,16 +172,15 @@ class Desk:
     backlog: Backlog = field(default_factory=Backlog)
 
     def view(self, caller: Caller) -> View:
-        """For reading only."""
+        """Open a read-only view."""
         return View(caller, self.store.read(), self.clock.now_ms(), self.deployment)
 
     async def execute(
         self, caller: Caller, *commands: Command, once: Once | None = None
     ) -> Outcome[Any]:
-        """Carries out all commands or none. A repeated Idempotency-Key is answered with the first
-        outcome. Raises KeyReused where the key came with another request before, RateLimited
-        where too many operations of the project wait, and Conflict where others were faster too
-        many times."""
+        """Execute all commands or none. A repeated Idempotency-Key returns the first outcome.
+        Raises KeyReused if the key was used for another request, RateLimited if too many operations
+        of the project wait, and Conflict after too many races with other changes."""
         for race in range(RACES_MAX):
             if once is not None:
                 first = await self.store.read().idempotency.find(caller.key_id, once.key)
@@ -201,7 +200,7 @@ class Desk:
         raise Conflict(Reason.TOO_MANY_RACES)
 
     async def rehearse(self, caller: Caller, *commands: Command) -> Outcome[Any]:
-        """Answers what the commands would; writes nothing."""
+        """Return the outcome that the commands would have, without writing."""
         async with self.store.transaction() as tx:
             outcome = await carry_out(self._case(caller, tx), commands)
             tx.discard()
@@ -212,7 +211,7 @@ class Desk:
 
 
 async def carry_out(case: Case, commands: tuple[Command, ...]) -> Outcome[Any]:
-    """An error says at which command it occurred."""
+    """Run the commands in order. An error has the position of its command."""
     every: list[Done[Any]] = []
     for position, command in enumerate(commands):
         try:
@@ -224,7 +223,7 @@ async def carry_out(case: Case, commands: tuple[Command, ...]) -> Outcome[Any]:
         case.made.append(done.thing)
     things = [done.thing for done in every]
     if len(things) > 1:
-        # A later command may have changed the thing of an earlier one.
+        # A later command may have changed the resource of an earlier one.
         things = [await latest(case.tx, thing) for thing in things]
     return Outcome(
         things=tuple(things),
@@ -245,7 +244,7 @@ def first_answer(case: Case, once: Once, outcome: Outcome[Any]) -> IdempotencyRe
 
 
 def replay(first: IdempotencyRecord, once: Once) -> Outcome[Any]:
-    """Raises KeyReused."""
+    """Return the stored outcome of an Idempotency-Key. Raises KeyReused."""
     if first.fingerprint != once.fingerprint:
         raise KeyReused(Reason.KEY_REUSED, field="idempotency_key")
     try:

@@ -1,4 +1,4 @@
-"""Reads what happened: events for those who follow a project, and the audit record."""
+"""Reads what happened: events for clients that follow a project, and audit records."""
 
 import msgspec
 
@@ -8,8 +8,8 @@ from atoll.service.queries import Query
 
 
 async def find_after(view: View, position: str, limit: int) -> list[Event]:
-    """The events of the project after a position. An expired position resumes at the oldest event
-    kept. Raises Invalid where it is no position."""
+    """Return the events of the project after a position. An expired position resumes at the oldest
+    event kept. Raises Invalid if it is not a position."""
     view.require("read")
     return await view.tx.events.after(view.project_id, position, limit)
 

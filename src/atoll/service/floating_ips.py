@@ -1,4 +1,5 @@
-"""Carries out commands on floating IPs: the wish is written at once, and the guests are told."""
+"""Handles commands on floating IPs: writes the change immediately, and updates guests by
+operations."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ ADDRESSES_MAX = 16
 
 
 async def create(case: Case, command: CreateFloatingIp) -> Done[FloatingIp]:
-    """Reserves an address; with an instance named it is attached right away."""
+    """Reserve an address; with an instance, it is also attached."""
     references.require_label(command.name)
     require_labels(command.labels)
     await quotas.take(case, Amounts(floating_ips=1))
@@ -65,7 +66,7 @@ async def update(case: Case, command: UpdateFloatingIp) -> Done[FloatingIp]:
 
 
 async def attach(case: Case, command: AttachFloatingIp) -> Done[FloatingIp]:
-    """Moves it where it is attached already; its old instance is told at the same time."""
+    """Attach a floating IP. If it is moved, its previous instance is updated at the same time."""
     floating_ip = await get(case, command.floating_ip)
     new = await resolve_target(case, floating_ip, command.instance)
     if floating_ip.instance_id == new.id:
@@ -117,7 +118,8 @@ async def attached(case: Case, floating_ip: FloatingIp) -> InUse:
 
 
 async def ports_of(view: View, found: Sequence[FloatingIp]) -> dict[str, dict[str, str]]:
-    """Where the guest's open ports are reached at each of these, by its id."""
+    """Return where the open ports of the guest are reached at each of these floating IPs, by its
+    id."""
     holders = await queries.find_by_ids(view, INSTANCES, [one.instance_id for one in found])
     return {
         one.id: ports_at(holders[one.instance_id], one.address)
@@ -131,7 +133,7 @@ async def get(case: Case, reference: Reference) -> FloatingIp:
 
 
 async def resolve_target(case: Case, floating_ip: FloatingIp, reference: Reference) -> Instance:
-    """The instance, where the address may be attached to it. Raises Invalid and Conflict."""
+    """Return the instance if the address may be attached to it. Raises Invalid and Conflict."""
     instance = await resolve_instance(case, reference)
     require_alive(instance)
     if instance.spec.region != floating_ip.region:
@@ -150,7 +152,7 @@ def tell_new_holder(case: Case, floating_ip: FloatingIp, instance: Instance) -> 
 
 
 async def tell_old_holder(case: Case, floating_ip: FloatingIp) -> str | None:
-    """Answers the id of the instance that has it now, if one has."""
+    """Update the present instance of a floating IP, and return its id, if it is attached."""
     if floating_ip.instance_id is None:
         return None
     instance = await case.tx.instances.find(floating_ip.instance_id)

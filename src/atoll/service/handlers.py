@@ -1,4 +1,4 @@
-"""Which function carries out which kind of command."""
+"""The handler of each kind of command."""
 
 from collections.abc import Mapping
 

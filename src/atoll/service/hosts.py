@@ -1,4 +1,4 @@
-"""Carries out commands on hosts, which come and go by their agents' reports."""
+"""Handles commands on hosts. Hosts are added by the reports of their agents."""
 
 from dataclasses import dataclass
 
@@ -27,8 +27,8 @@ async def update(case: Case, command: UpdateHost) -> Done[Host]:
 
 
 async def remove(case: Case, command: RemoveHost) -> Done[Host]:
-    """A removal in progress is answered with its operation. Raises Conflict where the host may
-    still have its guests."""
+    """Remove a lost host. A removal in progress returns its operation. Raises Conflict if the host
+    may still have its guests."""
     host = await get(case, command.host)
     owned.require_version(host.version, command.version)
     for operation in await case.tx.operations.live_on(host.id):
@@ -42,8 +42,8 @@ async def remove(case: Case, command: RemoveHost) -> Done[Host]:
 
 @dataclass(frozen=True)
 class Losses:
-    """What ends with a host: the first instances and how many there are. Of snapshots, those of
-    which no other host may have a copy."""
+    """The resources lost with a host: the first instances and their number, and the snapshots that
+    no other host may have."""
 
     instances: list[Instance]
     instances_count: int
@@ -66,7 +66,7 @@ async def losses(view: View, host: Host) -> Losses:
 
 
 async def get(view: View, reference: str) -> Host:
-    """By id or name. Raises NotFound."""
+    """Find a host by its id or name. Raises NotFound."""
     view.require("read")
     host = await view.tx.hosts.find(reference) if references.is_id(reference) else None
     if host is None:

@@ -1,4 +1,4 @@
-"""Throws away what is old, little by little: nothing that Atoll writes down grows for ever."""
+"""Deletes old records in small batches, so that no table grows forever."""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 EVERY_S = 3600.0
 DAY_MS = 24 * 3600 * 1000
 ANSWERS_KEPT_DAYS = 1
-# So few at once, with a pause after them, that requests do not notice.
+# Batches are so small, with a pause after each, that requests are not delayed.
 BATCH = 100
 PAUSE_S = 0.05
 PROJECTS_A_PAGE = 1000
@@ -24,15 +24,15 @@ PROJECTS_A_PAGE = 1000
 
 @dataclass(frozen=True)
 class Keep:
-    """For how many days: operations that have ended, events and deleted instances; and audit
-    records. 0 is for ever."""
+    """Days to keep ended operations, events and deleted instances; and audit records. 0 means
+    forever."""
 
     days: int = 30
     audit_days: int = 0
 
 
 async def run(store: Store, clock: Clock, keep: Keep) -> None:
-    """Until it is cancelled. What cannot be tidied now is tidied next time."""
+    """Run until cancelled. A failed batch is repeated the next time."""
     while True:
         try:
             await tidy(store, clock, keep)
@@ -61,7 +61,7 @@ async def tidy(store: Store, clock: Clock, keep: Keep) -> None:
 async def forget_instances(store: Store, clock: Clock, before_ms: int) -> None:
     async for project_id in project_ids(store):
         async for batch in deleted_ones(store, project_id, before_ms):
-            with suppress(Lost):  # another server is at it
+            with suppress(Lost):  # another server does it
                 await forget_batch(store, batch)
             await clock.sleep(PAUSE_S)
         await clock.sleep(0)
@@ -74,7 +74,7 @@ async def forget_batch(store: Store, batch: list[Instance]) -> None:
 
 
 async def forget_instance(tx: Transaction, instance: Instance) -> None:
-    """Its addresses and names were given back when it was deleted."""
+    """Its addresses and names were released when it was deleted."""
     if await tx.operations.live_on(instance.id):
         return
     for kind in TimerKind:
@@ -95,8 +95,8 @@ async def project_ids(store: Store) -> AsyncIterator[str]:
 async def deleted_ones(
     store: Store, project_id: str, before_ms: int
 ) -> AsyncIterator[list[Instance]]:
-    """Those that were deleted for good before then. Ids rise with time: one that was made later
-    was deleted later as well."""
+    """Return the instances permanently deleted before a time. Ids increase with time, so an
+    instance created later was deleted later as well."""
     ended = ((("state", (InstanceState.DELETED,)),),)
     too_young = ids.first_of(ids.INSTANCE, before_ms)
     after: str | None = None
@@ -112,6 +112,6 @@ async def deleted_ones(
 
 
 def was_deleted_before(instance: Instance, before_ms: int) -> bool:
-    """One that can still be recovered is not deleted for good."""
+    """An instance that can still be recovered is not permanently deleted."""
     deleted_at_ms = instance.deleted_at_ms
     return instance.purge_at_ms is None and deleted_at_ms is not None and deleted_at_ms < before_ms

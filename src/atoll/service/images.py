@@ -1,4 +1,4 @@
-"""Carries out commands on images."""
+"""Handles commands on images."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -31,7 +31,7 @@ CATALOGUE_MAX = 1000
 
 
 async def create(case: Case, command: CreateImage) -> Done[Image]:
-    """An alias is there at once; anything else is imported by an operation."""
+    """Create an alias immediately, or accept an operation that imports an image."""
     name = await owned.name_of_new(case, IMAGES, name=command.name, free=command.free_name)
     require_labels(command.labels)
     image_id = case.ids.new(ids.IMAGE)
@@ -69,7 +69,7 @@ async def create(case: Case, command: CreateImage) -> Done[Image]:
 
 
 async def update(case: Case, command: UpdateImage) -> Done[Image]:
-    """An empty `alias_of` makes an alias an image of its own again."""
+    """An empty `alias_of` turns an alias into an image again."""
     image = await get_own(case, command.image)
     owned.require_version(image.version, command.version)
     changes: dict[str, Any] = {}
@@ -89,7 +89,7 @@ async def update(case: Case, command: UpdateImage) -> Done[Image]:
 
 
 async def import_(case: Case, command: ImportImage) -> Done[Image]:
-    """Imports a listed image now, or again after a failure. Raises Busy while it is imported."""
+    """Import a listed image now, or again after a failure. Raises Busy during an import."""
     image = await get_own(case, command.image)
     if image.alias_of is not None:
         raise Conflict(Reason.ALIAS_NOT_IMPORTED, image=image.name, alias_of=image.alias_of)
@@ -107,7 +107,7 @@ async def import_(case: Case, command: ImportImage) -> Done[Image]:
 
 
 async def delete(case: Case, command: DeleteImage) -> Done[Image]:
-    """The hosts' copies go first, then the entry in the list."""
+    """Delete the hosts' copies first, then the catalogue entry."""
     image = await get_own(case, command.image)
     owned.require_version(image.version, command.version)
     references.require_idle(image, IMAGES)
@@ -120,7 +120,7 @@ async def delete(case: Case, command: DeleteImage) -> Done[Image]:
 
 
 async def find_page(view: View, wanted: Query, states: Sequence[str] = ()) -> list[Image]:
-    """The project's own and the catalogue's."""
+    """Return the images of the project and of the catalogue."""
     view.require("read")
     clause: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("project_id", (view.project_id, CATALOGUE)),
@@ -133,20 +133,20 @@ async def find_page(view: View, wanted: Query, states: Sequence[str] = ()) -> li
 
 
 async def find_catalogue(view: View) -> list[Image]:
-    """Those that every project sees."""
+    """Return the images that every project sees."""
     view.require("read")
     return await view.tx.images.page(Query(project_id=CATALOGUE, limit=CATALOGUE_MAX))
 
 
 async def get(view: View, reference: str) -> Image:
-    """One of the project, or of the catalogue. Raises NotFound."""
+    """Get an image of the project or the catalogue. Raises NotFound."""
     view.require("read")
     own_image = await references.find(view, IMAGES, reference)
     return own_image or await references.get(view, IMAGES, reference, FIELD, CATALOGUE)
 
 
 async def find(view: View, image_id: str) -> Image | None:
-    """By its id, one of the project or of the catalogue."""
+    """Find an image of the project or the catalogue by its id."""
     view.require("read")
     image = await view.tx.images.find(image_id)
     if image is None or image.project_id not in {CATALOGUE, view.project_id}:
@@ -155,7 +155,7 @@ async def find(view: View, image_id: str) -> Image | None:
 
 
 async def find_by_ids(view: View, wanted: Iterable[str]) -> dict[str, Image]:
-    """Those that instances of the project were made from, by id."""
+    """Find the images from which instances of the project were created, by id."""
     view.require("read")
     some = tuple(set(wanted))
     if not some:
@@ -165,7 +165,7 @@ async def find_by_ids(view: View, wanted: Iterable[str]) -> dict[str, Image]:
 
 
 async def get_own(case: Case, reference: Reference) -> Image:
-    """One that the caller may change: the catalogue is for operators."""
+    """Get an image that the caller may change: only operators may change the catalogue."""
     image = await get(case, case.id_of(reference))
     if image.project_id == CATALOGUE:
         case.require("operate")
@@ -173,7 +173,7 @@ async def get_own(case: Case, reference: Reference) -> Image:
 
 
 async def require_no_circle(case: Case, image: Image, alias_of: str) -> None:
-    """Follows the aliases from the new target on; none may be the image itself."""
+    """Follow the aliases from the new target; none may be the image itself."""
     field = "alias_of"
     if not alias_of:
         if not image.source.location:
@@ -197,7 +197,7 @@ def alias_source(source: ImageSource | None) -> ImageSource:
 
 
 def require_source(case: Case, source: ImageSource | None) -> ImageSource:
-    """Recipes and files are the host's own: for operators."""
+    """Recipes and files belong to the host, so only operators may use them."""
     if source is None:
         raise Invalid(Reason.ONE_OF_BOTH_NEEDED, field="source", other_field="alias_of")
     if source.kind is not SourceKind.URL:

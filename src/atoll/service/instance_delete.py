@@ -1,4 +1,4 @@
-"""Carries out commands that end an instance, or bring it back: delete and recover."""
+"""Handles commands that delete and recover instances."""
 
 from datetime import UTC, datetime
 
@@ -21,9 +21,9 @@ RECOVERABLE = {InstanceState.RUNNING, InstanceState.STOPPED}
 
 
 async def delete(case: Case, command: DeleteInstance) -> Done[Instance]:
-    """A deletion in progress is answered with its operation; other operations in progress are
-    cancelled. Unless it is to `purge`, the instance can be recovered for a while, where the
-    deployment keeps deleted ones."""
+    """Delete an instance. A deletion in progress returns its operation; other operations in
+    progress are cancelled. Without `purge`, the instance can be recovered for a while, if the
+    deployment allows that."""
     instance = await get(case, command.instance)
     owned.require_version(instance.version, command.version)
     require_unprotected(instance)
@@ -50,7 +50,7 @@ async def delete(case: Case, command: DeleteInstance) -> Done[Instance]:
 
 
 async def recover(case: Case, command: RecoverInstance) -> Done[Instance]:
-    """Starts a deleted instance again, as long as it has not been purged."""
+    """Start a deleted instance again, unless it has been purged."""
     instance = await get(case, command.instance)
     if instance.state is not InstanceState.DELETED:
         going = instance.goal is Goal.DELETED
@@ -74,7 +74,7 @@ async def recover(case: Case, command: RecoverInstance) -> Done[Instance]:
 
 
 async def why_gone(case: Case, instance: Instance) -> Conflict:
-    """Of an instance that was deleted for good."""
+    """Return the error for an instance that was permanently deleted."""
     assert instance.deleted_at_ms is not None, "a deleted instance has the time of its deletion"
     moment = datetime.fromtimestamp(instance.deleted_at_ms // 1000, UTC)
     retired = (

@@ -1,4 +1,4 @@
-"""Carries out commands on an instance's CD drive."""
+"""Handles commands on an instance's CD drive."""
 
 from atoll.domain.commands import AttachDisc, DetachDisc
 from atoll.domain.errors import Conflict, Invalid
@@ -16,7 +16,7 @@ FIELD = "image"
 
 
 async def attach(case: Case, command: AttachDisc) -> Done[Instance]:
-    """Replaces the disc in the drive. Raises Conflict where it is this one already."""
+    """Attach an ISO in place of the present one. Raises Conflict if it is already attached."""
     instance = await get_rebuildable(case, command.instance)
     image = await resolve_disc(case, command.image)
     if instance.iso_id == image.id:
@@ -27,7 +27,7 @@ async def attach(case: Case, command: AttachDisc) -> Done[Instance]:
 
 
 async def detach(case: Case, command: DetachDisc) -> Done[Instance]:
-    """Raises Conflict where there is none."""
+    """Detach the ISO. Raises Conflict if none is attached."""
     instance = await get_rebuildable(case, command.instance)
     if instance.iso_id is None:
         if command.missing_ok:
@@ -44,7 +44,7 @@ async def resolve_disc(view: View, reference: str) -> Image:
 
 
 async def find_change(view: View, instance: Instance) -> instance_iso.Arguments | None:
-    """The change of discs that is in progress, if one is."""
+    """Find the change of the ISO in progress, if there is one."""
     if instance.doing not in {instance_iso.ATTACH.kind, instance_iso.DETACH.kind}:
         return None
     for operation in await view.tx.operations.live_on(instance.id):

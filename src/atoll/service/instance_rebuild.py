@@ -1,4 +1,4 @@
-"""Carries out commands that replace an instance's root volume: reinstall and restore."""
+"""Handles commands that replace an instance's root volume: reinstall and restore."""
 
 import msgspec
 
@@ -29,8 +29,8 @@ replace = msgspec.structs.replace
 
 
 async def reinstall(case: Case, command: ReinstallInstance) -> Done[Instance]:
-    """From the same image where none is named: then an instance that was made from a snapshot is
-    made from that again, as long as it exists."""
+    """Reinstall an instance. Without a given image, it is created from its snapshot again if that
+    still exists, otherwise from its image."""
     instance = await get_rebuildable(case, command.instance)
     body = await new_body(case, instance, command)
     return rebuild(case, instance, instance_rebuild.REINSTALL, body)
@@ -65,7 +65,7 @@ async def new_body(case: Case, instance: Instance, command: ReinstallInstance) -
 
 
 async def origin(case: Case, instance: Instance) -> str:
-    """What it was made from: its snapshot, as long as that exists, otherwise the image."""
+    """Return the source of an instance: its snapshot if that still exists, otherwise its image."""
     snapshot_id = instance.resolved.snapshot_id
     if snapshot_id and await case.tx.snapshots.find(snapshot_id) is not None:
         return snapshot_id
@@ -73,7 +73,7 @@ async def origin(case: Case, instance: Instance) -> str:
 
 
 def require_room(instance: Instance, image: Image, snapshot: Snapshot | None) -> None:
-    """For the image or snapshot, on the instance's disk and in its memory."""
+    """Check that the image or snapshot fits the instance's disk and memory."""
     name, smallest_gib = image.name, image.disk_gib_min
     if snapshot is not None:
         name, smallest_gib = snapshot.name, snapshot.disk_gib
@@ -86,7 +86,7 @@ def require_room(instance: Instance, image: Image, snapshot: Snapshot | None) ->
 
 
 async def restore(case: Case, command: RestoreInstance) -> Done[Instance]:
-    """Its root volume becomes what the snapshot holds; all else stays."""
+    """Restore the root volume from the snapshot; everything else stays."""
     instance = await get_rebuildable(case, command.instance)
     field = "snapshot"
     image, found = await references.resolve_source(case, command.snapshot, field)
@@ -103,7 +103,7 @@ async def restore(case: Case, command: RestoreInstance) -> Done[Instance]:
 
 
 def as_rebuilt(instance: Instance, operation: Operation) -> Instance:
-    """The instance with the password and the host name that the operation gives it."""
+    """Return the instance with the password and host name that the operation sets."""
     new = arguments_of(operation, instance_rebuild.Arguments).new
     return replace(
         instance,
@@ -113,8 +113,8 @@ def as_rebuilt(instance: Instance, operation: Operation) -> Instance:
 
 
 async def get_rebuildable(case: Case, reference: Reference) -> Instance:
-    """An instance that is whole and idle: what its body is when the command is accepted is what
-    comes back where the operation fails."""
+    """Get an instance that is idle and not in error: its guest comes back if the operation
+    fails."""
     instance = await get(case, reference)
     require_alive(instance)
     references.require_idle(instance, INSTANCES)

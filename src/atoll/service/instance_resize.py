@@ -1,4 +1,4 @@
-"""Carries out the resizing of an instance."""
+"""Handles the resizing of an instance."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,8 @@ from atoll.service.instances import mark_busy, plan_of, require_memory
 
 
 async def resize(case: Case, command: ResizeInstance) -> Done[Instance]:
-    """The root disk never shrinks: a plan with a smaller one leaves it as it is."""
+    """Resize an instance. The root disk never shrinks: a plan with a smaller one leaves it as it
+    is."""
     instance = await get_rebuildable(case, command.instance)
     old, new = size_of(instance.spec), await new_size(case, instance.spec, command)
     require_memory(new.memory_mib, await case.tx.images.get(instance.resolved.image_id))
@@ -34,7 +35,7 @@ async def resize(case: Case, command: ResizeInstance) -> Done[Instance]:
 
 
 async def sizes_to_come(view: View, found: Sequence[Instance]) -> dict[str, int]:
-    """In GiB, of the root disks that are growing, by the instance's id."""
+    """Return the target sizes, in GiB, of growing root disks, by the id of the instance."""
     sizes = {}
     for instance in found:
         for operation in await view.tx.operations.live_on(instance.id) if instance.doing else ():
@@ -45,7 +46,7 @@ async def sizes_to_come(view: View, found: Sequence[Instance]) -> dict[str, int]
 
 
 def growth(old: Size, new: Size) -> Amounts:
-    """A decrease is given back when the guest has really become smaller."""
+    """Return what the quota must add. A decrease is returned only after the guest is smaller."""
     before, after = old.held(), new.held()
     return Amounts(**{name: max(0, after[name] - before[name]) for name in after})
 

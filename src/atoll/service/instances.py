@@ -1,4 +1,4 @@
-"""Carries out commands on instances: create, update, and the power verbs."""
+"""Handles commands on instances: create, update and power."""
 
 import base64
 import binascii
@@ -118,7 +118,7 @@ async def create(case: Case, command: CreateInstance) -> Done[Instance]:
 async def resolve(
     case: Case, command: CreateInstance, plan: Plan, image: Image, snapshot: Snapshot | None
 ) -> tuple[InstanceSpec, Resolved]:
-    """The wish with its defaults filled in, and what its references mean."""
+    """Fill in the defaults of a spec and resolve its references."""
     vcpus = plan.vcpus if command.vcpus is None else command.vcpus
     memory_mib = plan.memory_mib if command.memory_mib is None else command.memory_mib
     disk_gib = plan.disk_gib if command.disk_gib is None else command.disk_gib
@@ -152,7 +152,7 @@ async def resolve(
 
 
 async def find_holder(view: View, address: str) -> str | None:
-    """The id of the instance or floating IP, of any project, that has a public address."""
+    """Find the id of the instance or floating IP, of any project, that has a public address."""
     view.require("read")
     return await reverse_dns.holder_of(view.tx, address, view.deployment.ranges)
 
@@ -166,7 +166,8 @@ def require_memory(memory_mib: int, image: Image) -> None:
 
 
 async def password_of(case: Case, command: Any) -> Password | None:
-    """Root's password as a command asks for it: generated, chosen, or none. Raises Invalid."""
+    """Return the root password that a command requests: generated, chosen, or none. Raises
+    Invalid."""
     passwords = case.deployment.passwords
     if command.password is None:
         if not command.generate_password:
@@ -203,7 +204,7 @@ async def group_ids_of(case: Case, groups: tuple[str, ...]) -> tuple[str, ...]:
 
 
 async def network_of(case: Case, command: CreateInstance) -> tuple[Vpc | None, Subnet | None]:
-    """A VPC alone means its only subnet; a subnet alone brings its VPC."""
+    """Resolve VPC and subnet. A VPC alone means its only subnet; a subnet alone implies its VPC."""
     vpc = subnet = None
     if command.vpc:
         vpc = await references.resolve(case, VPCS, command.vpc, "vpc")
@@ -236,7 +237,7 @@ async def plan_of(view: View, name: str) -> Plan:
 
 
 async def region_of(view: View, name: str | None) -> str:
-    """A region that was not named is the only one there is, or the one called `local`."""
+    """Without a given region, return the only one, or the one named `local`."""
     field = "region"
     if name is not None:
         if await view.tx.regions.find(name) is None:
@@ -269,7 +270,7 @@ def require_user_data(text: str) -> None:
 
 
 async def update(case: Case, command: UpdateInstance) -> Done[Instance]:
-    """A running guest is told new groups and keys by an operation."""
+    """Update an instance. A running guest gets new groups and keys by an operation."""
     instance = await get(case, command.instance)
     owned.require_version(instance.version, command.version)
     require_alive(instance)
@@ -287,7 +288,7 @@ async def update(case: Case, command: UpdateInstance) -> Done[Instance]:
 
 
 async def changes_of(case: Case, instance: Instance, command: UpdateInstance) -> dict[str, Any]:
-    """Which fields of the instance become another. Raises Invalid."""
+    """Return the changed fields of the instance. Raises Invalid."""
     changes: dict[str, Any] = {}
     if command.name is not None:
         references.require_label(command.name)
@@ -348,7 +349,7 @@ async def reset(case: Case, command: ResetInstance) -> Done[Instance]:
 def switch(
     case: Case, instance: Instance, workflow: Workflow, graceful_s: float | None = None
 ) -> Done[Instance]:
-    """Accepts a power operation, and writes the goal that it has."""
+    """Accept a power operation and write its goal."""
     arguments = None if graceful_s is None else instance_power.Grace(graceful_s=graceful_s)
     operation = case.accept(workflow, instance.id, arguments)
     goal = GOALS[workflow.kind]
@@ -375,7 +376,7 @@ async def get_wanted_running(case: Case, reference: Reference) -> Instance:
 
 
 async def hurry(case: Case, instance: Instance) -> None:
-    """Cancels graceful stops: powering off does not wait until the guest has shut down."""
+    """Cancel graceful stops, so that powering off does not wait until the guest has shut down."""
     for operation in await case.tx.operations.live_on(instance.id):
         if operation.kind in {instance_power.STOP.kind, instance_power.REBOOT.kind}:
             case.tx.operations.cancel(operation, case.now_ms)
@@ -388,21 +389,21 @@ def mark_busy(case: Case, instance: Instance, operation: Operation, **changes: A
 def begin(
     case: Case, instance: Instance, workflow: Workflow, arguments: msgspec.Struct | None = None
 ) -> Operation:
-    """Accepts an operation behind those in progress on the instance."""
+    """Accept an operation behind those in progress on the instance."""
     operation = case.accept(workflow, instance.id, arguments)
     mark_busy(case, instance, operation)
     return operation
 
 
 async def coming_to(case: Case, instance: Instance, workflow: Workflow) -> list[Operation]:
-    """Operations of this kind that were accepted for the instance and have not ended."""
+    """Return the live operations of this kind on the instance."""
     live = await case.tx.operations.live_on(instance.id)
     now = [operation for operation in case.accepted if operation.resource_id == instance.id]
     return [operation for operation in (*live, *now) if operation.kind == workflow.kind]
 
 
 def configure(case: Case, instance: Instance, **changes: Any) -> tuple[Instance, Operation | None]:
-    """Writes a wish that a running guest is told; one that does not run reads it at its start."""
+    """Write a change and update a running guest; a stopped guest reads it at its start."""
     if not runs(instance):
         changed = case.tx.instances.change(instance, updated_at_ms=case.now_ms, **changes)
         return changed, None
@@ -411,7 +412,7 @@ def configure(case: Case, instance: Instance, **changes: Any) -> tuple[Instance,
 
 
 def reopen(instance: Instance, operation: Operation, now_ms: int) -> dict[str, Any]:
-    """What a retry of this operation changes in its instance. Raises Conflict."""
+    """Return the changes that a retry of this operation makes to its instance. Raises Conflict."""
     if operation.kind == instance_create.WORKFLOW.kind:
         if instance.operation_id != operation.id or instance.state is not InstanceState.DELETED:
             raise Conflict(Reason.CHANGED_SINCE, instance=instance.id, operation=operation.id)
@@ -431,15 +432,15 @@ def reopen(instance: Instance, operation: Operation, now_ms: int) -> dict[str, A
 
 
 async def get(case: Case, reference: Reference) -> Instance:
-    """The instance that a command is about. Raises NotFound."""
+    """Get the instance of a command. Raises NotFound."""
     return await owned.get(case, INSTANCES, reference, FIELD)
 
 
 async def resolve_instance(case: Case, reference: Reference, field: str = FIELD) -> Instance:
-    """The instance that a field names. Raises Invalid."""
+    """Resolve the instance of a field. Raises Invalid."""
     return await references.resolve(case, INSTANCES, case.id_of(reference), field)
 
 
 def runs(instance: Instance) -> bool:
-    """Whether it has a guest, or may soon have one, that does not read what is written now."""
+    """Tell whether it has a guest, or may soon have one, that does not read what is written now."""
     return instance.state is InstanceState.RUNNING or instance.doing is not None

@@ -1,4 +1,4 @@
-"""API keys by their text: whom a text stands for, and new texts."""
+"""API keys: find a key by its text, and make new texts."""
 
 import base64
 import hashlib
@@ -14,8 +14,8 @@ CACHED_MAX = 10_000
 
 
 class Keys:
-    """Finds the key of a text. An answer is kept for a second: a revoked key works no longer.
-    `secret` is the server's own."""
+    """Finds the key of a text. A result is cached for a second, after which a revoked key is
+    rejected. `secret` is the server's own."""
 
     def __init__(self, store: Store, clock: Clock, secret: bytes) -> None:
         self._store = store
@@ -24,11 +24,12 @@ class Keys:
         self._cached: dict[bytes, tuple[int, ApiKey]] = {}
 
     def digest(self, text: str) -> bytes:
-        """Keyed BLAKE2b: the texts have 256 random bits, so nothing slower is needed."""
+        """Keyed BLAKE2b: the texts have 256 random bits, so no slower hash is needed."""
         return self._keyed(text.encode())
 
     def conceal(self, data: bytes) -> str:
-        """Stands for what is not to be shown: equal for equal data, and tells nothing else."""
+        """Return a digest in place of secret data: equal for equal data, without other
+        information."""
         return f"blake2b:{self._keyed(data).hex()[:32]}"
 
     def forget(self) -> None:

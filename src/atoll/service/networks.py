@@ -1,4 +1,4 @@
-"""Carries out commands on VPCs and subnets, and on instances' places in them."""
+"""Handles commands on VPCs and subnets, and on the network interfaces of instances."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Network
@@ -66,7 +66,8 @@ async def update_vpc(case: Case, command: UpdateVpc) -> Done[Vpc]:
 
 
 async def delete_vpc(case: Case, command: DeleteVpc) -> Done[Vpc]:
-    """Raises InUse where it has subnets, or with them, where an instance is in one of them."""
+    """Raises InUse if the VPC has subnets, or, with `with_subnets`, if an instance uses one of
+    them."""
     vpc = await owned.get(case, VPCS, command.vpc, VPC)
     owned.require_version(vpc.version, command.version)
     subnets = await subnets_of(case, vpc)
@@ -92,7 +93,7 @@ async def create_subnet(case: Case, command: CreateSubnet) -> Done[Subnet]:
             raise Conflict(
                 Reason.SUBNET_OVERLAPS, cidr=str(network), subnet=other.name, range=other.cidr
             )
-    # A change to the VPC makes two that are created at once notice each other.
+    # A change to the VPC makes two concurrent creations notice each other.
     case.tx.vpcs.change(vpc)
     subnet = Subnet(
         id=case.ids.new(ids.SUBNET),
@@ -117,14 +118,14 @@ async def delete_subnet(case: Case, command: DeleteSubnet) -> Done[Subnet]:
 
 
 async def attach(case: Case, command: AttachNetwork) -> Done[Instance]:
-    """Adds a network interface, while the guest runs."""
+    """Add a network interface while the guest runs."""
     instance = await instances.get_alive(case, command.instance)
     wanted = await references.resolve(case, SUBNETS, command.subnet, SUBNET)
     return await begin_attach(case, instance, wanted)
 
 
 async def begin_attach(case: Case, instance: Instance, wanted: Subnet) -> Done[Instance]:
-    """Raises Conflict where the instance cannot be in that subnet too."""
+    """Accept an attachment. Raises Conflict if the instance cannot be in that subnet too."""
     coming = await coming_to(case, instance, network_attach.ATTACH)
     for one in coming:
         if subnet_id_of(one) == wanted.id:
@@ -151,7 +152,7 @@ def subnet_id_of(operation: Operation) -> str:
 async def require_apart(
     case: Case, instance: Instance, wanted: Subnet, there: Sequence[str]
 ) -> None:
-    """A guest that is in two networks of the same addresses reaches one of them only."""
+    """A guest in two networks with the same addresses could reach only one of them."""
     ours = instance.resolved.subnet_id
     subnets = [await case.tx.subnets.find(one) for one in (*([ours] if ours else ()), *there)]
     default = [] if ours else [case.deployment.ranges.private_cidr]
@@ -165,7 +166,7 @@ async def require_apart(
 
 
 async def detach(case: Case, command: DetachNetwork) -> Done[Instance]:
-    """Not of the network that the instance was created in: its addresses are the instance's."""
+    """Remove an extra network interface. The first one stays: its addresses are the instance's."""
     instance = await instances.get_alive(case, command.instance)
     wanted = await owned.get(case, SUBNETS, command.subnet, SUBNET)
     if wanted.id not in {a.subnet_id for a in instance.attachments}:
@@ -181,7 +182,7 @@ def begin_detach(case: Case, instance: Instance, subnet_id: str) -> Done[Instanc
 
 
 async def attach_vpc(case: Case, command: AttachVpc) -> Done[Instance]:
-    """By the only subnet of the VPC."""
+    """Attach the only subnet of the VPC."""
     wanted = await references.resolve(case, VPCS, command.vpc, VPC)
     instance = await instances.get_alive(case, command.instance)
     if command.attached_ok and wanted.id in {place.vpc_id for place in instance.attachments}:
@@ -190,7 +191,7 @@ async def attach_vpc(case: Case, command: AttachVpc) -> Done[Instance]:
 
 
 async def detach_vpc(case: Case, command: DetachVpc) -> Done[Instance]:
-    """From every subnet of the VPC that was attached later. Raises Conflict where none was."""
+    """Detach every extra interface in the VPC. Raises Conflict if there is none."""
     instance = await instances.get(case, command.instance)
     wanted = await references.resolve(case, VPCS, command.vpc, VPC)
     places = [a for a in instance.attachments if a.vpc_id == wanted.id]
@@ -206,8 +207,8 @@ async def detach_vpc(case: Case, command: DetachVpc) -> Done[Instance]:
 
 
 async def attach_default_vpc(case: Case, command: AttachDefaultVpc) -> Done[Instance]:
-    """The one of that name and region, made where there is none. One that the instance is in
-    already is no change."""
+    """Attach the default VPC of the region, which is created if it does not exist. No change if it
+    is already attached."""
     subnet = await default_subnet(case, command.region)
     instance = await instances.get(case, command.instance)
     if subnet.vpc_id in {place.vpc_id for place in instance.attachments}:
@@ -232,8 +233,8 @@ async def default_subnet(case: Case, region: str) -> Subnet:
 
 
 async def free_cidr(case: Case) -> str:
-    """A range that overlaps no VPC of the project, nor the deployment's own. Any one of the many,
-    so that two VPCs that are created at once do not get the same."""
+    """Choose a range that overlaps no VPC of the project, nor the deployment's own. It is chosen at
+    random, so that two concurrent creations get different ranges."""
     free = free_cidrs([*await cidrs_taken(case), DEFAULT_CIDR])
     if not free:
         raise Conflict(Reason.NO_FREE_RANGE)
@@ -241,7 +242,7 @@ async def free_cidr(case: Case) -> str:
 
 
 async def default_cidr(case: Case) -> str:
-    """Always the same where nothing has it yet."""
+    """Return a fixed default range if it is still free."""
     taken = await cidrs_taken(case)
     if any(IPv4Network(DEFAULT_CIDR).overlaps(IPv4Network(cidr)) for cidr in taken):
         return await free_cidr(case)

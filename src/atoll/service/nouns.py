@@ -1,4 +1,4 @@
-"""The kinds of things that there are: how each is called, and where its rows are."""
+"""The kinds of resources: their names, and their rows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Identified(Protocol):
 
 
 class Owned(Identified, Protocol):
-    """A thing of a project. Its name may be empty."""
+    """A resource of a project. Its name may be empty."""
 
     @property
     def project_id(self) -> str: ...
@@ -46,8 +46,8 @@ K = TypeVar("K", bound=Identified)
 
 @dataclass(frozen=True)
 class Noun(Generic[T]):
-    """`name` is the word in sentences. `is_owned` things belong to a project, the others to the
-    whole of Atoll; names of `is_unique` things are unique in their project."""
+    """`name` is the word in sentences. Resources with `is_owned` belong to a project, the others to
+    the whole deployment; with `is_unique`, names are unique in their project."""
 
     name: str
     struct: type[T]
@@ -57,7 +57,7 @@ class Noun(Generic[T]):
 
     @property
     def event(self) -> str:
-        """The word in kinds of events, as `ssh_key`."""
+        """The word in kinds of events, such as `ssh_key`."""
         return self.name.replace(" ", "_").lower()
 
 
@@ -90,7 +90,7 @@ NOUN_OF: dict[type, Noun[Any]] = {noun.struct: noun for noun in NOUNS}
 
 
 async def latest(tx: Transaction, thing: K) -> K:
-    """The thing as the transaction has it by now; what it has removed, as it was."""
+    """Return the resource as the transaction sees it; a removed one as it was."""
     noun = NOUN_OF.get(type(thing))
     if noun is None:
         return thing

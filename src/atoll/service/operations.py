@@ -1,4 +1,4 @@
-"""Carries out commands on operations, and waits for them."""
+"""Handles commands on operations, and waits for operations."""
 
 import msgspec
 
@@ -44,7 +44,7 @@ async def steps_of(view: View, operation: Operation) -> list[StepRecord]:
 
 
 async def wait(desk: Desk, caller: Caller, operation_id: str, wait_s: float) -> Operation:
-    """The operation as it is when it ends, or when the time is up."""
+    """Return the operation when it ends, or when the time is up."""
     until_ms = desk.clock.now_ms() + int(wait_s * 1000)
     with desk.store.watch(operation_id) as watch:
         while True:
@@ -66,7 +66,8 @@ async def cancel(case: Case, command: CancelOperation) -> Done[Operation]:
 
 
 async def retry(case: Case, command: RetryOperation) -> Done[Operation]:
-    """The same operation again, from its first step. Its resource must be as it left it."""
+    """Run the same operation again, from its first step. Its resource must not have changed
+    since."""
     operation = await get(case, command.operation)
     if operation.state not in RETRYABLE:
         raise Conflict(Reason.NOT_FAILED, operation=operation.id, state=operation.state)
@@ -99,7 +100,7 @@ async def reopen_resource(case: Case, operation: Operation) -> None:
 
 
 async def require_needed(tx: Transaction, resolved: Resolved) -> None:
-    """All that an instance is made with is still there. Raises Conflict."""
+    """Check that everything an instance is created from still exists. Raises Conflict."""
     needed: list[object] = [await tx.images.find(resolved.image_id)]
     needed += [await tx.security_groups.find(group) for group in resolved.security_group_ids]
     if resolved.subnet_id is not None:
@@ -109,7 +110,7 @@ async def require_needed(tx: Transaction, resolved: Resolved) -> None:
 
 
 async def what_waits(view: View, resource_id: str) -> str:
-    """What the operations on a resource wait for; empty where none waits."""
+    """Say what the operations on a resource wait for; empty if none waits."""
     for operation in await view.tx.operations.live_on(resource_id):
         if waiting := await waiting_for(view, operation):
             return waiting
@@ -117,13 +118,13 @@ async def what_waits(view: View, resource_id: str) -> str:
 
 
 async def waiting_for(view: View, operation: Operation) -> str:
-    """What an operation waits for, in one sentence; empty where it does not wait."""
+    """Say what an operation waits for, in one sentence; empty if it does not wait."""
     if operation.ended:
         return ""
     if operation.claimable_at_ms is None:
         ahead = [o for o in await view.tx.operations.live_on(operation.resource_id)
                  if (o.queued_at_ms, o.id) < (operation.queued_at_ms, operation.id)]  # fmt: skip
-        return f"waits behind {ahead[-1].id} ({ahead[-1].kind})" if ahead else ""
+        return f"waits for {ahead[-1].id} ({ahead[-1].kind})" if ahead else ""
     if operation.message:
         return operation.message
     if operation.state is OperationState.ACCEPTED:

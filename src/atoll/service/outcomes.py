@@ -1,4 +1,4 @@
-"""The answer of the desk, and how it is kept for a repeated Idempotency-Key."""
+"""The result of the desk, and its stored form for a repeated Idempotency-Key."""
 
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -19,9 +19,9 @@ STRUCTS: dict[str, type[Any]] = {
 
 @dataclass(frozen=True)
 class Outcome(Generic[T]):
-    """`things` are those of the commands, in their order, as they are after all of them.
-    `operations` carry the commands out. `secret` is a text that is shown once and not kept.
-    `warnings` are sentences. `replayed`: the first outcome of a repeated Idempotency-Key."""
+    """`things` are the resources of the commands, in their order, after all commands. `operations`
+    are the accepted operations. `secret` is a text that is shown once and not stored. `warnings`
+    are sentences. `replayed`: the first outcome of a repeated Idempotency-Key."""
 
     things: tuple[T, ...]
     operations: tuple[Operation, ...] = ()
@@ -31,17 +31,17 @@ class Outcome(Generic[T]):
 
     @property
     def thing(self) -> T:
-        """The first command's."""
+        """The resource of the first command."""
         return self.things[0]
 
     @property
     def operation(self) -> Operation:
-        """The first operation, of a command that always starts one."""
+        """The first operation, of a command that always accepts one."""
         return self.operations[0]
 
 
 class Kept(msgspec.Struct, kw_only=True):
-    """An outcome as it is stored. `kinds` name the structs of the things."""
+    """An outcome in its stored form. `kinds` name the structs of the resources."""
 
     kinds: tuple[str, ...]
     things: tuple[msgspec.Raw, ...]
@@ -61,7 +61,8 @@ def encode_outcome(outcome: Outcome[Any]) -> bytes:
 
 
 def decode_outcome(stored: bytes) -> Outcome[Any]:
-    """Raises msgspec.DecodeError where an earlier version of Atoll stored something else."""
+    """Decode a stored outcome. Raises msgspec.DecodeError for those of an earlier version of
+    Atoll."""
     kept = msgspec.json.decode(stored, type=Kept)
     things = zip(kept.kinds, kept.things, strict=True)
     return Outcome(

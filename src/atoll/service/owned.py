@@ -1,4 +1,4 @@
-"""What ssh keys, networks and groups have in common: a name, labels, a version, an owner."""
+"""What ssh keys, networks and groups have in common: name, labels, version, owner."""
 
 from typing import Any, Protocol, TypeVar
 
@@ -14,10 +14,10 @@ from atoll.service.desk import Case, Done
 from atoll.service.nouns import Noun, Owned
 
 T = TypeVar("T", bound=Owned)
-# What a user does first to free a thing of an instance.
+# What a user must do first to release a resource from an instance.
 REMEDIES = {
     "image": "delete that instance, or reinstall it from another image, first",
-    "security group": "take it off that instance first",
+    "security group": "remove it from that instance first",
     "subnet": "detach it from that instance, or delete that instance, first",
 }
 REMEDY = "delete that instance first"
@@ -36,12 +36,12 @@ class Update(Protocol):
 
 
 async def get(case: Case, noun: Noun[T], reference: Reference, field: str) -> T:
-    """The thing that a command is about. Raises NotFound."""
+    """Get the resource of a command. Raises NotFound."""
     return await references.get(case, noun, case.id_of(reference), field)
 
 
 async def update(case: Case, noun: Noun[T], thing: T, command: Update, **more: Any) -> Done[T]:
-    """Changes name, labels, and `more` fields of the noun itself; None leaves a field as it is."""
+    """Change name, labels, and `more` fields of the noun; None leaves a field unchanged."""
     require_version(thing.version, command.version)
     changes = {key: value for key, value in more.items() if value is not None}
     if command.name is not None and command.name != thing.name:
@@ -67,15 +67,15 @@ async def new_name(case: Case, noun: Noun[T], thing: T, command: Update) -> str:
 
 
 async def delete(case: Case, noun: Noun[T], thing: T, version: int | None) -> Done[T]:
-    """Raises InUse where an instance needs it."""
+    """Delete a resource. Raises InUse if an instance needs it."""
     require_version(thing.version, version)
     await require_unused(case, noun, thing)
     return remove(case, noun, thing)
 
 
 async def require_unused(case: Case, noun: Noun[Any], thing: Any) -> None:
-    """By instances and snapshots of any project: an image of the catalogue may be anybody's, and
-    only those who operate the cloud come here with one. They are told whose it is."""
+    """Check instances and snapshots of all projects: only operators can delete an image of the
+    catalogue, and the error names the project that uses it."""
     wanted = Filter(uses=thing.id, limit=1)
     for user in await case.tx.instances.page(wanted):
         if user.state is InstanceState.DELETED:
@@ -98,8 +98,8 @@ def used_by(
 
 
 async def name_of_new(case: Case, *nouns: Noun[Any], name: str, free: bool) -> str:
-    """The name of a new thing, claimed among these nouns. Raises AlreadyExists, unless a `free`
-    one may be made of it."""
+    """Claim the name of a new resource among these nouns. Raises AlreadyExists, unless a `free`
+    name may be derived."""
     if free:
         return await references.choose_name(case, name, *nouns)
     for noun in nouns:
@@ -108,8 +108,7 @@ async def name_of_new(case: Case, *nouns: Noun[Any], name: str, free: bool) -> s
 
 
 def merged(before: dict[str, str], notes: dict[str, str]) -> dict[str, str] | None:
-    """A dialect's annotations with others merged in; an empty text removes one. None where that
-    changes nothing."""
+    """Merge annotations of a dialect; an empty text removes one. None if nothing changes."""
     after = {key: text for key, text in {**before, **notes}.items() if text}
     return None if after == before else after
 
@@ -127,7 +126,7 @@ def remove(case: Case, noun: Noun[T], thing: T) -> Done[T]:
 
 
 def require_version(version: int, wanted: int | None) -> None:
-    """Raises VersionMismatch where the caller has seen another version."""
+    """Raises VersionMismatch if the caller has read another version."""
     if wanted is not None and wanted != version:
         raise VersionMismatch(
             Reason.VERSION_DIFFERS, field="version", version=version, wanted=wanted

@@ -1,8 +1,8 @@
-"""Root's password, which a guest is given as a crypt(5) hash; the password is kept nowhere.
+"""Root passwords, which guests get as crypt(5) hashes; the passwords are not stored.
 
-One that is generated is made of the server's secret and a nonce, and shown for ten minutes: the
-database holds the nonce. After that its owner has noted it, or reinstalls. One that was chosen is
-hashed before anything else is done with it, and never shown.
+A generated password is derived from the server's secret and a nonce, and shown for ten minutes: the
+database stores the nonce. After that, a user who has not saved it must reinstall. A chosen password
+is hashed immediately, and never shown.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from atoll.ports import Clock
 
 SHOWN_FOR_MS = 10 * 60 * 1000
 LENGTH = 20
-# Without those that look alike.
+# Without characters that look alike.
 LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-# Few rounds: nobody guesses 115 random bits, and hashing must not hold up other requests.
+# Few rounds: 115 random bits cannot be guessed, and hashing must not delay other requests.
 ROUNDS = 4
-# People choose what others guess.
+# Chosen passwords can be guessed.
 ROUNDS_OF_CHOSEN = 10
 
 
@@ -36,7 +36,7 @@ class Passwords:
         return Password(nonce=nonce, hash=hashed.decode(), set_at_ms=self._clock.now_ms())
 
     async def chosen(self, text: str) -> Password:
-        """Raises Invalid. Takes a tenth of a second, in a thread."""
+        """Hash a chosen password. Raises Invalid. Takes a tenth of a second, in a thread."""
         require_password(text)
         hashed = await asyncio.to_thread(
             bcrypt.hashpw, text.encode(), bcrypt.gensalt(ROUNDS_OF_CHOSEN)
@@ -44,7 +44,8 @@ class Passwords:
         return Password(hash=hashed.decode(), set_at_ms=self._clock.now_ms())
 
     def of(self, instance: Instance) -> str | None:
-        """None where it has none, chose its own, or is no longer shown."""
+        """Return the generated password, or None if there is none, it was chosen, or it is no
+        longer shown."""
         password = instance.password
         if password is None or not password.nonce or instance.state is InstanceState.DELETED:
             return None

@@ -1,4 +1,4 @@
-"""Carries out commands on projects and API keys, and makes those that a new Atoll starts with."""
+"""Handles commands on projects and API keys, and creates the first ones of a new database."""
 
 import contextlib
 
@@ -20,7 +20,7 @@ PROJECTS_MAX = 10_000
 
 
 def add_project(tx: Transaction, new_ids: Ids, name: str, now_ms: int) -> Project:
-    """With the security groups that every project has."""
+    """Add a project with its built-in security groups."""
     project = Project(id=new_ids.new(ids.PROJECT), name=name, created_at_ms=now_ms)
     tx.projects.add(project)
     tx.quotas.add(project.id)
@@ -43,7 +43,8 @@ def add_group(tx: Transaction, new_ids: Ids, project_id: str, name: str, now_ms:
 
 
 async def ensure_groups(store: Store, clock: Clock, new_ids: Ids) -> None:
-    """In projects that an earlier Atoll made, which had fewer, and let them be deleted."""
+    """Add missing built-in groups to projects of earlier versions, which had fewer and allowed
+    deleting them."""
     tx = store.read()
     projects = await tx.projects.page(Filter(limit=PROJECTS_MAX))
     for name in BUILT_IN:
@@ -55,7 +56,7 @@ async def ensure_groups(store: Store, clock: Clock, new_ids: Ids) -> None:
 
 
 async def ensure_group(store: Store, new_ids: Ids, project_id: str, name: str, now_ms: int) -> None:
-    # Another server that starts at the same time may be faster.
+    # Another server may start at the same time.
     with contextlib.suppress(AlreadyExists):
         async with store.transaction() as tx:
             tx.security_groups.claim_name(project_id, name)
@@ -63,7 +64,7 @@ async def ensure_group(store: Store, new_ids: Ids, project_id: str, name: str, n
 
 
 async def ensure_first_key(store: Store, clock: Clock, new_ids: Ids, keys: Keys, text: str) -> bool:
-    """Makes the default project and its admin key of this text, where there is no project yet."""
+    """Create the default project and its admin key with this text, if there is no project yet."""
     now_ms = clock.now_ms()
     async with store.transaction() as tx:
         if await tx.projects.page(Filter(limit=1)):
@@ -93,7 +94,7 @@ def key_of(
 
 
 async def create_key(case: Case, command: CreateApiKey) -> Done[ApiKey]:
-    """The key's text is shown once, with the outcome, and kept nowhere."""
+    """Create a key. Its text is shown once, with the outcome, and not stored."""
     references.require_name(command.name)
     if not RIGHTS[command.role] <= RIGHTS[case.caller.role]:
         raise Forbidden(Reason.ROLE_TOO_HIGH, role=command.role)
@@ -112,7 +113,7 @@ async def create_key(case: Case, command: CreateApiKey) -> Done[ApiKey]:
 
 
 async def delete_key(case: Case, command: DeleteApiKey) -> Done[ApiKey]:
-    """By its id in any project, by its name in the caller's own."""
+    """Delete a key by its id in any project, or by its name in the caller's project."""
     by_id = await case.tx.api_keys.find(command.api_key)
     key = by_id or await references.get(case, API_KEYS, command.api_key, "api_key")
     if key.role is Role.ADMIN:
@@ -123,14 +124,14 @@ async def delete_key(case: Case, command: DeleteApiKey) -> Done[ApiKey]:
 
 
 async def require_another_admin(tx: Transaction, key: ApiKey) -> None:
-    """Raises InUse where nobody could make a key any more."""
+    """Raises InUse if no other key could create keys."""
     admins = await tx.api_keys.page(Filter(any_of=((("role", (Role.ADMIN.value,)),),), limit=2))
     if all(one.id == key.id for one in admins):
         raise InUse(Reason.LAST_ADMIN_KEY, name=key.name)
 
 
 async def find_keys(view: View, wanted: queries.Query) -> list[ApiKey]:
-    """Those of the caller's project."""
+    """Return the keys of the caller's project."""
     view.require("administer")
     return await queries.find_page(view, API_KEYS, wanted)
 

@@ -1,4 +1,4 @@
-"""What a command would do: the answer to a dry run, and to "why not?"."""
+"""What a command would do: the response to a dry run, and to "why not?"."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from atoll.service.desk import Desk, View
 
 @dataclass(frozen=True)
 class Proposal:
-    """`kind` is the operation's. `host` is the one that would be chosen, or the instance's own;
-    empty where none fits. `impact` and `reverted_by` are sentences of the command."""
+    """`kind` is that of the operation. `host` is the host that would be chosen, or the present one;
+    empty if none has room. `impact` and `reverted_by` are sentences about the command."""
 
     kind: str
     risk: Risk
@@ -33,7 +33,7 @@ class Proposal:
 
 
 async def propose(desk: Desk, caller: Caller, command: Command) -> Proposal:
-    """Rehearses a command on an instance that starts an operation. Nothing is written."""
+    """Rehearse a command on an instance that accepts an operation. Nothing is written."""
     outcome = await desk.rehearse(caller, command)
     instance: Instance = outcome.thing
     action, workflow = action_of(command), WORKFLOWS[outcome.operation.kind]
@@ -58,13 +58,13 @@ async def propose(desk: Desk, caller: Caller, command: Command) -> Proposal:
 
 
 async def hosts_for(view: View, instance: Instance) -> list[Verdict]:
-    """Every host, with the first rule that speaks against it."""
+    """Return every host, with the first rule that excludes it."""
     hosts = await view.tx.hosts.every()
     return verdicts(hosts, await demand_of(view.tx, instance))
 
 
 async def room_for(view: View, region: str, plans: Sequence[Plan]) -> dict[str, bool]:
-    """Whether some host of the region could take an instance of each of these plans now."""
+    """Tell whether a host of the region has room for an instance of each of these plans now."""
     hosts = await view.tx.hosts.every()
     served_by = await serving(view.tx, region)
     demands = {plan.id: demand_for(served_by, plan) for plan in plans}

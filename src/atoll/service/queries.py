@@ -1,4 +1,4 @@
-"""Reads, within the caller's rights and project: lists, one thing, things by their ids."""
+"""Reads within the caller's rights and project: lists, one resource, resources by their ids."""
 
 import asyncio
 from collections.abc import Iterable
@@ -18,13 +18,13 @@ PAGE = 500
 T = TypeVar("T")
 K = TypeVar("K", bound=Identified)
 OwnedT = TypeVar("OwnedT", bound=Owned)
-# What a list shows. Whose things they are is not asked for: those of the caller's project.
+# The filters of a list. The project is always that of the caller.
 Query = Filter
 ALL = Query()
 
 
 async def find_page(view: View, noun: Noun[T], wanted: Query = ALL) -> list[T]:
-    """One page, in rising order of id."""
+    """Return one page, in increasing order of id."""
     view.require("read")
     return await noun.rows(view.tx).page(scoped(view, noun, wanted))
 
@@ -35,7 +35,8 @@ async def count(view: View, noun: Noun[Any], wanted: Query = ALL) -> int:
 
 
 async def find_every(view: View, noun: Noun[K], wanted: Query = ALL) -> list[K]:
-    """All pages, for filters that the database knows nothing of. At most 10,000 things."""
+    """Return all pages, for filters that the database does not support. At most 10,000
+    resources."""
     found: list[K] = []
     after: str | None = None
     while len(found) < EVERY_MAX:
@@ -45,12 +46,12 @@ async def find_every(view: View, noun: Noun[K], wanted: Query = ALL) -> list[K]:
         if len(page) < PAGE:
             break
         after = page[-1].id
-        await asyncio.sleep(0)  # others have their turn
+        await asyncio.sleep(0)  # let other requests run
     return found
 
 
 async def find_by_ids(view: View, noun: Noun[K], wanted: Iterable[str | None]) -> dict[str, K]:
-    """Those of these ids that exist, by id."""
+    """Return the existing resources with these ids, by id."""
     view.require("read")
     some = tuple({one for one in wanted if one})
     if not some:
@@ -60,13 +61,13 @@ async def find_by_ids(view: View, noun: Noun[K], wanted: Iterable[str | None]) -
 
 
 async def get(view: View, noun: Noun[OwnedT], reference: str) -> OwnedT:
-    """A thing of the project, by id or name. Raises NotFound."""
+    """Get a resource of the project by id or name. Raises NotFound."""
     view.require("read")
     return await references.get(view, noun, reference)
 
 
 async def get_by_id(view: View, noun: Noun[T], thing_id: str) -> T:
-    """A thing that belongs to no project: a plan, a region, a project. Raises NotFound."""
+    """Get a resource that belongs to no project: a plan, a region, a project. Raises NotFound."""
     view.require("read")
     thing = await noun.rows(view.tx).find(thing_id)
     if thing is None:
@@ -80,6 +81,6 @@ def scoped(view: View, noun: Noun[Any], wanted: Query) -> Filter:
 
 
 def equal(**columns: str | None) -> Any:
-    """A condition for `Query.any_of`: each column has the value, where one was given."""
+    """A condition for `Query.any_of`: each column has its value, if one is given."""
     given = tuple((name, (value,)) for name, value in columns.items() if value is not None)
     return (given,) if given else ()

@@ -1,4 +1,4 @@
-"""What a project may have: counted in the transaction of the wish that takes it."""
+"""Quotas: what a project uses is counted in the transaction of the command."""
 
 from atoll.domain.commands import SetQuota
 from atoll.domain.errors import Invalid
@@ -12,8 +12,8 @@ LIMIT_MAX = 2**53
 
 
 async def take(case: Case, more: Amounts) -> None:
-    """Raises QuotaExceeded, naming the resource. Two that ask at once for the last of it both come
-    this far; the commit lets one of them pass."""
+    """Count resources. Raises QuotaExceeded, naming the resource. Two concurrent requests for the
+    last one may both pass this check; the commit allows one of them."""
     project_id = case.caller.project_id
     require_within(await of(case, project_id), more)
     case.tx.quotas.take(project_id, more)
@@ -33,13 +33,13 @@ async def get(view: View) -> Quota:
 
 
 async def get_of(view: View, project: str) -> Quota:
-    """Another project's, for callers who may set its limits. Raises NotFound."""
+    """Get the quota of another project, for callers who may change it. Raises NotFound."""
     view.require("administer")
     return await of(view, (await queries.get_by_id(view, PROJECTS, project)).id)
 
 
 async def limit(case: Case, command: SetQuota) -> Done[Quota]:
-    """The new limits instead of the old ones. What is used already stays, even where it is more."""
+    """Replace the limits. Existing resources stay, even above the new limit."""
     limits = dict(command.limits)
     for name, most in limits.items():
         require_limit(name, most)

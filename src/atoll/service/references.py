@@ -1,4 +1,4 @@
-"""Finds what a caller means by an id or by a name that is unique in the project."""
+"""Resolves references: ids, or names that are unique in the project."""
 
 from typing import Any, Protocol, TypeVar
 
@@ -25,8 +25,8 @@ class Named(Protocol):
 
 
 async def find(view: View, noun: Noun[T], reference: str, project_id: str = "") -> T | None:
-    """In the caller's project, or in another one. Raises Conflict where several things have the
-    name."""
+    """Find a resource in the caller's project, or in another one. Raises Conflict if several have
+    the name."""
     rows, owner = noun.rows(view.tx), project_id or view.project_id
     if is_id(reference):
         thing = await rows.find(reference)
@@ -41,7 +41,7 @@ async def find(view: View, noun: Noun[T], reference: str, project_id: str = "") 
 async def get(
     view: View, noun: Noun[T], reference: str, field: str | None = None, project_id: str = ""
 ) -> T:
-    """The thing that a command is about. Raises NotFound, with the command's field."""
+    """Get the resource of a command. Raises NotFound, with the command's field."""
     thing = await find(view, noun, reference, project_id)
     if thing is None:
         raise NotFound(Reason.NOT_FOUND, field=field, noun=noun.name, reference=reference)
@@ -49,7 +49,7 @@ async def get(
 
 
 async def resolve(view: View, noun: Noun[T], reference: str, field: str) -> T:
-    """The thing that a field names. Raises Invalid."""
+    """Resolve the resource of a field. Raises Invalid."""
     thing = await find(view, noun, reference)
     if thing is None:
         raise Invalid(Reason.NO_SUCH_THING, field=field, noun=noun.name, reference=reference)
@@ -57,7 +57,7 @@ async def resolve(view: View, noun: Noun[T], reference: str, field: str) -> T:
 
 
 async def resolve_image(view: View, reference: str, field: str) -> Image:
-    """The project's own images come before the catalogue's; aliases are followed."""
+    """Images of the project take precedence over those of the catalogue; aliases are followed."""
     return await behind_aliases(view, reference, await find_image(view, reference), field)
 
 
@@ -79,7 +79,7 @@ async def behind_aliases(view: View, reference: str, found: Image | None, field:
 
 
 async def resolve_source(view: View, reference: str, field: str) -> tuple[Image, Snapshot | None]:
-    """What a root volume is made from: an image, or a snapshot and the image behind it."""
+    """Resolve the source of a root volume: an image, or a snapshot and its image."""
     snapshot = named = None
     if not reference.startswith(f"{ids.SNAPSHOT}-"):
         named = await find_image(view, reference)
@@ -111,14 +111,14 @@ async def require_free_name(view: View, noun: Noun[Any], name: str, project_id: 
     rows, owner = noun.rows(view.tx), project_id or view.project_id
     if await rows.named(owner, name):
         raise AlreadyExists(Reason.ALREADY_EXISTS, field="name", noun=noun.name, name=name)
-    # Two that ask at the same time both come this far; the commit lets one of them pass.
+    # Two concurrent requests may both pass this check; the commit allows one of them.
     rows.claim_name(owner, name)
 
 
 async def choose_name(view: View, wish: str, *nouns: Noun[Any]) -> str:
-    """The wish where it is free among these nouns, otherwise with a tail; for dialects in which
-    names need not be unique, and may be empty. Where somebody takes the name at the same time, the
-    commit raises Lost and another one is chosen."""
+    """Return the requested name if it is free among these nouns, otherwise with a suffix; for
+    dialects in which names need not be unique, and may be empty. If the name is taken concurrently,
+    the commit raises Lost and another name is chosen."""
     require_label(wish)
     tail = view.deployment.new_secret().hex()[:TAIL]
     name = wish or f"{UNNAMED}{tail}"
@@ -132,7 +132,7 @@ async def choose_name(view: View, wish: str, *nouns: Noun[Any]) -> str:
 
 
 class Worked(Named, Protocol):
-    """A thing that one operation at a time works on."""
+    """A resource on which one operation at a time works."""
 
     @property
     def doing(self) -> str | None: ...
@@ -150,7 +150,7 @@ def require_idle(thing: Worked, noun: Noun[Any]) -> None:
 
 
 def called(thing: Named) -> str:
-    """Its name, or its id where the name is empty."""
+    """Return its name, or its id if the name is empty."""
     return thing.name or thing.id
 
 
@@ -162,7 +162,7 @@ def require_name(name: str, field: str = "name", *, lowest: int = 1) -> None:
 
 
 def require_label(name: str) -> None:
-    """Checks the name of a thing that is known by its id: any name, may be empty."""
+    """Check the name of a resource that is identified by its id: any name, may be empty."""
     require_name(name, lowest=0)
 
 

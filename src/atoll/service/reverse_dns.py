@@ -1,4 +1,4 @@
-"""Carries out commands on reverse DNS, and looks names up for the DNS server."""
+"""Handles commands on reverse DNS, and looks names up for the DNS server."""
 
 import ipaddress
 
@@ -60,7 +60,7 @@ def without_name(address: str) -> NotFound:
 
 
 async def find(tx: Transaction, address: str, ranges: Ranges) -> ReverseRecord | None:
-    """The record, where the address is still with the holder that it was written for."""
+    """Find the record, if the address still belongs to the resource for which it was created."""
     record = await tx.reverse_records.find(address)
     if record is None or record.holder_id != await holder_of(tx, address, ranges):
         return None
@@ -68,7 +68,7 @@ async def find(tx: Transaction, address: str, ranges: Ranges) -> ReverseRecord |
 
 
 async def get_holder(view: View, address: str) -> str:
-    """The id of the caller's thing that has the address. Raises NotFound."""
+    """Return the id of the caller's resource that has the address. Raises NotFound."""
     holder_id = await holder_of(view.tx, address, view.deployment.ranges)
     if holder_id is not None and await project_of(view.tx, holder_id) == view.project_id:
         return holder_id

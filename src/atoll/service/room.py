@@ -1,7 +1,7 @@
-"""Whether a host could take what somebody wants, and what hosts there are at all.
+"""Checks whether a host has room for a request, and which sizes hosts have.
 
-For dialects whose clients take an accepted request for a kept promise: a use case asks before it
-answers. Only the operation itself reserves anything.
+For dialects whose clients expect an accepted request to succeed: a use case checks before it
+accepts. Only the operation reserves capacity.
 """
 
 from atoll.domain.errors import Invalid, NoCapacity
@@ -16,12 +16,12 @@ from atoll.service.desk import View
 
 REASONS_MAX = 5
 FIELD = "plan"
-# Processors, MiB of memory, GiB of disk, kinds of accelerators: all that a host has, free or not.
+# Processors, MiB of memory, GiB of disk, kinds of accelerators: the whole capacity of a host.
 Shape = tuple[int, int, int, frozenset[str]]
 
 
 async def require_for_new(view: View, instance: Instance) -> None:
-    """Raises Invalid with a reason for each host of its region, where none fits."""
+    """Raises Invalid with a reason for each host of its region, if none has room."""
     demand = await demand_of(view.tx, instance)
     hosts = await view.tx.hosts.every()
     judged = verdicts([host for host in hosts if host.region == demand.region], demand)
@@ -31,7 +31,8 @@ async def require_for_new(view: View, instance: Instance) -> None:
 
 
 async def require_for_resize(view: View, instance: Instance, new: Size) -> None:
-    """It stays where it is: its host must have the difference, and both sizes for a while."""
+    """The instance stays on its host, which needs room for the difference, and for both sizes
+    during the resize."""
     held = await view.tx.hosts.reservation(instance.id)
     if held is None:
         return
@@ -55,8 +56,8 @@ def too_large(instance: Instance, reasons: list[str]) -> Invalid:
 
 
 async def shapes_by_region(view: View) -> dict[str, frozenset[Shape]]:
-    """Of ready hosts, each form once, by the region that they are in. Regions that others serve are
-    not among them: see `operations.placing.serving`."""
+    """Return each distinct shape of ready hosts once, by their region. Regions that others serve
+    are omitted: see `operations.placing.serving`."""
     shapes: dict[str, frozenset[Shape]] = {}
     for host in await view.tx.hosts.every():
         if host.state is HostState.READY:
@@ -70,6 +71,6 @@ def shape_of(host: Host) -> Shape:
 
 
 def holds(shape: Shape, vcpus: int, memory_mib: int, disk_gib: int, kind: str | None) -> bool:
-    """Whether an empty host of this form would take an instance of this size."""
+    """Tell whether an empty host of this shape has room for an instance of this size."""
     enough = vcpus <= shape[0] and memory_mib <= shape[1] and disk_gib <= shape[2]
     return enough and (kind is None or kind in shape[3])

@@ -1,4 +1,4 @@
-"""Carries out commands on security groups."""
+"""Handles commands on security groups."""
 
 import msgspec
 
@@ -51,7 +51,7 @@ async def create(case: Case, command: CreateSecurityGroup) -> Done[SecurityGroup
 
 
 async def update(case: Case, command: UpdateSecurityGroup) -> Done[SecurityGroup]:
-    """Every guest that runs in the group is told new rules."""
+    """Update a group. Every running guest in the group gets new rules."""
     if command.rules is not None:
         require_rules(command.rules)
     group = await get(case, command.security_group)
@@ -76,7 +76,7 @@ async def change(
 
 
 async def add_rule(case: Case, command: AddRule) -> Done[SecurityGroup]:
-    """The last of the group's rules is then the new one."""
+    """Add a rule at the end of the group's rules."""
     group = await get(case, command.security_group)
     bare = replace(command.rule, notes="")
     for one in numbered(group.rules):
@@ -116,7 +116,7 @@ async def get(case: Case, reference: Reference) -> SecurityGroup:
 
 
 async def find_built_in(view: View) -> list[SecurityGroup]:
-    """Those that every project has."""
+    """Return the built-in groups of the project."""
     view.require("read")
     return [
         group
@@ -126,7 +126,7 @@ async def find_built_in(view: View) -> list[SecurityGroup]:
 
 
 def require_own(group: SecurityGroup) -> None:
-    """Raises Conflict for a group that every project has."""
+    """Raises Conflict for a built-in group."""
     if group.name in BUILT_IN:
         raise Conflict(Reason.BUILT_IN_GROUP, name=group.name)
 
@@ -144,8 +144,8 @@ async def tell_members(case: Case, group_id: str) -> None:
 
 
 async def with_group_ids(case: Case, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    """The rules, with the groups that they name by id. One that has its number was in the group
-    before, and stays though the group that it names may be gone. Raises Invalid."""
+    """Resolve the groups in rules to ids. A rule that has its number was in the group before, and
+    stays even if the group it refers to is deleted. Raises Invalid."""
     resolved = []
     for index, rule in enumerate(rules):
         if rule.group is not None and not rule.number:

@@ -1,4 +1,4 @@
-"""Carries out commands on snapshots."""
+"""Handles commands on snapshots."""
 
 import msgspec
 
@@ -27,7 +27,7 @@ DESCRIPTION_MAX = 1000
 
 
 async def create(case: Case, command: CreateSnapshot) -> Done[Snapshot]:
-    """Of an instance's root volume, as it is when the operation's turn comes."""
+    """Create a snapshot of an instance's root volume, as it is when the operation runs."""
     references.require_label(command.name)
     require_labels(command.labels)
     require_description(command.description)
@@ -59,8 +59,8 @@ def require_description(description: str) -> None:
 
 
 async def import_(case: Case, command: ImportSnapshot) -> Done[Snapshot]:
-    """Of a disk that is found on the web. An image of the project stands behind it, which goes when
-    the snapshot goes, unless something else needs it by then."""
+    """Import a disk from a URL as a snapshot. A hidden image of the project holds its data, and is
+    deleted with the snapshot unless something else uses it."""
     references.require_label(command.name)
     require_description(command.description)
     source = images.require_source(case, command.source)
@@ -91,7 +91,7 @@ def image_behind(snapshot: Snapshot, source: ImageSource) -> Image:
         id=snapshot.image_id,
         project_id=snapshot.project_id,
         name=snapshot.own_image,
-        description="what the snapshot of that id was imported from",
+        description="the image from which the snapshot of that id was imported",
         source=source,
         created_at_ms=snapshot.created_at_ms,
         updated_at_ms=snapshot.created_at_ms,
@@ -99,7 +99,7 @@ def image_behind(snapshot: Snapshot, source: ImageSource) -> Image:
 
 
 async def clone(case: Case, command: CloneSnapshot) -> Done[Snapshot]:
-    """Into another region, as a snapshot of its own."""
+    """Copy a snapshot to another region, as an independent snapshot."""
     source = await owned.get(case, SNAPSHOTS, command.snapshot, FIELD)
     references.require_idle(source, SNAPSHOTS)
     if source.state is not SnapshotState.COMPLETE:

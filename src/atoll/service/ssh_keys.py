@@ -1,4 +1,4 @@
-"""Carries out commands on ssh keys."""
+"""Handles commands on ssh keys."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ async def create(case: Case, command: CreateSshKey) -> Done[SshKey]:
 
 
 async def update(case: Case, command: UpdateSshKey) -> Done[SshKey]:
-    """Guests keep the key that they were given; the new one is for new guests."""
+    """Update a key. Existing guests keep the old key; new guests get the new one."""
     changes: dict[str, Any] = {}
     if command.public_key is not None:
         changes = {

@@ -1,4 +1,4 @@
-"""Carries out commands on startup scripts."""
+"""Handles commands on startup scripts."""
 
 from atoll.domain import ids
 from atoll.domain.commands import CreateStartupScript, DeleteStartupScript, UpdateStartupScript
@@ -28,7 +28,7 @@ async def create(case: Case, command: CreateStartupScript) -> Done[StartupScript
 
 
 async def update(case: Case, command: UpdateStartupScript) -> Done[StartupScript]:
-    """A guest that has run the script runs the new one at its next reinstallation."""
+    """Update a script. Guests that have run it run the new one at their next reinstallation."""
     if command.script is not None:
         require_script(command.script)
     script = await owned.get(case, STARTUP_SCRIPTS, command.startup_script, FIELD)

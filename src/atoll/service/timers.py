@@ -1,4 +1,4 @@
-"""Carries out commands on what shall happen to an instance at a time: expiry, purge, backups."""
+"""Handles commands on timers of instances: expiry, purge, backups."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,8 @@ from atoll.service.nouns import INSTANCES, TIMERS
 
 FIELD = "instance"
 YEARS_100_MS = 100 * 366 * 24 * 3600 * 1000
-# A disk stands on at most 32 snapshots, and the oldest backup goes only after the newest is there.
+# A disk has at most 32 snapshots, and the oldest backup is deleted only after the newest is
+# complete.
 KEEP_MAX = 30
 CRON_FIELDS = 5
 NAMES = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat"
@@ -26,7 +27,7 @@ PLAIN = re.compile(rf"(?:[0-9*,/ \t-]|{NAMES}){{9,200}}", re.IGNORECASE)
 
 
 async def expire(case: Case, instance: Instance, expires_at_ms: int | None) -> None:
-    """Sets or drops the timer of an instance that is being written. Raises Invalid."""
+    """Set or delete the expiry timer of an instance that is being written. Raises Invalid."""
     if expires_at_ms is None:
         await drop_timer(case, TimerKind.EXPIRE, instance)
         return
@@ -52,7 +53,7 @@ async def drop_timer(case: Case, kind: TimerKind, instance: Instance) -> None:
 
 
 async def set_backups(case: Case, command: SetBackups) -> Done[Timer]:
-    """A backup whenever the schedule is due, from now on."""
+    """Set a schedule of backups."""
     instance = await owned.get(case, INSTANCES, command.instance, FIELD)
     wanted = command.backups
     require_alive(instance)
@@ -63,7 +64,7 @@ async def set_backups(case: Case, command: SetBackups) -> Done[Timer]:
 
 
 async def disable_backups(case: Case, command: DisableBackups) -> Done[Timer | Instance]:
-    """Existing backups are kept."""
+    """Delete the schedule; existing backups are kept."""
     instance = await owned.get(case, INSTANCES, command.instance, FIELD)
     timer = await case.tx.timers.find(timer_id(TimerKind.BACKUP, instance.id))
     if timer is not None:
@@ -75,7 +76,7 @@ async def disable_backups(case: Case, command: DisableBackups) -> Done[Timer | I
 
 
 async def get_backups(view: View, reference: str) -> Timer:
-    """Raises NotFound where the instance has no schedule."""
+    """Get the schedule of an instance. Raises NotFound if there is none."""
     instance = await queries.get(view, INSTANCES, reference)
     timer = await view.tx.timers.find(timer_id(TimerKind.BACKUP, instance.id))
     if timer is None:
@@ -84,7 +85,7 @@ async def get_backups(view: View, reference: str) -> Timer:
 
 
 async def find_backups(view: View, instance_ids: Sequence[str]) -> dict[str, Timer]:
-    """The schedules of these instances, by the instance's id."""
+    """Find the schedules of these instances, by the instance's id."""
     view.require("read")
     wanted = tuple(timer_id(TimerKind.BACKUP, one) for one in instance_ids)
     found = await queries.find_by_ids(view, TIMERS, wanted)
@@ -106,7 +107,8 @@ def require_schedule(wanted: Backups) -> None:
 
 
 def is_schedule(cron: str) -> bool:
-    """Five plain fields that come true some day: no 31st of February, nothing left to chance."""
+    """Check a schedule: five plain fields that match some day, so not February 31, and nothing
+    random."""
     if not PLAIN.fullmatch(cron) or len(cron.split()) != CRON_FIELDS:
         return False
     try:

@@ -1,4 +1,4 @@
-"""OpenAPI documents as tools. The library that makes them is loaded when the first is asked for: an
+"""OpenAPI documents as tools. The library that reads them is loaded at its first use, so that an
 idle server stays small."""
 
 from pkgutil import resolve_name
@@ -11,7 +11,7 @@ FIELD = "document"
 
 
 class Spec(Protocol):
-    """An API as `ocp_agent` has it."""
+    """An API in the form of `ocp_agent`."""
 
     @property
     def title(self) -> str: ...
@@ -26,7 +26,8 @@ class Spec(Protocol):
 
 
 def spec_of(document: bytes) -> Spec:
-    """Raises Invalid where it is no OpenAPI document with an operation in it."""
+    """Read a document. Raises Invalid if it is not an OpenAPI document with at least one
+    operation."""
     wrong = resolve_name("ocp_agent.errors:SchemaDiscoveryError")
     try:
         read = resolve_name("ocp_agent.document:read_document")(document)

@@ -1,4 +1,4 @@
-"""Carries out commands on volumes. One operation at a time works on a volume: the rest is Busy."""
+"""Handles commands on volumes. One operation at a time works on a volume; others get Busy."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -39,7 +39,7 @@ FIELD = "volume"
 
 
 async def create(case: Case, command: CreateVolume) -> Done[Volume]:
-    """There at once; with an instance named it is attached right away."""
+    """Create a volume immediately; with an instance, it is also attached."""
     references.require_label(command.name)
     require_labels(command.labels)
     require_bounds("size_gib", command.size_gib, SIZE_GIB_MIN, SIZE_GIB_MAX)
@@ -87,7 +87,7 @@ async def attach(case: Case, command: AttachVolume) -> Done[Volume]:
 
 
 async def resolve_attachable(case: Case, volume: Volume, reference: Reference) -> Instance:
-    """The instance, where the volume may be attached to it. Raises Invalid and Conflict."""
+    """Return the instance if the volume may be attached to it. Raises Invalid and Conflict."""
     instance = await resolve_instance(case, reference)
     require_alive(instance)
     if volume.doing != volume_attach.DETACH.kind:
@@ -119,7 +119,7 @@ async def require_detached(case: Case, volume: Volume, instance: Instance) -> No
 def begin_attach(
     case: Case, volume: Volume, instance: Instance
 ) -> tuple[dict[str, Any], Operation]:
-    """What the wish changes in the volume, and the operation that carries it out."""
+    """Write the attachment and accept its operation."""
     arguments = volume_attach.Arguments(volume_id=volume.id, fresh=volume.host_id is None)
     operation = begin(case, instance, volume_attach.ATTACH, arguments)
     return {**busy_with(operation), "instance_id": instance.id}, operation
@@ -173,7 +173,7 @@ def start(
     workflow: Workflow,
     arguments: msgspec.Struct | None = None,
 ) -> Operation:
-    """Behind the operations on the instance that has the volume, if one has."""
+    """Accept an operation, behind those on the instance of the volume, if it is attached."""
     if instance is None:
         return case.accept(workflow, volume.id, arguments)
     return begin(case, instance, workflow, arguments)
@@ -187,14 +187,14 @@ async def get_idle(case: Case, reference: Reference) -> Volume:
 
 
 async def holder_of(case: Case, volume: Volume) -> Instance | None:
-    """The instance that it is attached to."""
+    """Return the instance to which it is attached."""
     if volume.instance_id is None:
         return None
     return await case.tx.instances.find(volume.instance_id)
 
 
 async def sizes_to_come(view: View, found: Sequence[Volume]) -> dict[str, int]:
-    """In GiB, of those that are growing, by id."""
+    """Return the target sizes, in GiB, of growing volumes, by id."""
     sizes = {}
     for one in found:
         if one.doing == volume_grow.WORKFLOW.kind and one.operation_id is not None:

@@ -1,4 +1,4 @@
-"""Holds an answer back until something is so, or the time is up."""
+"""Delays a response until a condition is true, or the time is up."""
 
 from atoll.domain.instances import Instance, InstanceState
 from atoll.ports import Clock, Store
@@ -9,8 +9,8 @@ POLL_S = 1.0
 async def until_condition(
     store: Store, clock: Clock, instance_id: str, condition: str, wait_s: float
 ) -> Instance:
-    """`running` or `ready`. An instance that is gone, or that nobody works on any more and that
-    does not run, is answered at once: waiting would not help."""
+    """Wait for `running` or `ready`. Returns immediately for an instance that is deleted, or that
+    is not running and has no operation: waiting would not help."""
     until_ms = clock.now_ms() + int(wait_s * 1000)
     with store.watch(instance_id) as watch:
         while True:

@@ -1,4 +1,4 @@
-"""Carries out commands on webhooks."""
+"""Handles commands on webhooks."""
 
 import base64
 
@@ -18,7 +18,7 @@ WEBHOOKS_MAX = 50
 
 
 async def create(case: Case, command: CreateWebhook) -> Done[Webhook]:
-    """It is sent the events from now on."""
+    """Create a webhook. It gets the events from now on."""
     await references.require_free_name(case, WEBHOOKS, command.name)
     require_labels(command.labels)
     require_url(command.url)
@@ -42,7 +42,8 @@ async def create(case: Case, command: CreateWebhook) -> Done[Webhook]:
 
 
 async def update(case: Case, command: UpdateWebhook) -> Done[Webhook]:
-    """Enabled again, or given another URL, it is tried at once, from where it was left."""
+    """Update a webhook. If it is enabled again, or its URL changes, delivery resumes immediately
+    where it stopped."""
     if command.url is not None:
         require_url(command.url)
     if command.events is not None:
@@ -53,7 +54,7 @@ async def update(case: Case, command: UpdateWebhook) -> Done[Webhook]:
         case,
         WEBHOOKS,
         webhook,
-        # The version that users see is the edition, which was compared already.
+        # Users see the edition as the version, and it was compared already.
         UpdateWebhook(webhook=webhook.id, name=command.name, labels=command.labels),
         url=command.url,
         events=command.events,
@@ -68,7 +69,7 @@ async def delete(case: Case, command: DeleteWebhook) -> Done[Webhook]:
 
 
 async def get_edition(case: Case, command: UpdateWebhook | DeleteWebhook) -> Webhook:
-    """Raises VersionMismatch where the caller has seen another edition."""
+    """Raises VersionMismatch if the caller has read another edition."""
     webhook = await owned.get(case, WEBHOOKS, command.webhook, FIELD)
     owned.require_version(webhook.edition, command.version)
     return webhook

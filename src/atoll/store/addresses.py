@@ -1,8 +1,8 @@
-"""Addresses, each taken once: the next number of a scope, and gaps when its end is reached.
+"""Addresses, each taken once: the next number of a scope, or a gap when its end is reached.
 
-Servers that share a database have a lane each, a part of every large scope, so that none waits for
-another (`Database.lane`). Where a lane is full, or a scope small, the whole of it is looked at. A
-number that two chose all the same is refused by the table's key.
+Each server that shares a database has a lane, a part of every large scope, so that none waits for
+another (`Database.lane`). If a lane is full, or a scope small, the whole scope is searched. The
+table's key rejects a number that two servers chose.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from atoll.store.unit import Unit
 
 address = tables.addresses.c
 LANES = 16
-# A lane of fewer would soon be full.
+# Smaller lanes would soon be full.
 LANE_NUMBERS_MIN = 256
 
 
@@ -75,7 +75,7 @@ class AddressRows:
         return int(number)
 
     def _bounds(self, scope: str, first: int, last: int) -> tuple[dict[str, Any], str | None]:
-        """Where to look, and the lock to hold meanwhile."""
+        """Return the bounds of the search, and the lock to hold meanwhile."""
         lane, width = self.unit.database.lane, (last - first + 1) // LANES
         whole = {"first": first, "last": last, "lane_first": first, "lane_last": last}
         values: dict[str, Any] = {"scope": scope, **whole}
@@ -111,7 +111,7 @@ class AddressRows:
 
 
 def take_statement() -> sa.ClauseElement:
-    """No row at all means that the range is full."""
+    """A statement that returns no row if the range is full."""
     scope = bind("scope", address.scope)
     chosen = sa.select(
         scope.label("scope"),
@@ -131,13 +131,13 @@ def next_statement() -> sa.ClauseElement:
 
 
 def next_number() -> sa.ColumnElement[Any]:
-    """Of the lane, or of the whole range. NULL where that is full."""
+    """Return the next number of the lane, or of the whole range. NULL if that is full."""
     return sa.func.coalesce(next_between("lane_first", "lane_last"), next_between("first", "last"))
 
 
 def next_between(first_name: str, last_name: str) -> sa.ColumnElement[Any]:
-    """One more than the highest, which the index answers at once. At the end of the range it
-    looks for the lowest gap. NULL where the range is full."""
+    """Return one more than the highest number, which the index finds quickly, or the lowest gap at
+    the end of the range. NULL if the range is full."""
     scope = bind("scope", address.scope)
     first, last = bind(first_name, address.number), bind(last_name, address.number)
     within = sa.and_(address.scope == scope, address.number >= first, address.number <= last)

@@ -1,4 +1,4 @@
-"""What only things with a time have: the query for those that are due."""
+"""The query for due rows, of nouns with a due time."""
 
 from typing import TypeVar
 

@@ -1,4 +1,4 @@
-"""Throwing away what is old: a few rows a statement, found by an index."""
+"""Deletion of old rows: a few per statement, found by an index."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,14 +9,14 @@ from atoll.store.sql import Query, Write
 from atoll.store.unit import Unit
 
 LIMIT: sa.BindParameter[int] = sa.bindparam("limit", type_=sa.Integer())
-# Servers that share a database take turns: each finds what the one before has left.
+# Servers that share a database take turns: each finds what the previous one left.
 LOCK = "forget"
 
 
 def oldest(
     table: sa.Table, old: sa.ColumnElement[bool], order: sa.ColumnElement[Any] | None = None
 ) -> sa.Select[Any]:
-    """The keys of the first few that are old, in the order of `order` or of the keys."""
+    """Return the keys of the first old rows, in the order of `order` or of the keys."""
     keys = list(table.primary_key.columns)
     return sa.select(*keys).where(old).order_by(keys[0] if order is None else order).limit(LIMIT)
 
@@ -32,7 +32,8 @@ def forgetting(
 async def thrown_away(
     unit: Unit, query: Query, values: Mapping[str, Any], *, before: Query | None = None
 ) -> int:
-    """At once, not with the unit. `before` is run first, in the same transaction."""
+    """Delete immediately, not with the unit. `before` is executed first, in the same
+    transaction."""
     queries = [query] if before is None else [before, query]
     writes = [Write(one, one.place(values), lock=LOCK) for one in queries]
     return len(await unit.database.commit_returning(writes))

@@ -1,4 +1,4 @@
-"""What happened: events in the order in which readers see them, audit, first answers."""
+"""History: events in the order in which readers see them, audit records, first outcomes."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ class EventRows:
         self.unit.write(Write(query, query.place(values), topic=EVENTS_TOPIC))
 
     async def forget(self, before_ms: int, limit: int) -> int:
-        """Events lie nearly in the order of their times, so only the first ones are looked at."""
+        """Events are nearly in the order of their times, so only the first ones are checked."""
 
         def build() -> sa.ClauseElement:
             oldest = sa.select(event.seq).order_by(event.seq).limit(LIMIT)
@@ -90,7 +90,7 @@ class EventRows:
 
 
 def position_of(seq: str) -> tuple[int, int]:
-    """Raises Invalid where it is none."""
+    """Parse a position. Raises Invalid if it is not valid."""
     xid, _, number = seq.partition(".")
     if not (xid.isdecimal() and number.isdecimal() and len(xid) < 19 and len(number) < 19):
         raise Invalid(Reason.NO_EVENT_ID, field="after")

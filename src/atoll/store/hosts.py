@@ -1,4 +1,4 @@
-"""The queries that only hosts have: capacity that is promised and given back."""
+"""The queries of hosts: reserving and releasing capacity."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -19,14 +19,15 @@ from atoll.store.unit import Unit
 HOSTS = ColumnMapping(Host, tables.hosts, "host")
 RESERVATIONS = ColumnMapping(Reservation, tables.reservations, "reservation")
 SIZES = ("vcpus", "memory_mib", "disk_gib")
-# What makes a host one that takes instances.
+# The conditions under which a host accepts instances.
 CANDIDATE = ("region", "state", "enabled", "node_type")
 CARRIERS = ("hybrid", "execution")
 PAGE = 1000
 
 
 class HostRows(NounRows[Host]):
-    """`ports.Hosts`. What is used changes without a new version: many do it at once."""
+    """`ports.Hosts`. Used capacity changes without a new version, because many transactions change
+    it concurrently."""
 
     counted = frozenset(f"{size}_used" for size in SIZES)
 
@@ -34,7 +35,7 @@ class HostRows(NounRows[Host]):
         super().__init__(unit, HOSTS)
 
     async def _things(self, query: Query, values: dict[str, Any]) -> list[Host]:
-        """Only where a host has devices it is asked which of them are promised."""
+        """Reserved devices are queried only for hosts that have devices."""
         hosts = await super()._things(query, values)
         if not any(host.devices for host in hosts):
             return hosts
@@ -45,7 +46,7 @@ class HostRows(NounRows[Host]):
         ]
 
     async def every(self) -> list[Host]:
-        """Others have their turn between two pages."""
+        """Other requests run between two pages."""
         found: list[Host] = []
         while True:
             after = found[-1].id if found else None
@@ -143,7 +144,7 @@ class HostRows(NounRows[Host]):
         self._promise(held.host_id, [d for d in wanted.devices if d not in held.devices])
 
     def _promise(self, host_id: str, devices: Iterable[Device]) -> None:
-        """The table's key lets nobody have what somebody else has."""
+        """Reserve devices. The table's key prevents a device from being reserved twice."""
         query = self._query("promise", lambda: tables.promised_devices.insert())
         for device in devices:
             self.unit.write(
@@ -155,7 +156,7 @@ class HostRows(NounRows[Host]):
             )
 
     def _give_back(self, host_id: str, devices: Iterable[Device]) -> None:
-        """After what was written of their reservation, which tells that they are its own."""
+        """Release devices, after the write of their reservation, which proves who holds them."""
         row = tables.promised_devices.c
         query = self._query(
             "give back",
@@ -182,11 +183,12 @@ class HostRows(NounRows[Host]):
         self._forget_candidates()
 
     def _forget_candidates(self) -> None:
-        """With the last write: what this process knows of itself it need not wait a second for."""
+        """Clear the cache of candidates after the last write, so that this process sees its own
+        changes immediately."""
         self.unit.writes[-1] = self.unit.writes[-1]._replace(kept=tables.hosts.name)
 
     def _use(self, host_id: str, more: dict[str, int], *, new: bool = False) -> None:
-        """Less is always possible, on a disabled host and on one that shrank or went too."""
+        """A decrease is always possible, also on a disabled host and on one that shrank."""
         growing = any(by > 0 for by in more.values())
 
         def build() -> sa.ClauseElement:

@@ -1,4 +1,4 @@
-"""Brings a database's schema up to date, by Alembic. Forward only.
+"""Migrates a database's schema, with Alembic. Forward only.
 
 `python -m atoll.store.migrate` reads the database's URL from its standard input.
 """
@@ -11,12 +11,13 @@ from alembic import command
 from alembic.config import Config
 
 SCRIPTS = Path(__file__).parent / "migrations"
-# Any number, the same in every Atoll: two that start at once migrate one after the other.
+# An arbitrary number, the same in all versions: servers that start at once migrate one after the
+# other.
 POSTGRES_LOCK = 4_702_111
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """`sqlite:///…` or `postgresql://…`."""
+    """Migrate `sqlite:///…` or `postgresql://…`."""
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
     if url.startswith("postgresql://"):

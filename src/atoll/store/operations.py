@@ -1,4 +1,4 @@
-"""The queries that only operations have: the queue of a resource, claims, the journal."""
+"""The queries of operations: the queue of a resource, claims, the journal."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,10 +18,10 @@ from atoll.store.unit import Unit
 OPERATIONS = ColumnMapping(Operation, tables.operations, "operation")
 STEPS = ColumnMapping(StepRecord, tables.operation_steps, "step")
 LIVE_MAX = 100
-# Beside those whose turn it is, this part of a claim may be of those that come back.
+# The share of resumed operations in a claim, besides those whose turn it is.
 AGAIN_SHARE = 4
 op = tables.operations.c
-# The engine writes whole rows under its claim, but never over a cancel that came meanwhile.
+# The engine writes whole rows under its claim, but never over a concurrent cancellation.
 ADVANCED = [n for n in OPERATIONS.names if n not in {"id", "cancel_requested"}]
 
 
@@ -47,7 +47,7 @@ class OperationRows(NounRows[Operation]):
 
     async def steps_of(self, operation_id: str) -> list[StepRecord]:
         step = tables.operation_steps.c
-        # What was done comes before what was undone, and that runs backwards.
+        # Done steps come before undone ones, which run in reverse.
         in_time = sa.case((step.direction == "undo", -step.index), else_=step.index)
         query = self._query("steps", lambda: sa.select(*STEPS.columns)
             .where(step.operation_id == bind("id", step.operation_id))
@@ -157,7 +157,7 @@ class OperationRows(NounRows[Operation]):
         )
 
     async def forget(self, before_ms: int, limit: int) -> int:
-        """Ids rise with time, so that those which are too young need not be looked at."""
+        """Ids increase with time, so rows that are too young are not read."""
         old = sa.and_(
             op.id < bind("before_id", op.id), op.ended_at_ms < bind("before", op.ended_at_ms)
         )
@@ -184,7 +184,7 @@ class OperationRows(NounRows[Operation]):
 
 
 def due_unless_behind(resource_name: str, own_name: str) -> dict[str, Any]:
-    """Now and with the next turn, or NULL where another operation on the resource has not ended."""
+    """Due now, with the next turn, or NULL if another operation on the resource has not ended."""
     other = tables.operations.alias("other")
     behind = sa.exists().where(
         other.c.resource_id == bind(resource_name, op.resource_id),
@@ -199,9 +199,9 @@ def due_unless_behind(resource_name: str, own_name: str) -> dict[str, Any]:
 
 
 def next_turn(project: sa.ColumnElement[str], kind: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
-    """Each kind of operation of each project is a lane. The next of a lane comes one turn after
-    its last; that of an empty lane is with those that come next of all: so a lane that is long
-    makes no other wait."""
+    """Return the next turn. Each kind of operation of each project is a lane. The next operation of
+    a lane comes one turn after its last; that of an empty lane comes with the next turn of all: so
+    a long lane delays no other."""
     lane, front = tables.operations.alias("lane"), tables.operations.alias("front")
     last = (
         sa.select(lane.c.turn + 1)
@@ -252,9 +252,9 @@ def next_statement() -> sa.ClauseElement:
 
 
 def claim_statement() -> sa.ClauseElement:
-    """Two indexed predicates, each walked in its order. The repeated condition makes two engines
-    that picked the same row take it once: the second finds it claimed. A common table, for a
-    subquery that locks may be run more than once."""
+    """Claim due operations: two indexed predicates, each walked in its order. The repeated
+    condition ensures that two engines that select the same row claim it once. It is a common table
+    expression, because a subquery with locks may be executed more than once."""
     due = op.claimable_at_ms <= bind("now", op.claimable_at_ms)
     ready = (
         sa.select(op.id)
@@ -292,7 +292,7 @@ def claim_statement() -> sa.ClauseElement:
 
 
 def promote_statement() -> sa.ClauseElement:
-    """Makes the head of a resource's queue due, if there is one that is not."""
+    """Make the head of a resource's queue due, if it is not."""
     head = (
         sa.select(op.id)
         .where(op.resource_id == bind("of_resource", op.resource_id), op.ended_at_ms.is_(None))
@@ -309,7 +309,7 @@ def promote_statement() -> sa.ClauseElement:
 
 
 def lost_heads_statement() -> sa.ClauseElement:
-    """Makes due what waits behind nothing. It should never find any; nothing may be stuck."""
+    """Make operations due that are queued behind nothing. A safeguard: it should never find any."""
     ahead = tables.operations.alias("ahead")
     behind = sa.exists().where(
         ahead.c.resource_id == op.resource_id,

@@ -1,7 +1,7 @@
-"""PostgreSQL through asyncpg. Several control planes may share one database.
+"""PostgreSQL with asyncpg. Several control planes may share one database.
 
-Each commit is one transaction at READ COMMITTED; what must not interleave (the queue of a resource,
-the next address of a scope) is held by an advisory lock that ends with the transaction.
+Each commit is one transaction at READ COMMITTED; parts that must not interleave (the queue of a
+resource, the next address of a scope) hold an advisory lock until the end of the transaction.
 """
 
 import asyncio
@@ -45,13 +45,13 @@ class PostgresStore:
         return self._writer.lane
 
     async def _connect(self) -> Any:
-        """What is prepared once is kept as long as the connection."""
+        """Prepared statements are kept as long as the connection."""
         return await asyncpg.connect(
             self._url, statement_cache_size=STATEMENTS_MAX, max_cached_statement_lifetime=0
         )
 
     async def _revision(self) -> str | None:
-        """None where there is no schema yet."""
+        """Return None if there is no schema yet."""
         try:
             async with self._pool.lend() as connection:
                 found: str | None = await connection.fetchval(revision.FOUND)
@@ -89,8 +89,8 @@ class PostgresStore:
         raise AssertionError("the last round answers or raises")
 
     async def commit(self, writes: Sequence[Write]) -> None:
-        """A commit that is cut off is not repeated here: whether it happened is not known, and
-        whoever asked reads again."""
+        """An interrupted commit is not repeated here: its outcome is not known, and the caller
+        reads again."""
         try:
             await self._writer.commit(writes)
         finally:

@@ -1,9 +1,9 @@
-"""Group commit for PostgreSQL: what waits is committed together, in one round trip.
+"""Group commit for PostgreSQL: waiting jobs are committed together, in one round trip.
 
-A connection of its own sends a group of jobs to the function `commit_group_1` (migration 0005),
-which runs each job in a savepoint. Statements are prepared once a connection; a job's writes are
+A dedicated connection sends a group of jobs to the function `commit_group_1` (migration 0005),
+which runs each job in a savepoint. Statements are prepared once per connection; a job's writes are
 calls of them, with their values as literals. All locks of a group are taken first and in one order,
-so that two servers wait for one another and never in a circle.
+so that two servers wait for each other without a deadlock.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from atoll.domain.errors import Lost, StoreUnavailable
 from atoll.store.addresses import LANES
 from atoll.store.sql import Write
 
-# Beyond 64 savepoints a transaction is slower to look at, for everybody.
+# With more than 64 savepoints, a transaction slows down all sessions.
 GROUP_MAX = 60
-# The first that no other session has. It is given back when the connection ends, however it ends.
+# The first number that no other session has. It is released when the connection ends.
 LANE_CLASS = 4_702_112
 LANE = """SELECT lane FROM generate_series(0, $1 - 1) AS lane
 WHERE pg_try_advisory_lock($2, lane) LIMIT 1"""
@@ -32,10 +32,10 @@ GONE = (
     asyncpg.InterfaceError,
     OSError,
 )
-# Two transactions that wait for one another: one of them is asked to begin again.
+# A deadlock of two transactions: one of them must be repeated.
 OVERTAKEN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 OVERTAKEN_CODES = tuple(error.sqlstate for error in OVERTAKEN)
-# No memory, no disk, shutting down: classes of SQLSTATE.
+# Out of memory, disk full, shutting down: classes of SQLSTATE.
 GONE_CLASSES = ("08", "53", "57", "58")
 
 
@@ -46,7 +46,7 @@ class Job(NamedTuple):
 
 
 class Prepared:
-    """A connection, and what it knows how to call."""
+    """A connection and its prepared statements."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
@@ -73,7 +73,7 @@ class Prepared:
 
 
 class GroupWriter:
-    """Commits jobs, those that wait together. `connect` opens a connection."""
+    """Commits waiting jobs together. `connect` opens a connection."""
 
     def __init__(self, connect: Callable[[], Awaitable[Any]]) -> None:
         self._connect = connect
@@ -91,7 +91,7 @@ class GroupWriter:
         self._prepared = Prepared(connection)
 
     async def close(self) -> None:
-        """What was asked to be written before is written."""
+        """Waiting jobs are committed before it closes."""
         if self._working is not None:
             await self._working
         if self._prepared is not None:
@@ -114,8 +114,8 @@ class GroupWriter:
             self._working = None
 
     async def _commit_group(self, group: Sequence[Job]) -> None:
-        """Where the group as a whole is refused, nothing of it has happened: then each job is
-        tried by itself, so that only the one that is to blame fails."""
+        """Commit a group. If the group as a whole is rejected, nothing of it was written: then each
+        job is committed separately, so that only the faulty one fails."""
         try:
             failures = await self._send(group)
         except (StoreUnavailable, *GONE) as error:
@@ -130,7 +130,7 @@ class GroupWriter:
             deliver(group, failures)
 
     async def _send(self, group: Sequence[Job]) -> dict[int, Exception]:
-        """The error of each job that failed."""
+        """Send a group and return the error of each failed job."""
         if self._prepared is None or self._prepared.connection.is_closed():
             self.lane = None
             await self.open()
@@ -143,7 +143,7 @@ class GroupWriter:
 
 
 def deliver(group: Sequence[Job], failures: dict[int, Exception]) -> None:
-    """Who was cancelled meanwhile is left."""
+    """Deliver results, except to cancelled callers."""
     for number, job in enumerate(group):
         if job.done.done():
             continue
@@ -175,7 +175,7 @@ def unanswered(error: Exception) -> StoreUnavailable:
 
 
 def answering(text: str, needed: bool) -> str:
-    """A statement that must touch a row says so by answering one."""
+    """A statement that must affect a row returns one."""
     if not needed or text.startswith("SELECT") or " RETURNING " in text:
         return text
     return f"{text} RETURNING 1"
@@ -186,12 +186,12 @@ def called_with(values: Sequence[Any]) -> str:
 
 
 def literal(value: Any) -> str:
-    """Right whatever the server's settings about backslashes are."""
+    """Format a literal that is correct whatever the server's setting for backslashes is."""
     if value is None:
         return "NULL"
     if isinstance(value, str):
         if "\0" in value:
-            raise ValueError("PostgreSQL keeps no NUL in a text")
+            raise ValueError("PostgreSQL cannot store a NUL character in a text")
         if "\\" in value:
             return " E'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
         return "'" + value.replace("'", "''") + "'"

@@ -1,7 +1,7 @@
-"""A few connections that are lent for one statement, or one transaction, at a time.
+"""A few connections, each lent for one statement or one transaction at a time.
 
-asyncpg's own pool wraps each loan in a proxy and asks the server to reset the connection after it,
-which costs more than what is read. Few connections answer faster than many: the server has
+asyncpg's own pool wraps each loan in a proxy and asks the server to reset the connection
+afterwards, which costs more than the query. Few connections answer faster than many: the server has
 one process for each.
 """
 
@@ -15,14 +15,14 @@ CONNECTIONS_MAX = 4
 
 
 class Lent:
-    """A place for a connection, which is opened when it is first needed, and when it broke."""
+    """A slot for a connection, which is opened at its first use, and after it broke."""
 
     def __init__(self) -> None:
         self.connection: Any = None
 
 
 class Pool:
-    """Whoever comes first is served first; of the places that are free, the one used last."""
+    """Callers are served in order; of the free slots, the one used last is lent."""
 
     def __init__(self, connect: Callable[[], Awaitable[Any]]) -> None:
         self._connect = connect
@@ -53,14 +53,14 @@ class Pool:
         try:
             return await waiting
         except asyncio.CancelledError:
-            # Handed over in the same moment.
+            # Both happen without interruption.
             if waiting.done() and not waiting.cancelled():
                 self._give_back(waiting.result())
             raise
 
     def _give_back(self, place: Lent) -> None:
         if place.connection is not None and place.connection.is_in_transaction():
-            place.connection.terminate()  # its rollback was cut off
+            place.connection.terminate()  # its rollback was interrupted
         while self._waiting:
             waiting = self._waiting.popleft()
             if not waiting.done():

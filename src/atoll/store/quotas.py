@@ -1,4 +1,4 @@
-"""What projects use and may use: counted in the transaction that uses it."""
+"""Usage and limits of projects: counted in the transaction that uses a resource."""
 
 from collections.abc import Mapping
 
@@ -77,7 +77,7 @@ class QuotaRows:
 
 
 def take_statement() -> sa.ClauseElement:
-    """Less than before is always allowed: a limit may have been lowered below what is used."""
+    """A decrease is always allowed: a limit may have been lowered below the usage."""
     statement = tables.usages.update().where(
         usage.project_id == bind("project_id", usage.project_id)
     )

@@ -1,7 +1,7 @@
-"""Which schema a database has, and which one this Atoll wants.
+"""The schema revision of a database, and the required one.
 
-A database is migrated by a process of its own (`migrate.py`): Alembic would double the memory of
-a server that is idle ever after.
+A separate process migrates a database (`migrate.py`): Alembic would double the memory of an idle
+server.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ FOUND = "SELECT version_num FROM alembic_version"
 
 
 def wanted() -> str:
-    """The newest revision: files are named after them, in rising order."""
+    """Return the newest revision: files are named after revisions, in increasing order."""
     return max(path.name.partition("_")[0] for path in VERSIONS.glob("[0-9]*.py"))
 
 
 async def ensure(url: str, found: str | None) -> None:
-    """Migrates unless the database has the wanted revision already. Raises StoreUnavailable."""
+    """Migrate unless the database has the required revision. Raises StoreUnavailable."""
     if found == wanted():
         return
     if found is not None and found > wanted():
@@ -34,7 +34,7 @@ async def ensure(url: str, found: str | None) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
-    # The URL may hold a password, which everybody could read among the arguments.
+    # The URL may contain a password, which would be visible among the arguments.
     said, _ = await process.communicate(url.encode())
     if process.returncode:
         last = said.decode(errors="replace").strip().rpartition("\n")[2]

@@ -1,4 +1,4 @@
-"""What every noun has: its struct as a row and back, reads, and writes that are held back."""
+"""The common queries of all nouns: rows as structs, reads, and held-back writes."""
 
 import types
 import typing
@@ -20,13 +20,13 @@ T = TypeVar("T", bound=msgspec.Struct)
 PLAIN = (str, int, float, bytes)
 SAME_NAME_MAX = 10
 NONE: frozenset[str] = frozenset()
-# The table of labels, once for each label of a selector.
+# The table of labels, joined once for each label of a selector.
 LABELS: dict[int, Any] = {}
 encode_json = msgspec.json.Encoder().encode
 
 
 class Mapping(Protocol[T]):
-    """How a struct becomes a row of its table, and back."""
+    """The conversion of a struct to a row of its table, and back."""
 
     @property
     def table(self) -> sa.Table: ...
@@ -38,7 +38,7 @@ class Mapping(Protocol[T]):
     def names(self) -> tuple[str, ...]: ...
     @property
     def kept(self) -> bool:
-        """Whether what was read may be kept for a moment: see `unit.Kept`."""
+        """Whether rows may be cached for a moment: see `unit.Kept`."""
         ...
 
     def values(self, thing: T) -> dict[str, Any]: ...
@@ -47,7 +47,8 @@ class Mapping(Protocol[T]):
 
 
 class DocumentMapping(Generic[T]):
-    """The whole struct as a document; the other columns are copies of what queries look at."""
+    """The whole struct as a document; the other columns are copies of the fields that queries
+    use."""
 
     def __init__(
         self, struct: type[T], table: sa.Table, singular: str, *, kept: bool = False
@@ -70,7 +71,7 @@ class DocumentMapping(Generic[T]):
 
 
 class ColumnMapping(Generic[T]):
-    """A column for every field. Codecs are found once, from the struct's type hints."""
+    """A column for every field. Codecs are determined once, from the struct's type hints."""
 
     kept = False
 
@@ -100,7 +101,7 @@ class ColumnMapping(Generic[T]):
 
 
 def bare(hint: Any) -> Any:
-    """The type without `| None`."""
+    """Return the type without `| None`."""
     if isinstance(hint, types.UnionType):
         return next(a for a in typing.get_args(hint) if a is not type(None))
     return hint
@@ -128,7 +129,7 @@ def decoder_of(hint: Any) -> Callable[[Any], Any] | None:
 class NounRows(Generic[T]):
     """The rows of one noun within one transaction: `ports.Rows`."""
 
-    # Columns that statements of their own change, without a new version.
+    # Columns that other statements change, without a new version.
     counted: frozenset[str] = frozenset()
 
     def __init__(self, unit: Unit, mapping: Mapping[T]) -> None:
@@ -301,7 +302,7 @@ def uses_of(thing: Any) -> frozenset[str]:
 
 
 def shape_of(wanted: Filter) -> tuple[Any, ...]:
-    """What makes the statement another one."""
+    """Return the key of the cached statement: everything that changes its text."""
     return (
         wanted.project_id is None,
         wanted.name is None,
@@ -316,7 +317,7 @@ def shape_of(wanted: Filter) -> tuple[Any, ...]:
 
 
 def page_of(mapping: Mapping[Any], wanted: Filter) -> sa.Select[Any]:
-    """One page in order of id. What an offset leaves out is counted off in an index, and only the
+    """Return one page in order of id. The rows of an offset are skipped in an index, and only the
     rows of the page are read."""
     table = mapping.table
     if not wanted.offset:
@@ -330,7 +331,7 @@ def page_of(mapping: Mapping[Any], wanted: Filter) -> sa.Select[Any]:
 
 
 def ordered(table: sa.Table, query: sa.Select[Any], wanted: Filter) -> sa.Select[Any]:
-    """In the order of the index that is walked: that of a label, where there is one."""
+    """Order by the index that is walked: that of a label, if there is one."""
     query = filtered(table, query, wanted)
     column = label_of(0).c.resource_id if wanted.labels else table.c.id
     order = column.desc() if wanted.descending else column
@@ -347,9 +348,9 @@ def count_of(mapping: Mapping[Any], wanted: Filter) -> sa.Select[Any]:
 
 
 def filtered(table: sa.Table, query: sa.Select[Any], wanted: Filter) -> sa.Select[Any]:
-    """Each label is a join on its own index; the cursor is repeated on the label's column, or
-    PostgreSQL merges its whole index. SQLite is kept from walking all things of a project in
-    search of a label that few have."""
+    """Each label is a join on its own index; the cursor is repeated on the label's column, because
+    otherwise PostgreSQL merges its whole index. SQLite is prevented from walking all resources of a
+    project in search of a rare label."""
     after = bind("after", table.c.id)
     for place in range(len(wanted.labels)):
         label = label_of(place)

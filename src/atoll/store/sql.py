@@ -1,6 +1,6 @@
-"""SQLAlchemy Core statements as text for the bare driver, compiled once each.
+"""SQLAlchemy Core statements as text for the bare driver, each compiled once.
 
-Compiling costs more than running, so every statement is built once and kept by a key.
+Compiling costs more than running, so every statement is built once and cached by a key.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,8 +15,8 @@ Problem = Callable[[], AtollError]
 
 
 class Query(NamedTuple):
-    """`names` are the parameters in the order of their places, `fixed` the values written into
-    the statement itself."""
+    """`names` are the parameters in the order of their positions, `fixed` the values within the
+    statement itself."""
 
     text: str
     names: tuple[str, ...]
@@ -28,10 +28,10 @@ class Query(NamedTuple):
 
 
 class Write(NamedTuple):
-    """A held-back statement. `missing` is raised where it touches no row, `duplicate` where a
-    unique index refuses it; `topic` is what watchers are told, `lock` what PostgreSQL holds
-    until the commit, so that two writers of one queue see each other. `kept` names the table
-    whose kept things are no longer true."""
+    """A held-back statement. `missing` is raised if it affects no row, `duplicate` if a unique
+    index rejects it; `topic` is the topic for watchers, `lock` the lock that PostgreSQL holds until
+    the commit, so that two writers of one queue see each other. `kept` is the table whose cache is
+    cleared."""
 
     query: Query
     values: tuple[Any, ...]

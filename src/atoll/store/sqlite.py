@@ -1,10 +1,10 @@
 """SQLite: one writer with group commit, one reader beside it, WAL, synchronous=FULL.
 
-Transactions that come in the same turn of the event loop are run one after the other, each in a
-savepoint of its own, and committed together: one sync to the disk for many. Statements run on the
-loop, where no other thread wants the interpreter; the commit does too while the disk is fast, and
-in a thread of its own once it is not. Reads run on the loop: a point read takes less time than a
-hop to a thread, and WAL readers wait for nobody.
+Transactions that arrive in the same turn of the event loop run one after the other, each in its own
+savepoint, and are committed together: one sync to the disk for many. Statements run on the loop,
+where no other thread needs the interpreter; the commit does too while the disk is fast, and in a
+thread otherwise. Reads run on the loop: a point read takes less time than a switch to a thread, and
+WAL readers never wait.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from atoll.store.unit import Kept, TopicWatch, Watchers
 GROUP_MAX = 256
 LOCKED_MS_MAX = 30_000
 CACHE_KIB = 16 * 1024
-# A commit that takes longer than a hop to a thread and back goes there.
+# A commit that takes longer than a switch to a thread and back runs in the thread.
 FAST_COMMIT_S = 0.002
 COMMITS_REMEMBERED = 9
 PROBE_EVERY = 16
@@ -57,9 +57,9 @@ class SqliteStore:
         self._read = SqlTransaction(self)
 
     async def open(self) -> None:
-        """Creates the file or brings its schema up to date. Raises StoreUnavailable where a newer
+        """Create the file or migrate its schema. Raises StoreUnavailable if a newer version of
         Atoll has written it."""
-        # Its companions (-wal, -shm) get the same mode.
+        # Its companion files (-wal, -shm) get the same mode.
         self._path.touch(mode=0o600)
         await revision.ensure(f"sqlite:///{self._path}", revision_of(self._path))
         self._loop = asyncio.get_running_loop()
@@ -71,7 +71,7 @@ class SqliteStore:
         self._reader.execute("PRAGMA query_only = ON")
 
     async def close(self) -> None:
-        """What was asked to be written before is written."""
+        """Waiting jobs are committed before it closes."""
         await self._idle.wait()
         self._thread.shutdown()
         self._reader.close()
@@ -105,7 +105,7 @@ class SqliteStore:
         return rows
 
     def _take_group(self) -> None:
-        """Runs all that wait, and commits them here or in the thread."""
+        """Run all waiting jobs, and commit them here or in the thread."""
         if not self._jobs:
             self._idle.set()
             return
@@ -118,7 +118,7 @@ class SqliteStore:
         try:
             results = run_group(self._writer, group)
         except Exception as error:
-            # SQLite itself gave up the transaction, or a value was not one of its own.
+            # SQLite itself rolled the transaction back, or a value is not valid.
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             self._deliver(group, [None] * len(group), unavailable(error))
@@ -133,7 +133,7 @@ class SqliteStore:
         finishing.add_done_callback(lambda f: self._deliver(group, results, f.result()))
 
     def _wait_for_lock(self, error: sqlite3.Error) -> None:
-        """Another process writes: the thread waits until it has ended, or for too long."""
+        """Another process is writing: the thread waits until it has ended, or the timeout."""
 
         def waited(waiting: asyncio.Future[bool]) -> None:
             if waiting.result():
@@ -149,7 +149,7 @@ class SqliteStore:
     def _deliver(
         self, group: Sequence[Job], results: Sequence[Any], error: Exception | None
     ) -> None:
-        """An error of the commit itself is everybody's. Who was cancelled meanwhile is left."""
+        """An error of the commit itself is delivered to all callers, except to cancelled ones."""
         for job, own in zip(group, results, strict=True):
             result = error or own
             failed = isinstance(result, BaseException)
@@ -166,9 +166,9 @@ class SqliteStore:
 
 
 class Disk:
-    """How long commits take. Only those on the loop tell: one in the thread also waits for its
-    turn with the interpreter, the longer the busier the loop is. So while commits go to the thread,
-    one now and then is made on the loop. One slow commit among fast ones changes nothing."""
+    """Measures how long commits take, only on the loop: a commit in the thread also waits for the
+    interpreter, longer if the loop is busy. So while commits run in the thread, one is made on the
+    loop now and then. A single slow commit changes nothing."""
 
     def __init__(self) -> None:
         self._took_s = deque([0.0] * COMMITS_REMEMBERED, maxlen=COMMITS_REMEMBERED)
@@ -184,7 +184,7 @@ class Disk:
 
 
 def revision_of(path: Path) -> str | None:
-    """None where there is no schema yet."""
+    """Return None if there is no schema yet."""
     with contextlib.closing(sqlite3.connect(path)) as connection:
         try:
             row = connection.execute(revision.FOUND).fetchone()
@@ -209,7 +209,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def run_group(connection: sqlite3.Connection, group: Sequence[Job]) -> list[Any]:
-    """The rows or the error of each job, in the transaction that is open."""
+    """Return the rows or the error of each job, in the open transaction."""
     results: list[Any] = []
     for job in group:
         connection.execute("SAVEPOINT job")
@@ -261,7 +261,8 @@ def wait_for_lock(connection: sqlite3.Connection) -> bool:
 
 
 def unavailable(error: Exception) -> Exception:
-    """What a full or broken disk says. Anything else is a mistake of ours and stays as it is."""
+    """Convert errors of a full or broken disk. Other errors are mistakes of ours and stay
+    unchanged."""
     if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError):
         return StoreUnavailable(f"the database cannot write: {error}")
     return error

@@ -1,7 +1,7 @@
 """The schema. Times are milliseconds; documents are JSON bytes.
 
-Most nouns are a document beside the columns that queries look at; what SQL itself counts up or
-claims (operations, hosts) has a column for every field.
+Most nouns are a document beside the columns that queries use; nouns that SQL itself counts or
+claims (operations, hosts) have a column for every field.
 """
 
 from typing import Any
@@ -58,12 +58,13 @@ def key() -> sa.Column[str]:
 
 
 def noun(name: str, *columns: sa.Column[Any] | sa.Index) -> sa.Table:
-    """A noun whose row is its whole struct as a document, beside the columns that queries need."""
+    """Define a noun whose row is its whole struct as a document, beside the columns that queries
+    use."""
     return sa.Table(name, METADATA, key(), *columns, document("document"), sqlite_with_rowid=False)
 
 
 def owned(name: str, *columns: sa.Column[Any]) -> sa.Table:
-    """A noun that a project owns and that is found by its name."""
+    """Define a noun that belongs to a project and is found by its name."""
     return noun(
         name,
         text("project_id"),
@@ -90,7 +91,7 @@ instances = noun(
     sa.Index(None, "host_id"),
 )
 # A page of all live instances walks this index in order and stops at its limit. With the last
-# columns SQLite counts, filters and skips in it without a look at the rows.
+# columns, SQLite counts, filters and skips in the index without reading rows.
 sa.Index(
     "ix_instances_live",
     instances.c.project_id,
@@ -131,7 +132,7 @@ apis = owned("apis")
 api_documents = noun("api_documents", integer("version"))
 audit = noun("audit", text("project_id"), text("resource_id"), sa.Index(None, "project_id", "id"))
 
-# In the order in which a selector is answered: a page walks it and stops at its limit.
+# In the order of a selector's pages: a page walks it and stops at its limit.
 labels = sa.Table(
     "project_labels",
     METADATA,
@@ -155,7 +156,7 @@ timers = noun(
     sa.Index(None, "due_at_ms"),
 )
 
-# Which instance needs which key, group, subnet or image: an instance's `uses`, as rows.
+# The keys, groups, subnets and images that an instance needs: its `uses`, as rows.
 uses = sa.Table(
     "uses",
     METADATA,
@@ -262,8 +263,8 @@ operations = sa.Table(
     sa.Index(None, "resource_id", "id"),
     sqlite_with_rowid=False,
 )
-# What a claim looks at, and nothing else: those that have not begun in the order of their turns,
-# all others in the order of their times.
+# The only index that a claim reads: operations that have not begun in the order of their turns, all
+# others in the order of their times.
 READY = "turn IS NOT NULL"
 sa.Index(
     "ix_operations_turn",
@@ -287,7 +288,7 @@ sa.Index(
     sqlite_where=sa.text(WAITING),
     postgresql_where=sa.text(WAITING),
 )
-# The queue of a resource: those that have not ended.
+# The queue of a resource: its operations that have not ended.
 sa.Index(
     "ix_operations_live",
     operations.c.resource_id,

@@ -53,7 +53,7 @@ API_KEYS = DocumentMapping(ApiKey, tables.api_keys, "api key")
 
 
 class SqlTransaction:
-    """The nouns, each with its own queries, all writing into one unit; made when first used."""
+    """All nouns, each with its own queries, writing to one unit; created at their first use."""
 
     def __init__(self, database: Database, *, fresh: bool = False) -> None:
         self.unit = Unit(database, fresh=fresh)
@@ -168,7 +168,7 @@ class SqlTransaction:
 
 @asynccontextmanager
 async def committed(database: Database, *, fresh: bool) -> AsyncIterator[SqlTransaction]:
-    """A transaction that commits when its block ends without an error."""
+    """Run a transaction that commits when its block ends without an error."""
     transaction = SqlTransaction(database, fresh=fresh)
     yield transaction
     await transaction.unit.commit()

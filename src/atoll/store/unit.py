@@ -1,4 +1,4 @@
-"""A unit of work: reads go straight to the database, writes are held back for one commit."""
+"""A unit of work: reads go directly to the database, writes are held back for one commit."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 
 class lazily(Generic[Owner, Value]):  # noqa: N801  (reads as a decorator)
     """A property that is computed once. `functools.cached_property` of Python 3.11 takes a lock
-    each time, which costs more than what is computed here."""
+    each time, which costs more than the values here."""
 
     def __init__(self, compute: Callable[[Owner], Value]) -> None:
         self._compute = compute
@@ -28,9 +28,9 @@ class lazily(Generic[Owner, Value]):  # noqa: N801  (reads as a decorator)
 
 
 class Kept:
-    """Things that change rarely and are read with every request: plans, images, groups and the
-    like. A commit of this process forgets what it touched; that of another one is noticed after
-    a second."""
+    """A cache of rarely changed rows that every request reads: plans, images, groups and the like.
+    A commit of this process clears what it touched; that of another one is noticed after a
+    second."""
 
     def __init__(self) -> None:
         self._things: dict[str, dict[Any, tuple[float, Any]]] = {}
@@ -41,11 +41,11 @@ class Kept:
         return things if until > monotonic() else None
 
     def forgotten(self, table: str) -> int:
-        """How often the table's things were forgotten: to be asked before they are read."""
+        """Return how often the table's cache was cleared: call this before reading."""
         return self._forgotten.get(table, 0)
 
     def keep(self, table: str, key: Any, things: Any, forgotten: int) -> None:
-        """Not where a commit came between the reading and this."""
+        """Cache a row, unless a commit came between the read and this call."""
         if self.forgotten(table) != forgotten:
             return
         of_table = self._things.setdefault(table, {})
@@ -61,38 +61,38 @@ class Kept:
 
 
 class Database(Protocol):
-    """What `sqlite.py` and `postgres.py` provide."""
+    """The part that `sqlite.py` and `postgres.py` provide."""
 
     statements: Statements
     kept: Kept
 
     @property
     def lane(self) -> int | None:
-        """Which part of large scopes of addresses is this process's own: see `addresses`."""
+        """The part of large scopes of addresses that belongs to this process: see `addresses`."""
         ...
 
     async def fetch(self, query: Query, values: Mapping[str, Any]) -> Sequence[Any]: ...
 
     async def commit(self, writes: Sequence[Write]) -> None:
-        """All or none, durable when it returns. What it changed is no longer kept, and watchers
-        know, also where the caller has gone meanwhile."""
+        """Commit all or none; durable when it returns. The cache is cleared and watchers are
+        notified, even if the caller was cancelled meanwhile."""
         ...
 
     async def commit_returning(self, writes: Sequence[Write]) -> Sequence[Any]:
-        """The same for writes that check nothing. Answers the rows of the last one."""
+        """Commit writes that check nothing. Returns the rows of the last one."""
         ...
 
 
 class Unwritten:
-    """Stands for what a transaction has not written: what it has removed is None."""
+    """A marker for a resource that the transaction has not written; a removed one is None."""
 
 
 UNWRITTEN = Unwritten()
 
 
 class Unit:
-    """The reads and the held-back writes of one transaction, which finds what it wrote itself. A
-    `fresh` one reads nothing that was kept: another process may have changed it a moment ago."""
+    """The reads and the held-back writes of one transaction, which sees its own writes. A `fresh`
+    one does not use the cache: another process may have changed it a moment ago."""
 
     def __init__(self, database: Database, *, fresh: bool = False) -> None:
         self.database = database
@@ -108,7 +108,7 @@ class Unit:
         self._written[table, thing_id] = thing
 
     def all_written(self, table: str) -> list[Any]:
-        """In the order in which they were first written, without what was removed."""
+        """Return the written resources in the order of their first write, without removed ones."""
         written = [thing for (of, _), thing in self._written.items() if of == table]
         return [thing for thing in written if thing is not None]
 
@@ -129,7 +129,7 @@ class Unit:
 
 
 class Watchers:
-    """Who waits for which topic. A hint is an event that is set; hints merge."""
+    """The waiting watchers of each topic. A hint is an event that is set; hints merge."""
 
     def __init__(self) -> None:
         self._events: dict[str, set[asyncio.Event]] = {}

@@ -1,8 +1,8 @@
-"""Which thing needs which other: none is used that is gone, none goes that is used.
+"""References between resources: none may refer to a deleted one, and none in use may be deleted.
 
-Both are checked again by the commit itself, whoever else commits at the same time. PostgreSQL keeps
-what is used from going by a lock on its row, as for a foreign key; so its users are looked for
-after it was deleted, when all that held it have ended.
+The commit checks both again, against concurrent commits. In PostgreSQL, a lock on the row protects
+a used resource from deletion, as for a foreign key; so its users are counted after it was deleted,
+when all transactions with such locks have ended.
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from atoll.domain.errors import Lost
 from atoll.store import tables
 from atoll.store.sql import Statements, Write, bind
 
-# Whose ids are used, by prefix.
+# The kinds of ids that can be used, by prefix.
 USED = {
     ids.IMAGE: tables.images,
     ids.SECURITY_GROUP: tables.security_groups,
@@ -22,7 +22,7 @@ use = tables.uses.c
 
 
 def add(statements: Statements, used_id: str, user_id: str) -> Write:
-    """The commit raises Lost where it is gone."""
+    """The commit raises Lost if it no longer exists."""
     table = USED[used_id.partition("-")[0]]
 
     def build() -> sa.ClauseElement:
@@ -51,7 +51,7 @@ def drop(statements: Statements, used_id: str, user_id: str) -> Write:
 
 
 def unused(statements: Statements, used_id: str) -> Write:
-    """The commit raises Lost where somebody uses it."""
+    """The commit raises Lost if another resource uses it."""
     users = sa.exists().where(use.used_id == bind("used_id", use.used_id))
     query = statements.get("uses.none", lambda: sa.select(sa.literal(1)).where(~users))
     return Write(

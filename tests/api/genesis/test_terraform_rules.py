@@ -170,7 +170,7 @@ def test_what_is_busy_is_asked_for_again(genesis: Genesis, api: Api) -> None:
     assert (response.status_code, response.headers["retry-after"]) == (429, "1")
     assert response.json()["code"] == "BUSY"
     assert re.fullmatch(
-        r"volume \S+ is busy \(volume.attach in progress\): try again", response.json()["message"]
+        r"volume \S+ is busy \(volume.attach in progress\): retry later", response.json()["message"]
     )
     idle(api, made["id"])
 

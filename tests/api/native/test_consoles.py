@@ -123,7 +123,10 @@ def test_behind_a_proxy_with_tls_the_addresses_are_of_the_proxy(api: Api, guest:
 def test_a_token_opens_one_console_once(api: Api, guest: Json) -> None:
     console = open_console(api, guest)
     with connected(console) as first, connected(console) as second:
-        assert closed(second) == (4401, "this console token was used already: ask for another one")
+        assert closed(second) == (
+            4401,
+            "this console token has already been used: request another one",
+        )
         assert read_until(first, PROMPT)
 
 
@@ -157,7 +160,7 @@ def test_a_token_that_is_not_ours_opens_nothing(api: Api, guest: Json, spoil: An
     address, _, token = open_console(api, guest)["websocket_url"].partition("=")
     url = httpx2.URL(address, params={"token": spoil(token)})
     with connected({"websocket_url": str(url)}) as socket:
-        assert closed(socket) == (4401, "this console token is not known")
+        assert closed(socket) == (4401, "this console token is not known: request another one")
 
 
 def test_a_page_of_another_site_cannot_use_a_token(api: Api, guest: Json) -> None:
@@ -187,13 +190,13 @@ def test_a_stopped_guest_closes_its_consoles_and_opens_none(api: Api, guest: Jso
         assert closed(socket) == (1000, "the guest closed its console")
     api.ended(stop["operation_id"], "completed")
     with connected(waiting) as socket:
-        assert closed(socket) == (4404, "the guest does not run: start it first")
+        assert closed(socket) == (4404, "the instance is not running: start it first")
     for method, path, body in (
         ("POST", "console", {"type": "vnc"}), ("GET", "screenshot", None), ("GET", "metrics", None)
     ):  # fmt: skip
         answer = api.call(method, f"/v1/instances/{guest['id']}/{path}", body)
         refused(answer, 409, "CONFLICT")
-        assert "does not run: start it first" in answer.json()["error"]
+        assert "is not running: start it first" in answer.json()["error"]
 
 
 def test_a_deleted_instance_closes_its_consoles(api: Api, guest: Json) -> None:
@@ -337,7 +340,7 @@ def test_a_console_that_its_host_does_not_open_is_closed_with_1011(
     console = open_console(api, guest)
     admin.fault(verb="open_console", host=host_of(admin, guest), error="unavailable")
     with connected(console) as socket:
-        assert closed(socket) == (1011, "the guest's host cannot be reached now: try again")
+        assert closed(socket) == (1011, "the host of the instance is not reachable: retry")
 
 
 def host_of(admin: Api, instance: Json) -> str:

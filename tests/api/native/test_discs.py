@@ -72,14 +72,19 @@ def test_a_disc_in_a_drive_is_not_deleted(api: Api) -> None:
 def test_a_disk_does_not_go_into_a_drive(api: Api) -> None:
     path = f"/v1/instances/{api.running('web')['id']}/iso"
     answer = refused(api.call("POST", path, {"image": "atoll-mini"}), 422, "INVALID", "image")
-    assert answer["error"] == "image: atoll-mini is a disk: reinstall from it"
+    assert (
+        answer["error"]
+        == "image: image atoll-mini is a disk, not an ISO: reinstall the instance from it instead"
+    )
 
 
 def test_nothing_is_reinstalled_from_a_disc(api: Api) -> None:
     disc(api)
     path = f"/v1/instances/{api.running('web')['id']}/reinstall"
     answer = refused(api.call("POST", path, {"image": "alpine"}), 422, "INVALID", "image")
-    assert answer["error"] == "image: alpine is a disc: attach it, and install from it"
+    assert answer["error"] == (
+        "image: image alpine is an ISO, not a disk: attach it to an instance and install from it"
+    )
 
 
 def test_the_same_disc_twice_and_an_empty_drive_are_conflicts(api: Api) -> None:
@@ -117,7 +122,7 @@ def test_a_disc_is_changed_in_words_first(api: Api, verb: str) -> None:
     body = {"image": "alpine"} if verb == "POST" else None
     plan = api.call(verb, f"{path}?dry_run=true", body).json()["plan"]
     assert plan["kind"] == ("instance.attach_iso" if verb == "POST" else "instance.detach_iso")
-    assert "starts again" in plan["impact"]
+    assert "a running guest restarts" in plan["impact"]
 
 
 def test_a_body_of_another_form_is_refused(api: Api) -> None:

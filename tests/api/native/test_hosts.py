@@ -59,7 +59,7 @@ def test_a_dry_run_says_what_would_be_lost_and_loses_nothing(own_cloud: RunningC
 
 def test_only_operators_remove_hosts_and_only_lost_ones(api: Api, key_for: KeyFor) -> None:
     body = refused(api.call("DELETE", "/v1/hosts/sim-1"), 409, "CONFLICT")
-    assert "only a lost host is removed" in body["error"]
+    assert "only a lost host can be removed" in body["error"]
     refused(api.call("DELETE", "/v1/hosts/sim-1?dry_run=true"), 409, "CONFLICT")
     refused(api.call("DELETE", "/v1/hosts/absent"), 404, "NOT_FOUND")
     refused(key_for("member").call("DELETE", "/v1/hosts/sim-1"), 403, "FORBIDDEN")

@@ -229,7 +229,7 @@ def test_without_a_window_a_deleted_instance_is_gone_for_good(api: Api) -> None:
     path = f"/v1/instances/{api.running()['id']}"
     api.ended(api.delete(path, 202)["operation_id"], "completed")
     told = refused(api.call("POST", f"{path}/recover"), 409, "CONFLICT")
-    assert re.search(r"it was deleted for good at 20\S+T\S+Z$", told["error"])
+    assert re.search(r"it was permanently deleted at 20\S+T\S+Z$", told["error"])
 
 
 def test_within_its_window_a_deleted_instance_comes_back(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_an_instance_can_be_named_by_its_name(api: Api) -> None:
 def test_two_instances_may_share_a_name_which_then_names_neither(api: Api) -> None:
     ids = {api.create("twin")["id"] for _ in range(2)}
     told = refused(api.call("GET", "/v1/instances/twin"), 409, "CONFLICT")
-    assert "by its id" in told["error"]
+    assert "give the id of the instance" in told["error"]
     assert {one["id"] for one in api.items("/v1/instances?name=twin")} == ids
 
 

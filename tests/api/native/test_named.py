@@ -140,7 +140,7 @@ def test_a_group_stays_while_it_guards_a_guest(api: Api) -> None:
     group = api.named("security-groups")["id"]
     instance = api.create("shop", security_groups=[group])
     told = refused(api.call("DELETE", f"/v1/security-groups/{group}"), 409, "IN_USE")
-    ending = f"in use by instance shop ({instance['id']}): take it off that instance first"
+    ending = f"in use by instance shop ({instance['id']}): remove it from that instance first"
     assert told["error"].endswith(ending)
     operation = api.delete(f"/v1/instances/{instance['id']}", 202)["operation_id"]
     api.ended(operation, "completed")

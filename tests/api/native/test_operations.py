@@ -85,7 +85,7 @@ def test_a_cancelled_create_leaves_nothing(api: Api) -> None:
 
 def test_what_has_ended_is_not_cancelled(api: Api) -> None:
     path = f"/v1/operations/{api.running()['operation_id']}/cancel"
-    assert "has ended" in refused(api.call("POST", path), 409, "CONFLICT")["error"]
+    assert "has already ended" in refused(api.call("POST", path), 409, "CONFLICT")["error"]
 
 
 def test_a_deletion_is_not_cancelled(api: Api) -> None:

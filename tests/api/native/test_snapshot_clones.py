@@ -80,7 +80,7 @@ def test_each_clone_counts_towards_the_quota(api: Api, snapshot: Json) -> None:
 @pytest.mark.parametrize(
     ("body", "word"),
     [
-        ({"region": "near"}, "in near already"),
+        ({"region": "near"}, "already in region near"),
         ({"region": "mars"}, "no region 'mars'"),
     ],
 )
@@ -105,7 +105,7 @@ def test_a_failed_clone_says_why_and_can_be_deleted(api: Api, snapshot: Json) ->
     status = api.get(path)["status"]
     assert (status["state"], status["reason"]) == ("error", "the disk is full")
     told = refused(api.call("POST", f"{path}/clone", {"region": "near"}), 409, "CONFLICT")
-    assert "only a complete one" in told["error"]
+    assert "only a complete snapshot" in told["error"]
     api.ended(api.delete(path, 202)["operation_id"], "completed")
 
 

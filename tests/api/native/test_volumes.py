@@ -78,10 +78,10 @@ def test_a_volume_is_in_one_instance_at_a_time(api: Api) -> None:
     first, second, made = api.running("a"), api.running("b"), volume(api)
     path = f"/v1/volumes/{made['id']}/attach"
     done(api, path, {"instance_id": first["id"]})
-    holder = f"volume {made['metadata']['name']} is attached to instance a ({first['id']})"
-    for wanted, away in ((first, " already"), (second, ": detach it there first")):
+    holder = f"attached to instance a ({first['id']})"
+    for wanted, end in ((first, f"already {holder}"), (second, f"{holder}: detach it there first")):
         told = refused(api.call("POST", path, {"instance_id": wanted["id"]}), 409, "CONFLICT")
-        assert told["error"] == holder + away
+        assert told["error"] == f"volume {made['metadata']['name']} is {end}"
 
 
 def test_while_something_goes_on_about_a_volume_it_says_what(api: Api) -> None:

@@ -61,10 +61,10 @@ def test_a_url_of_other_characters_or_too_many_is_refused(api: Api, url: str) ->
 @pytest.mark.parametrize(
     ("event", "told"),
     [
-        ("foo.bar", "there is no event 'foo.bar'; there are backup.*, floating_ip.*, "),
+        ("foo.bar", "there is no event 'foo.bar'; the events are backup.*, floating_ip.*, "),
         ("foo.bar", "webhook.*, * for all"),
-        ("*.deleted", "there is no event '*.deleted'; there are "),
-        ("snapshot.made", "there are snapshot.updated, snapshot.complete, "),
+        ("*.deleted", "there is no event '*.deleted'; the events are "),
+        ("snapshot.made", "the events are snapshot.updated, snapshot.complete, "),
         ("snapshot", "snapshot.deleted, snapshot.*"),
     ],
 )

@@ -86,7 +86,7 @@ def test_an_address_that_is_none_is_named(admin: Api) -> None:
     body = body_of("pets", document_of("feed"), base_url="pets.example")
     response = admin.call("POST", "/v1/apis", body)
     refused(response, 422, "INVALID", "spec.base_url")
-    assert "pets.example is not an address" in response.text
+    assert "pets.example is not a URL" in response.text
 
 
 def test_an_api_stays_where_it_was(admin: Api, anybody: httpx2.Client) -> None:

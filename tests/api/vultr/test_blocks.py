@@ -106,7 +106,7 @@ def test_only_a_detached_block_goes(vultr: Vultr, api: Api) -> None:
     vultr.post(f"{path}/detach", None, 204)
     settled(api, "volumes", made["id"])
     told = vultr.refused("POST", f"{path}/detach", {"live": False})
-    assert told == f"volume {made['id']} is attached to no instance"
+    assert told == f"volume {made['id']} is not attached to an instance"
     vultr.delete(path)
     finished(api, "volume.delete")
     assert vultr.refused("GET", path, status=404) == "Invalid block storage ID"

@@ -56,7 +56,7 @@ def test_an_instance_of_such_a_plan_has_the_device(vultr: Vultr, api: Api) -> No
 
 def test_what_no_host_has_is_refused_as_before(vultr: Vultr) -> None:
     order = {"region": "ewr", "plan": ABSENT, "os_id": 2284, "label": "no"}
-    assert "No host here has a NVIDIA_A40" in vultr.refused("POST", "/instances", order)
+    assert "No host has a NVIDIA_A40" in vultr.refused("POST", "/instances", order)
 
 
 def test_own_types_with_accelerators_are_shown_as_such(vultr: Vultr, api: Api) -> None:

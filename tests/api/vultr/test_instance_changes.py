@@ -41,14 +41,14 @@ def test_the_plan_and_the_system_are_changed_one_after_the_other(vultr: Vultr, a
     made = instance_of(vultr, api)
     body = {"plan": "vc2-1c-2gb", "os_id": 2284}
     told = vultr.refused("PATCH", f"/instances/{made['id']}", body)
-    assert told == "os_id: change the plan and the system one after the other"
+    assert told == "os_id: change the plan and the operating system in separate requests"
 
 
 def test_a_new_instance_is_given_no_more_networks_than_it_can_have(vultr: Vultr) -> None:
     order = {"region": "ewr", "plan": "vc2-1c-1gb", "os_id": 2284}
     networks = [vpc_of(vultr) for _ in range(5)]
     told = vultr.refused("POST", "/instances", order | {"attach_vpc": networks})
-    assert "4 further networks" in told
+    assert "already has 4 extra interfaces" in told
     assert vultr.get("/instances")["instances"] == []
 
 

@@ -70,7 +70,7 @@ def test_nobodys_is_not_found(vultr: Vultr) -> None:
     ("url", "told"),
     [
         ("ftp://example.com/a.iso", "url must begin with http:// or https://"),
-        ("", "url: 1 to 2048 characters are allowed"),
+        ("", "url must have 1 to 2048 characters"),
         ("http://[bad/a.iso", "url: Invalid IPv6 URL"),
     ],
 )

@@ -43,7 +43,7 @@ def test_an_address_of_another_region_is_named_as_it_was_given(vultr: Vultr) -> 
     address = vultr.post("/reserved-ips", {"region": "syd", "ip_type": "v4"})["reserved_ip"]
     text = vultr.refused("POST", "/instances", NEW | {"reserved_ipv4": address["id"]})
     assert text.startswith("reserved_ipv4: instance ")
-    assert text.endswith(" in syd")
+    assert text.endswith(" is in region syd")
     assert "instance  is" not in text
 
 
@@ -83,7 +83,7 @@ def test_what_is_wrong_with_an_address_of_an_instance(vultr: Vultr, api: Api) ->
     text = vultr.refused("POST", f"{path}/reverse", body)
     assert text.startswith("reverse: ")
     text = vultr.refused("DELETE", f"{path}/zz", status=404)
-    assert text == f"ipv4: zz is not a second address of instance {made['id']}"
+    assert text == f"ipv4: zz is not an additional address of instance {made['id']}"
     text = vultr.refused("DELETE", f"/instances/{NOBODY}/ipv4/zz", status=404)
     assert text == "instance not found"
 
@@ -91,9 +91,13 @@ def test_what_is_wrong_with_an_address_of_an_instance(vultr: Vultr, api: Api) ->
 @pytest.mark.parametrize(
     ("block", "bits", "told"),
     [
-        ("inside", 24, "v4_subnet: 'inside' is not an address such as 10.0.0.0"),
-        ("10.77.0.1", 24, "v4_subnet: 10.77.0.1 is inside 10.77.0.0/24: write 10.77.0.0"),
-        ("10.77.0.0", 99, "v4_subnet_mask: 1 to 32 are allowed"),
+        ("inside", 24, "v4_subnet: 'inside' is not an IPv4 address, such as 10.0.0.0"),
+        (
+            "10.77.0.1",
+            24,
+            "v4_subnet: 10.77.0.1 is not the first address of 10.77.0.0/24: use 10.77.0.0",
+        ),
+        ("10.77.0.0", 99, "v4_subnet_mask must be 1 to 32"),
     ],
 )
 def test_half_of_a_range_is_told_of_as_half(vultr: Vultr, block: str, bits: int, told: str) -> None:

@@ -50,7 +50,7 @@ def test_an_address_is_attached_and_detached(vultr: Vultr, api: Api) -> None:
     assert shown(vultr, made)["instance_id"] == ""
     assert made["subnet"] not in addresses_of(vultr, instance)
     told = vultr.refused("POST", f"{path}/detach")
-    assert told == f"floating IP {made['subnet']} is attached to no instance"
+    assert told == f"floating IP {made['subnet']} is not attached to an instance"
 
 
 def test_an_attached_address_does_not_move_to_another_instance(vultr: Vultr, api: Api) -> None:
@@ -96,7 +96,7 @@ def test_an_instance_s_second_address_is_converted_where_it_is(vultr: Vultr, api
 def test_a_main_address_and_an_unknown_one_are_not_converted(vultr: Vultr, api: Api) -> None:
     for address in (instance_of(vultr, api)["main_ip"], "192.0.2.1", "nonsense"):
         told = vultr.refused("POST", "/reserved-ips/convert", {"ip_address": address})
-        assert told.startswith(f"ip_address: {address} is no second address")
+        assert told.startswith(f"ip_address: {address} is not an additional address")
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_only_plans_that_a_host_could_hold_are_offered(vultr: Vultr) -> None:
 @pytest.mark.parametrize(("path", "plan"), [("/instances", LARGE), ("/bare-metals", METAL)])
 def test_a_plan_that_no_host_holds_is_refused(vultr: Vultr, api: Api, path: str, plan: str) -> None:
     text = vultr.refused("POST", path, NEW | {"plan": plan})
-    assert text.startswith("plan: no host of region ewr has room for it: sim-1")
+    assert text.startswith("plan: no host in region ewr has room: sim-1")
     assert "are free" in text
     assert api.items("/v1/instances") == []
 
@@ -61,7 +61,7 @@ def test_what_a_host_has_no_room_for_now_is_refused(vultr: Vultr, api: Api) -> N
     text = vultr.refused("POST", "/instances", NEW | {"plan": LARGER})
     assert "MiB of memory are free, 4096 are wanted" in text
     text = vultr.refused("PATCH", f"/instances/{made['id']}", {"plan": LARGE})
-    assert text.startswith("plan: no host of region ewr has room for it: sim-1")
+    assert text.startswith("plan: no host in region ewr has room: sim-1")
     shown = vultr.get(f"/instances/{made['id']}")["instance"]
     assert (shown["plan"], shown["server_status"]) == (SMALL, "ok")
     changed = vultr.patch(f"/instances/{made['id']}", {"plan": LARGER}, 202)

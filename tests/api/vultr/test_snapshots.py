@@ -102,7 +102,7 @@ def test_a_description_is_changed_and_is_the_name_elsewhere(vultr: Vultr, api: A
         assert shown(vultr, made)["description"] == words
         assert native(api, "snapshots", made["id"])["metadata"]["name"] == name
     told = vultr.refused("PUT", f"/snapshots/{made['id']}", {"description": "y" * 1001})
-    assert told == "description: at most 1000 characters are allowed"
+    assert told == "description must have at most 1000 characters"
 
 
 def test_a_natively_made_snapshot_is_described_by_its_name(vultr: Vultr, api: Api) -> None:

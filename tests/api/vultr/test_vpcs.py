@@ -84,7 +84,7 @@ def test_a_wrong_range_names_the_field(
     ]
     for given, named in wrong:
         text = vultr.refused("POST", path, {"region": "ewr"} | given)
-        assert text.startswith(f"{named}:"), text
+        assert text.startswith(named), text
     assert "region" in vultr.refused("POST", path, {"description": "nowhere"})
     assert "region" in vultr.refused("POST", path, {"region": "moon"})
     assert vultr.get(path)[many] == []
@@ -182,7 +182,7 @@ def test_wrong_nodes_are_refused_all_together(vultr: Vultr, api: Api) -> None:
     path = f"/vpc2/{vpc['id']}/nodes"
     good = to_uuid(api.running()["id"])
     for nodes in ([], [good, NOBODY], ["nothing"]):
-        assert vultr.refused("POST", f"{path}/attach", {"nodes": nodes}).startswith("nodes:")
+        assert vultr.refused("POST", f"{path}/attach", {"nodes": nodes}).startswith("nodes")
     assert vultr.get(path)["nodes"] == []
     text = vultr.refused("POST", f"/vpc2/{NOBODY}/nodes/attach", {"nodes": [good]}, status=404)
     assert text == "Invalid VPC ID"
@@ -191,7 +191,7 @@ def test_wrong_nodes_are_refused_all_together(vultr: Vultr, api: Api) -> None:
 def test_vpc2_knows_no_ipv6(vultr: Vultr) -> None:
     assert vultr.post("/vpc2", {"region": "ewr", "ip_type": "v4"})["vpc"]["prefix_length"] == 20
     text = vultr.refused("POST", "/vpc2", {"region": "ewr", "ip_type": "v6"})
-    assert text.startswith("ip_type:")
+    assert text.startswith("ip_type must be")
 
 
 def test_a_viewer_makes_no_vpc_and_no_region(vultr: Vultr, api: Api, key_for: KeyFor) -> None:

@@ -29,7 +29,7 @@ def test_a_backup_schedule_is_set_shown_and_stopped(
 
 
 def test_a_schedule_that_is_none_is_refused_with_an_example(atoll: Atoll, running: Cloud) -> None:
-    refusal = "cron: 'daily at 3' is none; five fields are: minute, hour, day of the month"
+    refusal = "cron: 'daily at 3' is not a schedule; it has five fields: minute"
     running.answers("PUT", f"{PATH}/backups", {"error": refusal, "field": "cron"}, status=422)
     ended = atoll("instance", "backup", "set", "demo", "--cron", "daily at 3")
     assert (ended.code, ended.err) == (1, f"atoll: {refusal}\n")

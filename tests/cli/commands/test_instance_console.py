@@ -163,7 +163,12 @@ def test_keys_go_to_the_guest_as_typed_and_ctrl_bracket_ends_it(
     ("code", "reason", "exit_code", "sentence"),
     [
         (1000, "the guest closed its console", 0, "the guest closed its console"),
-        (4404, "the guest does not run: start it first", 1, "atoll: the guest does not run"),
+        (
+            4404,
+            "the instance is not running: start it first",
+            1,
+            "atoll: the instance is not running",
+        ),
         (4429, "too many consoles are open: close one", 1, "atoll: too many consoles are open"),
         (1011, "", 3, "atoll: the guest's host cannot be reached; try again later"),
         (1012, "", 3, "atoll: the server is stopping"),
@@ -263,7 +268,10 @@ def test_an_instance_that_does_not_run_has_no_console(
     terminal: Callable[[], Terminal], cloud: Cloud
 ) -> None:
     cloud.has("/v1/instances", instance("stopped"))
-    refusal = {"error": f"instance {INSTANCE_ID} does not run: start it first", "code": "CONFLICT"}
+    refusal = {
+        "error": f"instance {INSTANCE_ID} is not running: start it first",
+        "code": "CONFLICT",
+    }
     cloud.answers("POST", PATH, refusal, status=409)
     code, said = terminal().ended()
     assert code == 1

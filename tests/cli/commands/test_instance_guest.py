@@ -197,7 +197,10 @@ def test_metrics_are_shown_a_line_each(atoll: Atoll, running: Cloud) -> None:
 def test_a_guest_that_does_not_run_cannot_be_looked_at(
     words: tuple[str, ...], atoll: Atoll, running: Cloud
 ) -> None:
-    refusal = {"error": f"instance {INSTANCE_ID} does not run: start it first", "code": "CONFLICT"}
+    refusal = {
+        "error": f"instance {INSTANCE_ID} is not running: start it first",
+        "code": "CONFLICT",
+    }
     running.answers("GET", f"{PATH}/{words[0]}", refusal, status=409)
     ended = atoll("instance", *words)
     assert ended.code == 1

@@ -66,7 +66,7 @@ def test_a_project_that_is_not_there_gets_no_limits(atoll: Atoll, cloud: Cloud) 
 def test_a_quota_that_is_full_is_said_by_the_command_that_wanted_more(
     atoll: Atoll, cloud: Cloud
 ) -> None:
-    refusal = "the project may have 1 volumes: 1 are in use, and 1 more were asked for"
+    refusal = "quota exceeded: the project may have 1 volumes, uses 1, and requests 1 more"
     body = {"error": refusal, "code": "QUOTA_EXCEEDED"}
     cloud.answers("POST", "/v1/volumes", body, status=422)
     ended = atoll("volume", "create", "data", "--size-gb", "1")

@@ -108,8 +108,8 @@ def test_an_action_on_a_volume_is_sent_and_waited_for(
     ("words", "status", "refusal"),
     [
         (("attach", "data", "demo"), 409, "volume data attached to instance demo already"),
-        (("detach", "data"), 409, "volume data attached to no instance"),
-        (("resize", "data", "5"), 422, "size_gb is 5, allowed are 11 to 65536"),
+        (("detach", "data"), 409, "volume data is not attached to an instance"),
+        (("resize", "data", "5"), 422, "size_gb must be 11 to 65536, not 5"),
         (("delete", "data", "--yes"), 409, "volume data attached to instance demo"),
     ],
 )

@@ -25,11 +25,11 @@ def test_a_vpc_is_created(atoll: Atoll, cloud: Cloud) -> None:
     [
         (
             ("vpc", "create", "lab", "--cidr", "10.1.0.1/16"),
-            "spec.cidr: 10.1.0.1/16 has host bits set; write it as 10.0.0.0/16",
+            "spec.cidr is not an IPv4 range: 10.1.0.1/16 has host bits set",
         ),
         (
             ("subnet", "create", "front", "--vpc", "lab", "--cidr", "10.2.0.0/24"),
-            "spec.cidr: 10.2.0.0/24 is not inside 10.1.0.0/16 of vpc lab",
+            "spec.cidr: 10.2.0.0/24 is not within the range 10.1.0.0/16 of vpc lab",
         ),
     ],
 )

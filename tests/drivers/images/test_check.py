@@ -104,7 +104,7 @@ def test_other_formats_are_refused_by_name(tmp_path: Path, other: str) -> None:
 
 def test_a_qcow2_that_is_named_raw_is_refused(tmp_path: Path) -> None:
     found = refusal(make_qcow2(tmp_path / "a"), DiskFormat.RAW)
-    assert "named raw and is qcow2" in found
+    assert "name says raw, but its content is qcow2" in found
 
 
 def test_a_raw_disk_that_is_named_qcow2_is_refused(tmp_path: Path) -> None:

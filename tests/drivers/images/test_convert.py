@@ -33,7 +33,7 @@ async def test_an_image_that_grows_beyond_its_size_is_stopped(tmp_path: Path) ->
     with raw.open("wb") as file:
         for _ in range(300):
             file.write(b"x" * (1 << 20))
-    with pytest.raises(DriverRefused, match="damaged or not what it says"):
+    with pytest.raises(DriverRefused, match="damaged or has another format"):
         await Converter(LIMITS, uid=None).convert(
             tmp_path, "source", "disk.qcow2", DiskFormat.RAW, 1 << 20
         )

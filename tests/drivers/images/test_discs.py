@@ -40,7 +40,7 @@ def test_what_is_cut_short_is_not_let_in(tmp_path: Path, size: int) -> None:
 
 
 def test_a_disc_that_is_too_large_is_not_let_in(tmp_path: Path) -> None:
-    with pytest.raises(DriverRefused, match="allowed are 1000"):
+    with pytest.raises(DriverRefused, match="at most 1000 are allowed"):
         check_disc(make_disc(tmp_path / "a.iso"), size_max_bytes=1000)
 
 
@@ -76,5 +76,5 @@ async def test_no_recipe_makes_a_disc(host: Host) -> None:
     host.write_recipe("small", "exit 1")
     spec = replace(image(SourceKind.RECIPE, "small"), kind=ImageKind.ISO)
     async with host.opened() as store:
-        with pytest.raises(DriverRefused, match="import a disc from a URL or a file"):
+        with pytest.raises(DriverRefused, match="import the ISO from a URL or a file"):
             await ensure(store, spec)

@@ -71,7 +71,7 @@ def test_a_taps_descriptor_is_a_number_at_the_start_and_a_name_later() -> None:
 @pytest.mark.parametrize("forward", [f"{FORWARD}\nquit", f"{FORWARD},net=0.0.0.0/0", "tcp::22-:22"])
 def test_nothing_comes_along_with_a_forward(forward: str) -> None:
     wiring = PortWiring(netdev="user", forwards=(forward,))
-    with pytest.raises(DriverRefused, match="is not a forward"):
+    with pytest.raises(DriverRefused, match="is not a valid port forward"):
         netdev_option(Nic(mac=MAC, wiring=wiring))
 
 

@@ -33,7 +33,7 @@ def test_a_volume_is_an_overlay_of_the_size_asked_for(shelf: Shelf) -> None:
 
 
 def test_a_volume_smaller_than_its_image_is_refused(shelf: Shelf) -> None:
-    with pytest.raises(DriverRefused, match="ask for at least that"):
+    with pytest.raises(DriverRefused, match="choose at least that size"):
         shelf.new_volume(size_gib=0)
 
 

@@ -66,7 +66,7 @@ class FloatingIpList(Page, kw_only=True):
 
 def parse_create(body: CreateBody, region: str) -> CreateFloatingIp:
     if body.version not in {None, V4}:
-        raise Invalid(f"version: only {V4} is served", field="version")
+        raise Invalid(f"version must be {V4}", field="version")
     require_description(body.description)
     notes = {DESCRIPTION: body.description or ""}
     return CreateFloatingIp(name=body.name, region=region, annotations=notes)

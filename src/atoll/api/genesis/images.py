@@ -64,7 +64,7 @@ def show_snapshot(snapshot: Snapshot) -> ImageOut:
 async def of_type(request: Call, kind: str) -> list[ImageOut]:
     """`cloud-image` and `base-os` are two names of the same. Raises Invalid."""
     if kind not in TYPES:
-        raise Invalid(f"type: one of {', '.join(TYPES)}", field="type")
+        raise Invalid(f"type must be one of {', '.join(TYPES)}", field="type")
     view, names = view_of(request), catalogue_of(request)
     if kind == PRECONFIGURED:
         return []

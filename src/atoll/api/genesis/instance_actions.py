@@ -43,7 +43,7 @@ class SnapshotBody(Wire, kw_only=True):
 
 def parse_action(body: ActionBody) -> type[Power]:
     if body.action not in VERBS:
-        raise Invalid(f"action: one of {', '.join(VERBS)}", field="action")
+        raise Invalid(f"action must be one of {', '.join(VERBS)}", field="action")
     return VERBS[body.action]
 
 

@@ -74,7 +74,7 @@ async def disk_changes(
     if disk_gib < now_gib:
         field = "disk_size"
         raise Invalid(
-            f"{field} is {disk_gib}, the disk has {now_gib}: it can only be increased",
+            f"{field} is {disk_gib}, the disk has {now_gib}: a disk cannot shrink",
             field=field,
         )
     return [Asked(ResizeInstance(instance=instance.id, disk_gib=disk_gib))]
@@ -100,7 +100,7 @@ def wanted_of(
     if isinstance(given, list):
         return ids_in(prefix, given, field)
     if given.attach is None and given.detach is None:
-        raise Invalid(f"{field}: a list is needed, or attach, or detach", field=field)
+        raise Invalid(f"{field} must be a list, or an object with attach or detach", field=field)
     more = ids_in(prefix, listed(given.attach), field)
     less = ids_in(prefix, listed(given.detach), field)
     return tuple(one for one in dict.fromkeys((*now, *more)) if one not in less)

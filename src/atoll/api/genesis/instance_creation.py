@@ -132,18 +132,20 @@ def refuse_not_served(body: CreateBody) -> None:
         if getattr(body, field):
             raise Invalid(f"{field}: {why}", field=field)
     if body.billing_type is not None and body.billing_type not in BILLING:
-        raise Invalid(f"billing_type: one of {', '.join(BILLING)}", field="billing_type")
+        raise Invalid(f"billing_type must be one of {', '.join(BILLING)}", field="billing_type")
     if not body.hostname:
-        raise Invalid("hostname: it is required", field="hostname")
+        raise Invalid("hostname is required", field="hostname")
 
 
 def require_one_way_in(body: CreateBody) -> None:
     if body.password is None:
         return
     if body.ssh_keys:
-        raise Invalid("password: only one of ssh_keys and password is allowed", field="password")
+        raise Invalid(
+            "password and ssh_keys cannot be used together: omit one of them", field="password"
+        )
     if len(body.password) < PASSWORD_MIN:
-        raise Invalid(f"password: at least {PASSWORD_MIN} characters are needed", field="password")
+        raise Invalid(f"password must have at least {PASSWORD_MIN} characters", field="password")
 
 
 def disk_wanted(body: CreateBody, names: Catalogue, plan: Plan, source: Any) -> int:
@@ -170,7 +172,7 @@ def notes_of(body: CreateBody) -> dict[str, str]:
     for key, text in given.items():
         if text is not None and len(text) > NOTE_MAX:
             field = key.partition(".")[2]
-            raise Invalid(f"{field}: at most {NOTE_MAX} characters are allowed", field=field)
+            raise Invalid(f"{field} must have at most {NOTE_MAX} characters", field=field)
     return {key: text for key, text in given.items() if text}
 
 

@@ -89,7 +89,7 @@ async def instance_of(request: Call, instance_id: str) -> Instance:
     instance = await foreign.get(request, INSTANCES, ids.INSTANCE, instance_id)
     if instance.state is InstanceState.DELETED:
         why = f": {instance.reason}" if instance.reason else ""
-        raise NotFound(f"instance {wire.uuid_of(instance.id)} is gone{why}")
+        raise NotFound(f"instance {wire.uuid_of(instance.id)} is deleted{why}")
     return instance
 
 

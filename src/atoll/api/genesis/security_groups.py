@@ -95,7 +95,7 @@ def parse_create(body: CreateBody, region: str) -> CreateSecurityGroup:
 def require_not_built_in(name: str | None) -> None:
     if name in BUILT_IN:
         raise Invalid(
-            f"name: {name} is a group that every project has: choose another name", field="name"
+            f"name: {name} is the name of a built-in group: choose another name", field="name"
         )
 
 
@@ -104,7 +104,7 @@ def parse_rules(given: list[RuleBody]) -> tuple[Rule, ...]:
     for place, rule in enumerate(given):
         if rule.port_range_min is None and rule.port_range_max is not None:
             field = f"rules.{place}.port_range_max"
-            raise Invalid(f"{field} stands without port_range_min", field=field)
+            raise Invalid(f"{field} requires port_range_min as well", field=field)
     return tuple(
         Rule(
             direction=rule.direction, protocol=rule.protocol, port=rule.port_range_min,

@@ -72,16 +72,18 @@ def require_script(script: str) -> None:
 def require_parts(parts: Sequence[Part]) -> None:
     if len(parts) > PARTS_MAX:
         field = "metadata.user_data"
-        raise Invalid(f"{field}: {len(parts)} parts, at most {PARTS_MAX} are allowed", field=field)
+        raise Invalid(
+            f"{field} has {len(parts)} parts, at most {PARTS_MAX} are allowed", field=field
+        )
     for place, part in enumerate(parts):
         field = f"metadata.user_data.{place}"
         if not KIND.fullmatch(part.type) or part.type.startswith("multipart/"):
             raise Invalid(
-                f"{field}.type: a media type such as {CONFIG_KIND} is needed", field=f"{field}.type"
+                f"{field}.type must be a media type such as {CONFIG_KIND}", field=f"{field}.type"
             )
         if part.filename is not None and not FILE_NAME.fullmatch(part.filename):
             raise Invalid(
-                f"{field}.filename: up to 100 letters, digits, dots and hyphens are allowed",
+                f"{field}.filename must have at most 100 letters, digits, dots and hyphens",
                 field=f"{field}.filename",
             )
 

@@ -69,7 +69,7 @@ class VolumeList(Page, kw_only=True):
 def parse_create(body: CreateBody, region: str) -> CreateVolume:
     kind = body.type or TYPES[0]
     if kind not in TYPES:
-        raise Invalid(f"type: {' or '.join(TYPES)}", field="type")
+        raise Invalid(f"type must be {' or '.join(TYPES)}", field="type")
     require_description(body.description)
     return CreateVolume(
         name=body.name, size_gib=body.size, region=region,
@@ -80,7 +80,7 @@ def parse_create(body: CreateBody, region: str) -> CreateVolume:
 def require_description(text: str | None) -> None:
     if text is not None and len(text) > DESCRIPTION_MAX:
         field = "description"
-        raise Invalid(f"{field}: at most {DESCRIPTION_MAX} characters are allowed", field=field)
+        raise Invalid(f"{field} must have at most {DESCRIPTION_MAX} characters", field=field)
 
 
 def show(volume: Volume, holders: Mapping[str, Instance], size_gib: int) -> VolumeOut:

@@ -100,9 +100,9 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True):
 async def paging(page: FromQuery[int] = 1, per_page: FromQuery[int] = PER_PAGE) -> Paging:
     """Of the query. Raises Invalid."""
     if not 1 <= page <= PAGE_MAX:
-        raise Invalid(f"page: 1 to {PAGE_MAX} are allowed", field="page")
+        raise Invalid(f"page must be 1 to {PAGE_MAX}", field="page")
     if not 1 <= per_page <= PER_PAGE_MAX:
-        raise Invalid(f"per_page: 1 to {PER_PAGE_MAX} are allowed", field="per_page")
+        raise Invalid(f"per_page must be 1 to {PER_PAGE_MAX}", field="per_page")
     return Paging(page=page, per_page=per_page)
 
 

@@ -34,12 +34,12 @@ UNAUTHENTICATED = 4401
 CLOSINGS: dict[End, tuple[int, str]] = {
     End.VIEWER_LEFT: (NORMAL, ""),
     End.GUEST_CLOSED: (NORMAL, "the guest closed its console"),
-    End.IDLE: (4408, "nothing passed for 15 minutes"),
+    End.IDLE: (4408, "the console was idle for 15 minutes"),
     End.KEY_GONE: (UNAUTHENTICATED, "the key that opened this console is no longer valid"),
     End.INSTANCE_GONE: (4404, "the instance is deleted"),
-    End.NOT_RUNNING: (4404, "the guest does not run: start it first"),
+    End.NOT_RUNNING: (4404, "the instance is not running: start it first"),
     End.TOO_MANY: (4429, "too many consoles are open: close one"),
-    End.UNREACHABLE: (BROKEN, "the guest's host cannot be reached now: try again"),
+    End.UNREACHABLE: (BROKEN, "the host of the instance is not reachable: retry"),
 }
 
 

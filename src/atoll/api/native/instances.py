@@ -359,6 +359,11 @@ async def propose(request: Call, command: Command) -> Response[bytes]:
     return json_response(wire.encode(show_proposal(proposal)))
 
 
+def rendered_in(request: Call) -> Rendered[Instance]:
+    rendered: Rendered[Instance] = request.app.state.instances
+    return rendered
+
+
 DRY = wire.shown(ProposalBody, "the proposal, where dry_run=true was asked for", 200)
 DryRun = FromQuery[bool]
 
@@ -392,9 +397,8 @@ class Instances(Controller):
         clauses = tuple(c for word in sorted(words) for c in wire.INSTANCE_CLAUSES[word])
         wanted = msgspec.structs.replace(paging.wanted, any_of=clauses)
         found = await queries.find_page(view_of(request), INSTANCES, wanted)
-        rendered: Rendered[Instance] = request.app.state.instances
         return wire.page_response(
-            found, paging.limit, rendered.text_of, lambda i: i.id,
+            found, paging.limit, rendered_in(request).part_of, lambda i: i.id,
             keep=None if not words else lambda i: wire.instance_word(i) in words,
         )  # fmt: skip
 
@@ -411,14 +415,16 @@ class Instances(Controller):
     ) -> Response[bytes]:
         services = services_of(request)
         if until is not None and "wait" not in request.query_params:
-            raise Invalid("until needs wait: for how many seconds?", field="wait")
+            raise Invalid("until requires wait, the number of seconds to wait", field="wait")
         wait_s = wait_s_of(wait)
         instance = await queries.get(view_of(request), INSTANCES, instance_id)
         if wait_s:
             instance = await until_condition(
                 services.store, services.clock, instance.id, until or "ready", wait_s
             )
-        return named.answer(show(instance, services.passwords.of(instance)))
+        if (password := services.passwords.of(instance)) is not None:
+            return named.answer(show(instance, password))
+        return named.answer_json(rendered_in(request).json_of(instance), instance.version)
 
     @patch(
         "/{instance_id:str}", operation_id="updateInstance", commands=(UpdateInstance,),
@@ -486,5 +492,5 @@ def wait_s_of(wait: str) -> float:
         return WAIT_S_MAX
     seconds = float(wait)
     if seconds > WAIT_S_MAX:
-        raise Invalid(f"wait: at most {WAIT_S_MAX} seconds are allowed, or ready", field="wait")
+        raise Invalid(f"wait must be at most {WAIT_S_MAX} seconds, or ready", field="wait")
     return seconds

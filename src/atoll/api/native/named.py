@@ -49,5 +49,9 @@ async def read(
 
 
 def answer(shown: Any) -> Response[bytes]:
+    return answer_json(wire.encode(shown), shown.metadata.version)
+
+
+def answer_json(shown: bytes, version: int) -> Response[bytes]:
     """One thing, with its version as ETag."""
-    return json_response(wire.encode(shown), headers={"ETag": f'"{shown.metadata.version}"'})
+    return json_response(shown, headers={"ETag": f'"{version}"'})

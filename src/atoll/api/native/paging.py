@@ -37,7 +37,7 @@ async def plain(
 ) -> Paging:
     """Raises Invalid."""
     if cursor is not None and (not cursor.isascii() or not cursor.isprintable()):
-        raise Invalid("cursor is not one that a list answered as next", field="cursor")
+        raise Invalid("cursor must be the value of next in a response of this list", field="cursor")
     wanted = Query(
         after=cursor,
         limit=limit + 1,
@@ -72,10 +72,10 @@ async def labelled(
 def selector(given: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """`key=value` each. Raises Invalid."""
     if len(given) > LABELS_MAX:
-        raise Invalid(f"label: at most {LABELS_MAX} are allowed", field="label")
+        raise Invalid(f"label may be given at most {LABELS_MAX} times", field="label")
     pairs = [one.partition("=") for one in given]
     if not all(key and found for key, found, _ in pairs):
-        raise Invalid("label has the form key=value", field="label")
+        raise Invalid("label must have the form key=value", field="label")
     return tuple((key, value) for key, _, value in pairs)
 
 

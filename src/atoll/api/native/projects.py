@@ -111,7 +111,7 @@ def parse_key(body: CreateApiKeyBody) -> CreateApiKey:
     spec = body.spec
     expires = None if spec.expires_at is None else int(spec.expires_at.timestamp() * 1000)
     if expires is not None and expires >= YEAR_10000_MS:
-        raise Invalid("spec.expires_at lies after the year 9999", field="spec.expires_at")
+        raise Invalid("spec.expires_at must not be after the year 9999", field="spec.expires_at")
     return CreateApiKey(
         name=body.metadata.name, role=spec.role, project=spec.project,
         limit_class=spec.limit_class, expires_at_ms=expires,

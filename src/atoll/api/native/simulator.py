@@ -71,7 +71,7 @@ def plan_of(request: Call) -> FaultsPort:
     view_of(request).require("administer")
     faults = services_of(request).faults
     if faults is None:
-        raise NotFound("faults are for the simulator: start atoll with --driver simulator")
+        raise NotFound("faults require the simulator: start atoll with --driver simulator")
     return faults
 
 

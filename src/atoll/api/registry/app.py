@@ -127,7 +127,7 @@ async def search(
     request: Call, q: FromQuery[str] = "", per_page: FromQuery[int] = 10
 ) -> Response[bytes]:
     if not 1 <= per_page <= PER_PAGE_MAX:
-        raise Invalid(f"per_page: 1 to {PER_PAGE_MAX} are allowed", field="per_page")
+        raise Invalid(f"per_page must be 1 to {PER_PAGE_MAX}", field="per_page")
     every = await found(request, q.strip())
     return json_response(encode(Results(results=every[:per_page])))
 

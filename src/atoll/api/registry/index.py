@@ -66,7 +66,7 @@ class ApiIndex:
         if name in self._own:
             entry = own_entry(self._own[name])
             if number not in {None, entry.number}:
-                raise NotFound(f"{name} has the version {entry.number} only")
+                raise NotFound(f"{name} has only the version {entry.number}")
             return entry
         api = await apis.get(view, name)
         wanted = api.newest.number if number is None else number

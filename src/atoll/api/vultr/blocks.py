@@ -31,7 +31,7 @@ from atoll.service.nouns import INSTANCES, VOLUMES
 BLOCK_TYPE = "vultr.block_type"
 BLOCK_TYPES = ("high_perf", "storage_opt")
 GIB_A_DOLLAR = 10
-BLANK = "block storage is made blank here: leave it out"
+BLANK = "block storage is always created empty: omit it"
 
 
 class CreateBody(Wire, kw_only=True):
@@ -95,7 +95,7 @@ class BlockList(msgspec.Struct, kw_only=True):
 def parse_create(body: CreateBody) -> CreateVolume:
     block_type = body.block_type or BLOCK_TYPES[0]
     if block_type not in BLOCK_TYPES:
-        raise Invalid(f"block_type: {' or '.join(BLOCK_TYPES)}", field="block_type")
+        raise Invalid(f"block_type must be {' or '.join(BLOCK_TYPES)}", field="block_type")
     for field in ("os_id", "snapshot_id", "bootable"):
         if getattr(body, field):
             raise Invalid(f"{field}: {BLANK}", field=field)

@@ -84,7 +84,7 @@ def port_text(rule: Rule) -> str:
 def parse(body: CreateBody) -> Rule:
     if body.source:
         raise Invalid(
-            "source: it must be empty here: name the range as subnet and subnet_size",
+            "source must be empty: give the range as subnet and subnet_size",
             field="source",
         )
     protocol = protocol_of(body.protocol)
@@ -98,11 +98,11 @@ def protocol_of(text: str) -> Protocol:
     word = text.lower()
     if word in NOT_SERVED:
         raise Invalid(
-            f"protocol: {word} cannot be let in by itself here: {', '.join(PROTOCOLS)} can",
+            f"protocol: {word} is not supported, must be one of {', '.join(PROTOCOLS)}",
             field="protocol",
         )
     if word not in PROTOCOLS:
-        raise Invalid(f"protocol: {', '.join(PROTOCOLS)} are allowed", field="protocol")
+        raise Invalid(f"protocol must be one of {', '.join(PROTOCOLS)}", field="protocol")
     return Protocol(word)
 
 
@@ -111,25 +111,26 @@ def ports_of(given: str | int | None, protocol: Protocol) -> tuple[int | None, i
     if not text:
         return None, None
     if protocol is Protocol.ICMP:
-        raise Invalid("port: icmp has no ports: leave it out", field="port")
+        raise Invalid("port: icmp has no ports: omit it", field="port")
     first, joint, last = text.replace("-", ":").partition(":")
     numbers = [wire.number_in(one) or 0 for one in (first, last if joint else first)]
     if not 1 <= numbers[0] <= numbers[1] <= PORT_MAX:
         raise Invalid(
-            f"port: {text!r} is none: write 80, or 8000:8010, of 1 to {PORT_MAX}", field="port"
+            f"port: {text!r} is not a port or range within 1 to {PORT_MAX}, such as 8000:8010",
+            field="port",
         )
     return numbers[0], numbers[1]
 
 
 def cidr_of(body: CreateBody) -> str:
     if body.ip_type not in NETWORKS:
-        raise Invalid("ip_type: v4 or v6", field="ip_type")
+        raise Invalid("ip_type must be v4 or v6", field="ip_type")
     subnet = body.subnet or ANYBODY[body.ip_type]
     try:
         return str(NETWORKS[body.ip_type](f"{subnet}/{body.subnet_size or 0}"))
     except ValueError as error:
         raise Invalid(
-            f"subnet: {error}; with subnet_size it must be a whole range of IP{body.ip_type}",
+            f"subnet: {error}; with subnet_size it must be a range of IP{body.ip_type}",
             field="subnet",
         ) from error
 

@@ -81,7 +81,7 @@ async def group_of(request: Call, firewall_group_id: str) -> SecurityGroup:
     """What a path means. Raises NotFound."""
     group = await foreign.get(request, SECURITY_GROUPS, ids.SECURITY_GROUP, firewall_group_id)
     if group.name in BUILT_IN:
-        raise NotFound(f"security group {group.name} is no firewall group")
+        raise NotFound(f"security group {group.name} is not a firewall group")
     return group
 
 

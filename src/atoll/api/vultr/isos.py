@@ -97,7 +97,7 @@ async def find(request: Call, iso_id: str) -> Image:
     """Of a path. Raises NotFound, of a disk too."""
     image = await foreign.get(request, IMAGES, ids.IMAGE, iso_id)
     if not is_listed(image):
-        raise NotFound(f"image {image.id} is not a disc")
+        raise NotFound(f"image {image.id} is not an ISO")
     return image
 
 

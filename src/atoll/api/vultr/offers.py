@@ -116,7 +116,7 @@ async def resolve_plan(view: View, names: Catalogue, plan: str) -> Plan | None:
         there = await accelerators.kinds_by_region(view.tx)
         if not any(kind_of(theirs.gpu_type) in kinds for kinds in there.values()):
             gpu = theirs.gpu_type
-            raise Invalid(f"Invalid plan chosen. No host here has a {gpu}", field="plan")
+            raise Invalid(f"Invalid plan chosen. No host has a {gpu}", field="plan")
     if own or theirs is None:
         return None
     return plan_here(theirs, bare_metal=names.is_metal(plan))

@@ -68,10 +68,10 @@ class ReservedIpList(msgspec.Struct, kw_only=True):
 
 def parse_create(body: CreateBody) -> CreateFloatingIp:
     if body.ip_type != V4:
-        raise Invalid(f"ip_type: only {V4} addresses can be reserved here", field="ip_type")
+        raise Invalid(f"ip_type must be {V4}: only such addresses can be reserved", field="ip_type")
     if body.ip_address:
         raise Invalid(
-            "ip_address: leave it out for a new address, or convert the one that an instance has",
+            "ip_address: omit it to reserve a new address, or convert an address of an instance",
             field="ip_address",
         )
     instance = body.instance_id and wire.native_id_in(ids.INSTANCE, body.instance_id, "instance_id")
@@ -96,8 +96,8 @@ async def second_address(request: Call, address: str) -> FloatingIp:
     found = await queries.find_page(view_of(request), FLOATING_IPS, wanted)
     if not found:
         raise Invalid(
-            f"ip_address: {address} is no second address of an instance, and a main one stays as "
-            "long as its instance: add one to the instance, or reserve a new one",
+            f"ip_address: {address} is not an additional address of an instance, and a main "
+            "address cannot be converted: add an address to the instance, or reserve a new one",
             field="ip_address",
         )
     return found[0]

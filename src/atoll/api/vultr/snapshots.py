@@ -113,7 +113,7 @@ async def find(request: Call, snapshot_id: str, kind: SnapshotKind) -> Snapshot:
     """Raises NotFound, of the other kind too."""
     found = await foreign.get(request, SNAPSHOTS, ids.SNAPSHOT, snapshot_id)
     if found.kind is not kind:
-        raise NotFound(f"snapshot {found.id} is a {found.kind} one")
+        raise NotFound(f"snapshot {found.id} is of kind {found.kind}")
     return found
 
 
@@ -168,7 +168,7 @@ class Snapshots(Controller):
         self, request: Call, data: JSONBody[CreateFromUrlBody]
     ) -> Response[bytes]:
         if str(data.uefi or "").lower() not in NO_UEFI:
-            raise Invalid("uefi: guests start from a BIOS here: leave it out", field="uefi")
+            raise Invalid("uefi: guests boot with a BIOS: omit it", field="uefi")
         description = data.description or ""
         command = ImportSnapshot(
             name=one_line(description), description=description,

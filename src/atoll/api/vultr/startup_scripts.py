@@ -70,12 +70,12 @@ def show_answer(script: StartupScript) -> StartupScriptAnswer:
 def require_boot(kind: str | None) -> None:
     if kind == PXE:
         raise Invalid(
-            "type: instances do not start from the network here, so there are no pxe scripts: "
-            "make one of the type boot",
+            "type: instances do not boot from the network, so pxe scripts are not supported: "
+            "create a script of type boot",
             field="type",
         )
     if kind not in {BOOT, "", None}:
-        raise Invalid("type: only boot is possible", field="type")
+        raise Invalid("type must be boot", field="type")
 
 
 class StartupScripts(Controller):

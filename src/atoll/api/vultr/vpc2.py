@@ -122,7 +122,7 @@ async def nodes_of(request: Call, vpc: Vpc) -> list[NodeOut]:
 async def to_change(request: Call, vpc: Vpc, body: NodesBody, *, there: bool) -> list[str]:
     """The instances that are to be there, or not, and do not yet. Raises Invalid."""
     if not 1 <= len(body.nodes) <= NODES_MAX:
-        raise Invalid(f"nodes: 1 to {NODES_MAX} are allowed", field="nodes")
+        raise Invalid(f"nodes must have 1 to {NODES_MAX} entries", field="nodes")
     given = [wire.native_id_in(ids.INSTANCE, node, "nodes") for node in dict.fromkeys(body.nodes)]
     known = await queries.find_by_ids(view_of(request), INSTANCES, given)
     return [one for one in given if one not in known or bool(places_in(vpc, known[one])) != there]
@@ -151,7 +151,7 @@ class Vpc2s(Controller):
           responses=wire.ANY_ERROR | wire.shown(Vpc2Answer, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateBody]) -> Response[bytes]:
         if data.ip_type and data.ip_type != "v4":
-            raise Invalid("ip_type: only v4 is possible", field="ip_type")
+            raise Invalid("ip_type must be v4", field="ip_type")
         cidr = vpcs.range_of(data.ip_block, data.prefix_length, ("ip_block", "prefix_length"))
         return await vpcs.created(
             request, data, cidr, lambda vpc: Vpc2Answer(vpc=show(vpc)), "ip_block"

@@ -108,19 +108,20 @@ def range_of(block: str | None, bits: int | None, fields: tuple[str, str]) -> st
     if not block or not bits:
         missing = fields[1] if block else fields[0]
         beside = fields[0] if block else fields[1]
-        raise Invalid(f"{missing}: required together with {beside}", field=missing)
+        raise Invalid(f"{missing} is required together with {beside}", field=missing)
     try:
         ipaddress.IPv4Address(block)
     except ValueError as error:
         raise Invalid(
-            f"{fields[0]}: {block!r} is not an address such as 10.0.0.0", field=fields[0]
+            f"{fields[0]}: {block!r} is not an IPv4 address, such as 10.0.0.0", field=fields[0]
         ) from error
     if not 1 <= bits <= BITS_MAX:
-        raise Invalid(f"{fields[1]}: 1 to {BITS_MAX} are allowed", field=fields[1])
+        raise Invalid(f"{fields[1]} must be 1 to {BITS_MAX}", field=fields[1])
     network = ipaddress.IPv4Interface(f"{block}/{bits}").network
     if str(network.network_address) != block:
         raise Invalid(
-            f"{fields[0]}: {block} is inside {network}: write {network.network_address}",
+            f"{fields[0]}: {block} is not the first address of {network}: "
+            f"use {network.network_address}",
             field=fields[0],
         )
     return f"{block}/{bits}"

@@ -187,7 +187,7 @@ async def paging(
 ) -> Paging:
     """Of the query. Raises Invalid."""
     if not 1 <= per_page <= PER_PAGE_MAX:
-        raise Invalid(f"per_page: 1 to {PER_PAGE_MAX} are allowed", field="per_page")
+        raise Invalid(f"per_page must be 1 to {PER_PAGE_MAX}", field="per_page")
     if not cursor:
         return Paging(per_page=per_page)
     try:

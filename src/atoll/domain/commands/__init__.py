@@ -1,6 +1,5 @@
-"""Every change that a caller may ask for, as a value. All dialects make the same commands; the
-services carry them out. What is known of each kind of command stands in `domain/actions.py`.
-"""
+"""Every change that a caller may request, as a value. All dialects create the same commands, and
+the services handle them. `domain/actions.py` describes each kind of command."""
 
 from atoll.domain.commands.apis import (
     AddApi,

@@ -1,11 +1,11 @@
-"""Commands on the registry's further APIs."""
+"""Commands on the additional APIs of the registry."""
 
 from atoll.domain.commands.base import Command
 
 
 class AddApi(Command, frozen=True, kw_only=True):
-    """`document` is an OpenAPI document, JSON or YAML, whose own server counts without a
-    `base_url`. A new version where the name is known."""
+    """Register an OpenAPI document (JSON or YAML), or a new version if the name is known. Without
+    `base_url`, the server in the document is used."""
 
     name: str
     document: bytes

@@ -1,6 +1,5 @@
-"""What all commands have in common: their form, references to what a command before them makes,
-secrets that nothing prints, and canonical bytes.
-"""
+"""What all commands have in common: their form, references to resources that an earlier command
+creates, secrets that are never printed, and canonical bytes."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -9,24 +8,24 @@ from typing import Any, TypeVar
 import msgspec
 
 LONG_MAX = 256
-# Fields whose text may hold a secret of the caller's: they are never shown, only their digest.
+# Fields whose text may contain a secret of the caller: they are shown only as a digest.
 CONCEALED = frozenset({"password", "script", "user_data"})
 Digest = Callable[[bytes], str]
 C = TypeVar("C", bound="Command")
 
 
 class Made(msgspec.Struct, frozen=True, tag=True):
-    """Refers to the thing that the command at this place of the same request makes."""
+    """A reference to the resource that the command at this position of the same request creates."""
 
     position: int = 0
 
 
-# An id, a name that is unique in the project, or what an earlier command of the request makes.
+# An id, a name that is unique in the project, or a resource that an earlier command creates.
 Reference = str | Made
 
 
 class Secret:
-    """A text of the caller's that is neither printed nor encoded."""
+    """A text of the caller that is never printed or encoded."""
 
     __slots__ = ("text",)
 
@@ -44,14 +43,15 @@ class Secret:
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Base of all commands: a request to change something, before anything is looked up."""
+    """The base of all commands: a request for a change, before references are resolved."""
 
-    # The version that the caller has seen (If-Match); None where any will do.
+    # The version that the caller has read (If-Match), or None for any version.
     version: int | None = None
 
 
 def described(command: Command, digest: Digest) -> dict[str, Any]:
-    """A command for the audit record: secrets and long texts as digests, defaults left out."""
+    """Return the command for the audit record: secrets and long texts as digests, defaults
+    omitted."""
     told: dict[str, Any] = {}
     for one in msgspec.structs.fields(command):
         value = getattr(command, one.name)
@@ -76,8 +76,8 @@ def told_of(name: str, value: Any, digest: Digest) -> Any:
 
 
 def canonical(commands: Sequence[Command], digest: Digest) -> bytes:
-    """Bytes that are equal for equal commands, whatever dialect made them, and hold no secret.
-    `version` is left out: it says what the caller has seen, not what is wanted."""
+    """Return bytes that are equal for equal commands of all dialects and contain no secret.
+    `version` is omitted: it is a precondition, not part of the change."""
     told = []
     for command in commands:
         one = {name: told_of(name, getattr(command, name), digest)
@@ -87,6 +87,6 @@ def canonical(commands: Sequence[Command], digest: Digest) -> bytes:
 
 
 def hash_of(commands: Sequence[Command], digest: Digest) -> str:
-    """`blake2b:…`, 256 bits, of the canonical bytes."""
+    """Return `blake2b:…`, 256 bits, of the canonical bytes."""
     found = hashlib.blake2b(canonical(commands, digest), digest_size=32)
     return f"blake2b:{found.hexdigest()}"

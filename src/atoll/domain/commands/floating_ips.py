@@ -4,7 +4,7 @@ from atoll.domain.commands.base import Command, Reference
 
 
 class CreateFloatingIp(Command, frozen=True, kw_only=True):
-    """`instance` attaches it at once."""
+    """`instance` attaches the new floating IP to that instance."""
 
     name: str
     labels: dict[str, str] = {}
@@ -14,7 +14,7 @@ class CreateFloatingIp(Command, frozen=True, kw_only=True):
 
 
 class UpdateFloatingIp(Command, frozen=True, kw_only=True):
-    """`annotations` are merged into those that it has."""
+    """`annotations` are merged into the existing ones."""
 
     floating_ip: Reference
     name: str | None = None
@@ -23,7 +23,7 @@ class UpdateFloatingIp(Command, frozen=True, kw_only=True):
 
 
 class AttachFloatingIp(Command, frozen=True, kw_only=True):
-    """`move`: also where it is attached to another instance."""
+    """`move` allows moving it from another instance."""
 
     floating_ip: Reference
     instance: Reference
@@ -35,7 +35,7 @@ class DetachFloatingIp(Command, frozen=True, kw_only=True):
 
 
 class DeleteFloatingIp(Command, frozen=True, kw_only=True):
-    """`detach`: also where it is attached."""
+    """`detach` allows deleting it while it is attached."""
 
     floating_ip: Reference
     detach: bool = False

@@ -5,8 +5,8 @@ from atoll.domain.images import ImageKind, ImageSource
 
 
 class CreateImage(Command, frozen=True, kw_only=True):
-    """Either a `source`, from which it is imported, or the image that it is an alias of.
-    `free_name`: where the name is taken, a free one is made of it."""
+    """Create an image from a `source`, or an alias of another image. `free_name`: if the name is
+    taken, a free name is derived from it."""
 
     name: str
     labels: dict[str, str] = {}
@@ -22,7 +22,7 @@ class CreateImage(Command, frozen=True, kw_only=True):
 
 
 class UpdateImage(Command, frozen=True, kw_only=True):
-    """An empty `alias_of` makes an alias an image of its own again."""
+    """An empty `alias_of` turns an alias into an image again."""
 
     image: Reference
     name: str | None = None
@@ -31,7 +31,7 @@ class UpdateImage(Command, frozen=True, kw_only=True):
 
 
 class ImportImage(Command, frozen=True, kw_only=True):
-    """Imports a listed image now, or again after a failure."""
+    """Import a listed image now, or again after a failure."""
 
     image: Reference
 

@@ -5,9 +5,9 @@ from atoll.domain.timers import Backups
 
 
 class CreateInstance(Command, frozen=True, kw_only=True):
-    """References are ids or names. None means the default: the plan's size, the default region,
-    the default security group; an empty tuple of groups means none. `room_needed` refuses the
-    instance where no host has room for it now. A password is generated or chosen, not both."""
+    """References are ids or names. None means the default: the plan's size, the default region, the
+    default security group; an empty tuple of groups means no group. `room_needed` rejects the
+    command if no host has room now. A password is either generated or chosen."""
 
     name: str
     hostname: str = ""
@@ -33,9 +33,9 @@ class CreateInstance(Command, frozen=True, kw_only=True):
 
 
 class UpdateInstance(Command, frozen=True, kw_only=True):
-    """None leaves a field as it is. New groups and keys reach a running guest; user data is read
-    at the next reinstallation. An `expires_at_ms` of 0 means that it does not expire.
-    `annotations` are merged into those that it has; an empty text removes one."""
+    """None leaves a field unchanged. New groups and keys apply to a running guest; user data is
+    read at the next reinstallation. An `expires_at_ms` of 0 means that the instance does not
+    expire. `annotations` are merged into the existing ones; an empty text removes one."""
 
     instance: Reference
     name: str | None = None
@@ -53,14 +53,14 @@ class StartInstance(Command, frozen=True, kw_only=True):
 
 
 class StopInstance(Command, frozen=True, kw_only=True):
-    """The guest has `graceful_s` seconds to shut down; 0 powers it off at once."""
+    """The guest has `graceful_s` seconds to shut down; 0 powers it off immediately."""
 
     instance: Reference
     graceful_s: float = 60.0
 
 
 class RebootInstance(Command, frozen=True, kw_only=True):
-    """As `StopInstance`, then it starts again."""
+    """Like `StopInstance`; then the guest starts again."""
 
     instance: Reference
     graceful_s: float = 60.0
@@ -71,8 +71,8 @@ class ResetInstance(Command, frozen=True, kw_only=True):
 
 
 class ResizeInstance(Command, frozen=True, kw_only=True):
-    """None means the plan's size where a plan is named, otherwise as it is. `room_needed` refuses
-    a size for which its host has no room now."""
+    """None means the plan's size if a plan is given, otherwise the present size. `room_needed`
+    rejects the command if the host has no room now."""
 
     instance: Reference
     plan: str | None = None
@@ -83,8 +83,8 @@ class ResizeInstance(Command, frozen=True, kw_only=True):
 
 
 class ReinstallInstance(Command, frozen=True, kw_only=True):
-    """None means as it is: the same image, host name, keys, user data and password.
-    `annotations` are merged into those that it has; an empty text removes one."""
+    """None keeps the present value: image, host name, keys, user data and password. `annotations`
+    are merged into the existing ones; an empty text removes one."""
 
     instance: Reference
     image: str | None = None
@@ -97,14 +97,14 @@ class ReinstallInstance(Command, frozen=True, kw_only=True):
 
 
 class RestoreInstance(Command, frozen=True, kw_only=True):
-    """The root volume becomes what the snapshot holds."""
+    """Reset the root volume to the content of the snapshot."""
 
     instance: Reference
     snapshot: str
 
 
 class DeleteInstance(Command, frozen=True, kw_only=True):
-    """`purge` deletes it for good, without a time in which it can be recovered."""
+    """`purge` deletes the instance permanently, without a recovery window."""
 
     instance: Reference
     purge: bool = False
@@ -115,8 +115,8 @@ class RecoverInstance(Command, frozen=True, kw_only=True):
 
 
 class AttachDisc(Command, frozen=True, kw_only=True):
-    """Inserts a disc (an image of the kind iso) into the CD drive, in place of another.
-    `attached_ok`: no error where it is in the drive already."""
+    """Attach an ISO image, in place of the attached one. `attached_ok`: no error if it is already
+    attached."""
 
     instance: Reference
     image: str
@@ -124,21 +124,21 @@ class AttachDisc(Command, frozen=True, kw_only=True):
 
 
 class DetachDisc(Command, frozen=True, kw_only=True):
-    """`missing_ok`: no error where the drive is empty."""
+    """`missing_ok`: no error if no ISO is attached."""
 
     instance: Reference
     missing_ok: bool = False
 
 
 class SetBackups(Command, frozen=True, kw_only=True):
-    """Takes a backup whenever the schedule is due."""
+    """Create backups by a schedule."""
 
     instance: Reference
     backups: Backups
 
 
 class DisableBackups(Command, frozen=True, kw_only=True):
-    """Existing backups are kept. `missing_ok`: no error where there is no schedule."""
+    """Existing backups are kept. `missing_ok`: no error if there is no schedule."""
 
     instance: Reference
     missing_ok: bool = False

@@ -1,12 +1,12 @@
-"""Commands on VPCs and subnets, and on instances' places in them."""
+"""Commands on VPCs and subnets, and on the network interfaces of instances."""
 
 from atoll.domain.commands.base import Command, Reference
 
 
 class CreateVpc(Command, frozen=True, kw_only=True):
-    """Without a `cidr` a free range is chosen. `with_subnet` makes a subnet of the same range and
-    name, for dialects in which a VPC is one network. `free_name`: where the name is taken, a free
-    one is made of it."""
+    """Without a `cidr`, a free range is chosen. `with_subnet` creates a subnet of the same range
+    and name, for dialects in which a VPC is one network. `free_name`: if the name is taken, a free
+    name is derived from it."""
 
     name: str
     labels: dict[str, str] = {}
@@ -18,7 +18,7 @@ class CreateVpc(Command, frozen=True, kw_only=True):
 
 
 class UpdateVpc(Command, frozen=True, kw_only=True):
-    """`free_name`: where the name is taken, a free one is made of it."""
+    """`free_name`: if the name is taken, a free name is derived from it."""
 
     vpc: Reference
     name: str | None = None
@@ -28,7 +28,7 @@ class UpdateVpc(Command, frozen=True, kw_only=True):
 
 
 class DeleteVpc(Command, frozen=True, kw_only=True):
-    """`with_subnets` deletes its subnets too."""
+    """`with_subnets` deletes its subnets as well."""
 
     vpc: Reference
     with_subnets: bool = False
@@ -52,7 +52,7 @@ class DeleteSubnet(Command, frozen=True, kw_only=True):
 
 
 class AttachNetwork(Command, frozen=True, kw_only=True):
-    """Adds a network interface in the subnet."""
+    """Add a network interface in the subnet."""
 
     instance: Reference
     subnet: str
@@ -64,8 +64,8 @@ class DetachNetwork(Command, frozen=True, kw_only=True):
 
 
 class AttachVpc(Command, frozen=True, kw_only=True):
-    """Adds a network interface in the only subnet of the VPC. `attached_ok`: no error where the
-    instance has one in the VPC already."""
+    """Add a network interface in the only subnet of the VPC. `attached_ok`: no error if the
+    instance already has an interface in the VPC."""
 
     instance: Reference
     vpc: str
@@ -73,8 +73,8 @@ class AttachVpc(Command, frozen=True, kw_only=True):
 
 
 class DetachVpc(Command, frozen=True, kw_only=True):
-    """Removes the interfaces in every subnet of the VPC. `missing_ok`: no error where there is
-    none."""
+    """Remove the interfaces in all subnets of the VPC. `missing_ok`: no error if there is no
+    interface."""
 
     instance: Reference
     vpc: str
@@ -82,7 +82,7 @@ class DetachVpc(Command, frozen=True, kw_only=True):
 
 
 class AttachDefaultVpc(Command, frozen=True, kw_only=True):
-    """Attaches the default VPC of the region, which is made where there is none."""
+    """Attach the default VPC of the region, which is created if it does not exist."""
 
     instance: Reference
     region: str

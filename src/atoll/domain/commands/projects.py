@@ -21,7 +21,7 @@ class DeleteApiKey(Command, frozen=True, kw_only=True):
 
 
 class SetQuota(Command, frozen=True, kw_only=True):
-    """The new limits instead of the old ones; a resource that is not named is not limited."""
+    """Replace the limits; a resource that is not named has no limit."""
 
     project: str
     limits: dict[str, int]

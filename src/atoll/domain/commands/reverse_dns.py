@@ -9,7 +9,7 @@ class SetReverseDns(Command, frozen=True, kw_only=True):
 
 
 class DeleteReverseDns(Command, frozen=True, kw_only=True):
-    """`missing_ok`: no error where the address has no name."""
+    """`missing_ok`: no error if the address has no name."""
 
     address: str
     missing_ok: bool = False

@@ -5,7 +5,7 @@ from atoll.domain.security_groups import Rule
 
 
 class CreateSecurityGroup(Command, frozen=True, kw_only=True):
-    """`free_name`: where the name is taken, a free one is made of it."""
+    """`free_name`: if the name is taken, a free name is derived from it."""
 
     name: str
     labels: dict[str, str] = {}
@@ -16,8 +16,8 @@ class CreateSecurityGroup(Command, frozen=True, kw_only=True):
 
 
 class UpdateSecurityGroup(Command, frozen=True, kw_only=True):
-    """New rules replace all of the old ones. `free_name`: where the name is taken, a free one is
-    made of it."""
+    """New rules replace all existing ones. `free_name`: if the name is taken, a free name is
+    derived from it."""
 
     security_group: Reference
     name: str | None = None

@@ -19,8 +19,8 @@ class UpdateSnapshot(Command, frozen=True, kw_only=True):
 
 
 class CloneSnapshot(Command, frozen=True, kw_only=True):
-    """Copies it to another region. Without a name the copy has the name of the first.
-    `annotations` are merged into those of the first."""
+    """Copy a snapshot to another region. Without a name, the copy gets the name of the original.
+    `annotations` are merged into those of the original."""
 
     snapshot: Reference
     region: str

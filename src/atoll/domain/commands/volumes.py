@@ -4,7 +4,7 @@ from atoll.domain.commands.base import Command, Reference
 
 
 class CreateVolume(Command, frozen=True, kw_only=True):
-    """`instance` attaches it at once."""
+    """`instance` attaches the new volume to that instance."""
 
     name: str
     labels: dict[str, str] = {}
@@ -15,7 +15,7 @@ class CreateVolume(Command, frozen=True, kw_only=True):
 
 
 class UpdateVolume(Command, frozen=True, kw_only=True):
-    """`annotations` are merged into those that it has."""
+    """`annotations` are merged into the existing ones."""
 
     volume: Reference
     name: str | None = None
@@ -24,7 +24,7 @@ class UpdateVolume(Command, frozen=True, kw_only=True):
 
 
 class AttachVolume(Command, frozen=True, kw_only=True):
-    """`attached_ok`: no error where it is attached to that instance already."""
+    """`attached_ok`: no error if the volume is already attached to that instance."""
 
     volume: Reference
     instance: Reference
@@ -36,7 +36,7 @@ class DetachVolume(Command, frozen=True, kw_only=True):
 
 
 class GrowVolume(Command, frozen=True, kw_only=True):
-    """`same_ok`: no error where it has that size already."""
+    """`same_ok`: no error if the volume already has that size."""
 
     volume: Reference
     size_gib: int

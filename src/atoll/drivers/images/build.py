@@ -121,9 +121,11 @@ def read_description(folder: Path) -> ImageDescription:
     try:
         found = msgspec.json.decode((folder / "image.json").read_bytes(), type=ImageDescription)
     except (OSError, msgspec.DecodeError) as error:
-        raise DriverRefused(f"the recipe wrote no readable image.json: {error}") from error
+        raise DriverRefused(f"the image.json of the recipe cannot be read: {error}") from error
     for name in found.files():
         path = folder / name
         if Path(name).name != name or path.is_symlink() or not path.is_file():
-            raise DriverRefused(f"the recipe's image.json names {name!r}, which it has not written")
+            raise DriverRefused(
+                f"the recipe's image.json names {name!r}, a file that the recipe did not write"
+            )
     return found

@@ -95,7 +95,7 @@ def facts_of_image(path: Path, declared: DiskFormat | None) -> DiskFacts:
         raise Unsound("it is a VMDK descriptor, which names other files")
     found = allowed_format(inspector, declared)
     if declared is not None and found is not declared:
-        raise Unsound(f"it is named {declared} and is {found}")
+        raise Unsound(f"its name says {declared}, but its content is {found}")
     if found is DiskFormat.QCOW2 or str(inspector) != "raw":
         require_safe(inspector)
     size = path.stat().st_size
@@ -116,8 +116,8 @@ def check_volume(
         require_size(size, virtual_size_max_bytes)
     except Unsound as error:
         raise DriverRefused(
-            f"the disk of {what} is refused: {error}. Something else than its guest has written to "
-            "it: go back to a snapshot"
+            f"the disk of {what} is refused: {error}. The disk was "
+            "changed from outside the guest: restore a snapshot"
         ) from error
     return DiskFacts(format=DiskFormat.QCOW2, virtual_size_bytes=size)
 
@@ -129,7 +129,7 @@ def size_of_overlay(path: Path, backing_files: Sequence[str | None]) -> int:
     header = read_qcow2_header(path)
     backing_file = header.backing_file or None
     if backing_file not in backing_files:
-        raise Unsound(f"its backing file is {backing_file!r}, expected was {backing_files[0]!r}")
+        raise Unsound(f"its backing file is {backing_file!r}, not {backing_files[0]!r}")
     require_safe(inspector, except_for={"backing_file"} if backing_file else set())
     return require_whole(header, path.stat().st_size)
 
@@ -184,14 +184,14 @@ def require_safe(
             reasons = [REASONS.get(name, name) for name in failures]
             raise Unsound("; ".join(reasons)) from error
     except format_inspector.ImageFormatError as error:
-        raise Unsound(f"its header is not complete ({error})") from error
+        raise Unsound(f"its header is incomplete ({error})") from error
 
 
 def read_qcow2_header(path: Path) -> Qcow2Header:
     with path.open("rb") as file:
         start = file.read(QCOW2_HEADER.size)
         if len(start) < QCOW2_HEADER.size or start[:4] != QCOW2_MAGIC:
-            raise Unsound("its qcow2 header is not complete")
+            raise Unsound("its qcow2 header is incomplete")
         fields = QCOW2_HEADER.unpack(start)
         _, _, name_offset, name_size, cluster_bits, size, crypt, entries, first, refcounts = fields[
             :10
@@ -214,19 +214,19 @@ def read_qcow2_header(path: Path) -> Qcow2Header:
 def require_whole(header: Qcow2Header, file_size_bytes: int) -> int:
     """Return the virtual size of a qcow2; its tables must be within the file."""
     if not 9 <= header.cluster_bits <= 21:
-        raise Unsound("its cluster size is not one that qcow2 has")
+        raise Unsound("its cluster size is not valid for qcow2")
     if header.crypt_method != 0:
         raise Unsound("it is encrypted")
     tables_end = max(
         header.first_level_offset + header.first_level_entries * 8, header.refcount_offset + 8
     )
     if tables_end > file_size_bytes:
-        raise Unsound("it is cut short: its tables lie beyond its end")
+        raise Unsound("it is truncated: its tables lie beyond its end")
     return header.virtual_size_bytes
 
 
 def require_size(size_bytes: int, max_bytes: int) -> None:
     if not 0 < size_bytes <= max_bytes:
         raise Unsound(
-            f"the disk has {size_bytes} bytes, allowed are 1 to {max_bytes} (its virtual size)"
+            f"the disk has a virtual size of {size_bytes} bytes, 1 to {max_bytes} are allowed"
         )

@@ -20,8 +20,8 @@ class Expected:
         self._checksum = checksum.lower() if checksum else None
         if self._checksum is not None and not FORM.fullmatch(self._checksum):
             raise DriverRefused(
-                f"{checksum!r} is not a checksum: sha256:… with 64 or sha512:… with 128 "
-                "hexadecimal digits is expected"
+                f"{checksum!r} is not a checksum: it must be sha256: and 64 hexadecimal digits, "
+                "or sha512: and 128 hexadecimal digits"
             )
         self._name = self._checksum.partition(":")[0] if self._checksum else "sha256"
         self._hash = hashlib.new(self._name)
@@ -33,8 +33,8 @@ class Expected:
         found = f"{self._name}:{self._hash.hexdigest()}"
         if self._checksum is not None and found != self._checksum:
             raise DriverRefused(
-                f"{source} has the checksum {found}, expected was {self._checksum}: "
-                "it was changed on the way, or the image's checksum is out of date"
+                f"{source} has the checksum {found}, not {self._checksum}: "
+                "it was changed during the transfer, or the checksum of the image is out of date"
             )
 
 

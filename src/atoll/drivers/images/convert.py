@@ -52,7 +52,7 @@ class Converter:
                     f"the image has more than {bytes_max} bytes when it is decompressed"
                 ) from failure
             raise DriverRefused(
-                f"the image is damaged or not what it says: zstd: {failure.last_line}"
+                f"the image is damaged or has another format: zstd: {failure.last_line}"
             ) from failure
         if self._uid is not None:
             await asyncio.to_thread(take_back, folder, target)
@@ -82,7 +82,8 @@ class Converter:
             if command == "check" and failure.code == CHECK_LEAKS_ONLY:
                 return
             raise DriverRefused(
-                f"the image is damaged or not what it says: qemu-img {command}: {failure.last_line}"
+                f"the image is damaged or has another format: qemu-img {command}: "
+                f"{failure.last_line}"
             ) from failure
 
     async def _run(self, folder: Path, bytes_max: int, program: str, *arguments: str) -> None:
@@ -95,7 +96,7 @@ class Converter:
             )
         except FileNotFoundError as error:
             raise DriverRefused(
-                "prlimit and setpriv are needed: apt-get install util-linux"
+                "prlimit and setpriv are required: apt-get install util-linux"
             ) from error
         except TimeoutError as error:
             raise DriverRefused(
@@ -109,7 +110,7 @@ class Converter:
                 ) from failure
             if "No space left" in failure.last_line:
                 raise DriverUnavailable(
-                    "the host's disk is full: make room for images"
+                    "the host's disk is full: delete images or enlarge the disk"
                 ) from failure
             raise
 

@@ -23,11 +23,11 @@ def check_disc(path: Path, *, size_max_bytes: int) -> int:
     if bytes_at(path, FIRST_DESCRIPTOR + 1, len(IDENTIFIER)) != IDENTIFIER:
         raise DriverRefused(
             "the image is refused: it is not an ISO 9660 file system. "
-            "A disk image is imported as one, with the kind disk"
+            "Import a disk image with the kind disk"
         )
     if size > size_max_bytes:
         raise DriverRefused(
-            f"the image is refused: it has {size} bytes, allowed are {size_max_bytes}"
+            f"the image is refused: it has {size} bytes, at most {size_max_bytes} are allowed"
         )
     return size
 

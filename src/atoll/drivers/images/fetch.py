@@ -57,7 +57,7 @@ class Fetcher:
             raise DriverUnavailable(f"{url} cannot be fetched: {error or type(error)}") from error
         except TimeoutError as error:
             raise DriverUnavailable(
-                f"{url} was not there after {self._limits.total_s:.0f} s"
+                f"{url} was not downloaded within {self._limits.total_s:.0f} s"
             ) from error
         expected.verify(url)
 
@@ -87,7 +87,7 @@ class Fetcher:
                 url = next_hop(url, response)
             finally:
                 await response.aclose()
-        raise DriverRefused(f"more than {REDIRECTS_MAX} redirects, the last one to {url}")
+        raise DriverRefused(f"there are more than {REDIRECTS_MAX} redirects, the last one to {url}")
 
     async def _request(self, client: httpx2.AsyncClient, url: httpx2.URL) -> httpx2.Request:
         """Build a request to the checked address, with the host name of the URL."""
@@ -135,16 +135,18 @@ def parse(url: str) -> httpx2.URL:
     except httpx2.InvalidURL as error:
         raise DriverRefused(f"{url!r} is not a URL: {error}") from error
     if parsed.scheme not in PORTS or not parsed.host:
-        raise DriverRefused(f"{url!r} is not an address of an image: give http://… or https://…")
+        raise DriverRefused(f"{url!r} is not a URL that begins with http:// or https://")
     if parsed.userinfo:
-        raise DriverRefused("a URL with a name and password is not fetched: others would see them")
+        raise DriverRefused(
+            "a URL must not contain a user name or password: other users could read them"
+        )
     return parsed
 
 
 def next_hop(url: httpx2.URL, response: httpx2.Response) -> httpx2.URL:
     location = response.headers.get("Location")
     if not location:
-        raise DriverRefused(f"{url} redirects to nowhere")
+        raise DriverRefused(f"{url} answers with a redirect without a location")
     try:
         target = parse(str(url.join(location)))
     except httpx2.InvalidURL as error:
@@ -160,5 +162,5 @@ def require_success(url: httpx2.URL, status: int) -> None:
     if status == 200:  # 206 and others would be a part of an image
         return
     if status >= 500 or status in TEMPORARY:
-        raise DriverUnavailable(f"{url} answers {status} at present")
-    raise DriverRefused(f"{url} answers {status}: there is no image to be had")
+        raise DriverUnavailable(f"{url} currently answers {status}")
+    raise DriverRefused(f"{url} answers {status}: the image cannot be downloaded")

@@ -37,7 +37,7 @@ class LocalFiles:
     def _open(self, location: str) -> int:
         path = Path(location)
         if "\0" in location or not path.is_absolute():
-            raise DriverRefused(f"{location!r} is not a full path on the host")
+            raise DriverRefused(f"{location!r} is not an absolute path on the host")
         try:
             real = path.resolve(strict=True)
             self._require_allowed(location, real)
@@ -49,7 +49,9 @@ class LocalFiles:
             # A directory may have become a symlink since `resolve`.
             self._require_allowed(location, Path(f"/proc/self/fd/{handle}").readlink())
             if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise DriverRefused(f"{location} is a directory, device or pipe: give a plain file")
+                raise DriverRefused(
+                    f"{location} is a directory, device or pipe: give a regular file"
+                )
         except BaseException:
             os.close(handle)
             raise
@@ -60,5 +62,5 @@ class LocalFiles:
             return
         allowed = ", ".join(str(directory) for directory in self._directories) or "none"
         raise DriverRefused(
-            f"{location} lies outside the directories that images may come from: {allowed}"
+            f"{location} is outside the directories from which images may be imported: {allowed}"
         )

@@ -58,7 +58,9 @@ class Sources:
         source = image.source
         if source.kind is SourceKind.RECIPE:
             if image.kind is ImageKind.ISO:
-                raise DriverRefused("recipes make disks: import a disc from a URL or a file")
+                raise DriverRefused(
+                    "a recipe cannot build an ISO: import the ISO from a URL or a file"
+                )
             return await self._from_recipe(source.location, folder, on_progress)
         expected = Expected(source.checksum)
         hear = in_bytes(image.name, on_progress)
@@ -111,7 +113,7 @@ class Sources:
             virtual_size_max_bytes=self._virtual_size_max_bytes,
         )
         if kept.virtual_size_bytes != found.virtual_size_bytes:
-            raise DriverRefused("the image changed its size in conversion: it is damaged")
+            raise DriverRefused("the image is damaged: its size changed during the conversion")
         return Arrived(virtual_size_bytes=kept.virtual_size_bytes)
 
     async def _unpacked(self, folder: Path) -> str:

@@ -91,7 +91,7 @@ class ImageStore:
         if self._arrivals.get(image.id) is arrival:
             del self._arrivals[image.id]
         if arrival.task.cancelled():
-            raise DriverUnavailable(f"bringing image {image.name} was interrupted: ask again")
+            raise DriverUnavailable(f"the import of image {image.name} was interrupted: retry")
         return arrival.task.result()
 
     async def remove(self, image_id: str) -> None:
@@ -133,7 +133,7 @@ class ImageStore:
         except DriverError:
             raise
         except OSError as error:
-            raise DriverUnavailable(f"image {image.name} cannot be kept: {error}") from error
+            raise DriverUnavailable(f"image {image.name} cannot be stored: {error}") from error
 
     async def _bring_into_work_folder(self, image: ImageSpec, arrival: Arrival) -> ImageFacts:
         work = self._make_work_folder()

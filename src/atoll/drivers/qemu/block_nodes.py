@@ -116,7 +116,7 @@ async def drop_nodes(monitor: Monitor, slot: str) -> None:
             await monitor.try_to("blockdev-del", **{"node-name": node})
         before, left = left, await nodes_in(monitor, slot)
         if len(left) == len(before):
-            raise DriverUnavailable(f"QEMU does not let go of {', '.join(left)}")
+            raise DriverUnavailable(f"QEMU does not release {', '.join(left)}")
 
 
 async def nodes_in(monitor: Monitor, slot: str) -> list[str]:
@@ -142,7 +142,7 @@ async def finish_job(monitor: Monitor, clock: Clock, job: str, timeout_s: float)
         if state["status"] == "concluded":
             await monitor.execute("job-dismiss", id=job)
             if "error" in state:
-                raise DriverUnavailable(f"QEMU gave {job} up: {state['error']}")
+                raise DriverUnavailable(f"QEMU aborted {job}: {state['error']}")
             return True
         if state["status"] == "gone":
             return False

@@ -204,7 +204,7 @@ async def connect(guest: Guest, socket_name: str) -> SocketStream:
     except TimeoutError as error:
         if not (folder / socket_name).exists():
             raise DriverRefused(
-                "this guest was started by an earlier version, without such a console: "
+                "this guest was started by an earlier version of Atoll, without a console: "
                 "stop it and start it again"
             ) from error
         raise DriverUnavailable(
@@ -218,7 +218,7 @@ async def connect(guest: Guest, socket_name: str) -> SocketStream:
 def pid_of(guest: Guest) -> int:
     pid = guest.record.pid
     if pid is None:
-        raise DriverUnavailable(f"guest {guest.record.spec.id} is just starting: try again")
+        raise DriverUnavailable(f"guest {guest.record.spec.id} is starting: retry")
     return pid
 
 
@@ -229,13 +229,13 @@ def take_picture(path: Path) -> bytes:
             status = os.fstat(descriptor)
             whole = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
             if not whole or status.st_size > SCREEN_BYTES_MAX:
-                raise DriverUnavailable("QEMU's picture of the screen is not a file of its own")
+                raise DriverUnavailable("QEMU's screenshot is not a regular file")
             picture = os.pread(descriptor, status.st_size, 0)
     except OSError as error:
-        raise DriverUnavailable(f"QEMU's picture of the screen cannot be read: {error}") from error
+        raise DriverUnavailable(f"QEMU's screenshot cannot be read: {error}") from error
     finally:
         with contextlib.suppress(OSError):
             path.unlink()
     if not picture.startswith(PNG):
-        raise DriverUnavailable("QEMU made no picture of the screen")
+        raise DriverUnavailable("QEMU did not write a screenshot")
     return picture

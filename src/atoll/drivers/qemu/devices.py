@@ -176,5 +176,5 @@ def checked(forwards: Sequence[str]) -> Sequence[str]:
     """Validate values that become part of a text command for QEMU."""
     for forward in forwards:
         if FORWARD.fullmatch(forward) is None:
-            raise DriverRefused(f"{forward!r} is not a forward that QEMU's user network knows")
+            raise DriverRefused(f"{forward!r} is not a valid port forward of QEMU's user network")
     return forwards

@@ -233,7 +233,7 @@ class QemuDriver:
         holder = self._holder_of(volume_id)
         if holder is not None and holder.record.spec.id != guest_id:
             raise DriverRefused(
-                f"volume {volume_id} is in use by {holder.record.spec.id}: stop that first"
+                f"volume {volume_id} is in use by {holder.record.spec.id}: stop that guest first"
             )
 
     async def ensure_running(self, guest: GuestSpec) -> GuestFacts:
@@ -338,7 +338,9 @@ class QemuDriver:
     ) -> Boot:
         """Build the boot configuration. NICs use the slots that volumes leave free."""
         if spec.vcpus > VCPUS_MAX:
-            raise DriverRefused(f"{spec.vcpus} vcpus: a guest has at most {VCPUS_MAX} here")
+            raise DriverRefused(
+                f"the guest has {spec.vcpus} vcpus, at most {VCPUS_MAX} are possible on this host"
+            )
         slots = (None, *SLOTS[len(spec.volumes) :])
         return Boot(
             disks=disks,
@@ -400,7 +402,7 @@ class QemuDriver:
     def _running(self, guest_id: str) -> Guest:
         guest = self._guests.get(guest_id)
         if guest is None or not guest.running:
-            raise DriverRefused(f"guest {guest_id} does not run: start it first")
+            raise DriverRefused(f"guest {guest_id} is not running: start it first")
         return guest
 
     async def _keep_house(self) -> None:
@@ -469,4 +471,4 @@ def only_driver_errors(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DriverUnavailable(f"{what}: this host could not do it: {error}") from error
+        raise DriverUnavailable(f"{what} failed on this host: {error}") from error

@@ -63,7 +63,7 @@ def run_qemu_img(
         )
     except subprocess.TimeoutExpired as error:
         raise DriverUnavailable(
-            f"qemu-img {arguments[0]} was not through after {timeout_s:g} s in {folder}"
+            f"qemu-img {arguments[0]} took longer than {timeout_s:g} s in {folder}"
         ) from error
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]

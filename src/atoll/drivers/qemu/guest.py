@@ -159,7 +159,7 @@ class Guest:
             if not await process.wait(QUIT_S):
                 process.kill()
             if not await process.wait(KILL_S):
-                raise DriverUnavailable(f"the process of {self.record.spec.id} cannot be ended")
+                raise DriverUnavailable(f"the process of {self.record.spec.id} cannot be killed")
         finally:
             if not self.running and self._follower is not None:
                 await self._follower

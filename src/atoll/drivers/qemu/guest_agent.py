@@ -55,8 +55,8 @@ async def next_answer(reader: asyncio.StreamReader) -> dict[str, Any]:
     """Parse a response. Raises ValueError if it is not one."""
     line = await reader.readline()
     if not line:
-        raise ValueError("the agent's port was closed")
+        raise ValueError("the port of the guest agent was closed")
     answer = json.loads(line)
     if not isinstance(answer, dict):
-        raise ValueError("the agent said something else than an answer")
+        raise ValueError("the guest agent sent an invalid response")
     return answer

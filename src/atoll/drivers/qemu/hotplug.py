@@ -42,7 +42,9 @@ class Hotplug:
         """Apply the specification. Raises DriverBusy if the guest has not released all devices."""
         require_places(spec)
         if spec.root_volume_id != guest.record.spec.root_volume_id:
-            raise DriverRefused(f"guest {spec.id} gets another root volume when it starts: stop it")
+            raise DriverRefused(
+                f"the root volume of guest {spec.id} changes at its next start: stop it"
+            )
         await self._tell_keys(guest, spec)
         await guest.change(spec=spec)
         monitor = await guest.monitor()
@@ -52,7 +54,8 @@ class Hotplug:
         await guest.note_volumes(monitor)
         if held:
             raise DriverBusy(
-                f"the guest still uses {', '.join(held)}: unmount it there", after_s=ASK_AGAIN_S
+                f"the guest still uses {', '.join(held)}: unmount it in the guest",
+                after_s=ASK_AGAIN_S,
             )
 
     async def _tell_keys(self, guest: Guest, spec: GuestSpec) -> None:
@@ -141,8 +144,8 @@ def require_places(spec: GuestSpec) -> None:
     wanted = len(spec.volumes) + len(spec.nics)
     if wanted > SPARE_SLOTS:
         raise DriverRefused(
-            f"guest {spec.id} has no place for one more: {SPARE_SLOTS} further volumes and NICs "
-            f"are as many as it can have, and {wanted} were asked for"
+            f"guest {spec.id} can have at most {SPARE_SLOTS} additional volumes and NICs, "
+            f"{wanted} are requested"
         )
 
 
@@ -152,7 +155,7 @@ async def free_slot(monitor: Monitor) -> str:
         if device is None:
             return slot
     raise DriverBusy(
-        "the guest has not let go of what it shall lose, and has no other place free",
+        "the guest has not yet released the devices to detach, and has no other free slot",
         after_s=ASK_AGAIN_S,
     )
 

@@ -304,8 +304,8 @@ class Layers:
         ]
         if found[0].virtual_size_bytes > volume.size_gib * GIB:
             raise DriverRefused(
-                f"the disk of volume {volume.id} is refused: it says that it has "
-                f"{found[0].virtual_size_bytes} bytes, and it was given {volume.size_gib} GiB"
+                f"the disk of volume {volume.id} is refused: its virtual size is "
+                f"{found[0].virtual_size_bytes} bytes, the volume has {volume.size_gib} GiB"
             )
         return found[0]
 
@@ -421,4 +421,4 @@ def delete_folder(path: Path) -> None:
     """Delete a layer. If interrupted, the next sweep finishes it."""
     shutil.rmtree(path, ignore_errors=True)
     if path.exists():
-        raise DriverUnavailable(f"{path} could not be deleted: see who holds it")
+        raise DriverUnavailable(f"{path} could not be deleted: another process may use it")

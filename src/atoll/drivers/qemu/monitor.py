@@ -103,7 +103,7 @@ async def connect(
             await client.connect(await dial(folder, pid, QMP_SOCKET))
             answer: Any = await client.execute("query-uuid")
         if answer["UUID"] != uuid:
-            raise DriverUnavailable(f"the monitor in {folder} belongs to another guest")
+            raise DriverUnavailable(f"the QEMU monitor in {folder} belongs to another guest")
     except TimeoutError as error:
         await monitor.close()
         raise DriverUnavailable(f"QEMU opened no monitor within {timeout_s:g} s") from error
@@ -140,7 +140,7 @@ def open_socket(folder: Path, pid: int, socket_name: str) -> socket.socket:
         connection.connect(f"/proc/self/fd/{descriptor}/{socket_name}")
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
         if struct.unpack("3i", credentials)[0] != pid:
-            raise ConnectionError(f"another process listens at the guest's {socket_name}")
+            raise ConnectionError(f"another process listens on the guest's {socket_name}")
     except BaseException:
         connection.close()
         raise

@@ -28,13 +28,13 @@ def require_ready(
         place = sysfs / "bus/pci/devices" / device.address
         what = f"the accelerator {device.kind} at {device.address}"
         if not place.exists():
-            raise DriverRefused(f"{what}: there is no such PCI device, see `lspci -D`")
+            raise DriverRefused(f"{what}: the PCI device does not exist, see `lspci -D`")
         require_vfio(place, what)
         group = place / "iommu_group"
         if not group.exists():
             raise DriverRefused(
-                f"{what}: this machine has no IOMMU in use: switch it on in the firmware (VT-d or "
-                "AMD-Vi), and boot with intel_iommu=on where the processor is Intel's"
+                f"{what}: the IOMMU of this machine is not enabled: enable it in the firmware "
+                "(VT-d or AMD-Vi), and boot with intel_iommu=on on an Intel processor"
             )
         for neighbour in sorted((group / "devices").iterdir()):
             require_harmless(neighbour, what)
@@ -65,18 +65,20 @@ def require_harmless(neighbour: Path, what: str) -> None:
     if driver not in HARMLESS:
         raise DriverRefused(
             f"{what} shares its IOMMU group with {neighbour.name}, which is bound to {driver}: "
-            f"bind that to {DRIVER} as well"
+            f"bind that device to {DRIVER} as well"
         )
 
 
 def hand_over(node: Path, guest_uid: int | None, what: str) -> None:
     """Give the user of QEMU access to the file of the group, which belongs to root."""
     if not node.exists():
-        raise DriverRefused(f"{what}: there is no {node}: run `modprobe {DRIVER}`")
+        raise DriverRefused(f"{what}: {node} does not exist: run `modprobe {DRIVER}`")
     if guest_uid is not None:
         os.chown(node, guest_uid, guest_uid)
     elif not os.access(node, os.R_OK | os.W_OK):
-        raise DriverRefused(f"{what}: {node} is closed to this user: open it by a udev rule")
+        raise DriverRefused(
+            f"{what}: {node} is not accessible to this user: grant access with a udev rule"
+        )
 
 
 def require_devices(
@@ -88,7 +90,7 @@ def require_devices(
         return
     if len(guest.devices) > DEVICES_MAX:
         raise DriverRefused(
-            f"{len(guest.devices)} accelerators: a guest has at most {DEVICES_MAX} here"
+            f"the guest has {len(guest.devices)} accelerators, at most {DEVICES_MAX} are possible"
         )
     addresses = {device.address for device in offered}
     taken = {device.address: other.id for other in others for device in other.devices}

@@ -89,7 +89,8 @@ class GuestFolder:
             return None
         except msgspec.DecodeError as error:
             raise DriverRefused(
-                f"{path} cannot be read ({error}): end the guest and move its folder away"
+                f"{path} cannot be read ({error}): stop the guest's process and move its folder "
+                "away"
             ) from error
 
     def remove(self) -> None:
@@ -118,7 +119,7 @@ class GuestFolder:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise DriverUnavailable(f"the console's log cannot be cut: {error}") from error
+            raise DriverUnavailable(f"the console's log cannot be truncated: {error}") from error
 
 
 def tail(descriptor: int, bytes_max: int) -> bytes:

@@ -21,8 +21,7 @@ class StartQueue:
         self._until_ms = {one: at for one, at in self._until_ms.items() if at > now_ms}
         if guest_id not in self._until_ms and len(self._until_ms) >= self._starts_at_once:
             raise DriverBusy(
-                f"{len(self._until_ms)} guests are starting on this host, which is as many as it "
-                "starts at once",
+                f"{len(self._until_ms)} guests are starting on this host, the maximum",
                 after_s=1.0,
             )
         self._until_ms[guest_id] = now_ms + START_S * 1000

@@ -110,7 +110,7 @@ class Transfers:
             ) from error
         except TimeoutError as error:
             raise DriverUnavailable(
-                f"qemu-img convert was not through after {FLATTEN_S:g} s in {folder}"
+                f"qemu-img convert took longer than {FLATTEN_S:g} s in {folder}"
             ) from error
 
     def _facts_of(self, export_id: str) -> ExportFacts:
@@ -176,7 +176,7 @@ class Transfers:
         most_bytes = parcel.size_gib * GIB + TABLES_BYTES
         if not 0 < size_bytes <= most_bytes:
             raise DriverRefused(
-                f"{parcel.kind} {parcel.id} is to arrive in {size_bytes} bytes, a disk of "
+                f"the file of {parcel.kind} {parcel.id} has {size_bytes} bytes, a disk of "
                 f"{parcel.size_gib} GiB has 1 to {most_bytes}"
             )
         await self.remove_import(parcel)
@@ -213,7 +213,7 @@ class Transfers:
         """Check the file; return the size of its disk."""
         if checksum != arrival.checksum:
             raise DriverUnavailable(
-                f"{parcel.kind} {parcel.id} did not arrive as it was sent: it is thrown away"
+                f"{parcel.kind} {parcel.id} was damaged during the transfer and is discarded: retry"
             )
         return check_volume(
             self._layers.disk_of(arrival.layer),

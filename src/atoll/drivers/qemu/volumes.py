@@ -94,7 +94,8 @@ class Volumes:
         snapshot = self._layers.find_snapshot(snapshot_id)
         if snapshot is None:
             raise DriverRefused(
-                f"snapshot {snapshot_id} is not on this host: a volume is made of it where it is"
+                f"snapshot {snapshot_id} is not on this host: a volume is created on the host of "
+                "its snapshot"
             )
         require_room(spec, "snapshot", snapshot.virtual_size_bytes)
         for layer in self._layers.chain_of(snapshot.layer):
@@ -152,12 +153,12 @@ class Volumes:
             return
         if any(volume.id in merge.volume_ids for merge in find_merges(self._layers)):
             raise DriverBusy(
-                f"what was deleted of volume {volume.id}'s snapshots is still being merged",
+                f"deleted snapshots of volume {volume.id} are still being merged",
                 after_s=MERGE_S,
             )
         raise DriverRefused(
-            f"volume {volume.id} stands on {SNAPSHOTS_MAX} snapshots already, which is as many as "
-            "it can: delete some of them first"
+            f"volume {volume.id} already has {SNAPSHOTS_MAX} snapshots, the maximum: "
+            "delete some of them first"
         )
 
     async def _switch(self, volume: Volume, disk: PluggedDisk, guest: Guest) -> None:
@@ -204,7 +205,7 @@ class Volumes:
         if users:
             raise DriverRefused(
                 f"image {image_id} is the base of {len(users)} volumes and snapshots on this host, "
-                f"of {users[0]} for one: delete those first"
+                f"such as {users[0]}: delete those first"
             )
 
 
@@ -219,6 +220,6 @@ async def plugged_disk(volume_id: str, guest: Guest | None) -> PluggedDisk | Non
 def require_room(spec: VolumeSpec, source: str, needed_bytes: int) -> None:
     if spec.size_gib * GIB < needed_bytes:
         raise DriverRefused(
-            f"volume {spec.id} shall have {spec.size_gib} GiB, but its {source} has "
-            f"{-(-needed_bytes // GIB)} GiB: ask for at least that"
+            f"the size of volume {spec.id} is {spec.size_gib} GiB, but its {source} has "
+            f"{-(-needed_bytes // GIB)} GiB: choose at least that size"
         )

@@ -144,8 +144,8 @@ class SimulatorDriver:
             raise DriverRefused(f"snapshot {volume.snapshot_id} is not on this host")
         if volume.size_gib * GIB < source.virtual_size_bytes:
             raise DriverRefused(
-                f"volume {volume.id} shall have {volume.size_gib} GiB, but its snapshot has "
-                f"{source.virtual_size_bytes // GIB} GiB: ask for at least that"
+                f"the size of volume {volume.id} is {volume.size_gib} GiB, but its snapshot has "
+                f"{source.virtual_size_bytes // GIB} GiB: choose at least that size"
             )
 
     def _keep(self, volume: VolumeSpec) -> None:
@@ -163,7 +163,9 @@ class SimulatorDriver:
         for guest_id, facts in self._guests.items():
             root = self._specs[guest_id].root_volume_id
             if facts.power is Power.RUNNING and volume_id in {root, *facts.volumes}:
-                raise DriverRefused(f"volume {volume_id} is in use by {guest_id}: stop that first")
+                raise DriverRefused(
+                    f"volume {volume_id} is in use by {guest_id}: stop that guest first"
+                )
 
     async def ensure_snapshot(self, snapshot_id: str, volume_id: str) -> SnapshotFacts:
         with self._faults.around("ensure_snapshot", self._name):
@@ -385,13 +387,13 @@ class SimulatorDriver:
     def _require_running(self, guest_id: str) -> None:
         facts = self._guests.get(guest_id)
         if facts is None or facts.power is not Power.RUNNING:
-            raise DriverRefused(f"guest {guest_id} does not run: start it first")
+            raise DriverRefused(f"guest {guest_id} is not running: start it first")
 
     def power_off_inside(self, guest_id: str, *, crashed: bool) -> None:
         """Let the guest power off from inside, as a real one can."""
         known = self._guests.get(guest_id)
         if known is None or known.power is not Power.RUNNING:
-            raise DriverUnavailable(f"{guest_id} does not run on {self._name}")
+            raise DriverUnavailable(f"{guest_id} is not running on {self._name}")
         reason = "the guest crashed" if crashed else "the guest shut itself down"
         self._set(
             GuestFacts(

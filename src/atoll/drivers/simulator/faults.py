@@ -22,7 +22,7 @@ class FaultPlan:
 
     def add(self, fault: Fault) -> None:
         if len(self._faults) >= FAULTS_MAX:
-            raise DriverRefused(f"{FAULTS_MAX} faults are planned already: remove some first")
+            raise DriverRefused(f"{FAULTS_MAX} faults are already planned: delete some first")
         self._faults[fault.id] = fault
         if fault.lost_s is not None:
             until_ms = self._clock.now_ms() + int(fault.lost_s * 1000)

@@ -87,7 +87,7 @@ class SimulatedTransfers:
         del self.arrivals[parcel.id]
         if checksum_of(arrival.data) != piece.checksum:
             raise DriverUnavailable(
-                f"{parcel.kind} {parcel.id} did not arrive as it was sent: it is thrown away"
+                f"{parcel.kind} {parcel.id} was damaged during the transfer and is discarded: retry"
             )
         return admit(parcel, arrival.data)
 
@@ -100,7 +100,7 @@ def admit(parcel: Parcel, data: bytes) -> Content:
     if content.virtual_size_bytes > parcel.size_gib * GIB:
         raise DriverRefused(
             f"the disk of {parcel.kind} {parcel.id} is refused: it has "
-            f"{content.virtual_size_bytes} bytes, and {parcel.size_gib} GiB are allowed"
+            f"{content.virtual_size_bytes} bytes, {parcel.size_gib} GiB are allowed"
         )
     return content
 

@@ -1,4 +1,4 @@
-"""What Alembic runs for every command: connects to the URL it was handed and migrates."""
+"""Alembic's environment: connects to the given URL and migrates."""
 
 import asyncio
 

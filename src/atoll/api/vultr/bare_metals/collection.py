@@ -129,7 +129,7 @@ async def accepted(request: Call, *wishes: Command | Asked) -> Response[bytes]:
 async def metal_instance(request: Call, baremetal_id: str) -> Instance:
     instance = await instance_of(request, baremetal_id)
     if not instance.bare_metal:
-        raise NotFound(f"instance {instance.id} has no plan of bare metal")
+        raise NotFound(f"instance {instance.id} does not have a bare metal plan")
     return instance
 
 

@@ -153,7 +153,7 @@ async def floating_of(view: View, instance: Instance, address: str) -> FloatingI
     found = await queries.find_page(view, FLOATING_IPS, wanted)
     if not found:
         raise NotFound(
-            f"ipv4: {address} is not a second address of instance {show_id(instance.id)}",
+            f"ipv4: {address} is not an additional address of instance {show_id(instance.id)}",
             field="ipv4",
         )
     return found[0]
@@ -206,7 +206,7 @@ class InstanceAddresses(Controller):
     ) -> Response[None]:
         instance = await instance_of(request, instance_id)
         if ipv4 == instance.public_ip:
-            raise Conflict(f"{ipv4} is the main address: it stays as long as the instance")
+            raise Conflict(f"{ipv4} is the main address: it cannot be removed")
         found = await floating_of(view_of(request), instance, ipv4)
         return await wire.gone(request, DeleteFloatingIp(floating_ip=found.id, detach=True))
 
@@ -250,7 +250,7 @@ class InstanceAddresses(Controller):
         self, request: Call, instance_id: FromPath[str], data: JSONBody[ReverseBody]
     ) -> Response[None]:
         await instance_of(request, instance_id)
-        raise Invalid("ip: IPv6 addresses are private here and have no names", field="ip")
+        raise Invalid("ip: IPv6 addresses are private and cannot have names", field="ip")
 
     @delete(f"{PATH}/ipv6/reverse/{{ipv6:str}}", operation_id="delete-instance-reverse-ipv6",
             status_code=204, summary="Delete Instance Reverse IPv6",

@@ -200,13 +200,13 @@ async def source_of(
     if snapshot_id:
         return wire.native_id_in(ids.SNAPSHOT, snapshot_id, "snapshot_id"), {}
     if os_id in {None, "", 0}:
-        raise Invalid("os_id: it is required, or a snapshot_id or iso_id", field="os_id")
+        raise Invalid("os_id, snapshot_id or iso_id is required", field="os_id")
     number = wire.number_in(str(os_id))
     if number is None:
-        raise Invalid("os_id: the number of a system is needed, see /v2/os", field="os_id")
+        raise Invalid("os_id must be the number of an operating system, see /v2/os", field="os_id")
     system = await offers.system(view, names, number)
     if system is None or system.image is None:
-        raise Invalid(f"os_id: {os_id} cannot be installed here, see /v2/os", field="os_id")
+        raise Invalid(f"os_id: {os_id} is not available, see /v2/os", field="os_id")
     return system.image, {OS_ID: str(number)}
 
 
@@ -215,7 +215,7 @@ async def disc_of(view: View, iso_id: str) -> str:
     image_id = wire.native_id_in(ids.IMAGE, iso_id, "iso_id")
     image = await references.resolve_image(view, image_id, "iso_id")
     if image.kind is not ImageKind.ISO:
-        raise Invalid(f"iso_id: {image.name} is not a disc, see /v2/iso", field="iso_id")
+        raise Invalid(f"iso_id: {image.name} is not an ISO, see /v2/iso", field="iso_id")
     return image_id
 
 
@@ -246,11 +246,11 @@ def vpcs_of(**lists: Sequence[str] | None) -> dict[str, str]:
 
 def backups_wanted(word: str | None) -> bool:
     if word and word not in BACKUP_WORDS:
-        raise Invalid(f"backups: {' or '.join(BACKUP_WORDS)}", field="backups")
+        raise Invalid(f"backups must be {' or '.join(BACKUP_WORDS)}", field="backups")
     return word == "enabled"
 
 
 def scheme_of(word: str) -> str:
     if word not in SCHEMES:
-        raise Invalid(f"user_scheme: {' or '.join(SCHEMES)}", field="user_scheme")
+        raise Invalid(f"user_scheme must be {' or '.join(SCHEMES)}", field="user_scheme")
     return word

@@ -92,7 +92,7 @@ class ScheduleAnswer(msgspec.Struct, kw_only=True):
 
 def parse_schedule(body: ScheduleBody) -> Backups:
     if body.type not in CRON:
-        raise Invalid(f"type: one of {', '.join(CRON)}", field="type")
+        raise Invalid(f"type must be one of {', '.join(CRON)}", field="type")
     hour = within("hour", body.hour, 0, 23, 0)
     dow = within("dow", body.dow, 1, 7, 1)
     dom = within("dom", body.dom, 1, 28, 1)
@@ -102,7 +102,7 @@ def parse_schedule(body: ScheduleBody) -> Backups:
 def within(field: str, given: int | None, lowest: int, highest: int, otherwise: int) -> int:
     value = otherwise if given is None else given
     if not lowest <= value <= highest:
-        raise Invalid(f"{field}: {lowest} to {highest} are allowed", field=field)
+        raise Invalid(f"{field} must be {lowest} to {highest}", field=field)
     return value
 
 
@@ -156,7 +156,7 @@ def upgrades_of(instance: Instance, names: Catalogue, which: str) -> UpgradesAns
     if which == "all":
         return UpgradesAnswer(upgrades=everything)
     if which not in {"applications", "plans", "os"}:
-        raise Invalid("type: one of all, applications, os, plans", field="type")
+        raise Invalid("type must be one of all, applications, os, plans", field="type")
     return UpgradesAnswer(upgrades=Upgrades(**{which: getattr(everything, which)}))
 
 

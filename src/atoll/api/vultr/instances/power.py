@@ -103,7 +103,7 @@ async def one(request: Call, verb: type[Power], instance_id: str) -> Response[No
 
 async def many(request: Call, verb: type[Power], body: BulkBody) -> Response[None]:
     if not 1 <= len(body.instance_ids) <= BULK_MAX:
-        raise Invalid(f"instance_ids: 1 to {BULK_MAX} are allowed", field="instance_ids")
+        raise Invalid(f"instance_ids must have 1 to {BULK_MAX} entries", field="instance_ids")
     given = dict.fromkeys(body.instance_ids)
     references = [wire.native_id(ids.INSTANCE, instance_id) for instance_id in given]
     return await wire.gone(request, *power(verb, references))
@@ -114,7 +114,7 @@ def restored_from(body: RestoreBody) -> tuple[str, str]:
     given = {"backup_id": body.backup_id, "snapshot_id": body.snapshot_id}
     named = [(field, text) for field, text in given.items() if text]
     if len(named) != 1:
-        raise Invalid("snapshot_id: name one, or a backup_id", field="snapshot_id")
+        raise Invalid("snapshot_id or backup_id is required", field="snapshot_id")
     return named[0]
 
 

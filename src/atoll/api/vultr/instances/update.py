@@ -43,7 +43,7 @@ class UpdateBody(Wishes, kw_only=True):
 async def wishes_of(request: Call, instance: Instance, body: UpdateBody) -> list[Asked]:
     """All changes as commands of one transaction. Raises Invalid."""
     if body.app_id or body.image_id:
-        raise Invalid("app_id: there are no applications here: name an os_id", field="app_id")
+        raise Invalid("app_id: applications are not supported: give an os_id", field="app_id")
     # Another size or system is for an instance that is idle: so it comes first.
     wishes = await large_changes(request, instance, body)
     wishes += plain_changes(instance, body)
@@ -51,7 +51,7 @@ async def wishes_of(request: Call, instance: Instance, body: UpdateBody) -> list
     if body.backups:
         wishes.append(Asked(backup_change(instance, backups_wanted(body.backups))))
     if not wishes:
-        raise Invalid("Nothing to change")
+        raise Invalid("The request changes nothing: give at least one field")
     return wishes
 
 
@@ -109,8 +109,8 @@ def backup_change(instance: Instance, wanted: bool) -> Command:
 def require_no_smaller_disk(instance: Instance, plan: Plan) -> None:
     if plan.disk_gib < instance.spec.disk_gib:
         raise Invalid(
-            f"plan: {plan.id} has a disk of {plan.disk_gib} GB, the instance's has "
-            f"{instance.spec.disk_gib} GB and never shrinks: see its /upgrades",
+            f"plan: {plan.id} has a disk of {plan.disk_gib} GB, the instance has "
+            f"{instance.spec.disk_gib} GB and a disk cannot shrink: see its /upgrades",
             field="plan",
         )
 
@@ -122,7 +122,8 @@ async def large_changes(request: Call, instance: Instance, body: UpdateBody) -> 
     if body.plan and body.plan != instance.spec.plan:
         if body.os_id:
             raise Invalid(
-                "os_id: change the plan and the system one after the other", field="os_id"
+                "os_id: change the plan and the operating system in separate requests",
+                field="os_id",
             )
         new = await offers.resolve_plan(view, names, body.plan)
         known = await queries.find_by_ids(view, PLANS, [body.plan])

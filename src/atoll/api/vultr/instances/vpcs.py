@@ -129,7 +129,7 @@ class InstanceVpcs(Controller):
         self, request: Call, instance_id: FromPath[str], data: JSONBody[VpcBody]
     ) -> Response[None]:
         if data.ip_address:
-            raise Invalid("ip_address: it cannot be chosen here: leave it out", field="ip_address")
+            raise Invalid("ip_address cannot be chosen: omit it", field="ip_address")
         return await attach(request, instance_id, data.vpc_id, "vpc_id", 202)
 
     @post(f"{PATH}/vpc2/detach", operation_id="detach-instance-vpc2", commands=(DetachVpc,),
