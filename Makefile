@@ -25,8 +25,7 @@ up: setup ## a cloud in the foreground, on ~/.local/state/atoll; Ctrl-C ends it
 	@exec .venv/bin/atoll up --port $(PORT)
 
 test: setup-test ## all tests but the long ones; some boot virtual machines (minutes)
-	@$(PYTHON) -m pytest -m "not long" -n 2 --ignore=tests/operations/test_engine.py
-	@$(PYTHON) -m pytest -m "not long" tests/operations/test_engine.py
+	@$(PYTHON) -m pytest -m "not long" -n 2
 
 lint: setup ## style, format, types, layers, tidiness
 	@.venv/bin/ruff check
