@@ -72,9 +72,9 @@ async def test_an_unknown_guest_has_no_console_and_no_screen(bench: Bench) -> No
 
 async def refuses_all(bench: Bench, guest_id: str) -> None:
     for console in Console:
-        with pytest.raises(DriverRefused, match=f"{guest_id} does not run"):
+        with pytest.raises(DriverRefused, match=f"{guest_id} is not running"):
             await bench.driver.open_console(guest_id, console)
-    with pytest.raises(DriverRefused, match=f"{guest_id} does not run"):
+    with pytest.raises(DriverRefused, match=f"{guest_id} is not running"):
         await bench.driver.read_screen(guest_id)
 
 

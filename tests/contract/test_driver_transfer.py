@@ -202,7 +202,7 @@ async def test_a_file_that_is_not_what_its_checksum_says_is_thrown_away(pair: Pa
     parcel = await pair.snapshot()
     export = await pair.laid_out(parcel)
     wrong = replace(export, checksum=checksum_of(b"another"))
-    with pytest.raises(DriverUnavailable, match="did not arrive as it was sent"):
+    with pytest.raises(DriverUnavailable, match="was damaged during the transfer"):
         await pair.send(parcel, wrong)
     assert await pair.there.driver.inspect_import(parcel) == ImportFacts(id=parcel.id)
     assert await pair.there.left_over() == []

@@ -92,7 +92,7 @@ async def test_a_receiver_that_was_away_is_told_later_from_where_it_was_left(
     await world.created()
     messenger = await told(world, receiver)
     failed = await now(world, webhook)
-    assert (failed.failures, failed.reason) == (1, "it answers 500")
+    assert (failed.failures, failed.reason) == (1, "the webhook answered 500")
     await told(world, receiver, messenger)
     assert (await now(world, webhook)).failures == 1, "not before its pause is over"
     for _ in range(2):

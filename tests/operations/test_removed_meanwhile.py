@@ -62,7 +62,7 @@ async def test_an_image_that_came_into_use_while_it_was_deleted_stays(world: Wor
     assert deletion.operation is not None
     (image,) = await world.store.read().images.page(mine)
     assert (image.doing, image.state) == (None, ImageState.AVAILABLE)
-    assert "came to use it" in image.reason
+    assert "was not deleted" in image.reason
     (instance,) = await world.store.read().instances.page(Filter(name="late"))
     assert instance.state == "running"
 

@@ -209,12 +209,12 @@ def hostile_packing_cut_short(folder: Path) -> Path:
 
 HOSTILE = {
     hostile_backing_packed: "has a backing file",
-    hostile_packing: "damaged or not what it says",
-    hostile_packing_cut_short: "damaged or not what it says",
+    hostile_packing: "is damaged or has another format",
+    hostile_packing_cut_short: "is damaged or has another format",
     hostile_backing: "has a backing file",
     hostile_vmdk: "its format is vmdk",
-    hostile_truncated: "damaged or not what it says",
-    hostile_size: "its virtual size",
+    hostile_truncated: "is damaged or has another format",
+    hostile_size: "has a virtual size of",
     hostile_download_size: "is larger than",
 }
 
