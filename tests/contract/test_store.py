@@ -155,6 +155,26 @@ async def test_ended_instances_are_shown_only_to_who_asks_for_them(store: Store)
     assert await read.page(Filter(any_of=((("state", ("deleted",)),),))) == [gone]
 
 
+async def test_columns_with_one_value_each_select_only_what_has_all_of_them(store: Store) -> None:
+    near, gone = things.instance(), things.instance(deleted_at_ms=NOW)
+    spec = msgspec.structs.replace(near.spec, region="far", bare_metal=True)
+    far = things.instance(spec=spec)
+    async with store.transaction() as tx:
+        for one in (near, gone, far):
+            tx.instances.add(one)
+    read = store.read().instances
+
+    async def ids(*equals: tuple[str, str | bool]) -> list[str]:
+        wanted = Filter(project_id="proj-1", equals=equals)
+        page = await read.page(wanted)
+        assert await read.count(wanted) == len(page)
+        return [one.id for one in page]
+
+    assert await ids(("region", near.region)) == [near.id]
+    assert await ids(("region", "far"), ("bare_metal", True)) == [far.id]
+    assert await ids(("region", "far"), ("bare_metal", False)) == []
+
+
 async def test_an_operation_is_claimed_once_by_one_engine(store: Store) -> None:
     added = things.operation()
     async with store.transaction() as tx:

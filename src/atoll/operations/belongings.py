@@ -13,7 +13,7 @@ BELONGINGS_MAX = 1000
 async def release_belongings(context: StepContext, instance: Instance) -> dict[str, Any]:
     """Release everything after the guest is removed, so no guest needs an update. Returns the
     changes of the instance itself."""
-    mine = Filter(any_of=((("instance_id", (instance.id,)),),), limit=BELONGINGS_MAX)
+    mine = Filter(equals=(("instance_id", instance.id),), limit=BELONGINGS_MAX)
     for volume in await context.tx.volumes.page(mine):
         context.tx.volumes.change(
             volume, instance_id=None, state=VolumeState.AVAILABLE, updated_at_ms=context.now_ms

@@ -107,8 +107,8 @@ def finish(context: StepContext, snapshot: Snapshot, outcome: OperationState) ->
 
 async def remove_old_backups(context: StepContext, instance_id: str, keep: int) -> None:
     """Delete all complete backups but the newest `keep`, this one included."""
-    mine = (("instance_id", (instance_id,)), ("kind", (SnapshotKind.BACKUP,)))
-    wanted = Filter(any_of=(mine,), limit=BACKUPS_MAX, descending=True)
+    mine = (("instance_id", instance_id), ("kind", SnapshotKind.BACKUP.value))
+    wanted = Filter(equals=mine, limit=BACKUPS_MAX, descending=True)
     found = await context.tx.snapshots.page(wanted)
     complete = [s for s in found if s.state is SnapshotState.COMPLETE and s.doing is None]
     for old in complete[max(0, keep - 1) :]:

@@ -1,6 +1,6 @@
 """Handles commands on images."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -152,16 +152,6 @@ async def find(view: View, image_id: str) -> Image | None:
     if image is None or image.project_id not in {CATALOGUE, view.project_id}:
         return None
     return image
-
-
-async def find_by_ids(view: View, wanted: Iterable[str]) -> dict[str, Image]:
-    """Find the images from which instances of the project were created, by id."""
-    view.require("read")
-    some = tuple(set(wanted))
-    if not some:
-        return {}
-    query = Query(any_of=((("id", some),),), limit=len(some))
-    return {image.id: image for image in await view.tx.images.page(query)}
 
 
 async def get_own(case: Case, reference: Reference) -> Image:

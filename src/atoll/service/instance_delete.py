@@ -78,10 +78,10 @@ async def gone_error(case: Case, instance: Instance) -> Conflict:
     assert instance.deleted_at_ms is not None, "a deleted instance has the time of its deletion"
     moment = datetime.fromtimestamp(instance.deleted_at_ms // 1000, UTC)
     retired = (
-        ("resource_id", (instance.id,)),
-        ("kind", (instance_retire.WORKFLOW.kind,)),
-        ("state", (OperationState.DONE.value,)),
+        ("resource_id", instance.id),
+        ("kind", instance_retire.WORKFLOW.kind),
+        ("state", OperationState.DONE.value),
     )
-    was_retired = await case.tx.operations.page(Filter(any_of=(retired,), limit=1))
+    was_retired = await case.tx.operations.page(Filter(equals=retired, limit=1))
     reason = Reason.RECOVERY_OVER if was_retired else Reason.DELETED_FOR_GOOD
     return Conflict(reason, instance=instance.name, at=f"{moment:%Y-%m-%dT%H:%M:%SZ}")

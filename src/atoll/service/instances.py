@@ -225,8 +225,7 @@ async def network_of(case: Case, command: CreateInstance) -> tuple[Vpc | None, S
 
 
 async def only_subnet(case: Case, vpc: Vpc) -> Subnet:
-    own = (("vpc_id", (vpc.id,)),)
-    wanted = Filter(project_id=case.project_id, any_of=(own,), limit=2)
+    wanted = Filter(project_id=case.project_id, equals=(("vpc_id", vpc.id),), limit=2)
     found = await case.tx.subnets.page(wanted)
     if len(found) != 1:
         how_many = "several" if found else "no"

@@ -41,8 +41,8 @@ class Keys:
         now_ms = self._clock.now_ms()
         until_ms, key = self._cached.get(digest, (0, None))
         if key is None or until_ms <= now_ms:
-            by_digest = ((("digest", (digest,)),),)
-            found = await self._store.read().api_keys.page(Filter(any_of=by_digest, limit=1))  # type: ignore[arg-type]
+            by_digest = Filter(equals=(("digest", digest),), limit=1)  # type: ignore[arg-type]
+            found = await self._store.read().api_keys.page(by_digest)
             if not found:
                 raise Unauthenticated(Reason.KEY_UNKNOWN)
             key = found[0]

@@ -256,6 +256,6 @@ async def cidrs_taken(case: Case) -> list[str]:
 
 
 async def subnets_of(case: Case, vpc: Vpc) -> list[Subnet]:
-    own = (("vpc_id", (vpc.id,)),)
-    wanted = Filter(project_id=case.project_id, any_of=(own,), limit=SUBNETS_MAX)
+    own = (("vpc_id", vpc.id),)
+    wanted = Filter(project_id=case.project_id, equals=own, limit=SUBNETS_MAX)
     return await case.tx.subnets.page(wanted)

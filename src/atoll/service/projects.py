@@ -125,7 +125,7 @@ async def delete_key(case: Case, command: DeleteApiKey) -> Done[ApiKey]:
 
 async def require_another_admin(tx: Transaction, key: ApiKey) -> None:
     """Raises InUse if no other key could create keys."""
-    admins = await tx.api_keys.page(Filter(any_of=((("role", (Role.ADMIN.value,)),),), limit=2))
+    admins = await tx.api_keys.page(Filter(equals=(("role", Role.ADMIN.value),), limit=2))
     if all(one.id == key.id for one in admins):
         raise InUse(Reason.LAST_ADMIN_KEY, name=key.name)
 

@@ -80,7 +80,6 @@ def scoped(view: View, noun: Noun[Any], wanted: Query) -> Filter:
     return msgspec.structs.replace(wanted, project_id=project_id)
 
 
-def equal(**columns: str | None) -> Any:
-    """A condition for `Query.any_of`: each column has its value, if one is given."""
-    given = tuple((name, (value,)) for name, value in columns.items() if value is not None)
-    return (given,) if given else ()
+def equal(**columns: str | bool | None) -> tuple[tuple[str, str | bool], ...]:
+    """A condition for `Query.equals`: each column has its value, if one is given."""
+    return tuple((name, value) for name, value in columns.items() if value is not None)

@@ -83,7 +83,7 @@ class InstanceActions(Controller):
         self, request: Call, instance_id: FromPath[str], paging: NamedDependency[Paging]
     ) -> Response[bytes]:
         instance = await instance_of(request, instance_id)
-        wanted = Query(any_of=equal(instance_id=instance.id))
+        wanted = Query(equals=equal(instance_id=instance.id))
         return await snapshots.page_of(request, paging, wanted)
 
     @post(f"{PATH}/snapshots", operation_id="createInstanceSnapshot", commands=(CreateSnapshot,),

@@ -18,9 +18,9 @@ from atoll.domain.security_groups import SecurityGroup
 from atoll.domain.snapshots import Snapshot
 from atoll.domain.ssh_keys import SshKey
 from atoll.domain.volumes import Volume
-from atoll.service import images, instance_resize, queries
+from atoll.service import instance_resize, queries
 from atoll.service.desk import View
-from atoll.service.nouns import FLOATING_IPS, SECURITY_GROUPS, SNAPSHOTS, SSH_KEYS, VOLUMES
+from atoll.service.nouns import FLOATING_IPS, IMAGES, SECURITY_GROUPS, SNAPSHOTS, SSH_KEYS, VOLUMES
 from atoll.service.queries import Query
 
 BELONGINGS_MAX = 10_000
@@ -77,7 +77,7 @@ async def load_related(request: Call, found: Sequence[Instance]) -> Related:
     groups = [group for one in named for group in one.security_group_ids]
     return Related(
         names=catalogue_of(request),
-        images=await images.find_by_ids(view, [one.image_id for one in named]),
+        images=await queries.find_by_ids(view, IMAGES, [one.image_id for one in named]),
         snapshots=await queries.find_by_ids(view, SNAPSHOTS, [one.snapshot_id for one in named]),
         ssh_keys=await queries.find_by_ids(view, SSH_KEYS, keys),
         groups=await queries.find_by_ids(view, SECURITY_GROUPS, groups),

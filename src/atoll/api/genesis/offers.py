@@ -111,7 +111,7 @@ async def resolve_source(view: View, names: Catalogue, text: str) -> Image | Sna
     if image is not None:
         return image
     snapshot_id = ids.from_uuid(ids.SNAPSHOT, text)
-    found = await queries.find_page(view, SNAPSHOTS, Query(any_of=equal(id=snapshot_id)))
+    found = await queries.find_page(view, SNAPSHOTS, Query(equals=equal(id=snapshot_id)))
     if not found:
         raise NotFound(f"no image and no snapshot has the id {text}")
     return found[0]

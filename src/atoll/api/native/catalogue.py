@@ -92,9 +92,7 @@ def parse_type(body: CreateTypeBody) -> CreatePlan:
 
 def by_id(paging: Paging) -> Paging:
     """Get a catalogue entry: entries belong to no project, and their names are their ids."""
-    name = paging.wanted.name
-    clause = ((("id", (name,)),),) if name is not None else ()
-    return paging.changed(name=None, any_of=clause)
+    return paging.changed(name=None, equals=queries.equal(id=paging.wanted.name))
 
 
 class Types(Controller):

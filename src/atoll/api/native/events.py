@@ -142,6 +142,6 @@ class Events(Controller):
         paging: NamedDependency[Paging],
         resource_id: FromQuery[str | None] = None,
     ) -> Response[bytes]:
-        wanted = paging.changed(any_of=equal(resource_id=resource_id)).wanted
+        wanted = paging.changed(equals=equal(resource_id=resource_id)).wanted
         found = await events.find_audit(view_of(request), wanted)
         return wire.page_response(found, paging.limit, show_audit, lambda r: r.id)

@@ -128,7 +128,7 @@ class FloatingIps(Controller):
         paging: NamedDependency[Paging],
         instance_id: FromQuery[str | None] = None,
     ) -> Response[bytes]:
-        wanted, view = paging.changed(any_of=equal(instance_id=instance_id)), view_of(request)
+        wanted, view = paging.changed(equals=equal(instance_id=instance_id)), view_of(request)
         found = await queries.find_page(view, FLOATING_IPS, wanted.wanted)
         show_one = await shower(view, found)
         return wire.page_response(found, wanted.limit, show_one, lambda one: one.id)

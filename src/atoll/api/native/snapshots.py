@@ -110,7 +110,7 @@ class Snapshots(Controller):
         paging: NamedDependency[Paging],
         instance_id: FromQuery[str | None] = None,
     ) -> Response[bytes]:
-        wanted = paging.changed(any_of=equal(instance_id=instance_id))
+        wanted = paging.changed(equals=equal(instance_id=instance_id))
         return await named.page(request, SNAPSHOTS, wanted, show)
 
     @get("/{snapshot_id:str}", operation_id="getSnapshot", summary="Get a snapshot",

@@ -127,7 +127,7 @@ class Volumes(Controller):
         paging: NamedDependency[Paging],
         instance_id: FromQuery[str | None] = None,
     ) -> Response[bytes]:
-        wanted = paging.changed(any_of=equal(instance_id=instance_id))
+        wanted = paging.changed(equals=equal(instance_id=instance_id))
         return await named.page(request, VOLUMES, wanted, show)
 
     @get("/{volume_id:str}", operation_id="getVolume", summary="Get a volume",

@@ -36,6 +36,7 @@ from atoll.domain.operations import Operation, OperationState
 
 encode, services_of, view_of = serving.encode, serving.services_of, serving.view_of
 execute, respond, no_content = serving.execute, serving.respond, serving.no_content
+errors, shown = serving.errors, serving.shown
 T = TypeVar("T")
 
 STATUSES: tuple[tuple[type[AtollError], int], ...] = (
@@ -110,19 +111,12 @@ def documented(*statuses: int) -> dict[int, ResponseSpec]:
         503: "a host or the database is not responding",
     }
     wanted = {400, 401, 403, 429, 503, *statuses}
-    return {
-        status: ResponseSpec(ErrorBody, description=words[status], generate_examples=False)
-        for status in sorted(wanted)
-    }
+    return errors(ErrorBody, {status: words[status] for status in sorted(wanted)})
 
 
 READS = documented(404, 422)
 LISTS = documented(422)
 WRITES = documented(404, 409, 412, 413, 422)
-
-
-def shown(spec: type[Any], words: str, status: int = 200) -> dict[int, ResponseSpec]:
-    return {status: ResponseSpec(spec, description=words, generate_examples=False)}
 
 
 # Rules that are only documented here are checked below, with better sentences than a pattern's.

@@ -95,7 +95,7 @@ async def second_address(request: Call, address: str) -> FloatingIp:
     Invalid."""
     view = view_of(request)
     view.require("write")
-    wanted = Query(any_of=equal(address=address), limit=1)
+    wanted = Query(equals=equal(address=address), limit=1)
     found = await queries.find_page(view, FLOATING_IPS, wanted)
     if not found:
         raise Invalid(

@@ -27,7 +27,7 @@ from atoll.domain.images import ImageSource, SourceKind
 from atoll.domain.snapshots import Snapshot, SnapshotKind, SnapshotState
 from atoll.service import queries, references
 from atoll.service.nouns import SNAPSHOTS
-from atoll.service.queries import Query
+from atoll.service.queries import Query, equal
 
 GIB = 2**30
 NO_UEFI = ("", "false", "0", "no")
@@ -92,8 +92,7 @@ def size_of(snapshot: Snapshot) -> int:
 
 def of_kind(kind: SnapshotKind, **columns: str) -> Query:
     """Those of that kind, of which these columns have these values."""
-    every = {"kind": str(kind), **columns}
-    return Query(any_of=(tuple((column, (value,)) for column, value in every.items()),))
+    return Query(equals=equal(kind=str(kind), **columns))
 
 
 def show(snapshot: Snapshot, names: Catalogue, images: Mapping[str, str]) -> SnapshotOut:

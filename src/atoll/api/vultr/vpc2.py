@@ -112,7 +112,7 @@ def show_nodes(vpc: Vpc, instance: Instance) -> list[NodeOut]:
 
 async def nodes_of(request: Call, vpc: Vpc) -> list[NodeOut]:
     view, found = view_of(request), dict[str, Instance]()
-    for subnet in await queries.find_every(view, SUBNETS, Query(any_of=equal(vpc_id=vpc.id))):
+    for subnet in await queries.find_every(view, SUBNETS, Query(equals=equal(vpc_id=vpc.id))):
         for instance in await queries.find_every(view, INSTANCES, Query(uses=subnet.id)):
             if instance.state is not InstanceState.DELETED:
                 found[instance.id] = instance

@@ -40,7 +40,7 @@ from atoll.domain.commands import (
 from atoll.domain.errors import Invalid, NotFound
 from atoll.domain.instances import Instance
 from atoll.service.nouns import INSTANCES
-from atoll.service.queries import Query
+from atoll.service.queries import Query, equal
 
 PATH = "/{baremetal_id:str}"
 
@@ -116,7 +116,7 @@ def show_metal(instance: Instance, related: Related) -> BareMetalAnswer:
     return BareMetalAnswer(bare_metal=metal_of(instance, out, related.catalogue))
 
 
-METAL = Query(equals=(("bare_metal", True),))
+METAL = Query(equals=equal(bare_metal=True))
 
 
 async def accepted(request: Call, *wishes: Command | Asked) -> Response[bytes]:

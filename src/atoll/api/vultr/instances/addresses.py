@@ -149,7 +149,7 @@ def require_own(instance: Instance, address: str) -> str:
 
 
 async def floating_of(view: View, instance: Instance, address: str) -> FloatingIp:
-    wanted = Query(any_of=equal(address=address, instance_id=instance.id))
+    wanted = Query(equals=equal(address=address, instance_id=instance.id))
     found = await queries.find_page(view, FLOATING_IPS, wanted)
     if not found:
         raise NotFound(

@@ -24,7 +24,7 @@ from atoll.domain.instances import Instance, InstanceState
 from atoll.service import instances
 from atoll.service.nouns import INSTANCES
 from atoll.service.outcomes import Outcome
-from atoll.service.queries import Query
+from atoll.service.queries import Query, equal
 
 CREATE = (
     c.CreateInstance, c.AttachVpc, c.AttachDefaultVpc, c.AttachVolume, c.AttachFloatingIp,
@@ -68,15 +68,13 @@ class Instances(Controller):
         region: FromQuery[str | None] = None,
         firewall_group_id: FromQuery[str | None] = None,
     ) -> Response[bytes]:
-        equals: dict[str, str | bool] = {"bare_metal": False}
-        if region:
-            equals["region"] = region
+        holder_id = None
         if main_ip:
-            equals["id"] = await instances.find_holder(view_of(request), main_ip) or ""
+            holder_id = await instances.find_holder(view_of(request), main_ip) or ""
         wanted = Query(
             name=label or None,
             labels=tuple(labels_of([tag]).items()) if tag else (),
-            equals=tuple(equals.items()),
+            equals=equal(bare_metal=False, region=region or None, id=holder_id),
             uses=used(firewall_group_id),
         )
         page, meta = await wire.page_of(request, INSTANCES, paging, wanted)

@@ -20,7 +20,7 @@ from atoll.domain.instances import Instance, InstanceState
 from atoll.domain.timers import Backups, Timer
 from atoll.service import consoles, queries, timers
 from atoll.service.nouns import INSTANCES
-from atoll.service.queries import Query, equal
+from atoll.service.queries import Query
 
 PATH = "/{instance_id:str}"
 NEIGHBOURS_MAX = 500
@@ -174,11 +174,11 @@ class InstanceDetails(Controller):
          summary="Get Instance neighbors",
          responses=wire.ANY_ERROR | wire.shown(NeighborsAnswer, "their ids"))  # fmt: skip
     async def neighbors(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
-        """Others of the project on the same host."""
+        """Others of the project on the same host, including those that can be recovered."""
         instance = await instance_of(request, instance_id)
         found: list[Instance] = []
         if instance.host_id is not None:
-            wanted = Query(any_of=equal(host_id=instance.host_id), limit=NEIGHBOURS_MAX)
+            wanted = Query(any_of=((("host_id", (instance.host_id,)),),), limit=NEIGHBOURS_MAX)
             found = await queries.find_page(view_of(request), INSTANCES, wanted)
         others = [wire.uuid_of(one.id) for one in found if one.id != instance.id]
         return wire.answer(NeighborsAnswer(neighbors=others))

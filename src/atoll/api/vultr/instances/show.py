@@ -106,7 +106,7 @@ async def load_related(request: Call, found: Sequence[Instance]) -> Related:
     return Related(
         services=services, caller=view.caller, catalogue=catalogue_of(request),
         origin=origin_of(request),
-        images=names_of(await images.find_by_ids(view, image_ids)),
+        images=names_of(await queries.find_by_ids(view, IMAGES, image_ids)),
         backed_up=frozenset(schedules), open_groups=await open_groups(view),
         netmask=str(network.netmask), gateway=str(network[1]),
     )  # fmt: skip
