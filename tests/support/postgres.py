@@ -15,8 +15,8 @@ from atoll.store.tables import METADATA
 
 # initdb refuses to run as root; Debian's package makes this user.
 SERVER_USER = "postgres"
-# Whoever still holds something of the test before is sent away. TRUNCATE would take 25 times as
-# long: it gives each table new files.
+# Sessions that a test left open are ended first. TRUNCATE would take 25 times as long, because it
+# gives each table new files.
 ALONE = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()"""
 EMPTY = ";".join(

@@ -1,4 +1,4 @@
-"""`/v2/users`: there are none. Whoever needs access gets a key."""
+"""`/v2/users`: there are none. Access is given by API keys."""
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
