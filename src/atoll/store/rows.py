@@ -1,5 +1,6 @@
 """The common queries of all nouns: rows as structs, reads, and held-back writes."""
 
+import functools
 import types
 import typing
 from collections.abc import Callable, Sequence
@@ -19,6 +20,9 @@ from atoll.store.unit import Unit, Unwritten
 T = TypeVar("T", bound=msgspec.Struct)
 PLAIN = (str, int, float, bytes)
 SAME_NAME_MAX = 10
+# Decoded documents that are cached for a table, and the longest that is: 16 MiB of text in all.
+DECODED_MAX = 4_096
+DECODED_CHARS_MAX = 4_096
 NONE: frozenset[str] = frozenset()
 # The table of labels, joined once for each label of a selector.
 LABELS: dict[int, Any] = {}
@@ -48,10 +52,17 @@ class Mapping(Protocol[T]):
 
 class DocumentMapping(Generic[T]):
     """The whole struct as a document; the other columns are copies of the fields that queries
-    use."""
+    use. Decoding takes most of the time of a long list: if `listed`, the struct of a document that
+    was decoded lately is used again. Structs are frozen, and equal texts are equal structs."""
 
     def __init__(
-        self, struct: type[T], table: sa.Table, singular: str, *, kept: bool = False
+        self,
+        struct: type[T],
+        table: sa.Table,
+        singular: str,
+        *,
+        kept: bool = False,
+        listed: bool = False,
     ) -> None:
         self.table = table
         self.singular = singular
@@ -60,6 +71,8 @@ class DocumentMapping(Generic[T]):
         self.names = tuple(column.name for column in table.c)
         self._copied = tuple(name for name in self.names if name != "document")
         self._decode = msgspec.json.Decoder(struct).decode
+        self._decoded = functools.lru_cache(DECODED_MAX)(self._decode)
+        self._chars_max = DECODED_CHARS_MAX if listed else 0
 
     def values(self, thing: T) -> dict[str, Any]:
         values = {name: getattr(thing, name) for name in self._copied}
@@ -67,7 +80,8 @@ class DocumentMapping(Generic[T]):
         return values
 
     def thing(self, row: Any) -> T:
-        return self._decode(row[0])
+        text = row[0]
+        return self._decoded(text) if len(text) <= self._chars_max else self._decode(text)
 
 
 class ColumnMapping(Generic[T]):

@@ -29,7 +29,7 @@ from atoll.store.quotas import QuotaRows
 from atoll.store.rows import DocumentMapping, NounRows
 from atoll.store.unit import Database, Unit, lazily
 
-INSTANCES = DocumentMapping(Instance, tables.instances, "instance")
+INSTANCES = DocumentMapping(Instance, tables.instances, "instance", listed=True)
 IMAGES = DocumentMapping(Image, tables.images, "image", kept=True)
 PLANS = DocumentMapping(Plan, tables.plans, "type", kept=True)
 REGIONS = DocumentMapping(Region, tables.regions, "region", kept=True)
@@ -40,7 +40,7 @@ SUBNETS = DocumentMapping(Subnet, tables.subnets, "subnet", kept=True)
 SECURITY_GROUPS = DocumentMapping(
     SecurityGroup, tables.security_groups, "security group", kept=True
 )
-VOLUMES = DocumentMapping(Volume, tables.volumes, "volume")
+VOLUMES = DocumentMapping(Volume, tables.volumes, "volume", listed=True)
 SNAPSHOTS = DocumentMapping(Snapshot, tables.snapshots, "snapshot")
 FLOATING_IPS = DocumentMapping(FloatingIp, tables.floating_ips, "floating IP")
 REVERSE_RECORDS = DocumentMapping(ReverseRecord, tables.reverse_records, "reverse record")
