@@ -3,6 +3,9 @@
 PYTHON := .venv/bin/python
 PORT ?= 8080
 
+# Where this is set, every process that a test starts would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test demo clean-demo up test lint format bench clients faults
 

@@ -1,6 +1,7 @@
 """What every test may ask for: the event loop and a database server; and which tests
 several workers may run side by side."""
 
+import gc
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,14 @@ from tests.support.postgres import PostgresServer, find_programs
 # Each test of these stands by itself: many of them, or some with a guest that takes long to boot.
 APART = ("tests/contract/test_driver", "tests/drivers/qemu/", "tests/operations/")
 END_TO_END = "tests/e2e"
+# While all test modules are imported there is nothing to collect, and afterwards none of that is
+# ever garbage: looking through it again and again would take a tenth of the time of a test.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 class Groups(LoadScopeScheduling):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from atoll.domain.errors import Refused
+from tests.support.sources import tree_of
 
 SRC = Path(__file__).parents[1] / "src" / "atoll"
 NATIVE_NAMES = re.compile(r"\b(spec|metadata)\.[a-z]|/v1/")
@@ -24,7 +25,7 @@ REFUSALS = names_of(Refused)
 
 def trees_of(folder: str) -> Iterator[tuple[str, ast.Module]]:
     for path in sorted((SRC / folder).rglob("*.py")):
-        yield str(path.relative_to(SRC)), ast.parse(path.read_text())
+        yield str(path.relative_to(SRC)), tree_of(path)
 
 
 def docstrings_of(tree: ast.Module) -> set[int]:

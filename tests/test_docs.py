@@ -3,19 +3,17 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cyclopts import App
 
-from atoll.api.native import app as native
-from atoll.api.native import openapi
 from atoll.api.native.app import CODES
 from atoll.api.native.wire import STATUSES
 from atoll.cli.app import make_app
 from atoll.domain.errors import AtollError
 from atoll.domain.events import VERBS
 from atoll.settings import parser
+from tests.support import documents
 from tests.test_tidy import FILES, REPOSITORY, place
 
 DOCUMENTS = [path for path in FILES if path.suffix == ".md"]
@@ -44,7 +42,7 @@ SUMMARY_VERBS = {
     "Stop", "Stream", "Update", "Wait", "Watch",
 }  # fmt: skip
 ERRORS = (REPOSITORY / "docs/errors.md").read_text()
-OPENAPI: dict[str, Any] = openapi.native_document(native.build(None))  # type: ignore[arg-type]
+OPENAPI = documents.of_native()
 
 
 def anchors_of(document: Path) -> set[str]:

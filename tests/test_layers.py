@@ -5,6 +5,7 @@ down or hand it in by constructor; do not weaken the rule.
 """
 
 import ast
+import functools
 import graphlib
 import re
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from tests.support.sources import tree_of
 
 SRC = Path(__file__).parent.parent / "src"
 
@@ -70,7 +73,6 @@ def name_of(path: Path) -> str:
 
 
 FILES = {name_of(path): path for path in sorted((SRC / "atoll").rglob("*.py"))}
-TREES = {name: ast.parse(path.read_text(), str(path)) for name, path in FILES.items()}
 
 
 def imports_in(name: str, tree: ast.AST) -> Iterator[Import]:
@@ -96,8 +98,13 @@ def module_by_name(value: object) -> str:
     return ""
 
 
-IMPORTS = [found for name, tree in TREES.items() for found in imports_in(name, tree)]
-OWN_IMPORTS = [found for found in IMPORTS if found.of.split(".")[0] == "atoll"]
+@functools.cache
+def imports() -> tuple[Import, ...]:
+    return tuple(one for name, path in FILES.items() for one in imports_in(name, tree_of(path)))
+
+
+def own_imports() -> list[Import]:
+    return [found for found in imports() if found.of.split(".")[0] == "atoll"]
 
 
 def part_of(module: str, parts: Iterable[str] = (*HEIGHT_OF, *CLIENTS)) -> str | None:
@@ -125,18 +132,18 @@ def test_every_module_stands_in_a_layer() -> None:
     packages = {name for name, path in FILES.items() if path.name == "__init__.py"}
     strays = {name for name in FILES if part_of(name) is None} - packages
     assert not strays, "give them a place in LAYERS and in ARCHITECTURE.md"
-    empty = [p for p in ("atoll", "atoll.api") if any(i.by == p for i in IMPORTS)]
+    empty = [p for p in ("atoll", "atoll.api") if any(i.by == p for i in imports())]
     assert not empty, "a package above layers holds nothing but its docstring"
 
 
 def test_imports_go_down_only() -> None:
-    assert [wrong for found in OWN_IMPORTS if (wrong := breach(found))] == []
+    assert [wrong for found in own_imports() if (wrong := breach(found))] == []
 
 
 def test_only_the_composition_root_knows_concrete_stores_buses_drivers_and_networks() -> None:
     wrong = [
         str(found)
-        for found in OWN_IMPORTS
+        for found in own_imports()
         if part_of(found.of) in CONCRETE
         and part_of(found.by) not in {part_of(found.of), *COMPOSITION_ROOT}
     ]
@@ -145,7 +152,7 @@ def test_only_the_composition_root_knows_concrete_stores_buses_drivers_and_netwo
 
 def test_no_modules_import_one_another_in_a_circle() -> None:
     graph: dict[str, set[str]] = {name: set() for name in FILES}
-    for found in OWN_IMPORTS:
+    for found in own_imports():
         if found.by != found.of:
             graph[found.by].add(found.of)
     order = list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, naming it
@@ -155,13 +162,13 @@ def test_no_modules_import_one_another_in_a_circle() -> None:
 def test_the_domain_is_pure() -> None:
     wrong = [
         str(found)
-        for found in IMPORTS
+        for found in imports()
         if part_of(found.by) == "atoll.domain" and found.of.split(".")[0] in IMPURE
     ]
     waits = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
-    for name, tree in TREES.items():
+    for name, path in FILES.items():
         if part_of(name) == "atoll.domain":
-            nodes = [node for node in ast.walk(tree) if isinstance(node, waits)]
+            nodes = [node for node in ast.walk(tree_of(path)) if isinstance(node, waits)]
             wrong += [f"{name}, line {node.lineno}, waits" for node in nodes]
     assert wrong == []
 
@@ -169,7 +176,7 @@ def test_the_domain_is_pure() -> None:
 def test_messages_and_ports_are_contracts_without_anything_that_acts() -> None:
     wrong = [
         str(found)
-        for found in IMPORTS
+        for found in imports()
         if found.by in {"atoll.messages", "atoll.ports"}
         and found.of.split(".")[0] not in CONTRACT_WORDS
     ]
@@ -179,7 +186,7 @@ def test_messages_and_ports_are_contracts_without_anything_that_acts() -> None:
 def test_only_the_store_speaks_to_databases() -> None:
     wrong = [
         str(found)
-        for found in IMPORTS
+        for found in imports()
         if found.of.split(".")[0] in DATABASES and part_of(found.by) != "atoll.store"
     ]
     assert wrong == []
@@ -188,8 +195,8 @@ def test_only_the_store_speaks_to_databases() -> None:
 def test_only_the_settings_read_the_environment() -> None:
     readers = {
         name
-        for name, tree in TREES.items()
-        for node in ast.walk(tree)
+        for name, path in FILES.items()
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv"}
     }
     assert readers <= READERS_OF_THE_ENVIRONMENT

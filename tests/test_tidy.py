@@ -4,12 +4,15 @@ A limit that is in the way says that something should be cut in two. See CONTRIB
 """
 
 import ast
+import functools
 import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.sources import tree_of
 
 REPOSITORY = Path(__file__).parent.parent
 FILE_LINES_MAX = 500
@@ -56,7 +59,6 @@ def repository_files() -> list[Path]:
 
 FILES = repository_files()
 PYTHON = [path for path in FILES if path.suffix == ".py"]
-TREES = {path: ast.parse(path.read_text(), str(path)) for path in PYTHON}
 SOURCES = (REPOSITORY / "src", REPOSITORY / "packages")
 PRODUCT = [path for path in PYTHON if any(path.is_relative_to(source) for source in SOURCES)]
 TESTS = [path for path in PYTHON if path.is_relative_to(REPOSITORY / "tests")]
@@ -69,7 +71,7 @@ def place(path: Path, line: int | None = None) -> str:
 
 
 def functions_of(path: Path) -> Iterator[Function]:
-    return (node for node in ast.walk(TREES[path]) if isinstance(node, Function))
+    return (node for node in ast.walk(tree_of(path)) if isinstance(node, Function))
 
 
 def length_of(function: Function) -> int:
@@ -165,7 +167,7 @@ def test_every_module_says_what_it_is_in_at_most_ten_lines() -> None:
     """The error tree may be drawn whole."""
     wrong = []
     for path in PRODUCT:
-        text = ast.get_docstring(TREES[path])
+        text = ast.get_docstring(tree_of(path))
         lines = len(text.splitlines()) if text else 0
         drawn = "├──" in (text or "")
         if lines == 0 or (lines > MODULE_DOCSTRING_LINES_MAX and not drawn):
@@ -207,11 +209,12 @@ def asserts(function: Function) -> bool:
 
 def may_fail(function: Function) -> bool:
     """By itself, or by a helper of the tests that it calls."""
-    return asserts(function) or not HELPERS_THAT_ASSERT.isdisjoint(
+    return asserts(function) or not helpers_that_assert().isdisjoint(
         name for name, _ in calls_of(function)
     )
 
 
+@functools.cache
 def helpers_that_assert() -> set[str]:
     """Those that assert, those that call them, and so on."""
     helpers = [function for path in TESTS for function in functions_of(path)]
@@ -222,9 +225,6 @@ def helpers_that_assert() -> set[str]:
         found |= more
         more = {name for name, called in calls.items() if called & found}
     return found
-
-
-HELPERS_THAT_ASSERT = helpers_that_assert()
 
 
 def test_no_test_sleeps_instead_of_waiting_for_something() -> None:

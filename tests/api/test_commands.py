@@ -1,28 +1,22 @@
 """Each route that changes something says which commands it makes, and every command has a route."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from atoll.api.genesis import app as genesis
-from atoll.api.genesis import catalogue as genesis_catalogue
-from atoll.api.native import app as native
 from atoll.api.serving import COMMANDS
-from atoll.api.vultr import app as vultr
-from atoll.api.vultr import catalogue as vultr_catalogue
 from atoll.domain.actions import ACTIONS
 from atoll.domain.commands import Command
 from atoll.service.handlers import HANDLERS
+from tests.support import documents
 
-NOBODY: Any = None  # routes are the same for every cloud
-APPS: dict[str, Litestar] = {
-    "native": native.build(NOBODY),
-    "vultr": vultr.build(NOBODY, vultr_catalogue.read(vultr_catalogue.PACKAGED)),
-    "genesis": genesis.build(NOBODY, genesis_catalogue.read(genesis_catalogue.PACKAGED)),
+APPS = {
+    "native": documents.native(),
+    "vultr": documents.vultr(),
+    "genesis": documents.genesis(),
 }
 READING = {"GET", "HEAD", "OPTIONS"}
 FAULTS = "faults are the simulator's plan: they are of no project and leave no audit record"

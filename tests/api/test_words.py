@@ -5,24 +5,11 @@ from typing import Any
 
 import pytest
 
-from atoll.api.genesis import app as genesis
-from atoll.api.genesis import catalogue as genesis_catalogue
 from atoll.api.genesis.openapi import WORDS as GENESIS_WORDS
-from atoll.api.genesis.openapi import genesis_document
-from atoll.api.vultr import app as vultr
-from atoll.api.vultr import catalogue as vultr_catalogue
 from atoll.api.vultr.openapi import WORDS as VULTR_WORDS
-from atoll.api.vultr.openapi import vultr_document
+from tests.support import documents
 
-NOBODY: Any = None  # a document is the same for every cloud
-DOCUMENTS = {
-    "vultr": vultr_document(
-        vultr.build(NOBODY, vultr_catalogue.read(vultr_catalogue.PACKAGED))
-    ),
-    "genesis": genesis_document(
-        genesis.build(NOBODY, genesis_catalogue.read(genesis_catalogue.PACKAGED))
-    ),
-}  # fmt: skip
+DOCUMENTS = {"vultr": documents.of_vultr(), "genesis": documents.of_genesis()}
 WORDS = {"vultr": VULTR_WORDS, "genesis": GENESIS_WORDS}
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from atoll.api.native import app, openapi
+from tests.support import documents
 
-DOCUMENT: dict[str, Any] = openapi.native_document(app.build(None))  # type: ignore[arg-type]
+DOCUMENT = documents.of_native()
 JSON = "application/json"
 KINDS: dict[str, tuple[type, ...]] = {
     "object": (dict,), "array": (list,), "string": (str,), "boolean": (bool,),

@@ -11,9 +11,10 @@ from atoll.api.genesis import wording as genesis
 from atoll.api.vultr import wording as vultr
 from atoll.domain.errors import AtollError, Invalid, phrase, require_all
 from atoll.domain.reasons import Reason
+from tests.support.sources import tree_of
 
 SRC = Path(__file__).parents[2] / "src" / "atoll"
-TREES = {path: ast.parse(path.read_text()) for path in SRC.rglob("*.py")}
+FILES = sorted(SRC.rglob("*.py"))
 
 
 def facts_in(sentence: str) -> set[str]:
@@ -33,8 +34,8 @@ def reason_of(node: ast.expr) -> Reason | None:
 def raised() -> Iterator[tuple[str, Reason, set[str]]]:
     """Every call whose first argument is a reason, and the facts that it gives. A call that passes
     facts on with `**` is left out."""
-    for path, tree in TREES.items():
-        for node in ast.walk(tree):
+    for path in FILES:
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Call) and node.args:
                 reason = reason_of(node.args[0])
                 given = {word.arg for word in node.keywords}
@@ -56,8 +57,8 @@ def test_every_call_gives_the_facts_that_the_sentence_needs() -> None:
 def test_no_reason_is_left_that_nothing_raises() -> None:
     used = {
         reason
-        for tree in TREES.values()
-        for node in ast.walk(tree)
+        for path in FILES
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.expr) and (reason := reason_of(node)) is not None
     }
     assert [reason.name for reason in Reason if reason not in used] == []

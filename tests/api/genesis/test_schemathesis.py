@@ -16,10 +16,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from atoll.api.genesis import app, catalogue, openapi, wire
+from atoll.api.genesis import wire
 from tests.api.genesis.client import Genesis
 from tests.api.genesis.things import body_of, instance_of, key_of, until
 from tests.api.server import RunningCloud
+from tests.support import documents
 
 EXAMPLES_MAX = 3
 CHECKS = [
@@ -28,9 +29,7 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-# The document is the same for every cloud, so it needs no services.
-BARE = app.build(None, catalogue.read(catalogue.PACKAGED))  # type: ignore[arg-type]
-DOCUMENT = openapi.genesis_document(BARE)
+DOCUMENT = documents.of_genesis()
 LOADED: list[Any] = [
     found.ok() for found in schemathesis.openapi.from_dict(DOCUMENT).get_all_operations()
 ]

@@ -18,9 +18,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from atoll.api.native import app, openapi
 from tests.api.client import Api, fresh
 from tests.api.server import RunningCloud
+from tests.support import documents
 
 EXAMPLES_MAX = 6
 TOO_LARGE = 413
@@ -33,8 +33,7 @@ CHECKS = [
 ]
 # What is well formed is answered well, unless it speaks of things that are not there.
 ACCEPTING = {"getOperation", "explainInstance", "getInstanceLog", "streamEvents", "createProject"}
-# The document is the same for every cloud, so it needs no services.
-DOCUMENT = schemathesis.openapi.from_dict(openapi.native_document(app.build(None)))  # type: ignore[arg-type]
+DOCUMENT = schemathesis.openapi.from_dict(documents.of_native())
 LOADED: list[Any] = [found.ok() for found in DOCUMENT.get_all_operations()]
 OPERATIONS = {operation.definition.raw["operationId"]: operation for operation in LOADED}
 PETS = {
