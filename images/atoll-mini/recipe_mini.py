@@ -58,7 +58,7 @@ MODULES = (
     *MODULES_OF_INITRD,
     *("virtio_net", "virtio_console", "virtio_rng", "virtio_balloon", "virtio_scsi", "sd_mod"),
     *("evdev", "button", "isofs", "sr_mod", "vfat", "nls_ascii", "nls_cp437", "nls_utf8"),
-    *("ahci", "ata_piix", "qemu_fw_cfg", "acpiphp", "pciehp"),
+    *("ahci", "ata_piix", "qemu_fw_cfg", "acpiphp", "pciehp", "pvpanic_mmio"),
 )
 DIRECTORIES = (
     *("bin", "sbin", "etc/dropbear", "dev", "proc", "sys", "run", "home", "mnt", "opt", "srv"),

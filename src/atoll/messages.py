@@ -13,6 +13,7 @@ import msgspec
 from atoll.domain.accelerators import Device
 from atoll.domain.hosts import Capabilities, Capacity
 from atoll.domain.images import ImageKind, ImageSource
+from atoll.domain.instances import Halt
 from atoll.domain.security_groups import Rule
 
 PROTOCOL = 1
@@ -148,7 +149,8 @@ class GuestFacts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """`booted`: the guest's operating system runs; `ready`: the guest reported the end of its first
     boot. `boots` is the number of boots so far. `crashed`: it ended neither by its own shutdown nor
     by a request. `ports` are as in `domain.instances.Instance`. `volumes` are the additional
-    volumes that a running guest has now."""
+    volumes that a running guest has now. `halt`: it is powered on and does not execute; then it is
+    not `ready` either."""
 
     id: str
     power: Power
@@ -156,6 +158,7 @@ class GuestFacts(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     booted: bool = False
     ready: bool = False
     crashed: bool = False
+    halt: Halt | None = None
     reason: str = ""
     ports: dict[str, str] = {}
     volumes: tuple[str, ...] = ()

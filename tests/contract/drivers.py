@@ -22,6 +22,7 @@ from atoll.domain import ids
 from atoll.domain.errors import DriverBusy, DriverRefused
 from atoll.domain.hosts import Capacity
 from atoll.domain.images import ImageSource, SourceKind
+from atoll.domain.instances import Halt
 from atoll.domain.security_groups import DEFAULT_RULES
 from atoll.drivers.images.build import Recipes
 from atoll.drivers.images.cache import RecipeCache
@@ -45,6 +46,7 @@ from atoll.messages import (
 )
 from atoll.networks.user import UserNetwork
 from atoll.ports import Driver, Network
+from tests.drivers.qemu.by_hand import rescue
 from tests.drivers.qemu.disk_files import content, write_pattern
 
 RECIPES = Path(__file__).parents[2] / "images"
@@ -170,6 +172,10 @@ class Bench(ABC):
 
     @abstractmethod
     async def shut_down_inside(self, guest: GuestSpec) -> None: ...
+
+    @abstractmethod
+    async def pause_inside(self, guest: GuestSpec) -> None:
+        """Without the driver: an operator pauses it."""
 
     @abstractmethod
     async def write_on(self, guest: GuestSpec, volume_id: str, text: str) -> None:
@@ -338,6 +344,10 @@ class SimulatorBench(Bench):
         self._written[volume.id] = self._written.get(snapshot_id or "", "")
         return volume
 
+    async def pause_inside(self, guest: GuestSpec) -> None:
+        assert isinstance(self.driver, SimulatorDriver)
+        self.driver.halt_inside(guest.id, Halt.PAUSED)
+
     async def shut_down_inside(self, guest: GuestSpec) -> None:
         assert isinstance(self.driver, SimulatorDriver)
         self.driver.power_off_inside(guest.id, crashed=False)
@@ -432,6 +442,9 @@ class QemuBench(Bench):
 
     def disk_of(self, layer: str) -> Path:
         return self.state_dir / "layers" / layer / "disk.qcow2"
+
+    async def pause_inside(self, guest: GuestSpec) -> None:
+        await asyncio.to_thread(rescue, self.state_dir / "guests" / guest.id, "stop")
 
     async def shut_down_inside(self, guest: GuestSpec) -> None:
         with contextlib.suppress(subprocess.CalledProcessError):

@@ -13,8 +13,8 @@ VERBS: dict[str, tuple[str, ...]] = {
     "host": ("removed",),
     "image": ("updated", "available", "error", "deleted"),
     "instance": (
-        "updated", "running", "ready", "stopped", "crashed", "error", "resized", "reinstalled",
-        "restored", "expired", "deleted", "purged",
+        "updated", "running", "ready", "halted", "resumed", "stopped", "crashed", "error",
+        "resized", "reinstalled", "restored", "expired", "deleted", "purged",
     ),
     "network": ("attached", "detached"),
     "operation": ("accepted", "done", "failed", "cancelled"),

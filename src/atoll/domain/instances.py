@@ -30,6 +30,33 @@ class InstanceState(StrEnum):
     ERROR = "error"
 
 
+class Halt(StrEnum):
+    """Why a guest that is powered on does not execute."""
+
+    DISK_FULL = "disk-full"
+    DISK_ERROR = "disk-error"
+    PANICKED = "panicked"
+    INTERNAL_ERROR = "internal-error"
+    WATCHDOG = "watchdog"
+    PAUSED = "paused"
+    SUSPENDED = "suspended"
+    NOT_STARTED = "not-started"
+
+
+# What a user reads about each, with the remedy.
+HALTS = {
+    Halt.DISK_FULL: "the guest is paused because the disk of its host is full; it resumes by "
+    "itself once there is space",
+    Halt.DISK_ERROR: "the guest is paused after an error of its disk: start or reset it",
+    Halt.PANICKED: "the guest's kernel panicked: start or reset it",
+    Halt.INTERNAL_ERROR: "the guest is paused after an error of its hypervisor: start or reset it",
+    Halt.WATCHDOG: "the guest was paused by its watchdog: start or reset it",
+    Halt.PAUSED: "the guest is paused on its host: start it to resume it",
+    Halt.SUSPENDED: "the guest suspended itself to memory: start it to wake it up",
+    Halt.NOT_STARTED: "the guest was loaded but does not execute yet: start it",
+}
+
+
 class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """What the user requested, with every reference as the user wrote it: an id or a name."""
 
@@ -92,7 +119,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     notes on the request, under the dialect's name; nothing else reads them. `hostname` is the
     guest's host name, independent of the `name`; empty, for old instances, means the name. A
     deleted instance with a `purge_at_ms` can be recovered until then. `crashes` counts consecutive
-    crashes: see `count_crashes`."""
+    crashes: see `count_crashes`. `halt` is set while a running guest does not execute."""
 
     id: str
     project_id: str
@@ -109,6 +136,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     operation_id: str | None = None
     boots: int = 1
     crashes: int = 0
+    halt: Halt | None = None
     host_id: str | None = None
     private_ip: str | None = None
     public_ip: str | None = None
@@ -136,6 +164,11 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def region(self) -> str:
         return self.spec.region
+
+    @property
+    def why(self) -> str:
+        """The reason of an unexpected state, or empty."""
+        return self.reason or (HALTS[self.halt] if self.halt is not None else "")
 
     @property
     def bare_metal(self) -> bool:

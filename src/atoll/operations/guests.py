@@ -64,6 +64,7 @@ def boot_again(instance: Instance) -> dict[str, Any]:
     previous boot."""
     return {
         "boots": instance.boots + 1,
+        "halt": None,
         "running_since_ms": None,
         "booted_at_ms": None,
         "ready_at_ms": None,
@@ -243,6 +244,7 @@ async def settle_instance(
     live = await context.tx.operations.live_on(instance.id)
     after = next((o.kind for o in live if o.id != context.operation.id), None)
     if state is not InstanceState.RUNNING:
+        changes["halt"] = None
         changes["running_since_ms"] = None
         changes["booted_at_ms"] = None
         changes["ready_at_ms"] = None

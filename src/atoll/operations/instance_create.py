@@ -4,7 +4,7 @@ import ipaddress
 
 from atoll.domain.errors import DriverUnavailable
 from atoll.domain.hosts import Reservation
-from atoll.domain.instances import Goal, Instance, InstanceSpec, InstanceState
+from atoll.domain.instances import HALTS, Goal, Instance, InstanceSpec, InstanceState
 from atoll.domain.networks import mac_of
 from atoll.domain.operations import OperationState
 from atoll.domain.quotas import Amounts
@@ -37,6 +37,7 @@ from atoll.operations.snapshot_copies import bring_copy, expect_copy, give_up_co
 from atoll.operations.steps import Retry, Step, StepContext, Workflow
 
 POLL_S = 0.5
+HALTED_POLL_S = 2.0
 
 
 async def take_addresses(context: StepContext) -> None:
@@ -151,8 +152,10 @@ async def wait_until_running(context: StepContext) -> Retry | None:
     instance = await instance_of(context)
     facts = await context.ask(host_of(instance), InspectGuest(guest_id=instance.id))
     if isinstance(facts, GuestFacts) and facts.power is Power.RUNNING:
-        if facts.ports != instance.ports:
-            context.tx.instances.change(instance, ports=facts.ports)
+        if facts.halt is not None:
+            return Retry(HALTED_POLL_S, HALTS[facts.halt])
+        if facts.ports != instance.ports or instance.halt is not None:
+            context.tx.instances.change(instance, ports=facts.ports, halt=None)
         return None
     if isinstance(facts, GuestFacts) and facts.crashed:
         raise DriverUnavailable(facts.reason or "the guest crashed during its start")

@@ -68,8 +68,9 @@ async def read_guest_state(context: StepContext) -> None:
     facts = await context.ask(instance.host_id, InspectGuest(guest_id=instance.id))
     runs = isinstance(facts, GuestFacts) and facts.power is Power.RUNNING
     state = InstanceState.RUNNING if runs else InstanceState.STOPPED
-    if state is not instance.state:
-        context.tx.instances.change(instance, state=state)
+    halt = facts.halt if isinstance(facts, GuestFacts) else None
+    if state is not instance.state or halt is not instance.halt:
+        context.tx.instances.change(instance, state=state, halt=halt)
 
 
 async def settle(context: StepContext, outcome: OperationState) -> None:

@@ -4,7 +4,7 @@ Called by the bus for every report. It writes facts (`ready`, `stopped`), and ne
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ import structlog
 from atoll.domain.errors import Lost
 from atoll.domain.hosts import Host, HostState
 from atoll.domain.instances import (
+    HALTS,
     Goal,
     Instance,
     InstanceState,
@@ -159,7 +160,7 @@ class Reconciler:
         if verdict.restart_at_ms is not None:
             await set_timer(tx, TimerKind.RESTART, instance, verdict.restart_at_ms)
         if verdict.event is not None:
-            change.note(instance, verdict.event)
+            change.note(instance, verdict.event, verdict.data)
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,7 @@ class Verdict:
 
     changes: dict[str, Any]
     event: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
     follow_up: Workflow | None = None
     restart_at_ms: int | None = None
 
@@ -188,16 +190,17 @@ def judge(instance: Instance, facts: GuestFacts, now_ms: int) -> Verdict | None:
             "booted_at_ms": (instance.booted_at_ms or now_ms) if facts.booted else None,
             "ready_at_ms": (instance.ready_at_ms or now_ms) if facts.ready else None,
             "ports": facts.ports,
+            "halt": facts.halt,
         }
         if all(getattr(instance, name) == value for name, value in changes.items()):
             return None
-        became_ready = facts.ready and instance.ready_at_ms is None
-        return Verdict(changes, "instance.ready" if became_ready else None)
+        return Verdict(changes, *event_of(instance, facts))
     if running or instance.doing is not None or instance.state is not InstanceState.RUNNING:
         return None
     stopped = {
         "state": InstanceState.STOPPED,
         "reason": facts.reason,
+        "halt": None,
         "booted_at_ms": None,
         "ready_at_ms": None,
         "running_since_ms": None,
@@ -205,6 +208,16 @@ def judge(instance: Instance, facts: GuestFacts, now_ms: int) -> Verdict | None:
     if facts.crashed and instance.goal is Goal.RUNNING:
         return crashed(instance, stopped, now_ms)
     return Verdict({**stopped, "goal": Goal.STOPPED}, "instance.stopped")
+
+
+def event_of(instance: Instance, facts: GuestFacts) -> tuple[str | None, dict[str, Any]]:
+    """Return the event of a running guest's change, and its data."""
+    if facts.halt is not None and facts.halt is not instance.halt:
+        return "instance.halted", {"halt": facts.halt, "reason": HALTS[facts.halt]}
+    if facts.halt is None and instance.halt is not None:
+        return "instance.resumed", {}
+    became_ready = facts.ready and instance.ready_at_ms is None
+    return ("instance.ready" if became_ready else None), {}
 
 
 def crashed(instance: Instance, stopped: dict[str, Any], now_ms: int) -> Verdict:

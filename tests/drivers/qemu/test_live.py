@@ -1,7 +1,6 @@
 """What is changed of real guests while they run, also where it breaks off or they do not help."""
 
 import asyncio
-import json
 import os
 import signal
 import socket
@@ -17,11 +16,9 @@ from atoll.domain import ids
 from atoll.domain.errors import DriverBusy, DriverRefused
 from atoll.domain.security_groups import DEFAULT_RULES, Protocol, Rule
 from atoll.drivers.qemu import driver, volumes
-from atoll.drivers.qemu.command_line import RESCUE_SOCKET
 from atoll.drivers.qemu.driver import QemuDriver
 from atoll.drivers.qemu.layers import Layers
 from atoll.drivers.qemu.merge import CHAIN_MERGED
-from atoll.drivers.qemu.monitor import open_socket
 from atoll.messages import GuestSpec, Power, VolumeSpec
 from tests.contract.drivers import (
     GUEST_UID,
@@ -34,6 +31,7 @@ from tests.contract.drivers import (
     ssh,
 )
 from tests.contract.drivers import qemu_bench as new_bench
+from tests.drivers.qemu import by_hand
 from tests.drivers.qemu.crashes import Crash, CrashAt
 from tests.drivers.qemu.test_driver import pid_of
 
@@ -52,17 +50,7 @@ def layers_of(bench: QemuBench) -> Layers:
 
 
 def rescue(bench: QemuBench, guest: GuestSpec, command: str, **arguments: Any) -> Any:
-    """By the second monitor, as an operator would."""
-    folder = bench.state_dir / "guests" / guest.id
-    connection = open_socket(folder, pid_of(bench, guest), RESCUE_SOCKET)
-    connection.setblocking(True)
-    with closing(connection), connection.makefile("rw") as stream:
-        stream.write(json.dumps({"execute": "qmp_capabilities"}) + "\n")
-        stream.write(json.dumps({"execute": command, "arguments": arguments, "id": "ours"}) + "\n")
-        stream.flush()
-        while (answer := json.loads(stream.readline())).get("id") != "ours":
-            pass  # greetings and events
-    return answer["return"]
+    return by_hand.rescue(bench.state_dir / "guests" / guest.id, command, **arguments)
 
 
 def top_layer_of(bench: QemuBench, guest: GuestSpec) -> str:

@@ -211,6 +211,8 @@ def instance_status(instance: Instance) -> str:
         return "starting" if goal is Goal.RUNNING else "stopped"
     if goal is Goal.STOPPED:
         return "stopping"
+    if instance.halt is not None and instance.doing in {None, "instance.start"}:
+        return "starting" if instance.doing else "error"
     return "resetting" if instance.doing in {"instance.reset", "instance.reboot"} else "active"
 
 
@@ -220,10 +222,14 @@ ACTIONS = {
     "starting": ("stop",),
     "error": ("stop",),
 }
+HALTED_ACTIONS = ("start", "reset", "stop")
 
 
 def actions_of(instance: Instance) -> list[str]:
-    return list(ACTIONS.get(instance_status(instance), ()))
+    status = instance_status(instance)
+    if status == "error" and instance.halt is not None:
+        return list(HALTED_ACTIONS)
+    return list(ACTIONS.get(status, ()))
 
 
 SNAPSHOT_STATUSES = {

@@ -68,6 +68,6 @@ async def explanation(view: View, instance: Instance) -> Explanation:
     return Explanation(
         state=wire.instance_word(instance), goal=instance.goal,
         operation_id=instance.operation_id or "", doing=instance.doing or "",
-        waiting_for=waiting, reason=instance.reason,
+        waiting_for=waiting, reason=instance.why,
         hosts=show_verdicts(await proposals.hosts_for(view, instance)),
     )  # fmt: skip

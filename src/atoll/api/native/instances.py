@@ -156,11 +156,11 @@ class NetworkOut(msgspec.Struct, kw_only=True):
 
 class InstanceStatus(msgspec.Struct, kw_only=True):
     """`state`: provisioning, running, stopping, stopped, terminated. `ready` means that the
-    first boot is complete; `reason` explains an unexpected state; `ports` are the addresses of
-    the open ports, as `{"tcp/22": "127.16.0.5:22"}`. `networks` are additional networks,
-    `iso_id` is the attached ISO image, `devices` are host devices for exclusive use.
-    `default_password` is the generated password of root: only reading a single instance
-    returns it, for ten minutes."""
+    first boot is complete and the guest executes; `reason` explains an unexpected state;
+    `ports` are the addresses of the open ports, as `{"tcp/22": "127.16.0.5:22"}`. `networks` are
+    additional networks, `iso_id` is the attached ISO image, `devices` are host devices for
+    exclusive use. `default_password` is the generated password of root: only reading a single
+    instance returns it, for ten minutes."""
 
     state: str
     hostname: str
@@ -303,7 +303,7 @@ def show(instance: Instance, password: str | None = None) -> InstanceOut:
             conditions=show_conditions(instance),
             ready=instance.ready_at_ms is not None, ready_at=wire.time_of(instance.ready_at_ms),
             recoverable_until=wire.time_of(instance.purge_at_ms), default_password=password,
-            reason=instance.reason,
+            reason=instance.why,
         ),
         operation_id=instance.operation_id or "",
     )  # fmt: skip

@@ -13,6 +13,7 @@ from atoll.api.native import wire
 from atoll.api.native.wire import Wire, services_of, view_of
 from atoll.domain.errors import NotFound
 from atoll.domain.faults import Fault, FaultError
+from atoll.domain.instances import Halt
 from atoll.ports import Faults as FaultsPort
 
 Verb = Literal[
@@ -25,7 +26,9 @@ Verb = Literal[
 
 class FaultBody(Wire, kw_only=True):
     """After `skip` calls of the verb succeed, the next `times` calls fail, before or after
-    doing their work. With `lost_seconds`, the host does not answer for that time instead."""
+    doing their work. With `lost_seconds`, the host does not answer for that time instead. With
+    `halt`, running guests of the host, or only that of `instance_id`, no longer execute:
+    `disk-full` until the fault is deleted, the others until they are started or reset."""
 
     verb: Verb = "*"
     host: str | None = None
@@ -34,6 +37,8 @@ class FaultBody(Wire, kw_only=True):
     skip: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     times: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
     lost_seconds: Annotated[float, Meta(gt=0, le=86_400)] | None = None
+    halt: Halt | None = None
+    instance_id: Annotated[str, Meta(max_length=100)] | None = None
     message: Annotated[str, Meta(max_length=500)] = "a fault was asked for"
 
 
@@ -46,6 +51,8 @@ class FaultOut(msgspec.Struct, kw_only=True):
     skip: int
     times: int
     lost_seconds: float | None
+    halt: str | None
+    instance_id: str | None
     message: str
 
 
@@ -57,14 +64,16 @@ class FaultList(msgspec.Struct, kw_only=True):
 def show(fault: Fault) -> FaultOut:
     return FaultOut(
         id=fault.id, verb=fault.verb, host=fault.host, error=fault.error, when=fault.when,
-        skip=fault.skip, times=fault.times, lost_seconds=fault.lost_s, message=fault.message,
+        skip=fault.skip, times=fault.times, lost_seconds=fault.lost_s,
+        halt=fault.halt, instance_id=fault.instance, message=fault.message,
     )  # fmt: skip
 
 
 def parse(fault_id: str, body: FaultBody) -> Fault:
     return Fault(
         id=fault_id, verb=body.verb, host=body.host, error=body.error, when=body.when,
-        skip=body.skip, times=body.times, lost_s=body.lost_seconds, message=body.message,
+        skip=body.skip, times=body.times, lost_s=body.lost_seconds,
+        halt=body.halt, instance=body.instance_id, message=body.message,
     )  # fmt: skip
 
 

@@ -13,7 +13,10 @@ def status(instance: Instance) -> str:
 
 
 def power_status(instance: Instance) -> str:
-    """Also while it is created: clients wait for `active` and take what they then read here."""
+    """Also while it is created: clients wait for `active` and take what they then read here. A
+    guest that does not execute is `stopped`: a start makes it go on."""
+    if instance.halt is not None:
+        return "stopped"
     on = instance.state in {InstanceState.CREATING, InstanceState.RUNNING}
     return "running" if on and instance.goal is not Goal.STOPPED else "stopped"
 
@@ -25,7 +28,9 @@ def server_status(instance: Instance, now_ms: int) -> str:
         return "none"
     if instance.doing is not None or instance.goal is Goal.DELETED:
         return "locked"
-    if instance.state is not InstanceState.RUNNING or instance.ready_at_ms is not None:
+    if instance.state is not InstanceState.RUNNING or instance.halt is not None:
+        return "ok"
+    if instance.ready_at_ms is not None:
         return "ok"
     if instance.iso_id is not None:  # what was started from a disc says nothing
         return "ok"

@@ -80,6 +80,7 @@ def command_line(guest: GuestSpec, boot: Boot, accelerator: str) -> list[str]:
         *accelerators(guest),
         *console(),
         *guest_channels(),
+        *panic_device(),
         *direct_boot(boot),
     ]
 
@@ -172,6 +173,12 @@ def guest_channels() -> list[str]:
         *("-object", "rng-random,id=rng0,filename=/dev/urandom"),
         *("-device", "virtio-rng-pci,rng=rng0"),
     ]
+
+
+def panic_device() -> list[str]:
+    """Add the device by which a guest's kernel tells of its panic. QEMU then exits, and the guest
+    counts as crashed. It is on the ISA bus, so that PCI slots stay as they are."""
+    return ["-device", "pvpanic"]
 
 
 def spare_slots() -> list[str]:

@@ -121,6 +121,7 @@ class QemuDriver:
         resource finishes it."""
         for guest in [guest for guest in self._guests.values() if guest.running]:
             with contextlib.suppress(DriverError):
+                await guest.look()
                 await self._hotplug.take_up(guest)
         for volume in await asyncio.to_thread(lambda: list(self._layers.volumes())):
             with contextlib.suppress(DriverError):
@@ -247,6 +248,7 @@ class QemuDriver:
                 await known.want_running()
                 if known.record.boots < guest.boots:
                     await known.reset(guest.boots)
+                await known.go_on()
             return self._guests[guest.id].facts()
 
     async def ensure_configured(self, guest: GuestSpec) -> GuestFacts:
@@ -433,7 +435,7 @@ class QemuDriver:
                 await self._merger.merge(merge, volume_id, holders[volume_id])
 
     def _changed(self, facts: GuestFacts) -> None:
-        if facts.ready or facts.power is Power.STOPPED:
+        if facts.ready or facts.halt is not None or facts.power is Power.STOPPED:
             self._starts.leave(facts.id)
         self._on_change(facts)
 

@@ -14,6 +14,8 @@ import msgspec
 
 from atoll.domain.errors import DriverError, DriverUnavailable
 from atoll.domain.ids import to_uuid
+from atoll.domain.instances import Halt
+from atoll.drivers.qemu import run_state
 from atoll.drivers.qemu.block_nodes import plugged_disks
 from atoll.drivers.qemu.command_line import AGENT_PORT, READY_BUFFER_BYTES, READY_CHARDEV
 from atoll.drivers.qemu.devices import ROOT
@@ -63,13 +65,22 @@ class Guest:
         self._unplugged: dict[str, asyncio.Event] = {}
         self._resets = 0
         self._resets_drained = 0
+        self._halt: Halt | None = None
+        self._look_again = False
+        self._unsaved = False
+        self._retries = run_state.Retries()
 
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.running
 
     def facts(self) -> GuestFacts:
-        return self.record.facts()
+        """Return what is recorded, and what QEMU last said of its run state, which is not: the disk
+        may be full, and every connection asks again."""
+        facts = self.record.facts()
+        if self._halt is None or facts.power is not Power.RUNNING:
+            return facts
+        return msgspec.structs.replace(facts, ready=False, halt=self._halt)
 
     async def start(
         self, new: Record, command: Sequence[str], seed: bytes, descriptors: Sequence[int] = ()
@@ -118,15 +129,40 @@ class Guest:
             await self._note_end_unseen()
             return
         self._hold(process)
-        await self.change(pid=process.pid, start_ticks=process.start_ticks)
+        if (record.pid, record.start_ticks) != (process.pid, process.start_ticks):
+            await self.change(pid=process.pid, start_ticks=process.start_ticks)
         await asyncio.to_thread(self.folder.trim_log)
         self._follow()
 
     async def reset(self, boots: int) -> None:
-        """Reset the guest. Recorded afterwards: after a crash in between, it is repeated."""
+        """Reset the guest. Recorded afterwards: after a crash in between, it is repeated. On a full
+        disk, the follower records it later."""
         await self.ask("system_reset")
         self._lose_readiness()
-        await self.change(boots=boots, booted=False, ready=False)
+        with contextlib.suppress(OSError):
+            await self.change(boots=boots, booted=False, ready=False)
+
+    async def look(self) -> None:
+        """Ask QEMU whether the guest executes, and report it if that has changed."""
+        self._look_again = False
+        halt = await run_state.halt_of(await self.monitor())
+        if halt is Halt.NOT_STARTED:  # after a reset, or a crash of ours between start and `cont`
+            halt = await run_state.go_on(await self.monitor(), halt)
+        if halt is not self._halt:
+            self._halt = halt
+            self._on_change(self.facts())
+
+    async def go_on(self) -> None:
+        """Make a guest execute that is powered on and does not. One that a full disk has paused
+        waits for space."""
+        await self.look()
+        halt, folder = self._halt, self.folder.path
+        if halt is None:
+            return
+        if halt is Halt.DISK_FULL and not await asyncio.to_thread(run_state.has_room, folder):
+            return
+        await run_state.go_on(await self.monitor(), halt)
+        await self.look()
 
     async def press_power_button(self) -> None:
         """Request a clean shutdown. A booting guest ignores it; repeated requests are limited.
@@ -203,6 +239,7 @@ class Guest:
         self._shutdown_cause = ""
         self._pressed_at_ms = None
         self._resets = self._resets_drained = 0
+        self._halt = None
 
     def _held(self) -> GuestProcess:
         if self._process is None:
@@ -234,12 +271,16 @@ class Guest:
             connecting.cancel()
 
     def _on_event(self, name: str, data: dict[str, Any]) -> None:
+        if name in run_state.EVENTS:
+            self._look_again = True
+            self._wake.set()
         if name == "RESET":
             self._lose_readiness()
         elif name == "SHUTDOWN":
             self._shutdown_cause = data.get("reason", "")
         elif name == "VSERPORT_CHANGE" and data["id"] == AGENT_PORT and data["open"]:
             self.record = msgspec.structs.replace(self.record, booted=True)
+            self._unsaved = True
             self._on_change(self.facts())
         elif name == "DEVICE_DELETED" and data.get("device") in self._unplugged:
             self._unplugged[data["device"]].set()
@@ -249,6 +290,7 @@ class Guest:
         self._wake.set()
         if self.record.booted or self.record.ready:
             self.record = msgspec.structs.replace(self.record, booted=False, ready=False)
+            self._unsaved = True
             self._on_change(self.facts())
 
     def _follow(self) -> None:
@@ -260,17 +302,12 @@ class Guest:
         while process.running:
             try:
                 monitor = await self.monitor()
-                await self._set_going(monitor)
+                await self.look()
                 await self.note_volumes(monitor)
                 await self._watch(monitor)
             except (DriverUnavailable, OSError):  # OSError: the record could not be written
                 await process.wait(RECONNECT_S)
         await self._note_end()
-
-    async def _set_going(self, monitor: Monitor) -> None:
-        """Resume a guest that a crash between its start and `cont` left paused."""
-        if (await monitor.execute("query-status"))["status"] == "prelaunch":
-            await monitor.execute("cont")
 
     async def note_volumes(self, monitor: Monitor) -> None:
         """Record the volumes that QEMU has, in the order of the specification."""
@@ -282,26 +319,43 @@ class Guest:
             await self.change(volumes=found)
 
     async def _watch(self, monitor: Monitor) -> None:
-        """Until the connection ends: wait for ready, then for a reset."""
+        """Until the connection ends: wait for ready, then for a reset; and follow the run state."""
         closing = asyncio.create_task(monitor.closed())
         closing.add_done_callback(lambda _: self._wake.set())
         polls = 0
         try:
             while monitor.connected:
                 self._wake.clear()
-                if self.record.ready:
-                    await self._wake.wait()
+                if self._look_again:
+                    await self.look()
+                elif self._halt is Halt.DISK_FULL:
+                    await self._await_room(monitor)
+                elif self._unsaved:
                     await self.change()
+                elif self.record.ready or self._halt is not None:
+                    await self._wake.wait()
                     polls = 0
                 elif await self._hears_ready(monitor):
-                    await self.change(ready=True)
-                    self._on_change(self.facts())
+                    try:
+                        await self.change(ready=True)
+                    finally:
+                        self._on_change(self.facts())
                 else:
                     polls += 1
                     late = polls > READY_POLLS_BEFORE_LATER
                     await self._clock.sleep(READY_POLL_LATER_S if late else READY_POLL_S)
         finally:
             closing.cancel()
+
+    async def _await_room(self, monitor: Monitor) -> None:
+        """Resume the guest if the disk has space, after a pause or as soon as something happens."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), self._retries.pause_s)
+            return
+        if await asyncio.to_thread(run_state.has_room, self.folder.path):
+            self._retries.note(asyncio.get_running_loop().time())
+            await monitor.try_to("cont")
+            await self.look()
 
     async def _hears_ready(self, monitor: Monitor) -> bool:
         """Wait for ready. The first output after a reset may be older, and is ignored."""
@@ -360,4 +414,9 @@ class Guest:
         """Save the record: one write at a time, always of the current state."""
         self.record = record
         async with self._saving:
-            await asyncio.to_thread(self.folder.save, self.record)
+            self._unsaved = False
+            try:
+                await asyncio.to_thread(self.folder.save, self.record)
+            except OSError:
+                self._unsaved = True
+                raise

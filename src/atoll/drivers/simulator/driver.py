@@ -12,8 +12,10 @@ from typing import IO
 import msgspec
 
 from atoll.domain.errors import DriverRefused, DriverUnavailable
+from atoll.domain.faults import Fault
 from atoll.domain.hosts import Capabilities, Capacity
 from atoll.domain.images import ImageKind
+from atoll.domain.instances import Halt
 from atoll.drivers.simulator.console import PICTURE, SimulatedConsole, SimulatedConsoles
 from atoll.drivers.simulator.faults import FaultPlan
 from atoll.drivers.simulator.transfer import Content, SimulatedTransfers
@@ -95,10 +97,13 @@ class SimulatorDriver:
         if self._journal_path is not None:
             self._load(self._journal_path)
         for facts in list(self._guests.values()):
-            if facts.power is Power.RUNNING and not facts.ready:
+            if facts.power is Power.RUNNING and not facts.ready and facts.halt is None:
                 self._boot(facts.id)
+        self._faults.watch(self._follow_fault)
+        self._follow_fault(None)
 
     async def close(self) -> None:
+        self._faults.unwatch(self._follow_fault)
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -250,6 +255,8 @@ class SimulatorDriver:
                     GuestFacts(id=guest.id, power=Power.RUNNING, boots=boots, volumes=guest.volumes)
                 )
                 self._boot(guest.id)
+            elif known.halt is not None:
+                self._go_on(guest.id)
             return self._guests[guest.id]
 
     def _require_volumes(self, guest: GuestSpec) -> None:
@@ -401,6 +408,32 @@ class SimulatorDriver:
             )
         )
         self._on_change(self._guests[guest_id])
+
+    def _follow_fault(self, fault: Fault | None) -> None:
+        """Halt guests, or let those go on whose disk is no longer full."""
+        for facts in list(self._guests.values()):
+            if fault is None:
+                if facts.halt is Halt.DISK_FULL:
+                    self._go_on(facts.id)
+            elif self._concerns(fault, facts):
+                self.halt_inside(facts.id, fault.halt or Halt.PAUSED)
+
+    def _concerns(self, fault: Fault, facts: GuestFacts) -> bool:
+        here = fault.host in {None, self._name} and fault.instance in {None, facts.id}
+        return here and facts.power is Power.RUNNING
+
+    def halt_inside(self, guest_id: str, halt: Halt) -> None:
+        """Let the guest stop to execute, while it stays powered on."""
+        self._drop_timer(guest_id)
+        self._set(msgspec.structs.replace(self._guests[guest_id], halt=halt, ready=False))
+        self._on_change(self._guests[guest_id])
+
+    def _go_on(self, guest_id: str) -> None:
+        """A guest goes on where it was; this one is ready when its time to boot has passed."""
+        if not self._faults.full(self._name, guest_id):
+            self._set(msgspec.structs.replace(self._guests[guest_id], halt=None))
+            self._on_change(self._guests[guest_id])
+            self._boot(guest_id)
 
     def _boot(self, guest_id: str) -> None:
         self._drop_timer(guest_id)

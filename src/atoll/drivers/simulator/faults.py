@@ -1,12 +1,13 @@
 """The pending faults of simulated hosts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
 
 from atoll.domain.errors import DriverBusy, DriverError, DriverRefused, DriverUnavailable
 from atoll.domain.faults import Fault, FaultError
+from atoll.domain.instances import Halt
 from atoll.ports import Clock
 
 FAULTS_MAX = 1000
@@ -19,11 +20,23 @@ class FaultPlan:
         self._clock = clock
         self._faults: dict[str, Fault] = {}
         self._lost_until_ms: dict[str, int] = {}
+        self._watchers: list[Callable[[Fault | None], None]] = []
+
+    def watch(self, watcher: Callable[[Fault | None], None]) -> None:
+        """Call it with each fault that halts guests, and with None when one was deleted."""
+        self._watchers.append(watcher)
+
+    def unwatch(self, watcher: Callable[[Fault | None], None]) -> None:
+        if watcher in self._watchers:
+            self._watchers.remove(watcher)
 
     def add(self, fault: Fault) -> None:
         if len(self._faults) >= FAULTS_MAX:
             raise DriverRefused(f"{FAULTS_MAX} faults are already planned: delete some first")
-        self._faults[fault.id] = fault
+        if fault.halt is None or fault.halt is Halt.DISK_FULL:
+            self._faults[fault.id] = fault
+        if fault.halt is not None:
+            self._tell(fault)
         if fault.lost_s is not None:
             until_ms = self._clock.now_ms() + int(fault.lost_s * 1000)
             self._lost_until_ms[fault.id] = until_ms
@@ -36,6 +49,20 @@ class FaultPlan:
             self._faults.clear()
         else:
             self._faults.pop(fault_id, None)
+        self._tell(None)
+
+    def _tell(self, fault: Fault | None) -> None:
+        for watcher in list(self._watchers):
+            watcher(fault)
+
+    def full(self, host: str, guest_id: str | None = None) -> bool:
+        """Tell whether the disk of the host is full, for this guest or for all of them."""
+        return any(
+            fault.halt is Halt.DISK_FULL
+            and fault.host in {None, host}
+            and fault.instance in {None, guest_id}
+            for fault in self.list()
+        )
 
     def lost(self, host: str) -> bool:
         now_ms = self._clock.now_ms()
@@ -62,7 +89,7 @@ class FaultPlan:
 
     def _due(self, verb: str, host: str) -> Fault | None:
         for fault in self.list():
-            if fault.lost_s is not None or fault.verb not in {"*", verb}:
+            if fault.lost_s is not None or fault.halt is not None or fault.verb not in {"*", verb}:
                 continue
             if fault.host not in {None, host}:
                 continue

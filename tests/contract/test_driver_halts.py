@@ -1,0 +1,54 @@
+"""A guest that is powered on and does not execute: every driver says so, and makes it go on."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from atoll.domain.instances import Halt
+from atoll.messages import GuestFacts, Power
+from tests.contract.drivers import Bench, qemu_bench, simulator_bench
+
+pytestmark = pytest.mark.anyio
+
+BENCHES = [simulator_bench, pytest.param(qemu_bench, marks=pytest.mark.qemu)]
+
+
+@pytest.fixture(params=BENCHES, ids=["simulator", "qemu"])
+async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    built: Bench = await request.param(tmp_path)
+    yield built
+    await built.end()
+
+
+def is_paused(facts: GuestFacts) -> bool:
+    return facts.halt is Halt.PAUSED
+
+
+def executes(facts: GuestFacts) -> bool:
+    return facts.ready and facts.halt is None
+
+
+async def test_a_paused_guest_is_reported_and_goes_on_at_a_start_or_a_reset(bench: Bench) -> None:
+    guest = await bench.new_guest()
+    await bench.start_until_ready(guest)
+
+    await bench.pause_inside(guest)
+    paused = await bench.changes.until(is_paused)
+    assert (paused.power, paused.ready, paused.crashed) == (Power.RUNNING, False, False)
+
+    await bench.reopen()
+    known = await bench.driver.inspect(guest.id)
+    assert known is not None
+    assert is_paused(known), "a driver that takes over knows it before it reports"
+
+    started = await bench.driver.ensure_running(guest)
+    assert (started.halt, started.boots) == (None, 1)
+    await bench.changes.until(executes)
+
+    await bench.pause_inside(guest)
+    await bench.changes.until(is_paused)
+    again = await bench.driver.ensure_running(replace(guest, boots=2))
+    assert again.boots == 2
+    await bench.changes.until(executes)
