@@ -1,6 +1,7 @@
 """Documents and servers for the tests, small and by hand."""
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from ocp_agent import Limits, OCPAgent, OCPAPISpec, OCPTool
+from ocp_agent import InvalidArguments, Limits, OCPAgent, OCPAPISpec, OCPTool
 from ocp_agent.discovery import spec_of
 from ocp_agent.document import read_document
 
@@ -53,6 +54,36 @@ def discovered(said: Json) -> OCPAPISpec:
 def only_tool(said: Json) -> OCPTool:
     (tool,) = discovered(said).tools
     return tool
+
+
+def calling(said: Json, given: Json, **options: Any) -> Json:
+    """What a call would send: method, url, headers and body; nothing is sent."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "document.json"
+        path.write_text(json.dumps(said))
+        agent = OCPAgent(enable_cache=False)
+        agent.register_api("shop", str(path), base_url="https://shop.example.com")
+        planned: Json = agent.call_tool("it", given, dry_run=True, **options).json()
+    return planned
+
+
+def refused(said: Json, given: Json) -> dict[str, str]:
+    """The errors of a call, by field; none if it would be sent."""
+    try:
+        calling(said, given)
+    except InvalidArguments as error:
+        return {one.field: one.message for one in error.errors}
+    return {}
+
+
+def posting(schema: Json, version: str = "3.0.3", **schemas: Json) -> Json:
+    """A document with one operation, whose body has the schema."""
+    if version == "2.0":
+        parameter = {"name": "whole", "in": "body", "required": True, "schema": schema}
+        post = {"operationId": "it", "parameters": [parameter], "responses": {}}
+        return {"swagger": "2.0", "paths": {"/x": {"post": post}}, "definitions": schemas}
+    said = one_operation("/x", requestBody=body(schema, required=True))
+    return said | {"openapi": version, "components": {"schemas": schemas}}
 
 
 Answer = Response | tuple[int, Any] | Callable[[Request], Response]

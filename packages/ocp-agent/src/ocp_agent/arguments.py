@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ocp_agent.checks import Checks
 from ocp_agent.errors import ArgumentError, InvalidArguments
+from ocp_agent.keywords import Schema
 from ocp_agent.lazily import Lazily
 from ocp_agent.redaction import is_secret
-from ocp_agent.schemas import Schema
 from ocp_agent.shapes import ALONE, is_json
 from ocp_agent.tools import OCPTool
 
@@ -140,6 +141,7 @@ class Checker:
 def schema_of(tool: OCPTool) -> Schema:
     """Build the schema of all arguments, by location."""
     definitions: dict[str, Schema] = {}
+    checks = Checks(tool.schemas, definitions)
     properties: dict[str, Schema] = {}
     for one in tool.shape.parameters:
         if one.location == "body":
@@ -147,12 +149,12 @@ def schema_of(tool: OCPTool) -> Schema:
         place = properties.setdefault(
             one.location, {"type": "object", "properties": {}, "required": []}
         )
-        place["properties"][one.name] = tool.schemas.checked(one.schema, definitions)
+        place["properties"][one.name] = checks.built(one.schema)
         if one.required:
             place["required"].append(one.name)
     required = [location for location, place in properties.items() if place["required"]]
     if tool.shape.body is not None:
-        properties["body"] = tool.schemas.checked(tool.shape.body.schema, definitions)
+        properties["body"] = checks.built(tool.shape.body.schema)
     return {"properties": properties, "required": required, "$defs": definitions}
 
 

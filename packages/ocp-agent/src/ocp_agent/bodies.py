@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
+from ocp_agent.discriminators import claims_of, discriminator_of, heirs_of
+from ocp_agent.keywords import texts_in, types_of
 from ocp_agent.raw import dict_at, list_at, text_at
-from ocp_agent.schemas import Schemas, types_of
+from ocp_agent.schemas import COMPOSED_DEEPEST, READ_ONLY, Schemas
 from ocp_agent.shapes import ALONE, FORM, JSON, MULTIPART, Body, Parameter, is_json, plain_type
-
-COMPOSED_DEEPEST = 16
 
 
 def body_of(
@@ -30,9 +30,9 @@ def body_of(
     media_type = media_type_of(list(content))
     schema = dict_at(content, media_type).get("schema", {})
     required = said.get("required") is True
-    view = object_view(schema, api)
+    view = Flattener(api).view(schema)
     if view is None or not view.properties or not is_named(media_type):
-        text = text_at(said, "description")
+        text = text_at(said, "description") or api.description(schema)
         alone = Parameter(ALONE, ALONE, "body", required, text, schema)
         return Body(media_type, schema, required, is_alone=True), [alone]
     body = Body(media_type, schema, required, is_open=view.is_open)
@@ -74,46 +74,106 @@ class ObjectView(msgspec.Struct, frozen=True):
 
     properties: dict[str, Any]
     required: set[str]
+    named: dict[str, None]  # all properties that any part requires, whether declared or not
     is_open: bool
 
 
-def object_view(schema: Any, api: Schemas, depth: int = 0) -> ObjectView | None:
-    """Flatten a schema; None if it is not always an object. Alternatives contribute all their
-    properties, required if all of them require it; the check of the body covers combinations."""
-    schema = api.resolve(schema)
-    if not isinstance(schema, dict) or depth > COMPOSED_DEEPEST:
-        return None
-    types = types_of(schema.get("type"))
-    own = dict_at(schema, "properties")
-    if types and "object" not in types:
-        return None
-    parts = [object_view(one, api, depth + 1) for one in list_at(schema, "allOf")]
-    either = [
-        object_view(one, api, depth + 1)
-        for key in ("oneOf", "anyOf")
-        for one in list_at(schema, key)
-        if api.resolve(one).get("type") != "null"
-    ]
-    is_object = bool(types) or bool(own) or any(part is not None for part in parts)
-    if any(one is None or not one.properties for one in either) and not is_object:
-        return None
-    if not is_object and not either:
-        return None
-    views = [one for one in (*parts, *either) if one is not None]
-    properties = {name: one for view in reversed(views) for name, one in view.properties.items()}
-    required = {name for name in list_at(schema, "required") if isinstance(name, str)}
-    required |= {name for part in parts if part is not None for name in part.required}
-    if either and all(one is not None for one in either):
-        required |= set.intersection(*(one.required for one in either if one is not None))
-    more = schema.get("additionalProperties")
-    is_open = more is True or isinstance(more, dict) or any(view.is_open for view in views)
-    return ObjectView({**properties, **own}, required, is_open)
+class Flattener:
+    """Flattens the schema of one body; each definition once, however often it is composed."""
+
+    def __init__(self, api: Schemas) -> None:
+        self.api = api
+        self._known: dict[str, ObjectView | None] = {}
+
+    def view(self, schema: Any, depth: int = 0) -> ObjectView | None:
+        pointer = self.api.pointer(schema)
+        if depth > COMPOSED_DEEPEST:
+            return None
+        if not pointer or depth == 0:
+            return self._view(self.api.schema(schema), pointer, depth)
+        if pointer not in self._known:
+            self._known[pointer] = None  # for a circle
+            self._known[pointer] = self._view(self.api.schema(schema), pointer, depth)
+        return self._known[pointer]
+
+    def _view(self, node: Any, pointer: str, depth: int) -> ObjectView | None:
+        """Return None if the schema is not always an object. Alternatives contribute all their
+        properties, required if all of them require it; the check of the body covers the rest."""
+        if not isinstance(node, dict):
+            return None
+        types = types_of(node.get("type"))
+        own = dict_at(node, "properties")
+        if types and "object" not in types:
+            return None
+        parts = [self.view(one, depth + 1) for one in list_at(node, "allOf")]
+        branches = [one for key in ("oneOf", "anyOf") for one in list_at(node, key)]
+        either = [
+            self.view(one, depth + 1) for one in branches if not is_null(self.api.schema(one))
+        ]
+        is_object = bool(types) or bool(own) or any(part is not None for part in parts)
+        if any(one is None or not one.properties for one in either) and not is_object:
+            return None
+        if not is_object and not either and "required" not in node:
+            return None
+        heirs = heirs_of(node, pointer, self.api) if depth == 0 and not branches else []
+        also = [self.view(heir, depth + 1) for heir in heirs]
+        views = [one for one in (*parts, *either, *also) if one is not None]
+        properties = joined(
+            "anyOf", [one.properties for one in (*either, *also) if one is not None]
+        )
+        together = [*(part.properties for part in parts if part is not None), own]
+        properties |= joined("allOf", together)
+        name, _ = discriminator_of(node)
+        if name and (values := values_of(branches or heirs, node, self.api)):
+            about = self.api.description(properties.get(name, {}))
+            properties[name] = {"type": "string", "enum": values, "description": about}
+        needed = texts_in(node.get("required"))
+        required = {
+            *needed,
+            *(name for part in parts if part is not None for name in part.required),
+        }
+        if either and all(one is not None for one in either):
+            required |= set.intersection(*(one.required for one in either if one is not None))
+        more = node.get("additionalProperties")
+        is_open = more is True or isinstance(more, dict) or bool(dict_at(node, "patternProperties"))
+        return ObjectView(
+            properties,
+            required,
+            {**dict.fromkeys(needed), **{name: None for one in views for name in one.named}},
+            is_open or any(view.is_open for view in views),
+        )
+
+
+def joined(key: str, places: list[dict[str, Any]]) -> dict[str, Any]:
+    """Join properties by name; those that differ all count, or one of them does."""
+    found: dict[str, list[Any]] = {}
+    for properties in places:
+        for name, schema in properties.items():
+            known = found.setdefault(name, [])
+            if schema not in known:
+                known.append(schema)
+    return {name: one[0] if len(one) == 1 else {key: one} for name, one in found.items()}
+
+
+def values_of(branches: list[Any], node: dict[str, Any], api: Schemas) -> list[str]:
+    """Return the values of the discriminator, if each branch has its own."""
+    claims = claims_of(branches, node, api)
+    if all(one.said for one in claims):
+        return [name for one in claims for name in one.said]
+    is_closed = "oneOf" in node or "anyOf" in node  # else it may be a schema that nobody mapped
+    is_whole = is_closed and all(one.names for one in claims)
+    return [name for one in claims for name in one.names] if is_whole else []
+
+
+def is_null(schema: Any) -> bool:
+    return isinstance(schema, dict) and schema.get("type") == "null"
 
 
 def properties_of(view: ObjectView, api: Schemas) -> Iterator[Parameter]:
-    for name, schema in view.properties.items():
-        said = api.resolve(schema)
-        if isinstance(said, dict) and said.get("readOnly") is True:
-            continue
-        text = text_at(said, "description")
-        yield Parameter(name, name, "body", name in view.required, text, schema)
+    """Return the parameters, without those that only answers have; what is required but nowhere
+    declared takes any value."""
+    for name in {**view.properties, **view.named}:
+        schema = view.properties.get(name, {})
+        if not api.is_flagged(schema, READ_ONLY):
+            text = api.description(schema)
+            yield Parameter(name, name, "body", name in view.required, text, schema)

@@ -85,7 +85,7 @@ class OCPSchemaDiscovery:
         return spec
 
     def fetch(self, where: str) -> Document:
-        return read_document(self._bytes_of(where))
+        return read_document(self._bytes_of(where), where)
 
     def _bytes_of(self, where: str) -> bytes:
         try:

@@ -4,27 +4,21 @@ GitHub's document has 13 MB; as Python objects it would need 100 MB, of which a 
 Used by discovery, schemas and storage. Never follows a reference out of the document.
 """
 
+import json
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from typing import Any
 
 import msgspec
 
+from ocp_agent import yamls
 from ocp_agent.errors import SchemaDiscoveryError
-from ocp_agent.lazily import Lazily
 from ocp_agent.limits import DOCUMENT_BYTES
-
-if TYPE_CHECKING:
-    import yaml
-else:
-    yaml = Lazily("yaml")
+from ocp_agent.references import MISSING, Steps, absolute, step_into, steps_of
 
 Branch = dict[str, msgspec.Raw]
 
 BRANCH_LEVELS = 2  # `components` and `components/schemas`; deeper levels are decoded at once
-NODES_LARGEST = 2_000_000  # for YAML, whose aliases can expand far beyond the size of the file
-MISSING = object()
 REFERENCE = re.compile(rb'"\$ref"\s*:\s*("(?:[^"\\]|\\.)*")')
 VERSION = re.compile(r"(2\.\d|3\.[012])(\.|$)")
 
@@ -39,13 +33,26 @@ class Document:
     @cached_property
     def version(self) -> str:
         """`2.0`, `3.0`, `3.1` or `3.2`."""
-        said = self.get("swagger") or self.get("openapi")
-        found = VERSION.match(str(said))
+        found = VERSION.match(self.version_said)
         if found is None:
+            said = self.version_said or None
             raise SchemaDiscoveryError(
                 f"Neither Swagger 2 nor OpenAPI 3.0 to 3.2: its version is {said!r}"
             )
         return found[1]
+
+    @cached_property
+    def version_said(self) -> str:
+        return str(self.get("swagger") or self.get("openapi") or "")
+
+    @property
+    def is_2(self) -> bool:
+        return self.version_said.startswith("2")
+
+    @cached_property
+    def is_31(self) -> bool:
+        """Whether what stands beside a reference counts."""
+        return not self.version_said.startswith(("2", "3.0"))
 
     def get(self, key: str) -> Any:
         """Return the decoded value of a top-level key, or None."""
@@ -77,23 +84,13 @@ class Document:
         found = [] if raw is None else REFERENCE.findall(bytes(raw))
         return [msgspec.json.decode(reference) for reference in found]
 
-    def _raw_at(self, pointer: str) -> tuple[msgspec.Raw | None, list[str]]:
+    def _raw_at(self, pointer: str) -> tuple[msgspec.Raw | None, Steps]:
         """Return the nearest value kept as bytes, and the remaining steps."""
         if not pointer.startswith("#/"):
-            return None, []
-        keys = [
-            unquote(step).replace("~1", "/").replace("~0", "~") for step in pointer[2:].split("/")
-        ]
+            return None, ()
+        keys = steps_of(pointer)
         above = min(BRANCH_LEVELS, len(keys) - 1)
         return self.branch(*keys[:above]).get(keys[above]), keys[above + 1 :]
-
-
-def step_into(value: Any, key: str) -> Any:
-    if isinstance(value, dict):
-        return value.get(key, MISSING)
-    if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
-        return value[int(key)]
-    return MISSING
 
 
 def branch_of(data: bytes | msgspec.Raw) -> Branch:
@@ -104,15 +101,16 @@ def branch_of(data: bytes | msgspec.Raw) -> Branch:
         return {}
 
 
-def read_document(content: bytes) -> Document:
-    """Parse JSON or YAML."""
+def read_document(content: bytes, where: str = "") -> Document:
+    """Parse JSON or YAML in any encoding of Unicode. `where` is the source of the document, by
+    which it may refer to itself."""
     if len(content) > DOCUMENT_BYTES:
         raise SchemaDiscoveryError(f"The document is larger than {DOCUMENT_BYTES:,} bytes")
-    content = content.removeprefix(b"\xef\xbb\xbf")
+    text = text_of(content)
     try:
-        document = Document(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        document = Document(json_of_yaml(content))
+        document = Document(absolute(text.encode(), where))
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        document = Document(absolute(json_of_yaml(text), where))
     except RecursionError as error:
         raise SchemaDiscoveryError("The document is nested too deep") from error
     if not document.branch():
@@ -120,24 +118,22 @@ def read_document(content: bytes) -> Document:
     return document
 
 
-def json_of_yaml(content: bytes) -> bytes:
+def text_of(content: bytes) -> str:
+    """Decode UTF-8, UTF-16 or UTF-32, with or without a byte order mark."""
+    encoding = json.detect_encoding(content)
     try:
-        value = yaml.load(content, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        if nodes_of(value, {}) > NODES_LARGEST:
-            raise SchemaDiscoveryError("The document's YAML aliases stand for too much")
-        return msgspec.json.encode(value)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return content.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise SchemaDiscoveryError(
+            f"The document is not {error.encoding.upper()}, at byte {error.start}: {error.reason}."
+            " Save it as UTF-8."
+        ) from error
+
+
+def json_of_yaml(text: str) -> bytes:
+    try:
+        return msgspec.json.encode(yamls.value_of(text))
+    except yamls.NotYAML as error:
         raise SchemaDiscoveryError(f"Neither JSON nor YAML: {error}") from error
-    except (TypeError, RecursionError) as error:
+    except (TypeError, RecursionError, UnicodeEncodeError) as error:
         raise SchemaDiscoveryError(f"The document's YAML is not JSON: {error}") from error
-
-
-def nodes_of(value: Any, known: dict[int, int]) -> int:
-    """Count the values with all aliases expanded; infinite for a recursive alias."""
-    if not isinstance(value, dict | list):
-        return 1
-    if id(value) not in known:
-        known[id(value)] = NODES_LARGEST + 1
-        below = value.values() if isinstance(value, dict) else value
-        known[id(value)] = 1 + sum(nodes_of(one, known) for one in below)
-    return known[id(value)]

@@ -24,6 +24,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 # Fixed by the protocol, or by what models and servers accept.
 DOCUMENT_BYTES = 64 * 1024 * 1024
+DOCUMENT_NODES = 2_000_000  # of YAML, whose aliases can expand far beyond the size of the file
 TOOL_NAME_LONGEST = 64
 SESSION_BYTES = 8 * 1024
 HISTORY_ITEMS = 100

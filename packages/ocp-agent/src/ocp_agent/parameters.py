@@ -8,8 +8,9 @@ import re
 from typing import Any
 
 from ocp_agent.bodies import body_of, form_of
+from ocp_agent.keywords import Schema
 from ocp_agent.raw import dict_at, list_at, text_at
-from ocp_agent.schemas import Schema, Schemas
+from ocp_agent.schemas import WRITE_ONLY, Schemas
 from ocp_agent.shapes import (
     DEFAULT_STYLES,
     SLOT,
@@ -80,7 +81,7 @@ def parameter_of(said: dict[str, Any], api: Schemas) -> Parameter:
         name=said["name"],
         location=location,
         required=said.get("required") is True or location == "path",
-        description=text_at(said, "description") or text_at(api.resolve(schema), "description"),
+        description=text_at(said, "description") or api.description(schema),
         schema=schema,
         style=style,
         explode=explode,
@@ -106,9 +107,9 @@ def response_schema_of(operation: dict[str, Any], api: Schemas) -> Schema | None
         response = api.resolve(responses[code])
         for media_type, content in dict_at(response, "content").items():
             if is_json(media_type) and isinstance(content, dict) and "schema" in content:
-                return api.shown(content["schema"])
+                return api.shown(content["schema"], hidden=WRITE_ONLY)
         if isinstance(response, dict) and "schema" in response:  # Swagger 2
-            return api.shown(response["schema"])
+            return api.shown(response["schema"], hidden=WRITE_ONLY)
     return None
 
 

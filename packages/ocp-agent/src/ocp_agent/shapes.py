@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ocp_agent.schemas import Schema, types_of
+from ocp_agent.keywords import Schema, types_of
 
 SLOT = re.compile(r"\{([^{}]+)\}")
 # Keys that models accept; others are rewritten, and mapped back in calls.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 else:
     tempfile = Lazily("tempfile")
 
-FORMAT = 1
+FORMAT = 2  # a new one where documents are read differently, so that they are read again
 DAY_S = 24 * 60 * 60
 PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 

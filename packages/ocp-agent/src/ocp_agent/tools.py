@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from ocp_agent.document import Document
+from ocp_agent.keywords import Schema
 from ocp_agent.limits import SCHEMA_NODES
 from ocp_agent.pending import Awaitable
-from ocp_agent.schemas import Schema, Schemas
+from ocp_agent.schemas import Schemas
 from ocp_agent.shapes import Parameter, Shape, entry_of, shape_of_entries
 
 READING = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
