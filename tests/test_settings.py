@@ -35,6 +35,27 @@ def test_the_environment_names_them_with_commas_unless_an_option_does() -> None:
     assert settings().devices_of("any") == ()
 
 
+@pytest.mark.parametrize(
+    ("option", "word"),
+    [
+        ("--disk-overcommit", "0.5"), ("--disk-overcommit", "nan"), ("--disk-overcommit", "much"),
+        ("--disk-overcommit", "101"), ("--disk-reserve-mib", "-1"), ("--disk-reserve-mib", "2G"),
+    ],
+)  # fmt: skip
+def test_an_impossible_promise_of_disk_space_is_refused_by_its_option(
+    option: str, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = refusal(capsys, f"{option}={word}")
+    assert option in told
+    assert repr(word) in told
+
+
+def test_disk_space_is_promised_twice_unless_said_otherwise() -> None:
+    assert (settings().disk_overcommit, settings().disk_reserve_mib) == (2.0, 2048)
+    words: Any = {"ATOLL_DISK_OVERCOMMIT": "1.5", "ATOLL_DISK_RESERVE_MIB": "0"}
+    assert (settings(**words).disk_overcommit, settings(**words).disk_reserve_mib) == (1.5, 0)
+
+
 def test_a_simulated_host_may_have_its_own() -> None:
     given = settings(
         "--driver", "simulator", "--accelerator", "nvidia-rtx-3090=65:00.0",

@@ -42,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     accelerators: tuple[Offered, ...] = ()
     starts_at_once: int = 2
     guest_uid: int = 61_184
+    disk_overcommit: float = 2.0
+    disk_reserve_mib: int = 2048
     allow_private_urls: bool = False
     engine: str | None = None
     lease_s: float = 15.0
@@ -70,6 +72,8 @@ PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 DRIVERS = ("auto", "qemu", "simulator")
 NETWORKS = ("user", "bridge")
 DAYS_MAX = 36_500
+OVERCOMMIT_MAX = 100
+RESERVE_MIB_MAX = 2**30
 
 
 def default_state(environment: Mapping[str, str]) -> Path:
@@ -122,6 +126,10 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         "between them; of one simulated host: KIND=ADDRESS@HOST")  # fmt: skip
     add("--starts-at-once", type=int, default=default("starts_at_once", os.cpu_count() or 2))
     add("--guest-uid", type=int, default=default("guest_uid", 61_184))
+    add("--disk-overcommit", type=factor, default=default("disk_overcommit", 2.0),
+        help="how many times the disk space of this host is promised to instances")  # fmt: skip
+    add("--disk-reserve-mib", type=mebibytes, default=default("disk_reserve_mib", 2048),
+        help="free disk space that only running guests may use")  # fmt: skip
     add("--allow-private-urls", action="store_true",
         default=default("allow_private_urls", "") not in {"", "0", "false"})  # fmt: skip
     add("--engine", default=default("engine", None))
@@ -154,6 +162,22 @@ def offered(text: str) -> Offered:
             f"{text!r} is no KIND=ADDRESS, as in nvidia-rtx-3090=0000:65:00.0: see `lspci -D`"
         )
     return Offered(device=Device(kind=kind, address=address), host=host or None)
+
+
+def factor(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 1 <= number <= OVERCOMMIT_MAX:
+        raise argparse.ArgumentTypeError(f"1 to {OVERCOMMIT_MAX} is allowed, not {text!r}")
+    return number
+
+
+def mebibytes(text: str) -> int:
+    if not text.isdecimal() or int(text) > RESERVE_MIB_MAX:
+        raise argparse.ArgumentTypeError(f"0 to {RESERVE_MIB_MAX} MiB are allowed, not {text!r}")
+    return int(text)
 
 
 def days(text: str) -> int:

@@ -41,6 +41,8 @@ demands = st.builds(
         (host(vcpus_used=8), "0 vcpus are free, 1 are wanted"),
         (host(memory_mib_used=16_000), "384 MiB of memory are free, 512 are wanted"),
         (host(disk_gib_used=491), "9 GiB of disk are free, 10 are wanted"),
+        (host(spare_disk_mib=0), "its disk is full but for the reserve of its running guests"),
+        (host(spare_disk_mib=-1), "its disk is full but for the reserve of its running guests"),
     ],
 )
 def test_a_host_that_does_not_fit_is_told_why(unfit: Host, reason: str) -> None:

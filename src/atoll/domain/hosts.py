@@ -26,16 +26,21 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Capacity(msgspec.Struct, frozen=True, kw_only=True):
+    """`spare_disk_mib` is the space that is really free now, without the host's reserve; None if
+    the host does not tell."""
+
     vcpus: int
     memory_mib: int
     disk_gib: int
     devices: tuple[Device, ...] = ()
+    spare_disk_mib: int | None = None
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
     """`vcpus`, `memory_mib` and `disk_gib` are the capacity that may be reserved (overcommit
     included), the `…_used` figures what is reserved; of its `devices`, those at `devices_used` are
-    reserved."""
+    reserved. `spare_disk_mib` is as in `Capacity`: what is promised may be more than what is there.
+    """
 
     id: str
     name: str
@@ -52,6 +57,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     memory_mib_used: int = 0
     disk_gib_used: int = 0
     devices_used: tuple[str, ...] = ()
+    spare_disk_mib: int | None = None
     version: int = 1
     created_at_ms: int
     seen_at_ms: int
@@ -66,6 +72,11 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     memory_mib: int
     disk_gib: int
     devices: tuple[Device, ...] = ()
+
+
+def is_disk_low(host: Host) -> bool:
+    """Tell whether so little disk space is really free that only running guests may use it."""
+    return host.spare_disk_mib is not None and host.spare_disk_mib <= 0
 
 
 def free_devices(host: Host, kind: str) -> list[Device]:

@@ -246,5 +246,6 @@ class Reason(Enum):
     NO_HOST_FITS = "no host in region {region} has room: {why}"
     NO_SUCH_DEVICE = "no host in region {region} has a {kind}"
     HOST_FULL = "host {host} has {free} {resource} free, but {more} more are needed"
+    HOST_DISK_LOW = "the disk of host {host} is full but for the reserve of its running guests"
     HOST_DISABLED = "host {host} is disabled"
     NO_ADDRESS_LEFT = "no address is free in {scope}"

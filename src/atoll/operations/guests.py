@@ -7,7 +7,7 @@ import msgspec
 
 from atoll.domain.errors import Conflict, NoCapacity
 from atoll.domain.events import Event
-from atoll.domain.hosts import Reservation
+from atoll.domain.hosts import Reservation, is_disk_low
 from atoll.domain.images import ImageKind
 from atoll.domain.instances import Attachment, Goal, Instance, InstanceState, hostname_of
 from atoll.domain.networks import RESERVED_AT_START, ipv6_of
@@ -91,6 +91,8 @@ async def require_room(context: StepContext, held: Reservation | None, wanted: R
             raise NoCapacity(
                 Reason.HOST_FULL, host=host.name, free=max(0, free), resource=words, more=more
             )
+    if wanted.disk_gib > (held.disk_gib if held else 0) and is_disk_low(host):
+        raise NoCapacity(Reason.HOST_DISK_LOW, host=host.name)
     if held is None and not host.enabled:
         raise NoCapacity(Reason.HOST_DISABLED, host=host.name)
 

@@ -80,6 +80,7 @@ class Reconciler:
                 "name": report.name, "region": report.region, "capabilities": report.capabilities,
                 "vcpus": capacity.vcpus, "memory_mib": capacity.memory_mib,
                 "disk_gib": capacity.disk_gib, "devices": capacity.devices, "seen_at_ms": now_ms,
+                "spare_disk_mib": capacity.spare_disk_mib,
                 "state": HostState.READY,
             }  # fmt: skip
             if known is None:

@@ -45,7 +45,11 @@ async def build(settings: Settings, clock: Clock, faults: None) -> dict[str, Dri
         guest_uid=guest_uid,
         starts_at_once=settings.starts_at_once,
         accelerator=verdict,
-        capacity_settings=CapacitySettings(devices=devices),
+        capacity_settings=CapacitySettings(
+            devices=devices,
+            disk_overcommit=settings.disk_overcommit,
+            disk_reserve_mib=settings.disk_reserve_mib,
+        ),
     )
     return {socket.gethostname(): driver}
 

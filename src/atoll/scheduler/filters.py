@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from atoll.domain.accelerators import Accelerators
-from atoll.domain.hosts import Host, HostState, free_devices
+from atoll.domain.hosts import Host, HostState, free_devices, is_disk_low
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,12 @@ def has_disk(host: Host, demand: Demand) -> str | None:
     return lacking("GiB of disk", demand.disk_gib, host.disk_gib - host.disk_gib_used)
 
 
+def has_spare_disk(host: Host, demand: Demand) -> str | None:
+    """Disks are promised more than once, so what is really free counts as well."""
+    low = demand.disk_gib > 0 and is_disk_low(host)
+    return "its disk is full but for the reserve of its running guests" if low else None
+
+
 def has_accelerators(host: Host, demand: Demand) -> str | None:
     wanted = demand.accelerators
     if wanted is None:
@@ -69,4 +75,5 @@ FILTERS: tuple[Callable[[Host, Demand], str | None], ...] = (
     has_vcpus,
     has_memory,
     has_disk,
+    has_spare_disk,
 )

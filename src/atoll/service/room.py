@@ -10,7 +10,7 @@ from atoll.domain.instances import Instance
 from atoll.domain.reasons import Reason
 from atoll.operations.instance_resize import Size, size_of
 from atoll.operations.placing import demand_of, devices_on
-from atoll.scheduler.filters import Demand, has_disk, has_memory, has_vcpus
+from atoll.scheduler.filters import Demand, has_disk, has_memory, has_spare_disk, has_vcpus
 from atoll.scheduler.placement import verdicts
 from atoll.service.desk import View
 
@@ -39,7 +39,7 @@ async def require_for_resize(view: View, instance: Instance, new: Size) -> None:
     host, old = await view.tx.hosts.get(held.host_id), size_of(instance.spec)
     more = {name: max(0, value - getattr(held, name)) for name, value in new.held().items()}
     demand = Demand(region=host.region, **more)
-    found = [has(host, demand) for has in (has_vcpus, has_memory, has_disk)]
+    found = [has(host, demand) for has in (has_vcpus, has_memory, has_disk, has_spare_disk)]
     reasons = [f"{host.name}: {why}" for why in found if why]
     try:
         devices_on(host, held.devices, old.accelerators, new.accelerators)

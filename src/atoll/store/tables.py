@@ -193,6 +193,7 @@ hosts = sa.Table(
     integer("vcpus_used"),
     integer("memory_mib_used"),
     integer("disk_gib_used"),
+    integer_or_null("spare_disk_mib"),
     integer("version"),
     integer("created_at_ms"),
     integer("seen_at_ms"),

@@ -15,7 +15,7 @@ from atoll.api.native.paging import NAMED, Paging
 from atoll.api.native.wire import Wire, services_of, view_of
 from atoll.domain.actions import ACTIONS
 from atoll.domain.commands import RemoveHost, UpdateHost
-from atoll.domain.hosts import Host
+from atoll.domain.hosts import Host, is_disk_low
 from atoll.domain.instances import Instance
 from atoll.domain.snapshots import Snapshot
 from atoll.domain.volumes import Volume
@@ -23,6 +23,10 @@ from atoll.operations import host_remove
 from atoll.service import hosts
 from atoll.service.nouns import HOSTS
 
+DISK_LOW = (
+    "disk space is low: it is left to running guests, and there is none for new instances, volumes "
+    "and images"
+)
 State = Literal["ready", "lost", "removing"]
 
 
@@ -48,7 +52,9 @@ class HostSpec(msgspec.Struct, kw_only=True):
 
 class HostStatus(msgspec.Struct, kw_only=True):
     """Capacity is the allocatable amount, including overcommit; `…_used` is allocated. `devices`
-    are those that instances can use exclusively."""
+    are those that instances can use exclusively. `disk_spare_mb` is the disk space that is really
+    free, without the reserve for running guests: at 0 or less, the host gets no new disks, and
+    `reason` says so."""
 
     state: str
     seen_at: str
@@ -61,6 +67,8 @@ class HostStatus(msgspec.Struct, kw_only=True):
     memory_mb_used: int
     disk_gb: int
     disk_gb_used: int
+    disk_spare_mb: int | None
+    reason: str
     devices: list[HostDeviceOut]
 
 
@@ -116,7 +124,8 @@ def show(host: Host) -> HostOut:
             accelerator=can.accelerator, emulated=can.emulated, vcpus=host.vcpus,
             vcpus_used=host.vcpus_used, memory_mb=host.memory_mib,
             memory_mb_used=host.memory_mib_used, disk_gb=host.disk_gib,
-            disk_gb_used=host.disk_gib_used,
+            disk_gb_used=host.disk_gib_used, disk_spare_mb=host.spare_disk_mib,
+            reason=DISK_LOW if is_disk_low(host) else "",
             devices=show_host_devices(host.devices, host.devices_used),
         ),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 
 from atoll.domain.errors import DriverError, DriverRefused, DriverUnavailable
 from atoll.domain.hosts import Capabilities, Capacity
+from atoll.drivers.disk_room import MIB, DiskRoom
 from atoll.drivers.qemu import seed
 from atoll.drivers.qemu.boot_medium import medium_of
 from atoll.drivers.qemu.capacity import CapacitySettings, capacity_of
@@ -78,6 +79,7 @@ class QemuDriver:
         self._starts_at_once = starts_at_once
         self._accelerator = accelerator
         self._capacity_settings = capacity_settings
+        self._room = DiskRoom(self._state_dir, capacity_settings.disk_reserve_mib * MIB)
         self._layers = Layers(self._state_dir, guest_uid)
         self._volumes = Volumes(self._layers, images)
         self._hotplug = Hotplug(self._volumes, network)
@@ -157,7 +159,7 @@ class QemuDriver:
 
     async def capacity(self) -> Capacity:
         with only_driver_errors("capacity"):
-            return await capacity_of(self._capacity_settings, self._state_dir, self._layers)
+            return await capacity_of(self._capacity_settings, self._room, self._layers)
 
     async def ensure_image(self, image: ImageSpec) -> ImageFacts:
         return await self._images.ensure(image)

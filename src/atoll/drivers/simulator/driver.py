@@ -116,7 +116,8 @@ class SimulatorDriver:
         """Return the capacity, as in each heartbeat: a lost host sends none."""
         if self._faults.lost(self._name):
             raise DriverUnavailable(f"host {self._name} does not answer")
-        return self._capacity
+        full = self._faults.full(self._name)
+        return msgspec.structs.replace(self._capacity, spare_disk_mib=0) if full else self._capacity
 
     async def ensure_image(self, image: ImageSpec) -> ImageFacts:
         with self._faults.around("ensure_image", self._name):
