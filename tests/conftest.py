@@ -14,7 +14,14 @@ from tests.support.postgres import PostgresServer, find_programs
 
 # Each test of these stands by itself: many of them, or some with a guest that takes long to boot.
 APART = ("tests/contract/test_driver", "tests/drivers/qemu/", "tests/operations/")
+TOGETHER = ("tests/drivers/qemu/test_live.py",)  # one guest is lent from test to test
 END_TO_END = "tests/e2e"
+# What takes minutes is begun first, and then what boots guests, so that no worker has much left to
+# do when the others have ended.
+LONGEST_FIRST = (
+    END_TO_END, *TOGETHER, "tests/contract/test_running_guest.py", "tests/clients", "tests/drivers",
+    "tests/contract/test_driver", "tests/networks",
+)  # fmt: skip
 # While all test modules are imported there is nothing to collect, and afterwards none of that is
 # ever garbage: looking through it again and again would take a tenth of the time of a test.
 gc.disable()
@@ -32,14 +39,26 @@ class Groups(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(END_TO_END):
             return END_TO_END
-        return nodeid if nodeid.startswith(APART) else nodeid.partition("::")[0]
+        apart = nodeid.startswith(APART) and not nodeid.startswith(TOGETHER)
+        return nodeid if apart else nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    config.option.loadscopereorder = False  # it would begin with the largest number of tests
     return Groups(config, log)
 
 
-@pytest.fixture
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: place_in_queue(item.nodeid))
+
+
+def place_in_queue(nodeid: str) -> int:
+    places = (place for place, name in enumerate(LONGEST_FIRST) if nodeid.startswith(name))
+    return next(places, len(LONGEST_FIRST))
+
+
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
 

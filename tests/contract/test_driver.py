@@ -53,17 +53,6 @@ async def test_ready_is_reported_once_the_guest_says_so(bench: Bench) -> None:
     assert now.ready
 
 
-async def test_a_stopped_guest_can_be_started_again_and_keeps_its_disk(bench: Bench) -> None:
-    guest = await bench.new_guest()
-    await bench.start_until_ready(guest)
-    await bench.write_inside(guest, "kept")
-    stopped = await bench.stop_by_asking(guest)
-    assert (stopped.ready, stopped.crashed, stopped.reason) == (False, False, "")
-    assert stopped == await bench.driver.ensure_stopped(guest.id, force=False)
-    await bench.start_until_ready(guest)
-    assert await bench.read_inside(guest) == "kept"
-
-
 async def test_stopping_twice_and_pulling_the_plug_are_fine(bench: Bench) -> None:
     guest = await bench.new_guest()
     await bench.driver.ensure_running(guest)
@@ -81,54 +70,6 @@ async def test_a_guest_that_is_asked_while_it_boots_answers_at_once_and_stops_la
     await bench.driver.ensure_running(guest)
     assert (await bench.driver.ensure_stopped(guest.id, force=False)).power is Power.RUNNING
     assert not (await bench.stop_by_asking(guest)).crashed
-
-
-async def test_a_lower_count_of_boots_never_resets(bench: Bench) -> None:
-    guest = await bench.new_guest(boots=5)
-    await bench.start_until_ready(guest)
-    facts = await bench.driver.ensure_running(replace(guest, boots=4))
-    assert facts.ready
-    assert facts.boots == 5
-
-
-async def test_a_higher_count_of_boots_resets_once(bench: Bench) -> None:
-    guest = await bench.new_guest()
-    await bench.start_until_ready(guest)
-    again = replace(guest, boots=2)
-    facts = await bench.driver.ensure_running(again)
-    assert not facts.ready, "a guest that was reset has yet to come up"
-    assert facts.boots == 2
-    await bench.changes.until(lambda facts: facts.ready)
-    facts = await bench.driver.ensure_running(again)
-    assert facts.ready, "the second time there is nothing left to do"
-
-
-async def test_a_guest_that_shuts_down_by_itself_is_reported(bench: Bench) -> None:
-    guest = await bench.new_guest()
-    await bench.start_until_ready(guest)
-    await bench.shut_down_inside(guest)
-    facts = await bench.changes.until(lambda facts: facts.power is Power.STOPPED)
-    assert facts.id == guest.id
-    assert facts.reason
-    assert not facts.crashed
-
-
-async def test_after_a_new_driver_object_has_opened_everything_is_managed_again(
-    bench: Bench,
-) -> None:
-    running, stopped = await bench.new_guest(), await bench.new_guest()
-    await bench.driver.ensure_running(stopped)
-    await bench.driver.ensure_stopped(stopped.id, force=True)
-    await bench.start_until_ready(running)
-    before = await bench.driver.inspect(running.id)
-
-    await bench.reopen()
-
-    powers = {facts.id: facts.power for facts in await bench.driver.list()}
-    assert powers == {running.id: Power.RUNNING, stopped.id: Power.STOPPED}
-    assert await bench.driver.inspect(running.id) == before
-    assert await bench.driver.ensure_running(running) == before
-    await bench.stop_by_asking(running)
 
 
 async def test_a_guest_that_becomes_ready_under_a_new_driver_object_is_reported(
@@ -157,16 +98,6 @@ async def test_removing_twice_is_fine(bench: Bench) -> None:
         await bench.driver.remove(guest.id)
         await bench.driver.remove_volume(guest.root_volume_id)
     assert await bench.driver.inspect(guest.id) is None
-
-
-async def test_the_log_has_the_guests_words(bench: Bench) -> None:
-    if not bench.driver.capabilities.guest_log:
-        pytest.skip("this driver's guests have no console")
-    guest = await bench.new_guest()
-    await bench.start_until_ready(guest)
-    log = await bench.driver.read_log(guest.id, 64 * 1024)
-    assert b"web-1" in log
-    assert await bench.driver.read_log(guest.id, 10) == log[-10:]
 
 
 async def test_a_full_start_queue_answers_busy_until_a_guest_is_ready(bench: Bench) -> None:
@@ -212,56 +143,6 @@ async def test_a_volume_is_ensured_twice_and_grows_but_never_shrinks(bench: Benc
 async def test_the_capacity_is_more_than_nothing(bench: Bench) -> None:
     capacity = await bench.driver.capacity()
     assert min(capacity.vcpus, capacity.memory_mib, capacity.disk_gib) > 0
-
-
-async def test_a_snapshot_holds_what_was_written_before_it_and_nothing_later(
-    bench: Bench,
-) -> None:
-    guest = await bench.new_guest()
-    await bench.start_until_ready(guest)
-    await bench.write_inside(guest, "before")
-    snapshot = await bench.take_snapshot(guest.root_volume_id)
-    await bench.write_inside(guest, "after")
-    copy = await bench.new_volume(size_gib=2, snapshot_id=snapshot.id)
-    guest = await bench.configure(guest, volumes=(copy.id,))
-    assert await bench.read_on(guest, copy.id) == "before"
-    assert await bench.read_inside(guest) == "after"
-    assert (await bench.driver.ensure_stopped(guest.id, force=True)).power is Power.STOPPED
-    await bench.start_until_ready(guest)
-    assert await bench.read_inside(guest) == "after", "the guest's disk has more files by now"
-    assert await bench.read_on(guest, copy.id) == "before"
-
-
-async def test_a_snapshot_survives_its_volume_and_a_guest_starts_from_it(bench: Bench) -> None:
-    first = await bench.new_guest()
-    await bench.start_until_ready(first)
-    await bench.write_inside(first, "kept")
-    snapshot = await bench.take_snapshot(first.root_volume_id)
-    await bench.driver.remove(first.id)
-    await bench.driver.remove_volume(first.root_volume_id)
-    copy = await bench.new_volume(snapshot_id=snapshot.id)
-    second = replace(first, id=new_id(ids.INSTANCE), root_volume_id=copy.id)
-    await bench.driver.remove_snapshot(snapshot.id)
-    await bench.start_until_ready(second)
-    assert await bench.read_inside(second) == "kept"
-
-
-async def test_a_volume_comes_grows_and_leaves_while_its_guest_runs(bench: Bench) -> None:
-    guest, volume = await bench.new_guest(), await bench.new_volume()
-    await bench.start_until_ready(guest)
-    guest = await bench.configure(guest, volumes=(volume.id,))
-    await bench.write_on(guest, volume.id, "data")
-    await bench.driver.ensure_volume(replace(volume, size_gib=3))
-    assert await bench.sizes_inside(guest) == {volume.id: 3}
-    snapshot = await bench.take_snapshot(volume.id)
-    assert snapshot.virtual_size_bytes == 3 * 2**30
-    guest = await bench.configure(guest, volumes=())
-    assert await bench.sizes_inside(guest) == {}
-    assert (await bench.driver.ensure_configured(guest)).volumes == ()
-    guest = await bench.configure(guest, volumes=(volume.id,))
-    assert await bench.read_on(guest, volume.id) == "data"
-    with pytest.raises(DriverRefused, match="in use"):
-        await bench.driver.remove_volume(volume.id)
 
 
 async def test_a_guest_starts_with_its_volumes_and_keeps_them_through_a_new_driver_object(
@@ -350,23 +231,11 @@ async def test_a_guest_is_not_given_a_volume_that_is_not_there(bench: Bench) -> 
     assert facts.volumes == ()
 
 
-async def test_what_a_guest_uses_is_counted_and_never_falls(bench: Bench) -> None:
-    volume = await bench.new_volume()
-    guest = await bench.new_guest(volumes=(volume.id,))
+async def test_a_guest_is_measured_only_while_it_runs(bench: Bench) -> None:
+    guest = await bench.new_guest()
     assert await bench.driver.measure(guest.id) is None
     await bench.driver.ensure_running(guest)
-    first = await bench.driver.measure(guest.id)
-    await bench.changes.until(lambda facts: facts.ready)
-    second = await bench.driver.measure(guest.id)
-    assert first is not None
-    assert second is not None
-    assert [disk.volume_id for disk in second.disks] == [guest.root_volume_id, volume.id]
-    assert second.memory_bytes > 0
-    assert second.cpu_s >= first.cpu_s
-    assert all(
-        (before.read_bytes, before.reads) <= (after.read_bytes, after.reads)
-        for before, after in zip(first.disks, second.disks, strict=True)
-    )
+    assert await bench.driver.measure(guest.id) is not None
     await bench.driver.ensure_stopped(guest.id, force=True)
     assert await bench.driver.measure(guest.id) is None
 

@@ -7,6 +7,7 @@ from typing import Any
 from atoll.domain.errors import DriverRefused
 from atoll.operations.registry import WORKFLOWS
 from atoll.operations.steps import Retry, Step, StepContext, Workflow
+from tests.support.world import World
 
 Work = Callable[[StepContext], Awaitable[Retry | None]]
 
@@ -39,6 +40,17 @@ def with_fuse(work: Work, when: str, fuse: Fuse) -> Work:
 
     fused.__name__ = work.__name__
     return fused
+
+
+def never_do(world: World, kind: str, error: Exception) -> Callable[[Step], Step]:
+    """Work that fails until the operation's deadline has passed, which is at once: polling towards
+    it would take the clock of a `World` hundreds of jumps."""
+
+    async def fail() -> None:
+        world.clock.advance(WORKFLOWS[kind].deadline_s)
+        raise error
+
+    return lambda step: replace(step, do=first(fail, step.do))
 
 
 def twice(work: Work) -> Work:

@@ -13,7 +13,7 @@ from atoll.domain.errors import Invalid, Protected
 from atoll.domain.instances import Instance
 from atoll.domain.security_groups import ALL_MAY_GO_OUT, Direction, Protocol, Rule
 from atoll.messages import GuestReport
-from tests.operations.faults import Fuse, changed, fused_do
+from tests.operations.faults import changed, never_do
 from tests.support.world import World
 
 pytestmark = pytest.mark.anyio
@@ -56,8 +56,8 @@ async def test_a_changed_rule_reaches_the_guests_that_run(world: World) -> None:
 
 async def test_a_guest_whose_host_was_away_is_told_when_it_is_reported(world: World) -> None:
     instance = await in_a_group(world)
-    away = Fuse(RuntimeError("nobody answers"), times=10**6)
-    workflows = changed("instance.configure", 0, fused_do("before", away))
+    kind = "instance.configure"
+    workflows = changed(kind, 0, never_do(world, kind, RuntimeError("nobody answers")))
     await world.execute(UpdateInstance(instance="web", security_groups=()))
     await world.run_until_idle(world.engine(workflows))
     found = await world.store.read().instances.get(instance.id)

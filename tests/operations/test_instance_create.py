@@ -8,7 +8,7 @@ from atoll.domain.errors import DriverBusy
 from atoll.domain.instances import InstanceState
 from atoll.domain.operations import OperationState
 from atoll.domain.regions import Region
-from tests.operations.faults import Fuse, all_steps, changed, fused_do, refused
+from tests.operations.faults import Fuse, all_steps, changed, fused_do, never_do, refused
 from tests.support.world import World
 
 pytestmark = pytest.mark.anyio
@@ -30,8 +30,8 @@ async def test_every_step_is_recorded_once_and_in_order(world: World) -> None:
 
 
 async def test_a_deadline_ends_what_would_never_end(world: World) -> None:
-    busy = Fuse(DriverBusy("not yet", after_s=60), times=10**6)
-    workflows = changed(KIND, 3, fused_do("before", busy))
+    busy = never_do(world, KIND, DriverBusy("not yet", after_s=60))
+    workflows = changed(KIND, 3, busy)
     _, operation = await world.accept_create()
     await world.run_until_idle(world.engine(workflows))
     ended = await world.store.read().operations.get(operation.id)

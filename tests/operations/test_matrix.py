@@ -19,6 +19,7 @@ from tests.operations.faults import (
     first,
     fused_do,
     fused_undo,
+    never_do,
     refused,
     twice,
 )
@@ -199,15 +200,8 @@ async def test_a_deadline_ends_what_would_never_end(
     sqlite_world: World, scenario: Scenario
 ) -> None:
     operation = await prepared(sqlite_world, scenario)
-
-    async def not_yet() -> None:
-        """Nobody polls for all that time."""
-        sqlite_world.clock.advance(WORKFLOWS[scenario.kind].deadline_s)
-        raise DriverBusy("not yet", after_s=1)
-
-    await run(
-        sqlite_world, changed(scenario.kind, 0, lambda s: replace(s, do=first(not_yet, s.do)))
-    )
+    busy = never_do(sqlite_world, scenario.kind, DriverBusy("not yet", after_s=1))
+    await run(sqlite_world, changed(scenario.kind, 0, busy))
     ended = await end_of(sqlite_world, operation)
     assert (ended.state, ended.error_code) == (OperationState.FAILED, "DEADLINE_EXCEEDED")
     await assert_true_or_taken_back(sqlite_world, scenario, operation)
