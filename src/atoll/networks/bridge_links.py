@@ -105,7 +105,11 @@ def plug_in(tap: str) -> int:
     finally:
         os.close(descriptor)
     descriptor = open_tap(tap)
-    fcntl.ioctl(descriptor, TUNSETPERSIST, 1)
+    try:
+        fcntl.ioctl(descriptor, TUNSETPERSIST, 1)
+    except BaseException:
+        os.close(descriptor)
+        raise
     return descriptor
 
 

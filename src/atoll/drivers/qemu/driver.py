@@ -6,9 +6,12 @@ guests of a host is in one state directory, which only one driver can use at a t
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import itertools
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from weakref import WeakValueDictionary
+
+import structlog
 
 from atoll.domain.errors import DriverError, DriverRefused, DriverUnavailable
 from atoll.domain.hosts import Capabilities, Capacity
@@ -24,12 +27,20 @@ from atoll.drivers.qemu.guest import Guest
 from atoll.drivers.qemu.hotplug import Hotplug, close_tap, require_places
 from atoll.drivers.qemu.kvm_probe import ProbeResult
 from atoll.drivers.qemu.layers import Layers
+from atoll.drivers.qemu.locks import Locks, only_driver_errors
 from atoll.drivers.qemu.merge import Merger, find_merges
 from atoll.drivers.qemu.metrics import measure
 from atoll.drivers.qemu.pci_devices import require_devices
-from atoll.drivers.qemu.process import Privileges, boot_id, find_program, supplementary_groups
+from atoll.drivers.qemu.process import (
+    Privileges,
+    boot_id,
+    end_by_pidfd,
+    find_program,
+    supplementary_groups,
+)
 from atoll.drivers.qemu.record import GuestFolder, Record
 from atoll.drivers.qemu.start_queue import StartQueue
+from atoll.drivers.qemu.strays import find_strays
 from atoll.drivers.qemu.transfer import Transfers
 from atoll.drivers.qemu.volumes import Images, Volumes
 from atoll.messages import (
@@ -52,6 +63,8 @@ from atoll.ports import Clock, Network, PortWiring, Stream
 
 DRIVER = "qemu"
 CHORES_S = 5.0
+CHORES_A_SWEEP = 12
+log = structlog.get_logger()
 CAPACITY_SETTINGS = CapacitySettings()
 
 
@@ -88,7 +101,7 @@ class QemuDriver:
         self._starts = StartQueue(starts_at_once, clock)
         self._guests: dict[str, Guest] = {}
         self._consoles = Consoles()
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._alone_with = Locks().alone_with
         self._chains_changed = True
         self._merge_turn = 0
         self._chores: asyncio.Task[None] | None = None
@@ -115,6 +128,7 @@ class QemuDriver:
             for folder, record in folders:
                 guest = self._guests[record.spec.id] = self._guest(folder, record)
                 await guest.adopt()
+            await self._end_strays()
             await self._take_up()
         self._chores = asyncio.create_task(self._keep_house(), name="qemu chores")
 
@@ -410,13 +424,28 @@ class QemuDriver:
         return guest
 
     async def _keep_house(self) -> None:
-        while True:
+        for round_ in itertools.count(1):
             await self._clock.sleep(CHORES_S)
             for guest in [guest for guest in self._guests.values() if guest.running]:
                 with contextlib.suppress(DriverUnavailable):
                     await asyncio.to_thread(guest.folder.trim_log)
             with contextlib.suppress(DriverError, OSError):  # retried next time
                 await self._merge_some()
+                if round_ % CHORES_A_SWEEP == 0:
+                    await self._end_strays()
+
+    async def _end_strays(self) -> None:
+        """End QEMU processes of our state directory that no guest holds."""
+        held = {guest.pid for guest in self._guests.values() if guest.pid is not None}
+        for stray in await asyncio.to_thread(find_strays, self._guests_dir, held):
+            try:
+                async with self._alone_with(stray.guest_id):
+                    known = self._guests.get(stray.guest_id)
+                    if known is None or known.pid != stray.pid:  # not started meanwhile
+                        log.warning("ended a stray QEMU", guest=stray.guest_id, pid=stray.pid)
+                        end_by_pidfd(stray.pidfd)
+            finally:
+                os.close(stray.pidfd)
 
     async def _merge_some(self) -> None:
         """Run a slice of one merge; the next call tries another, in case this is blocked."""
@@ -454,25 +483,3 @@ class QemuDriver:
     def _privileges(self, *, locks_memory: bool) -> Privileges:
         groups = supplementary_groups(self._accelerator.accelerator, self._guest_uid)
         return Privileges(uid=self._guest_uid, groups=groups, locks_memory=locks_memory)
-
-    @contextlib.asynccontextmanager
-    async def _alone_with(self, *thing_ids: str) -> AsyncIterator[None]:
-        """Lock resources: a guest before its volumes, and these in a fixed order, to avoid
-        deadlocks. A lock exists while a verb holds or awaits it."""
-        async with contextlib.AsyncExitStack() as stack:
-            for thing_id in sorted(set(thing_ids)):
-                lock = self._locks.get(thing_id)
-                if lock is None:
-                    lock = self._locks[thing_id] = asyncio.Lock()
-                await stack.enter_async_context(lock)
-            with only_driver_errors(" and ".join(thing_ids)):
-                yield
-
-
-@contextlib.contextmanager
-def only_driver_errors(what: str) -> Iterator[None]:
-    """Convert other errors, such as a full disk, to DriverErrors."""
-    try:
-        yield
-    except OSError as error:
-        raise DriverUnavailable(f"{what} failed on this host: {error}") from error

@@ -74,6 +74,11 @@ class Guest:
     def running(self) -> bool:
         return self._process is not None and self._process.running
 
+    @property
+    def pid(self) -> int | None:
+        """The process that is held, running or not."""
+        return self._process.pid if self._process is not None else None
+
     def facts(self) -> GuestFacts:
         """Return what is recorded, and what QEMU last said of its run state, which is not: the disk
         may be full, and every connection asks again."""

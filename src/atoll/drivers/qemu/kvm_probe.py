@@ -136,9 +136,11 @@ async def run(command: Sequence[str], limit_s: float) -> tuple[int | None, str]:
         async with asyncio.timeout(limit_s):
             _, stderr = await process.communicate()
     except TimeoutError:
-        process.kill()
-        await process.communicate()
         return None, ""
+    finally:  # also if it is cancelled
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
     return process.returncode, stderr.decode(errors="replace").strip().rpartition("\n")[2]
 
 

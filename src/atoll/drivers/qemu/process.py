@@ -87,8 +87,7 @@ class GuestProcess:
 
     def kill(self) -> None:
         if self.running:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            end_by_pidfd(self._pidfd)
 
     def let_go(self) -> None:
         """Release the process, which keeps running."""
@@ -105,9 +104,44 @@ async def spawn(
     folder: Path, command: Sequence[str], descriptors: Sequence[int] = ()
 ) -> GuestProcess:
     """Start the command in the guest's folder, in a new session, and pass our descriptors under
-    the same numbers. Raises OSError."""
-    child = await asyncio.to_thread(start_child, folder, command, descriptors)
-    return GuestProcess(child.pid, os.pidfd_open(child.pid), child)
+    the same numbers. Raises OSError; then, and if it is cancelled, no process is left."""
+    starting = asyncio.create_task(asyncio.to_thread(start_held, folder, command, descriptors))
+    try:
+        child, pidfd = await asyncio.shield(starting)
+    except asyncio.CancelledError:  # the thread goes on
+        await asyncio.wait({starting})
+        if starting.exception() is None:
+            await asyncio.to_thread(end_child, *starting.result())
+        raise
+    try:
+        return GuestProcess(child.pid, pidfd, child)
+    except BaseException:
+        end_child(child, pidfd)
+        raise
+
+
+def start_held(
+    folder: Path, command: Sequence[str], descriptors: Sequence[int]
+) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the process and open a pidfd, or leave no process."""
+    child = start_child(folder, command, descriptors)
+    try:
+        return child, os.pidfd_open(child.pid)
+    except BaseException:
+        end_child(child)
+        raise
+
+
+def end_by_pidfd(pidfd: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+
+
+def end_child(child: subprocess.Popen[bytes], pidfd: int = -1) -> None:
+    child.kill()
+    child.wait()
+    if pidfd >= 0:
+        os.close(pidfd)
 
 
 def start_child(
@@ -171,13 +205,18 @@ def search(
 
 
 def recognise(pid: int, folder: Path, guest_id: str) -> tuple[int, int] | None:
-    """Open the pidfd first, so that data read by pid belongs to the same process."""
+    """Open the pidfd first, so that data read by pid belongs to the same process. Raises OSError if
+    we cannot tell: a running guest must not be taken for an ended one."""
     try:
         pidfd = os.pidfd_open(pid)
-    except (OSError, OverflowError, ValueError):
+    except (ProcessLookupError, OverflowError, ValueError):
         return None
-    if is_guest(pid, folder, guest_id):
-        return pid, pidfd
+    try:
+        if is_guest(pid, folder, guest_id):
+            return pid, pidfd
+    except BaseException:
+        os.close(pidfd)
+        raise
     os.close(pidfd)
     return None
 
@@ -188,7 +227,7 @@ def is_guest(pid: int, folder: Path, guest_id: str) -> bool:
         return marker(guest_id).encode() in arguments and (
             os.path.samestat(Path(f"/proc/{pid}/cwd").stat(), folder.stat())
         )
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return False
 
 
@@ -196,7 +235,7 @@ def start_ticks_of(pid: int) -> int | None:
     """Return the start time in clock ticks since boot; None if the process is gone."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
     state, *fields = stat.rpartition(")")[2].split()
     return None if state == "Z" else int(fields[18])
