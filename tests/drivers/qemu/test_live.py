@@ -60,12 +60,6 @@ def top_layer_of(bench: QemuBench, guest: GuestSpec) -> str:
     return str(root["inserted"]["node-name"]).removeprefix("root-")
 
 
-async def until(reached: Callable[[], bool]) -> None:
-    async with asyncio.timeout(READY_S):
-        while not reached():
-            await asyncio.sleep(POLL_S)
-
-
 async def break_off_snapshot(bench: QemuBench, guest: GuestSpec, number: int, after: bool) -> bool:
     """Whether there was such a point."""
     with pytest.MonkeyPatch.context() as patch:
@@ -139,7 +133,9 @@ async def test_the_layers_of_deleted_snapshots_are_merged_below_a_running_guest(
     def short() -> bool:
         return len(layers.chain_of(layers.get_volume(guest.root_volume_id).layer)) <= CHAIN_MERGED
 
-    await until(short)
+    async with asyncio.timeout(READY_S):
+        while not short():
+            await bench.configure(guest)  # which looks at all disks of QEMU meanwhile
     marks = "cat /root/mark-*"
     before = await bench.run_inside(guest, marks)
     assert sorted(map(int, before.split())) == list(range(CHAIN_MERGED + 3))

@@ -26,6 +26,7 @@ from atoll.drivers.qemu.monitor import Monitor, MonitorRefused
 from atoll.ports import Clock
 
 JOB_POLL_S = 0.1
+CANCEL_POLLS_MAX = 50
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -136,7 +137,8 @@ def stats_by_device(answer: list[dict[str, Any]]) -> Iterator[tuple[str, dict[st
 
 
 async def finish_job(monitor: Monitor, clock: Clock, job: str, timeout_s: float) -> bool:
-    """Wait for a job; return whether it ended in time. Partial work is kept."""
+    """Wait for a job; return whether it ended in time. Partial work is kept. The caller holds
+    `nodes_change`."""
     for _ in range(int(timeout_s / JOB_POLL_S)):
         state = await job_state(monitor, job)
         if state["status"] == "concluded":
@@ -147,13 +149,19 @@ async def finish_job(monitor: Monitor, clock: Clock, job: str, timeout_s: float)
         if state["status"] == "gone":
             return False
         await clock.sleep(JOB_POLL_S)
-    await forget_job(monitor, job)
+    await forget_job(monitor, clock, job)
     return False
 
 
-async def forget_job(monitor: Monitor, job: str) -> None:
-    """Cancel a running job of ours, or dismiss an ended one."""
+async def forget_job(monitor: Monitor, clock: Clock, job: str) -> None:
+    """Cancel a running job of ours, and dismiss it once it has ended: until then, QEMU may still
+    remove its nodes."""
     await monitor.try_to("job-cancel", id=job)
+    for _ in range(CANCEL_POLLS_MAX):
+        state = await job_state(monitor, job)
+        if state["status"] in {"concluded", "gone"}:
+            break
+        await clock.sleep(JOB_POLL_S)
     await monitor.try_to("job-dismiss", id=job)
 
 

@@ -134,7 +134,6 @@ class Merger:
 
     async def _stream(self, monitor: Monitor, slot: str, upper: Layer, lower: Layer) -> bool:
         """Do the same with the QEMU of the running guest (block stream)."""
-        await forget_job(monitor, JOB)
         words = {
             "job-id": JOB,
             "device": node_name(slot, upper.id),
@@ -145,8 +144,10 @@ class Merger:
         if onto is not None:
             below = lower.parent or "base"
             words |= {"base-node": node_name(slot, below), "backing-file": onto}
-        await monitor.execute("block-stream", **words)
-        if not await finish_job(monitor, self._clock, JOB, SLICE_S):
-            return False
+        async with monitor.nodes_change:
+            await forget_job(monitor, self._clock, JOB)
+            await monitor.execute("block-stream", **words)
+            if not await finish_job(monitor, self._clock, JOB, SLICE_S):
+                return False
         await drop_node(monitor, slot, lower.id)
         return True

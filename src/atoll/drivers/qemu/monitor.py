@@ -23,6 +23,9 @@ from atoll.drivers.qemu.command_line import QMP_SOCKET
 CONNECT_S = 10.0
 EXECUTE_S = 10.0
 RETRY_S = 0.01
+# They visit every block node. QEMU (seen with 7.2) runs commands also while it removes the filter
+# of a finished job, and crashes with its guest when it visits that filter.
+WALKS = {"query-block", "query-named-block-nodes"}
 
 OnEvent = Callable[[str, dict[str, Any]], None]
 
@@ -47,6 +50,8 @@ class Monitor:
 
     def __init__(self, client: QMPClient) -> None:
         self._client = client
+        # Held while a job of ours may remove nodes.
+        self.nodes_change = asyncio.Lock()
 
     @property
     def connected(self) -> bool:
@@ -54,6 +59,12 @@ class Monitor:
 
     async def execute(self, command: str, **arguments: Any) -> Any:
         """Run a command. Raises MonitorRefused, and DriverUnavailable after a timeout."""
+        if command in WALKS:
+            async with self.nodes_change:
+                return await self._execute(command, arguments)
+        return await self._execute(command, arguments)
+
+    async def _execute(self, command: str, arguments: dict[str, Any]) -> Any:
         try:
             async with asyncio.timeout(EXECUTE_S):
                 return await self._client.execute(command, arguments or None)
