@@ -5,19 +5,23 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
+from atoll.domain import ids
 from atoll.domain.errors import DriverRefused, DriverUnavailable
-from atoll.drivers.qemu.record import CONSOLE_BYTES_MAX, Record
+from atoll.drivers.qemu.driver import QemuDriver
+from atoll.drivers.qemu.layers import Layers
+from atoll.drivers.qemu.record import Record
 from atoll.messages import GuestSpec, NicSpec, Power
 from atoll.networks.user import UserNetwork
 from atoll.ports import PortWiring
-from tests.contract.drivers import GUEST_UID, QemuBench, qemu_bench
+from tests.contract.drivers import GUEST_UID, QemuBench, new_id, qemu_bench
 
 pytestmark = [pytest.mark.anyio, pytest.mark.qemu]
 
@@ -111,18 +115,6 @@ async def test_a_killed_guest_is_noticed_and_starts_again(bench: QemuBench) -> N
     await bench.start_until_ready(guest)
 
 
-async def test_a_reboot_from_inside_loses_readiness_until_the_guest_is_up(
-    bench: QemuBench,
-) -> None:
-    guest = await bench.new_guest()
-    await bench.start_until_ready(guest)
-    pid = pid_of(bench, guest)
-    await bench.run_inside(guest, "reboot")
-    assert (await bench.changes.until(lambda facts: not facts.ready)).power is Power.RUNNING
-    await bench.changes.until(lambda facts: facts.ready)
-    assert pid_of(bench, guest) == pid, "the same process went through it"
-
-
 async def test_a_killed_manager_leaves_its_guests_to_the_next_one(
     bench: QemuBench,
 ) -> None:
@@ -209,22 +201,6 @@ async def test_a_pid_that_now_means_another_process_is_left_alone(bench: QemuBen
     await bench.driver.remove(guest.id)
 
 
-async def test_the_consoles_log_is_bounded_and_keeps_its_end(bench: QemuBench) -> None:
-    guest = await bench.new_guest()
-    await bench.start_until_ready(guest)
-    said = 1_500_000
-    assert said > CONSOLE_BYTES_MAX
-    await bench.run_inside(guest, f"head -c {said} /dev/zero | tr '\\0' x > /dev/ttyS0")
-    await bench.run_inside(guest, "echo the end > /dev/ttyS0")
-    log = folder_of(bench, guest) / "console.log"
-    await bench.reopen()
-    # Cut now, or by the driver before: then it may have grown again.
-    assert log.stat().st_size <= CONSOLE_BYTES_MAX
-    assert b"the end" in await bench.driver.read_log(guest.id, 100)
-    await bench.run_inside(guest, "echo and on > /dev/ttyS0")
-    assert b"and on" in await bench.driver.read_log(guest.id, 100)
-
-
 class BrokenNetwork(UserNetwork):
     """Hands out what QEMU does not know."""
 
@@ -266,3 +242,71 @@ async def test_removal_leaves_nothing_of_guest_and_volume(bench: QemuBench) -> N
     await bench.driver.remove_volume(guest.root_volume_id)
     for name in ("guests", "volumes", "layers"):
         assert list((bench.state_dir / name).iterdir()) == []
+
+
+async def test_a_volume_of_another_running_guest_is_refused(bench: QemuBench) -> None:
+    volume = await bench.new_volume()
+    first = await bench.new_guest(volumes=(volume.id,))
+    second = await bench.new_guest()
+    await bench.driver.ensure_running(first)
+    await bench.driver.ensure_running(second)
+    with pytest.raises(DriverRefused, match=f"in use by {first.id}"):
+        await bench.driver.ensure_configured(replace(second, volumes=(volume.id,)))
+    await bench.driver.ensure_stopped(second.id, force=True)
+    with pytest.raises(DriverRefused, match=f"in use by {first.id}"):
+        await bench.driver.ensure_running(replace(second, volumes=(volume.id,)))
+
+
+async def test_a_guest_that_was_asked_to_stop_is_not_pressed_every_time(
+    bench: QemuBench,
+) -> None:
+    guest = await bench.new_guest()
+    await bench.driver.ensure_running(guest)
+    assert isinstance(bench.driver, QemuDriver)
+    asked = count_questions(bench.driver, guest.id)
+    for _ in range(5):
+        await bench.driver.ensure_stopped(guest.id, force=False)
+    assert asked == ["system_powerdown"]
+    os.kill(pid_of(bench, guest), signal.SIGKILL)
+    facts = await bench.stop_by_asking(guest)
+    assert (facts.power, facts.crashed, facts.reason) == (Power.STOPPED, False, "")
+    assert bench.changes.seen == [], "an end that was asked for is not news"
+
+
+def count_questions(qemu: QemuDriver, guest_id: str) -> list[str]:
+    guest = qemu._guests[guest_id]
+    asked: list[str] = []
+    ask: Callable[..., Awaitable[Any]] = guest.ask
+
+    async def count(command: str, **arguments: Any) -> Any:
+        asked.append(command)
+        return await ask(command, **arguments)
+
+    guest.ask = count  # type: ignore[method-assign]
+    return asked
+
+
+async def test_a_guest_that_was_asked_in_vain_may_be_wanted_again(bench: QemuBench) -> None:
+    guest = await bench.new_guest()
+    await bench.driver.ensure_running(guest)
+    await bench.driver.ensure_stopped(guest.id, force=False)
+    await bench.driver.ensure_running(guest)
+    os.kill(pid_of(bench, guest), signal.SIGKILL)
+    assert (await bench.changes.until(lambda facts: facts.power is Power.STOPPED)).crashed
+
+
+async def test_a_guest_on_a_hostile_disk_is_not_started(bench: QemuBench) -> None:
+    guest = await bench.new_guest()
+    layers = Layers(bench.state_dir, GUEST_UID)
+    disk = layers.disk_of(layers.get_volume(guest.root_volume_id).layer)
+    disk.write_bytes(b"\0" * 65536)
+    with pytest.raises(DriverRefused, match="is refused: it is no longer qcow2"):
+        await bench.driver.ensure_running(guest)
+    assert await bench.driver.list() == []
+
+
+async def test_a_snapshot_of_a_volume_that_nobody_has_any_more_is_refused(
+    bench: QemuBench,
+) -> None:
+    with pytest.raises(DriverRefused, match="is not an id"):
+        await bench.driver.ensure_snapshot("../../etc/passwd", new_id(ids.VOLUME))

@@ -1,10 +1,11 @@
-"""What is changed of real guests while they run, also where it breaks off or they do not help."""
+"""What is changed of a real guest while it runs, also where it breaks off or it does not help. All
+tests here share one; what each writes to it stays."""
 
 import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from atoll.domain import ids
 from atoll.domain.errors import DriverBusy, DriverRefused
 from atoll.domain.security_groups import DEFAULT_RULES, Protocol, Rule
 from atoll.drivers.qemu import driver, volumes
-from atoll.drivers.qemu.driver import QemuDriver
 from atoll.drivers.qemu.layers import Layers
 from atoll.drivers.qemu.merge import CHAIN_MERGED
+from atoll.drivers.qemu.record import CONSOLE_BYTES_MAX
 from atoll.messages import GuestSpec, Power, VolumeSpec
 from tests.contract.drivers import (
     GUEST_UID,
@@ -26,23 +26,35 @@ from tests.contract.drivers import (
     READY_S,
     QemuBench,
     make_key,
-    new_id,
     new_nic,
     ssh,
 )
 from tests.contract.drivers import qemu_bench as new_bench
+from tests.contract.lending import Lender
 from tests.drivers.qemu import by_hand
 from tests.drivers.qemu.crashes import Crash, CrashAt
-from tests.drivers.qemu.test_driver import pid_of
+from tests.drivers.qemu.test_driver import folder_of, pid_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.qemu]
 
 
+@pytest.fixture(scope="module")
+async def lender(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Lender]:
+    bench = await new_bench(tmp_path_factory.mktemp("live"))
+    yield Lender(bench)
+    await bench.end()
+
+
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[QemuBench]:
-    built = await new_bench(tmp_path)
-    yield built
-    await built.end()
+def bench(lender: Lender) -> QemuBench:
+    assert isinstance(lender.bench, QemuBench)
+    return lender.bench
+
+
+@pytest.fixture
+async def guest(lender: Lender) -> AsyncIterator[GuestSpec]:
+    yield await lender.lend()
+    await lender.take_back()
 
 
 def layers_of(bench: QemuBench) -> Layers:
@@ -60,64 +72,9 @@ def top_layer_of(bench: QemuBench, guest: GuestSpec) -> str:
     return str(root["inserted"]["node-name"]).removeprefix("root-")
 
 
-async def break_off_snapshot(bench: QemuBench, guest: GuestSpec, number: int, after: bool) -> bool:
-    """Whether there was such a point."""
-    with pytest.MonkeyPatch.context() as patch:
-        crash = CrashAt(patch, number, after=after)
-        crash.around(volumes, "put_on_top")
-        try:
-            await bench.take_snapshot(guest.root_volume_id)
-        except Crash:
-            assert crash.reached
-    return crash.reached
-
-
-async def test_a_live_snapshot_that_breaks_off_anywhere_loses_nothing_of_the_guest(
-    bench: QemuBench,
-) -> None:
-    guest = await bench.new_guest()
-    await bench.start_until_ready(guest)
-    points = 0
-    for after in (False, True):
-        number = 1
-        while await break_off_snapshot(bench, guest, number, after):
-            await bench.write_inside(guest, f"written after {number} {after}")
-            await bench.reopen()
-            volume = layers_of(bench).get_volume(guest.root_volume_id)
-            assert (volume.layer, volume.next_layer) == (top_layer_of(bench, guest), None)
-            number, points = number + 1, points + 1
-        assert await bench.read_inside(guest) == f"written after {number - 1} {after}"
-    assert points > 10
-    snapshot = await bench.take_snapshot(guest.root_volume_id)
-    copy = await bench.new_volume(snapshot_id=snapshot.id)
-    guest = await bench.configure(guest, volumes=(copy.id,))
-    assert await bench.read_on(guest, copy.id) == await bench.read_inside(guest)
-
-
-async def test_a_guest_that_dies_within_a_snapshot_starts_with_all_it_wrote(
-    bench: QemuBench,
-) -> None:
-    """QEMU wrote to the next layer already, we did not record it, and then both are gone."""
-    guest = await bench.new_guest()
-    await bench.start_until_ready(guest)
-    with pytest.MonkeyPatch.context() as patch:
-        crash = CrashAt(patch, -1, after=False)
-        crash.around(Layers, "finish_switch")
-        crash.aim(1)
-        with pytest.raises(Crash):
-            await bench.take_snapshot(guest.root_volume_id)
-    await bench.write_inside(guest, "the last words")
-    os.kill(pid_of(bench, guest), signal.SIGKILL)
-    await bench.changes.until(lambda facts: facts.crashed)
-    await bench.start_until_ready(guest)
-    assert await bench.read_inside(guest) == "the last words"
-
-
 async def test_the_layers_of_deleted_snapshots_are_merged_below_a_running_guest(
-    bench: QemuBench, monkeypatch: pytest.MonkeyPatch
+    bench: QemuBench, guest: GuestSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    guest = await bench.new_guest()
-    await bench.start_until_ready(guest)
     snapshots = []
     for number in range(CHAIN_MERGED + 3):
         await bench.run_inside(guest, f"echo {number} > /root/mark-{number}; sync")
@@ -148,12 +105,60 @@ async def test_the_layers_of_deleted_snapshots_are_merged_below_a_running_guest(
     assert await bench.run_inside(guest, count) == "5"
 
 
+async def break_off_snapshot(bench: QemuBench, guest: GuestSpec, number: int, after: bool) -> bool:
+    """Whether there was such a point."""
+    with pytest.MonkeyPatch.context() as patch:
+        crash = CrashAt(patch, number, after=after)
+        crash.around(volumes, "put_on_top")
+        try:
+            await bench.take_snapshot(guest.root_volume_id)
+        except Crash:
+            assert crash.reached
+    return crash.reached
+
+
+async def test_a_live_snapshot_that_breaks_off_anywhere_loses_nothing_of_the_guest(
+    bench: QemuBench, guest: GuestSpec
+) -> None:
+    points = 0
+    for after in (False, True):
+        number = 1
+        while await break_off_snapshot(bench, guest, number, after):
+            await bench.write_inside(guest, f"written after {number} {after}")
+            await bench.reopen()
+            volume = layers_of(bench).get_volume(guest.root_volume_id)
+            assert (volume.layer, volume.next_layer) == (top_layer_of(bench, guest), None)
+            number, points = number + 1, points + 1
+        assert await bench.read_inside(guest) == f"written after {number - 1} {after}"
+    assert points > 10
+    snapshot = await bench.take_snapshot(guest.root_volume_id)
+    copy = await bench.new_volume(snapshot_id=snapshot.id)
+    guest = await bench.configure(guest, volumes=(copy.id,))
+    assert await bench.read_on(guest, copy.id) == await bench.read_inside(guest)
+
+
+async def test_a_guest_that_dies_within_a_snapshot_starts_with_all_it_wrote(
+    bench: QemuBench, guest: GuestSpec
+) -> None:
+    """QEMU wrote to the next layer already, we did not record it, and then both are gone."""
+    with pytest.MonkeyPatch.context() as patch:
+        crash = CrashAt(patch, -1, after=False)
+        crash.around(Layers, "finish_switch")
+        crash.aim(1)
+        with pytest.raises(Crash):
+            await bench.take_snapshot(guest.root_volume_id)
+    await bench.write_inside(guest, "the last words")
+    os.kill(pid_of(bench, guest), signal.SIGKILL)
+    await bench.changes.until(lambda facts: facts.crashed)
+    await bench.start_until_ready(guest)
+    assert await bench.read_inside(guest) == "the last words"
+
+
 async def test_a_guest_that_does_not_let_go_of_a_volume_is_asked_again_and_again(
-    bench: QemuBench,
+    bench: QemuBench, guest: GuestSpec
 ) -> None:
     volume = await bench.new_volume()
-    guest = await bench.new_guest(volumes=(volume.id,))
-    await bench.start_until_ready(guest)
+    guest = await bench.configure(guest, volumes=(volume.id,))
     rescue(bench, guest, "stop")
     for _ in range(2):
         with pytest.raises(DriverBusy, match=volume.id) as busy:
@@ -168,33 +173,20 @@ async def test_a_guest_that_does_not_let_go_of_a_volume_is_asked_again_and_again
     await bench.driver.remove_volume(volume.id)
 
 
-async def test_twelve_further_volumes_are_as_many_as_a_guest_can_have(bench: QemuBench) -> None:
+async def test_twelve_further_volumes_are_as_many_as_a_guest_can_have(
+    bench: QemuBench, guest: GuestSpec
+) -> None:
     volumes = tuple([(await bench.new_volume()).id for _ in range(13)])
-    guest = await bench.new_guest(volumes=volumes[:12])
-    await bench.start_until_ready(guest)
+    guest = await bench.configure(guest, volumes=volumes[:12])
+    await see_inside(bench, guest, "test $(ls -d /sys/block/vd* | wc -l) = 14")
     assert len(await bench.sizes_inside(guest)) == 12
     with pytest.raises(DriverRefused, match="can have at most 12 additional"):
         await bench.driver.ensure_configured(replace(guest, volumes=volumes))
     guest = await bench.configure(guest, volumes=volumes[1:])
-    assert volumes[12] in await bench.sizes_inside(guest)
+    assert await bench.disk_inside(guest, volumes[12])
 
 
-async def test_a_volume_of_another_running_guest_is_refused(bench: QemuBench) -> None:
-    volume = await bench.new_volume()
-    first = await bench.new_guest(volumes=(volume.id,))
-    second = await bench.new_guest()
-    await bench.driver.ensure_running(first)
-    await bench.driver.ensure_running(second)
-    with pytest.raises(DriverRefused, match=f"in use by {first.id}"):
-        await bench.driver.ensure_configured(replace(second, volumes=(volume.id,)))
-    await bench.driver.ensure_stopped(second.id, force=True)
-    with pytest.raises(DriverRefused, match=f"in use by {first.id}"):
-        await bench.driver.ensure_running(replace(second, volumes=(volume.id,)))
-
-
-async def test_a_root_volume_grows_below_its_guest(bench: QemuBench) -> None:
-    guest = await bench.new_guest()
-    await bench.start_until_ready(guest)
+async def test_a_root_volume_grows_below_its_guest(bench: QemuBench, guest: GuestSpec) -> None:
     wish = VolumeSpec(id=guest.root_volume_id, size_gib=3, image=bench.image)
     await bench.driver.ensure_volume(wish)
     sectors = await bench.run_inside(guest, "sleep 0.2; cat /sys/block/vda/size")
@@ -204,10 +196,8 @@ async def test_a_root_volume_grows_below_its_guest(bench: QemuBench) -> None:
 
 
 async def test_ports_open_and_close_while_the_guest_runs_and_connections_stay(
-    bench: QemuBench,
+    bench: QemuBench, guest: GuestSpec
 ) -> None:
-    guest = await bench.new_guest()
-    await bench.start_until_ready(guest)
     await bench.run_inside(guest, "dropbear -r /etc/dropbear/host_key -p 8080")
     facts = await bench.driver.inspect(guest.id)
     assert facts is not None
@@ -261,9 +251,9 @@ def answer_at(address: str) -> bytes:
         return connection.recv(100)
 
 
-async def test_a_nic_comes_and_goes_while_the_guest_runs(bench: QemuBench) -> None:
-    guest = await bench.new_guest()
-    await bench.start_until_ready(guest)
+async def test_a_nic_comes_and_goes_while_the_guest_runs(
+    bench: QemuBench, guest: GuestSpec
+) -> None:
     second = replace(new_nic(), private_ip="10.77.0.5", subnet_cidr="10.77.0.0/16")
     guest = await bench.configure(guest, nics=(second,))
     await see_inside(bench, guest, f"grep -l {second.mac} /sys/class/net/*/address")
@@ -286,9 +276,9 @@ async def see_inside(bench: QemuBench, guest: GuestSpec, command: str) -> None:
     await bench.run_inside(guest, wait)
 
 
-async def test_other_keys_let_others_in_at_once(bench: QemuBench, tmp_path: Path) -> None:
-    guest = await bench.new_guest()
-    await bench.start_until_ready(guest)
+async def test_other_keys_let_others_in_at_once(
+    bench: QemuBench, guest: GuestSpec, tmp_path: Path
+) -> None:
     (tmp_path / "other").mkdir()
     other = make_key(tmp_path / "other")
     text = other.with_suffix(".pub").read_text().strip()
@@ -299,56 +289,27 @@ async def test_other_keys_let_others_in_at_once(bench: QemuBench, tmp_path: Path
     assert await asyncio.to_thread(ssh, other, facts.ports["tcp/22"], "hostname") == "web-1"
 
 
-async def test_a_guest_that_was_asked_to_stop_is_not_pressed_every_time(
-    bench: QemuBench,
+async def test_a_reboot_from_inside_loses_readiness_until_the_guest_is_up(
+    bench: QemuBench, guest: GuestSpec
 ) -> None:
-    guest = await bench.new_guest()
-    await bench.driver.ensure_running(guest)
-    assert isinstance(bench.driver, QemuDriver)
-    asked = count_questions(bench.driver, guest.id)
-    for _ in range(5):
-        await bench.driver.ensure_stopped(guest.id, force=False)
-    assert asked == ["system_powerdown"]
-    os.kill(pid_of(bench, guest), signal.SIGKILL)
-    facts = await bench.stop_by_asking(guest)
-    assert (facts.power, facts.crashed, facts.reason) == (Power.STOPPED, False, "")
-    assert bench.changes.seen == [], "an end that was asked for is not news"
+    pid = pid_of(bench, guest)
+    await bench.run_inside(guest, "reboot")
+    assert (await bench.changes.until(lambda facts: not facts.ready)).power is Power.RUNNING
+    await bench.changes.until(lambda facts: facts.ready)
+    assert pid_of(bench, guest) == pid, "the same process went through it"
 
 
-def count_questions(qemu: QemuDriver, guest_id: str) -> list[str]:
-    guest = qemu._guests[guest_id]
-    asked: list[str] = []
-    ask: Callable[..., Awaitable[Any]] = guest.ask
-
-    async def count(command: str, **arguments: Any) -> Any:
-        asked.append(command)
-        return await ask(command, **arguments)
-
-    guest.ask = count  # type: ignore[method-assign]
-    return asked
-
-
-async def test_a_guest_that_was_asked_in_vain_may_be_wanted_again(bench: QemuBench) -> None:
-    guest = await bench.new_guest()
-    await bench.driver.ensure_running(guest)
-    await bench.driver.ensure_stopped(guest.id, force=False)
-    await bench.driver.ensure_running(guest)
-    os.kill(pid_of(bench, guest), signal.SIGKILL)
-    assert (await bench.changes.until(lambda facts: facts.power is Power.STOPPED)).crashed
-
-
-async def test_a_guest_on_a_hostile_disk_is_not_started(bench: QemuBench) -> None:
-    guest = await bench.new_guest()
-    layers = layers_of(bench)
-    disk = layers.disk_of(layers.get_volume(guest.root_volume_id).layer)
-    disk.write_bytes(b"\0" * 65536)
-    with pytest.raises(DriverRefused, match="is refused: it is no longer qcow2"):
-        await bench.driver.ensure_running(guest)
-    assert await bench.driver.list() == []
-
-
-async def test_a_snapshot_of_a_volume_that_nobody_has_any_more_is_refused(
-    bench: QemuBench,
+async def test_the_consoles_log_is_bounded_and_keeps_its_end(
+    bench: QemuBench, guest: GuestSpec
 ) -> None:
-    with pytest.raises(DriverRefused, match="is not an id"):
-        await bench.driver.ensure_snapshot("../../etc/passwd", new_id(ids.VOLUME))
+    said = 1_500_000
+    assert said > CONSOLE_BYTES_MAX
+    await bench.run_inside(guest, f"head -c {said} /dev/zero | tr '\\0' x > /dev/ttyS0")
+    await bench.run_inside(guest, "echo the end > /dev/ttyS0")
+    log = folder_of(bench, guest) / "console.log"
+    await bench.reopen()
+    # Cut now, or by the driver before: then it may have grown again.
+    assert log.stat().st_size <= CONSOLE_BYTES_MAX
+    assert b"the end" in await bench.driver.read_log(guest.id, 100)
+    await bench.run_inside(guest, "echo and on > /dev/ttyS0")
+    assert b"and on" in await bench.driver.read_log(guest.id, 100)
