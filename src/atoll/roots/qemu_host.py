@@ -33,6 +33,7 @@ async def build(settings: Settings, clock: Clock, faults: None) -> dict[str, Dri
             file_dirs=(imports, *settings.import_dirs),
             allow_private=settings.allow_private_urls,
             uid=guest_uid,
+            disk_reserve_mib=settings.disk_reserve_mib,
             recipe_environment=settings.proxies,
         )
     )

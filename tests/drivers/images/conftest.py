@@ -13,6 +13,7 @@ import pytest
 
 from atoll.domain.errors import DriverBusy
 from atoll.domain.images import ImageSource, SourceKind
+from atoll.drivers.disk_room import DiskRoom
 from atoll.drivers.images.build import Recipes
 from atoll.drivers.images.cache import RecipeCache
 from atoll.drivers.images.convert import Converter, ConvertLimits
@@ -96,6 +97,7 @@ class Host:
         self.imports = folder / "imports"
         self.recipes = folder / "recipes"
         self.cache = folder / "cache"
+        self.room = DiskRoom(folder, 0)
         self._fetcher = fetcher
         self.imports.mkdir()
         self.recipes.mkdir()
@@ -106,7 +108,8 @@ class Host:
             cache=RecipeCache(self.cache, recipes),
             fetcher=self._fetcher,
             files=LocalFiles([self.imports], BYTES_MAX),
-            converter=Converter(ConvertLimits(cpu_s=60, total_s=60), uid=None),
+            converter=Converter(ConvertLimits(cpu_s=60, total_s=60), self.room, uid=None),
+            room=self.room,
             virtual_size_max_bytes=VIRTUAL_SIZE_MAX,
         )
         return ImageStore(self.folder / name / "images", sources)

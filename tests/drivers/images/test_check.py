@@ -1,11 +1,19 @@
 """Headers of disk images: what is let in, and what hostile files are told."""
 
+import bz2
+import gzip
+import io
+import lzma
 import struct
+import tarfile
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from oslo_utils.imageutils import format_inspector
 
 from atoll.domain.errors import DriverRefused
 from atoll.drivers.images.check import (
@@ -201,3 +209,71 @@ def test_whatever_the_header_holds_the_answer_is_facts_or_a_refusal(
     except DriverRefused:
         return
     assert 0 < found.virtual_size_bytes <= LIMIT
+
+
+def zipped(content: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("disk.raw", content)
+    return file.getvalue()
+
+
+def tarred(content: bytes) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        member = tarfile.TarInfo("disk.raw")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return file.getvalue()
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "xz": lzma.compress,
+    "bzip2": bz2.compress,
+    "zip": zipped,
+    "tar": tarred,
+    "7z": lambda content: b"7z\xbc\xaf\x27\x1c\0\4" + content,
+}
+
+
+@pytest.mark.parametrize("name", PACKERS)
+@pytest.mark.parametrize("declared", [None, DiskFormat.RAW, DiskFormat.QCOW2])
+def test_an_image_that_is_packed_is_told_by_what_and_how_to_unpack_it(
+    tmp_path: Path, name: str, declared: DiskFormat | None
+) -> None:
+    path = tmp_path / "disk"
+    path.write_bytes(PACKERS[name](bytes(1 << 20)))
+    told = refusal(path, declared)
+    assert f"packed by {name}" in told
+    assert "unpack it with" in told
+    assert ".raw" not in told
+
+
+def test_a_page_instead_of_an_image_is_told_to_be_none(tmp_path: Path) -> None:
+    page = tmp_path / "page"
+    text = "<!DOCTYPE html>" + "<p>text</p>" * 60 + "<p>Bitte w\u00e4hlen</p>\n"
+    page.write_bytes(text.encode())
+    assert "it is not an image of a disk" in refusal(page)
+
+
+@pytest.mark.parametrize("place", ["eat_chunk", "safety_check"])
+def test_whatever_the_library_stumbles_over_is_a_reason_to_refuse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def stumble(*_: object) -> None:
+        raise AttributeError("'VMDKInspector' object has no attribute 'vmdktype'")
+
+    monkeypatch.setattr(format_inspector.QcowInspector, place, stumble)
+    told = refusal(make_qcow2(tmp_path / "a"), DiskFormat.QCOW2)
+    assert "attribute" not in told
+
+
+def test_a_qcow2_with_extended_entries_is_let_in_and_unknown_features_are_not(
+    tmp_path: Path,
+) -> None:
+    path = make_qcow2(tmp_path / "a", "-o", "extended_l2=on,cluster_size=128k")
+    found = check_image(path, declared=DiskFormat.QCOW2, virtual_size_max_bytes=LIMIT)
+    assert found.virtual_size_bytes == 4 << 20
+    assert "features of qcow2" in refusal(patch(path, 79, b"\x30"))
+    assert "external file" in refusal(patch(path, 79, b"\x14"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from atoll.domain.errors import DriverRefused
+from atoll.drivers.disk_room import DiskRoom
 from atoll.drivers.images.check import DiskFormat
 from atoll.drivers.images.convert import Converter, ConvertLimits
 from tests.drivers.images.conftest import make_qcow2
@@ -22,7 +23,7 @@ async def test_qemu_img_runs_as_an_unprivileged_user_below_a_closed_folder(tmp_p
     """pytest's own folders are closed to other users, as /root is."""
     folder = make_qcow2(tmp_path / "source").parent
     assert folder.parent.stat().st_mode & 0o077 == 0
-    converter = Converter(LIMITS, uid=NOBODY)
+    converter = Converter(LIMITS, DiskRoom(tmp_path, 0), uid=NOBODY)
     await converter.convert(folder, "source", "disk.qcow2", DiskFormat.QCOW2, 4 << 20)
     assert (folder / "disk.qcow2").stat().st_uid == 0
     assert folder.stat().st_uid == 0
@@ -34,7 +35,7 @@ async def test_an_image_that_grows_beyond_its_size_is_stopped(tmp_path: Path) ->
         for _ in range(300):
             file.write(b"x" * (1 << 20))
     with pytest.raises(DriverRefused, match="damaged or has another format"):
-        await Converter(LIMITS, uid=None).convert(
+        await Converter(LIMITS, DiskRoom(tmp_path, 0), uid=None).convert(
             tmp_path, "source", "disk.qcow2", DiskFormat.RAW, 1 << 20
         )
 
@@ -43,7 +44,7 @@ async def test_a_conversion_without_end_is_stopped(tmp_path: Path) -> None:
     make_qcow2(tmp_path / "source")
     limits = ConvertLimits(cpu_s=60, total_s=0)
     with pytest.raises(DriverRefused, match="took more than 0 s"):
-        await Converter(limits, uid=None).convert(
+        await Converter(limits, DiskRoom(tmp_path, 0), uid=None).convert(
             tmp_path, "source", "disk.qcow2", DiskFormat.QCOW2, 4 << 20
         )
 
@@ -62,7 +63,7 @@ async def test_what_grows_beyond_all_bounds_as_it_is_unpacked_is_stopped(
     if uid is not None and os.geteuid() != 0:
         pytest.skip("only root can become another user")
     plain = packed(tmp_path)
-    converter = Converter(LIMITS, uid=uid)
+    converter = Converter(LIMITS, DiskRoom(tmp_path, 0), uid=uid)
     with pytest.raises(DriverRefused, match="more than 1048576 bytes when it is decompressed"):
         await converter.decompress(tmp_path, "source", "target", 1 << 20)
     (tmp_path / "target").unlink(missing_ok=True)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from atoll.domain import ids
+from atoll.domain.errors import DriverRefused
+from atoll.drivers.disk_room import DiskRoom
 from atoll.drivers.qemu import transfer
 from atoll.drivers.qemu.transfer import Transfers
 from atoll.messages import Parcel, ParcelKind
@@ -20,9 +22,13 @@ PIECE_BYTES = 200_000
 POINTS_MAX = 100
 
 
+def transfers_of(shelf: Shelf, room: DiskRoom | None = None) -> Transfers:
+    return Transfers(shelf.layers, shelf.disks, room or DiskRoom(Path("/"), 0))
+
+
 async def send(here: Shelf, there: Shelf, parcel: Parcel, export_id: str) -> None:
     """Whatever goes on at the end is broken off, as with a process."""
-    sender, receiver = Transfers(here.layers, here.disks), Transfers(there.layers, there.disks)
+    sender, receiver = transfers_of(here), transfers_of(there)
     try:
         export = await patient(lambda: sender.ensure_export(export_id, parcel))
         facts = await receiver.inspect_import(parcel)
@@ -86,3 +92,29 @@ def test_a_transfer_that_breaks_off_anywhere_is_taken_up_and_leaves_nothing(
         assert there.files() == []
     else:
         pytest.fail("it never got through")
+
+
+async def refused_by(full: DiskRoom, here: Shelf, there: Shelf, parcel: Parcel) -> None:
+    """By a sender and by a receiver whose disk is full."""
+    export_id = new_id(ids.OPERATION)
+    with pytest.raises(DriverRefused, match="the host's disk is full"):
+        await patient(lambda: transfers_of(here, full).ensure_export(export_id, parcel))
+    sender, receiver = transfers_of(here), transfers_of(there, full)
+    export = await patient(lambda: sender.ensure_export(export_id, parcel))
+    with pytest.raises(DriverRefused, match="the host's disk is full"):
+        await receiver.write_import(piece_of(parcel, export, 0, b"x" * 1000))
+    await sender.remove_export(export_id)
+
+
+def test_what_would_take_the_reserve_of_a_host_is_not_sent_or_received(tmp_path: Path) -> None:
+    here, there = Shelf(tmp_path / "here"), Shelf(tmp_path / "there")
+    parcel = volume_on(here)
+    before = sorted(here.files())
+    asyncio.run(refused_by(FullDisk(tmp_path, 0), here, there, parcel))
+    assert sorted(here.files()) == before
+    assert there.files() == []
+
+
+class FullDisk(DiskRoom):
+    def spare_bytes(self) -> int:
+        return 0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from atoll.drivers.disk_room import MIB, DiskRoom
 from atoll.drivers.images.build import Recipes
 from atoll.drivers.images.cache import RecipeCache
 from atoll.drivers.images.convert import Converter, ConvertLimits
@@ -25,6 +26,7 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True):
     file_dirs: Sequence[Path] = ()
     allow_private: bool = False
     uid: int | None = None
+    disk_reserve_mib: int = 0
     file_size_max_bytes: int = 64 << 30
     virtual_size_max_bytes: int = 2 << 40
     recipe_environment: Mapping[str, str] = {}
@@ -37,11 +39,13 @@ def make_image_store(settings: ImageSettings) -> ImageStore:
         environment=dict(settings.recipe_environment),
     )
     fetch_limits = FetchLimits(bytes_max=settings.file_size_max_bytes)
+    room = DiskRoom(settings.root, settings.disk_reserve_mib * MIB)
     sources = Sources(
         cache=RecipeCache(settings.cache_dir, recipes),
         fetcher=Fetcher(fetch_limits, allow_private=settings.allow_private),
         files=LocalFiles(settings.file_dirs, settings.file_size_max_bytes),
-        converter=Converter(ConvertLimits(), uid=settings.uid),
+        converter=Converter(ConvertLimits(), room, uid=settings.uid),
+        room=room,
         virtual_size_max_bytes=settings.virtual_size_max_bytes,
     )
     return ImageStore(settings.root, sources)

@@ -14,11 +14,14 @@ from pathlib import Path
 
 import msgspec
 
-from atoll.domain.errors import DriverRefused, DriverUnavailable
+from atoll.domain.errors import DriverRefused
+from atoll.drivers.disk_room import FULL, DiskRoom
 from atoll.drivers.images.check import DiskFormat
 from atoll.drivers.processes import ProcessError, run_bounded
 
 MEMORY_BYTES_MAX = 2 << 30
+CONVERSIONS_AT_ONCE = 2
+LOOK_S = 0.2  # so long, a program may go on while others take the space that it was given
 SLACK_BYTES = 256 << 20  # tables of qcow2 in addition to the data
 NOT_FOUND = 127  # exit code of prlimit and setpriv if the program is missing
 FILE_TOO_LARGE = -signal.SIGXFSZ
@@ -34,10 +37,13 @@ class ConvertLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Converter:
-    """`uid` is the user of qemu-img; None means the current user."""
+    """`uid` is the user of qemu-img; None means the current user. Nothing is written that would
+    take the reserve of the disk."""
 
-    def __init__(self, limits: ConvertLimits, *, uid: int | None) -> None:
+    def __init__(self, limits: ConvertLimits, room: DiskRoom, *, uid: int | None) -> None:
         self._limits = limits
+        self._room = room
+        self._turns = asyncio.Semaphore(CONVERSIONS_AT_ONCE)
         self._uid = uid
 
     async def decompress(self, folder: Path, source: str, target: str, bytes_max: int) -> None:
@@ -87,13 +93,10 @@ class Converter:
             ) from failure
 
     async def _run(self, folder: Path, bytes_max: int, program: str, *arguments: str) -> None:
-        """Run a program. Raises ProcessError if it fails."""
+        """Run a program in its turn. Raises ProcessError if it fails."""
         try:
-            await run_bounded(
-                [*self._prefix(bytes_max), program, *arguments],
-                folder=folder,
-                timeout_s=self._limits.total_s,
-            )
+            async with self._turns:
+                await self._run_within_room(folder, bytes_max, program, *arguments)
         except FileNotFoundError as error:
             raise DriverRefused(
                 "prlimit and setpriv are required: apt-get install util-linux"
@@ -108,11 +111,33 @@ class Converter:
                 raise DriverRefused(
                     f"{program} is not installed: apt-get install {PACKAGES[program]}"
                 ) from failure
-            if "No space left" in failure.last_line:
-                raise DriverUnavailable(
-                    "the host's disk is full: delete images or enlarge the disk"
-                ) from failure
             raise
+
+    async def _run_within_room(
+        self, folder: Path, bytes_max: int, program: str, *arguments: str
+    ) -> None:
+        """Bound the file by what is free now, and end the program when others have taken that."""
+        spare_bytes = await asyncio.to_thread(self._room.spare_bytes)
+        if bytes_max and spare_bytes <= 0:
+            raise self._room.refusal()
+        command = [*self._prefix(min(bytes_max, max(0, spare_bytes))), program, *arguments]
+        running = asyncio.create_task(
+            run_bounded(command, folder=folder, timeout_s=self._limits.total_s)
+        )
+        try:
+            while not running.done():
+                await asyncio.wait({running}, timeout=LOOK_S)
+                if bytes_max and not running.done():
+                    await asyncio.to_thread(self._room.require)
+            running.result()
+        except ProcessError as failure:
+            too_large = failure.code == FILE_TOO_LARGE or "File too large" in failure.last_line
+            if (too_large and spare_bytes < bytes_max) or says_full(failure):
+                raise self._room.refusal() from failure
+            raise
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
     def _prefix(self, bytes_max: int) -> list[str]:
         limits = [
@@ -127,6 +152,11 @@ class Converter:
             return limits
         identity = [f"--reuid={self._uid}", f"--regid={self._uid}", "--clear-groups"]
         return [*limits, "setpriv", *identity, "--no-new-privs", "--"]
+
+
+def says_full(failure: ProcessError) -> bool:
+    """Whether a program failed because of a full disk: only its words tell."""
+    return any(os.strerror(code) in failure.last_line for code in FULL)
 
 
 def give_away(folder: Path, source: str, uid: int) -> None:

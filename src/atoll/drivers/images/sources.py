@@ -14,6 +14,7 @@ import msgspec
 
 from atoll.domain.errors import DriverRefused
 from atoll.domain.images import ImageKind, SourceKind
+from atoll.drivers.disk_room import DiskRoom
 from atoll.drivers.images.build import OnProgress
 from atoll.drivers.images.cache import RecipeCache
 from atoll.drivers.images.check import DiskFormat, check_image, declared_format, is_compressed
@@ -28,6 +29,8 @@ DISK, DISC, KERNEL, INITRD = "disk.qcow2", "disc.iso", "vmlinuz", "initrd.img"
 ARRIVAL = "arrived"  # the original file, until it is converted
 UNPACKED = "unpacked"  # the original file, if compressed
 CONVERSION_PERCENT = 90.0
+# Others wait. Recipes are not counted: what users import must not hold up the built-in images.
+IMPORTS_AT_ONCE = 4
 
 
 class Arrived(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,24 +49,34 @@ class Sources:
         fetcher: Fetcher,
         files: LocalFiles,
         converter: Converter,
+        room: DiskRoom,
         virtual_size_max_bytes: int,
     ) -> None:
         self._cache = cache
         self._fetcher = fetcher
         self._files = files
         self._converter = converter
+        self._room = room
+        self._turns = asyncio.Semaphore(IMPORTS_AT_ONCE)
         self._virtual_size_max_bytes = virtual_size_max_bytes
 
     async def bring(self, image: ImageSpec, folder: Path, on_progress: OnProgress) -> Arrived:
         source = image.source
+        await asyncio.to_thread(self._room.require)
         if source.kind is SourceKind.RECIPE:
             if image.kind is ImageKind.ISO:
                 raise DriverRefused(
                     "a recipe cannot build an ISO: import the ISO from a URL or a file"
                 )
             return await self._from_recipe(source.location, folder, on_progress)
-        expected = Expected(source.checksum)
-        hear = in_bytes(image.name, on_progress)
+        if self._turns.locked():
+            on_progress(0, f"{image.name}: waiting until one of {IMPORTS_AT_ONCE} imports is done")
+        async with self._turns:
+            return await self._import(image, folder, on_progress)
+
+    async def _import(self, image: ImageSpec, folder: Path, on_progress: OnProgress) -> Arrived:
+        source, expected = image.source, Expected(image.source.checksum)
+        hear = in_bytes(image.name, on_progress, self._room)
         if source.kind is SourceKind.URL:
             await self._fetcher.fetch(source.location, folder / ARRIVAL, expected, hear)
         else:
@@ -126,10 +139,12 @@ class Sources:
         return UNPACKED
 
 
-def in_bytes(name: str, on_progress: OnProgress) -> OnBytes:
-    """Convert a count of bytes to percent; without a total, report the message only."""
+def in_bytes(name: str, on_progress: OnProgress, room: DiskRoom) -> OnBytes:
+    """Convert a count of bytes to percent; without a total, report the message only. It ends the
+    import, by an error, before that takes the reserve of the disk."""
 
     def hear(done: int, total: int | None) -> None:
+        room.require((total or 0) - done)
         percent = CONVERSION_PERCENT * min(done / total, 1.0) if total else 0.0
         on_progress(percent, f"{name}: {done >> 20} MiB fetched")
 

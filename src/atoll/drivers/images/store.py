@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from atoll.domain.errors import DriverBusy, DriverError, DriverRefused, DriverUnavailable
+from atoll.drivers.disk_room import is_full
 from atoll.drivers.images.checksums import checksum_of, digest_of
 from atoll.drivers.images.sources import DISC, DISK, INITRD, KERNEL, Arrived, Sources
 from atoll.messages import ImageFacts, ImageSpec
@@ -133,7 +134,10 @@ class ImageStore:
         except DriverError:
             raise
         except OSError as error:
-            raise DriverUnavailable(f"image {image.name} cannot be stored: {error}") from error
+            words = f"image {image.name} cannot be stored: {error}"
+            if is_full(error):  # again and again, an import would only fill it again
+                raise DriverRefused(words) from error
+            raise DriverUnavailable(words) from error
 
     async def _bring_into_work_folder(self, image: ImageSpec, arrival: Arrival) -> ImageFacts:
         work = self._make_work_folder()

@@ -97,7 +97,7 @@ class QemuDriver:
         self._volumes = Volumes(self._layers, images)
         self._hotplug = Hotplug(self._volumes, network)
         self._merger = Merger(self._layers, clock)
-        self._transfers = Transfers(self._layers, self._volumes)
+        self._transfers = Transfers(self._layers, self._volumes, self._room)
         self._starts = StartQueue(starts_at_once, clock)
         self._guests: dict[str, Guest] = {}
         self._consoles = Consoles()

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from atoll.domain.errors import DriverBusy, DriverError, DriverRefused, DriverUnavailable
+from atoll.drivers.disk_room import DiskRoom
 from atoll.drivers.images.check import check_volume
 from atoll.drivers.processes import ProcessError, run_bounded
 from atoll.drivers.qemu.files import sync
@@ -39,9 +40,12 @@ class Work(NamedTuple):
 
 
 class Transfers:
-    def __init__(self, layers: Layers, disks: Volumes) -> None:
+    """Copies never take the reserve of disk space that is kept for running guests."""
+
+    def __init__(self, layers: Layers, disks: Volumes, room: DiskRoom) -> None:
         self._layers = layers
         self._volumes = disks
+        self._room = room
         self._works: dict[str, Work] = {}
 
     async def close(self) -> None:
@@ -70,6 +74,7 @@ class Transfers:
         layers = self._layers
         top, size_bytes = await asyncio.to_thread(self._checked, parcel)
         await asyncio.to_thread(layers.remove_export, export_id)
+        await asyncio.to_thread(self._require_room_for_copy, top)
         export = await asyncio.to_thread(layers.begin_export, export_id, parcel.id, size_bytes)
         await self._flatten(top, export.layer)
         await asyncio.to_thread(layers.protect, export.layer)
@@ -79,6 +84,11 @@ class Transfers:
         whole = msgspec.structs.replace(export, checksum=checksum)
         await asyncio.to_thread(layers.save_export, whole)
         return checksum
+
+    def _require_room_for_copy(self, top: str) -> None:
+        """A flat copy takes at most what its layers take together, and the image."""
+        chain = self._layers.chain_of(top)
+        self._room.require(sum(self._layers.allocated_bytes(layer.id) for layer in chain))
 
     def _checked(self, parcel: Parcel) -> tuple[str, int]:
         """Check all files; return the top layer and the size of its disk."""
@@ -180,10 +190,12 @@ class Transfers:
                 f"{parcel.size_gib} GiB has 1 to {most_bytes}"
             )
         await self.remove_import(parcel)
+        await asyncio.to_thread(self._room.require, size_bytes)
         return await asyncio.to_thread(self._layers.begin_arrival, parcel.id, size_bytes, checksum)
 
     def _append(self, arrival: Arrival, offset: int, data: bytes) -> int:
         """Append a piece; return the number of bytes now present."""
+        self._room.require(len(data))
         with self._layers.disk_of(arrival.layer).open("ab") as file:
             have = file.tell()
             if offset == have:
