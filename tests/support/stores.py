@@ -13,19 +13,25 @@ import pytest
 from atoll.ports import Store
 from atoll.store import migrate
 from atoll.store.postgres import PostgresStore
+from atoll.store.sql import Statements
 from atoll.store.sqlite import SqliteStore
 
 KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
+# By kind of database. To compile its statements takes a store longer than most tests run.
+COMPILED: dict[str, Statements] = {}
+
+
 async def fresh_store(kind: str, request: pytest.FixtureRequest, directory: Path) -> Store:
-    store: Store
+    store: SqliteStore | PostgresStore
     if kind == "sqlite":
         store = SqliteStore(fresh_file(directory / "atoll.db"))
     else:
         server = request.getfixturevalue("postgres_server")
         await server.empty_those_lent()
         store = PostgresStore(await asyncio.to_thread(server.lend))
+    store.statements = COMPILED.setdefault(kind, store.statements)
     await store.open()
     return store
 
