@@ -27,8 +27,9 @@ clean-demo: ## remove all that the demo made
 up: setup ## a cloud in the foreground, on ~/.local/state/atoll; Ctrl-C ends it
 	@exec .venv/bin/atoll up --port $(PORT)
 
+# More workers than the two cores of a small machine: tests that wait leave them idle.
 test: setup-test ## all tests but the long ones; some boot virtual machines (minutes)
-	@$(PYTHON) -m pytest -m "not long" -n 2
+	@$(PYTHON) -m pytest -m "not long" -n 3
 
 lint: setup ## style, format, types, layers, tidiness
 	@.venv/bin/ruff check

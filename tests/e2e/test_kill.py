@@ -141,7 +141,7 @@ def survive(server: ServerProcess, kills: int, rng: random.Random) -> None:
 def test_a_server_that_is_killed_at_random_moments_loses_and_doubles_nothing(
     server: ServerProcess,
 ) -> None:
-    survive(server, 10, random.Random(10))
+    survive(server, 6, random.Random(6))
 
 
 @pytest.mark.long
