@@ -16,14 +16,14 @@ class Addresses:
     """Addresses for one call."""
 
     def __init__(self, spec: OCPAPISpec, tool: OCPTool, request: Request) -> None:
-        self.spec, self.template = spec, tool.path
+        self.spec, self.template = spec, plain_path(tool)
         self.path = filled_path(tool, request)
         self.base_url = request.url.partition("?")[0].rstrip("/").removesuffix(self.path)
-        self.readable = {one.path for one in spec.tools if one.method == "GET"}
+        self.readable = {plain_path(one) for one in spec.tools if one.method == "GET"}
 
     def operation(self, operation_id: str, held_back_s: int) -> str | None:
         for tool in self.spec.tools:
-            before, _, slot = tool.path.rpartition("/")
+            before, _, slot = plain_path(tool).rpartition("/")
             if tool.method == "GET" and SLOT.fullmatch(slot) and before.endswith("/operations"):
                 url = f"{self.base_url}{before}/{quote(operation_id, safe='')}"
                 can_hold = any(one.name == "wait" for one in tool.shape.parameters)
@@ -83,5 +83,10 @@ class Addresses:
 def filled_path(tool: OCPTool, request: Request) -> str:
     """Return the path of the tool as in the request: the same number of segments from the end."""
     path = request.url.partition("?")[0].rstrip("/")
-    segments = tool.path.strip("/").split("/")
+    segments = plain_path(tool).strip("/").split("/")
     return "/" + "/".join(path.split("/")[-len(segments) :])
+
+
+def plain_path(tool: OCPTool) -> str:
+    """Return the path of the tool without query and fragment."""
+    return tool.path.partition("#")[0].partition("?")[0]

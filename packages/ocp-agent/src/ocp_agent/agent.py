@@ -94,7 +94,7 @@ class OCPAgent:
             if include_resources:
                 spec = replace(spec, tools=with_resources(spec.tools, include_resources, None))
             where = (base_url or spec.base_url).rstrip("/")
-            spec = replace(spec, name=name, base_url=where)
+            spec = replace(spec, name=name, base_url=where, is_placed=bool(base_url))
             with self._lock:
                 self.known_apis[name], self._access[name] = spec, access
                 self.context.add_api_spec(name, told_of(source))

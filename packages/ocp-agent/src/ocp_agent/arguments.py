@@ -16,6 +16,7 @@ from ocp_agent.keywords import Schema
 from ocp_agent.lazily import Lazily
 from ocp_agent.redaction import is_secret
 from ocp_agent.shapes import ALONE, is_json
+from ocp_agent.styles import path_value
 from ocp_agent.tools import OCPTool
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ else:
 
 MESSAGE_LONGEST = 300
 OTHER_LETTERS = re.compile(r"[^a-zA-Z0-9]")
-NO_SEGMENT = {"", ".", ".."}  # clients and servers remove these segments from paths
+NO_SEGMENT = {".", ".."}  # clients and servers remove these segments from paths
 
 
 class Arguments(msgspec.Struct, frozen=True):
@@ -66,6 +67,7 @@ class Checker:
         self.by_key = {one.key: one for one in self.shape.parameters}
         # Models write instance_id for `instance-id`.
         self.by_letters = {OTHER_LETTERS.sub("_", key): key for key in self.by_key}
+        self.by_place = tool.by_place
         self.key_of = {(one.location, one.name): one.key for one in self.shape.parameters}
         body = self.shape.body
         self.may_hold_files = body is not None and not is_json(body.media_type)
@@ -103,7 +105,8 @@ class Checker:
         found = [
             ArgumentError(self.key_of.get(("path", name), name), "must not be empty, '.' or '..'")
             for name, value in arguments.get("path").items()
-            if str(value) in NO_SEGMENT
+            if not (text := path_value(self.by_place["path", name], value))
+            or not NO_SEGMENT.isdisjoint(text.split("/"))
         ]
         plain = without_bytes(instance) if self.may_hold_files else instance
         if not self.validator.is_valid(plain):

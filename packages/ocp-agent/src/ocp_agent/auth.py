@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from ocp_agent.raw import text_at
-from ocp_agent.requests import Pairs, Request
+from ocp_agent.requests import Request
+from ocp_agent.styles import Pairs
 from ocp_agent.tools import OCPAPISpec, OCPTool
 
 Credential = str | tuple[str, str]

@@ -28,15 +28,30 @@ def body_of(
     if not content:
         return None, []
     media_type = media_type_of(list(content))
-    schema = dict_at(content, media_type).get("schema", {})
+    chosen = dict_at(content, media_type)
+    schema = chosen.get("schema", {})
     required = said.get("required") is True
     view = Flattener(api).view(schema)
     if view is None or not view.properties or not is_named(media_type):
         text = text_at(said, "description") or api.description(schema)
         alone = Parameter(ALONE, ALONE, "body", required, text, schema)
         return Body(media_type, schema, required, is_alone=True), [alone]
-    body = Body(media_type, schema, required, is_open=view.is_open)
-    return body, list(properties_of(view, api))
+    fields = list(properties_of(view, api))
+    encoding = encoding_of(chosen, fields, api)
+    return Body(media_type, schema, required, is_open=view.is_open, encoding=encoding), fields
+
+
+def encoding_of(
+    chosen: dict[str, Any], fields: list[Parameter], api: Schemas
+) -> dict[str, dict[str, Any]]:
+    """Return how each field of a form is written, also where its schema says it."""
+    said = dict_at(chosen, "encoding")
+    found = {name: one for name in said if (one := api.resolve(dict_at(said, name)))}
+    for field in fields:
+        types = [text_at(part, "contentMediaType") for part in api.parts(field.schema)]
+        if media_type := next(filter(None, types), ""):
+            found.setdefault(field.name, {"contentType": media_type})
+    return found
 
 
 def form_of(fields: list[Parameter], consumes: Any) -> tuple[Body, list[Parameter]]:
@@ -46,7 +61,13 @@ def form_of(fields: list[Parameter], consumes: Any) -> tuple[Body, list[Paramete
     required = [one.name for one in fields if one.required]
     properties = {one.name: one.schema for one in fields}
     schema = {"type": "object", "properties": properties, "required": required}
-    return Body(MULTIPART if is_multipart else FORM, schema, bool(required)), fields
+    encoding = {
+        one.name: {"style": one.style, "explode": one.explode}
+        for one in fields
+        if one.schema.get("type") == "array"
+    }
+    media_type = MULTIPART if is_multipart else FORM
+    return Body(media_type, schema, bool(required), encoding=encoding), fields
 
 
 def media_type_of(offered: Any) -> str:

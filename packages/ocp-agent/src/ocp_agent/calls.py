@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from threading import Event
 from typing import Any
+from urllib.parse import urljoin
 
 import msgspec
 from msgspec.structs import asdict
@@ -20,10 +21,12 @@ from ocp_agent.paging import followed
 from ocp_agent.requests import Request, written
 from ocp_agent.response import CaseInsensitive, Response
 from ocp_agent.session import headers_of
+from ocp_agent.shapes import SLOT
 from ocp_agent.tools import OCPAPISpec, OCPTool
 from ocp_agent.transport import Transport
 from ocp_agent.waiting import Waiter
 
+READABLE = "application/json, */*;q=0.1"
 IDEMPOTENCY_KEYS = frozenset({"idempotency-key", "x-idempotency-key"})
 
 
@@ -71,7 +74,7 @@ class Call(msgspec.Struct, frozen=True):
             return transport.send(onward, stop)
 
         def ask(url: str) -> Response:
-            return transport.send(self._entered(Request("GET", url))[0], stop)
+            return transport.send(self._entered(self._reading(url))[0], stop)
 
         response = transport.send(whole, stop, is_keyed=is_keyed)
         if wish.pages > 1:
@@ -82,13 +85,24 @@ class Call(msgspec.Struct, frozen=True):
         return response
 
     def _base_url(self) -> str:
-        base_url = self.tool.shape.server or self.spec.base_url
-        if "://" not in base_url:
+        """Return the address that the caller gave, else that of the tool, which may be relative to
+        that of the API."""
+        base_url, server = self.spec.base_url, self.tool.shape.server
+        if server and not self.spec.is_placed:
+            base_url = urljoin(f"{base_url.partition('?')[0]}/", server)
+        if "://" not in base_url or SLOT.search(base_url):
             raise OCPError(
-                f"The document of '{self.spec.name}' does not say where the API is."
-                " Pass base_url to register_api."
+                f"The document of '{self.spec.name}' does not say where the API is"
+                f"{f': {base_url}' if base_url else ''}. Pass base_url to register_api."
             )
         return base_url
+
+    def _reading(self, url: str) -> Request:
+        """Build the request that reads an address, with the query of the API's own."""
+        root, _, query = self._base_url().partition("?")
+        if query and query not in url and url.startswith(root.rstrip("/")):
+            url = f"{url}{'&' if '?' in url else '?'}{query}"
+        return Request("GET", url, {"Accept": READABLE})
 
     def _entered(self, request: Request) -> tuple[Request, frozenset[str]]:
         """Add credentials, headers and context; also return the names of secret headers."""

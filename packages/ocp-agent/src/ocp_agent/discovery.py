@@ -79,7 +79,7 @@ class OCPSchemaDiscovery:
         if spec is None:
             spec = self.cached_specs[where] = spec_of(self.fetch(where), where, known_names)
         if base_url:
-            spec = replace(spec, base_url=base_url)
+            spec = replace(spec, base_url=base_url, is_placed=True)
         if include_resources:
             spec = replace(spec, tools=with_resources(spec.tools, include_resources, path_prefix))
         return spec
@@ -205,7 +205,7 @@ def base_url_of(document: Document, where: str) -> str:
         said = server_of({"servers": document.get("servers")}) or ""
     if urlsplit(where).scheme in {"http", "https"} and not urlsplit(said).netloc:
         said = urljoin(where, said or "/")
-    return said.rstrip("/")
+    return f"https:{said}".rstrip("/") if said.startswith("//") else said.rstrip("/")
 
 
 def with_resources(

@@ -10,10 +10,11 @@ from msgspec.structs import asdict
 
 from ocp_agent.context import AgentContext
 from ocp_agent.limits import Limits
-from ocp_agent.requests import Request, text_of
+from ocp_agent.requests import Request
 from ocp_agent.response import Response
 from ocp_agent.session import OF_THE_API, headers_of
 from ocp_agent.shapes import JSON
+from ocp_agent.styles import text_of
 from ocp_agent.transport import Transport
 
 

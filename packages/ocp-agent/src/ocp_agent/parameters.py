@@ -19,7 +19,10 @@ from ocp_agent.shapes import (
     Shape,
     is_json,
     missing_slots,
+    slot_name,
+    slots_of,
     with_keys,
+    with_open_slots,
 )
 
 COLLECTION_FORMATS = {"csv": ("form", False), "ssv": ("spaceDelimited", False),
@@ -32,10 +35,11 @@ BESIDE_THE_SCHEMA = {"name", "in", "required", "description", "collectionFormat"
 
 def shape_of(operation: dict[str, Any], item: dict[str, Any], path: str, api: Schemas) -> Shape:
     said = declared(operation, item, api)
-    slots = SLOT.findall(path)
+    slots = slots_of(path)
     named = [one for one in said if one["in"] in DEFAULT_STYLES or one["in"] == "querystring"]
     found = [parameter_of(one, api) for one in named if one["in"] != "path" or one["name"] in slots]
     found += missing_slots(path, [one.name for one in found if one.location == "path"])
+    found = with_open_slots(path, found)
     body: Body | None
     if forms := [one for one in said if one["in"] == "formData"]:
         fields = [parameter_of({**one, "in": "body"}, api) for one in forms]
@@ -62,7 +66,8 @@ def declared(operation: dict[str, Any], item: dict[str, Any], api: Schemas) -> l
             location = where if isinstance(where, str) else "query"
             if location == "header" and parameter["name"].lower() in HEADERS_OF_THE_CLIENT:
                 continue
-            found.setdefault((location, parameter["name"]), {**parameter, "in": location})
+            name = slot_name(parameter["name"]) if location == "path" else parameter["name"]
+            found.setdefault((location, name), {**parameter, "in": location, "name": name})
     # Path parameters first: readers look for them first.
     return sorted(found.values(), key=lambda one: one["in"] != "path")
 
@@ -86,6 +91,7 @@ def parameter_of(said: dict[str, Any], api: Schemas) -> Parameter:
         style=style,
         explode=explode,
         media_type=media_type,
+        reserved=said.get("allowReserved") is True,
     )
 
 

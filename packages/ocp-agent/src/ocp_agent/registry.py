@@ -43,7 +43,7 @@ class OCPRegistry:
         except SchemaDiscoveryError as error:
             raise RegistryUnavailable(self.registry_url, str(error)) from error
         spec.name = name
-        return replace(spec, base_url=base_url) if base_url else spec
+        return replace(spec, base_url=base_url, is_placed=True) if base_url else spec
 
     def search_apis(self, query: str) -> list[str]:
         answer = self._get("/search", {"q": query, "per_page": str(SUGGESTIONS)}, SEARCH_TIMEOUT_S)

@@ -3,8 +3,7 @@
 Pure: nothing is sent here. The result is a value that a dry run shows and the transport sends.
 """
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -12,24 +11,11 @@ import msgspec
 from msgspec.structs import replace
 
 from ocp_agent.arguments import Arguments
+from ocp_agent.contents import content_of_body
 from ocp_agent.redaction import HIDDEN, is_secret, redacted, redacted_text
-from ocp_agent.shapes import (
-    ALONE,
-    FORM,
-    JSON,
-    MULTIPART,
-    SLOT,
-    Body,
-    Parameter,
-    is_json,
-    plain_type,
-)
+from ocp_agent.shapes import SLOT, Body, Parameter, slot_name
+from ocp_agent.styles import Pairs, header_text, pairs_of, path_value, unchanged
 from ocp_agent.tools import OCPTool
-
-DELIMITERS = {"form": ",", "simple": ",", "spaceDelimited": " ", "pipeDelimited": "|",
-              "tabDelimited": "\t", "label": ".", "matrix": ","}  # fmt: skip
-OCTETS = "application/octet-stream"
-Pairs = list[tuple[str, str]]
 
 
 def combined(headers: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
@@ -53,7 +39,7 @@ class Request(msgspec.Struct, frozen=True):
         if not pairs:
             return self
         joint = "&" if "?" in self.url else "?"
-        return replace(self, url=f"{self.url}{joint}{urlencode(pairs)}")
+        return replace(self, url=f"{self.url}{joint}{urlencode(pairs, quote_via=quote, safe='')}")
 
     def shown(self, secret_headers: frozenset[str] = frozenset()) -> dict[str, Any]:
         """Describe the request without secrets, for a dry run."""
@@ -71,82 +57,37 @@ def written(tool: OCPTool, arguments: Arguments, base_url: str) -> Request:
         for name, value in arguments.get(location).items():
             yield tool.by_place[location, name], value
 
-    path_values = {one.name: path_value(one, value) for one, value in given("path")}
-    path = SLOT.sub(lambda found: path_values[found[1]], tool.path)
+    filled = {one.name: path_value(one, value) for one, value in given("path")}
     query = [pair for one, value in given("query") for pair in pairs_of(one, value)]
-    headers = {one.name: header_value(simple(one, value)) for one, value in given("header")}
-    cookies = [pair for one, value in given("cookie") for pair in pairs_of(one, value)]
-    if cookies:
-        headers["Cookie"] = "; ".join(f"{quote(k)}={quote(v)}" for k, v in cookies)
-    url = base_url.rstrip("/") + path
+    further = [f"{name}={value}" for name, value in query]
     for _, value in given("querystring"):
-        url += "?" + (value if isinstance(value, str) else urlencode(value, doseq=True))
-    request = Request(tool.method, url, headers).with_query(query)
+        further.append(value if isinstance(value, str) else urlencode(value, doseq=True))
+    headers = {one.name: header_value(header_text(one, value)) for one, value in given("header")}
+    cookies = [pair for one, value in given("cookie") for pair in cookie_pairs(one, value)]
+    if cookies:
+        headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies)
+    url = address(base_url, tool.path, filled, further)
+    request = Request(tool.method, url, headers)
     body = tool.shape.body
     return request if body is None else with_body(request, body, arguments.body)
 
 
-# -- Values ----------------------------------------------------------------------------------------
+def address(
+    base_url: str, template: str, filled: Mapping[str, str], further: Iterable[str] = ()
+) -> str:
+    """Join the address of an API and a path. Both may have a query; a fragment is never sent."""
+    root, _, ours = base_url.partition("#")[0].partition("?")
+    path, _, theirs = template.partition("#")[0].partition("?")
+    path, theirs = (
+        SLOT.sub(lambda found: filled[slot_name(found[1])], one) for one in (path, theirs)
+    )
+    query = "&".join(filter(None, (ours, theirs, *further)))
+    whole = f"{root.rstrip('/')}/{path.removeprefix('/')}"
+    return f"{whole}?{query}" if query else whole
 
 
-def text_of(value: Any) -> str:
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
-    if isinstance(value, Mapping | list):
-        return msgspec.json.encode(value).decode()
-    return str(value)
-
-
-def flat(value: Any, *, explode: bool) -> list[str]:
-    """List the items of an array, or the names and values of an object."""
-    if isinstance(value, Mapping):
-        items = [(str(name), text_of(one)) for name, one in value.items()]
-        return (
-            [f"{n}={v}" for n, v in items] if explode else [part for item in items for part in item]
-        )
-    return [text_of(one) for one in value] if isinstance(value, list) else [text_of(value)]
-
-
-def path_value(parameter: Parameter, value: Any) -> str:
-    """Encode a value, so that it stays within its path segment."""
-    parts = [quote(part, safe="") for part in flat(value, explode=parameter.explode)]
-    if parameter.style == "matrix":
-        if parameter.explode and isinstance(value, list):
-            return "".join(f";{parameter.name}={part}" for part in parts)
-        return f";{parameter.name}={','.join(parts)}"
-    if parameter.style == "label":
-        return "." + ("." if parameter.explode else ",").join(parts)
-    return ",".join(parts)
-
-
-def pairs_of(parameter: Parameter, value: Any) -> Pairs:
-    name = parameter.name
-    if parameter.media_type:
-        return [(name, msgspec.json.encode(value).decode())]
-    if isinstance(value, Mapping):
-        if parameter.style == "deepObject":
-            return [pair for key, one in value.items() for pair in deep(f"{name}[{key}]", one)]
-        if parameter.explode:
-            return [(str(key), text_of(one)) for key, one in value.items()]
-    if isinstance(value, list) and parameter.explode:
-        return [(name, text_of(one)) for one in value]
-    return [(name, DELIMITERS.get(parameter.style, ",").join(flat(value, explode=False)))]
-
-
-def deep(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for key, one in value.items():
-            yield from deep(f"{name}[{key}]", one)
-    elif isinstance(value, list):
-        yield from ((f"{name}[]", text_of(one)) for one in value)
-    else:
-        yield name, text_of(value)
-
-
-def simple(parameter: Parameter, value: Any) -> str:
-    if parameter.media_type:
-        return msgspec.json.encode(value).decode()
-    return ",".join(flat(value, explode=parameter.explode))
+def cookie_pairs(parameter: Parameter, value: Any) -> Pairs:
+    return pairs_of(parameter, value, unchanged if parameter.style == "cookie" else None)
 
 
 def header_value(text: str) -> str:
@@ -156,56 +97,12 @@ def header_value(text: str) -> str:
 
 PRINTABLE = "".join(map(chr, range(32, 127)))
 
-# -- Bodies ----------------------------------------------------------------------------------------
-
 
 def with_body(request: Request, body: Body, given: Mapping[str, Any]) -> Request:
     if not given and not body.required:
         return request
-    value = given.get(ALONE) if body.is_alone else dict(given)
-    media_type = plain_type(body.media_type)
-    if media_type == MULTIPART and isinstance(value, Mapping):
-        files = [part for name, one in value.items() for part in parts_of(str(name), one)]
-        return replace(request, body=value, files=files)
-    if media_type == FORM and isinstance(value, Mapping):
-        pairs = [pair for name, one in value.items() for pair in form_pairs(str(name), one)]
-        content, said = urlencode(pairs).encode(), FORM
-    elif is_json(media_type) and not isinstance(value, bytes):
-        content = msgspec.json.encode(value)
-        said = body.media_type if media_type.endswith("json") else JSON
-    else:
-        content = value if isinstance(value, bytes) else bytes_of(value)
-        said = OCTETS if "*" in media_type else body.media_type
-    shown = value if not isinstance(value, bytes) else f"{len(value)} bytes"
-    return replace(request, body=shown, content=content).with_headers({"Content-Type": said})
-
-
-def form_pairs(name: str, value: Any) -> Pairs:
-    if isinstance(value, list):
-        return [(name, text_of(one)) for one in value]
-    return [(name, text_of(value))]
-
-
-def parts_of(name: str, value: Any) -> list[tuple[str, Any]]:
-    """Read a file: bytes, (name, bytes), an open file or a Path. Text is never a file name: the
-    output of a model must not read this machine's disk."""
-    if isinstance(value, list):
-        return [part for one in value for part in parts_of(name, one)]
-    if isinstance(value, Path):
-        return [(name, (value.name, value.read_bytes()))]
-    if isinstance(value, bytes):
-        return [(name, (name, value))]
-    if isinstance(value, tuple):
-        return [(name, value)]
-    if hasattr(value, "read"):
-        return [(name, (Path(str(getattr(value, "name", name))).name, value.read()))]
-    return [(name, (None, text_of(value).encode()))]
-
-
-def bytes_of(value: Any) -> bytes:
-    if isinstance(value, Path):
-        return value.read_bytes()
-    if hasattr(value, "read"):
-        read = value.read()
-        return read if isinstance(read, bytes) else str(read).encode()
-    return text_of(value).encode()
+    content = content_of_body(body, given)
+    if content.files is not None:
+        return replace(request, body=content.shown, files=content.files)
+    said = {"Content-Type": content.media_type}
+    return replace(request, body=content.shown, content=content.data).with_headers(said)

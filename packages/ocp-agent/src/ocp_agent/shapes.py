@@ -28,7 +28,7 @@ SHOWN_BESIDE = ("enum", "format", "default", "items", "properties", "minimum", "
 MORE_THAN_AN_ENTRY_SAYS = {"allOf", "anyOf", "oneOf", "not", "additionalProperties", "required"}
 # Fields of an entry that belong to the parameter, not to its schema.
 OF_THE_PARAMETER = {"description", "required", "location", "name", "schema", "style", "explode",
-                    "media_type", "alone", "open"}  # fmt: skip
+                    "media_type", "alone", "open", "reserved", "encoding"}  # fmt: skip
 
 
 class Parameter(msgspec.Struct, frozen=True):
@@ -41,6 +41,7 @@ class Parameter(msgspec.Struct, frozen=True):
     style: str = "form"
     explode: bool = False
     media_type: str = ""  # if the value has its own media type
+    reserved: bool = False  # reserved characters are not encoded
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -49,6 +50,8 @@ class Body(msgspec.Struct, frozen=True):
     required: bool = False
     is_alone: bool = False  # one argument is the complete body
     is_open: bool = False  # accepts additional properties
+    encoding: dict[str, Any] = {}  # of the fields of a form, from the document
+    media_types: tuple[str, ...] = ()  # all that the operation accepts
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -68,7 +71,27 @@ def plain_type(media_type: str) -> str:
 
 def is_json(media_type: str) -> bool:
     plain = plain_type(media_type)
-    return plain in {JSON, "*/*", "application/*"} or plain.endswith("+json")
+    return plain in {JSON, "text/json", "*/*", "application/*"} or plain.endswith("+json")
+
+
+def is_yaml(media_type: str) -> bool:
+    plain = plain_type(media_type)
+    return plain.endswith(("+yaml", "/yaml", "/x-yaml"))
+
+
+def is_lines(media_type: str) -> bool:
+    """Whether each line is a JSON value of its own."""
+    return plain_type(media_type).endswith(("ndjson", "/jsonl", "/jsonlines", "/x-jsonlines"))
+
+
+def slot_name(text: str) -> str:
+    """Return the name in a slot: `{+name}` is that of RFC 6570, whose value may have slashes."""
+    return text.removeprefix("+").removesuffix("*")
+
+
+def slots_of(path: str) -> list[str]:
+    """Return the names of the slots that are sent: a fragment is not."""
+    return [slot_name(text) for text in SLOT.findall(path.partition("#")[0])]
 
 
 def missing_slots(path: str, known: Iterable[str]) -> list[Parameter]:
@@ -76,8 +99,17 @@ def missing_slots(path: str, known: Iterable[str]) -> list[Parameter]:
     described = set(known)
     return [
         Parameter(name, name, "path", True, "Part of the path.", {"type": "string"}, "simple")
-        for name in dict.fromkeys(SLOT.findall(path))
+        for name in dict.fromkeys(slots_of(path))
         if name not in described
+    ]
+
+
+def with_open_slots(path: str, parameters: Iterable[Parameter]) -> list[Parameter]:
+    """Mark the path parameters that may have slashes."""
+    names = {slot_name(text) for text in SLOT.findall(path) if text.startswith("+")}
+    return [
+        replace(one, reserved=True) if one.location == "path" and one.name in names else one
+        for one in parameters
     ]
 
 
@@ -123,10 +155,14 @@ def entry_of(parameter: Parameter, schema: Schema, body: Body | None) -> dict[st
             entry["style"] = parameter.style
         if parameter.explode != (parameter.style in {"form", "deepObject"}):
             entry["explode"] = parameter.explode
+        if parameter.reserved:
+            entry["reserved"] = True
     elif body is not None:
         entry |= {"alone": True} if body.is_alone else {}
         entry |= {"open": True} if body.is_open else {}
         entry |= {} if is_json(body.media_type) else {"media_type": body.media_type}
+        if parameter.name in body.encoding:
+            entry["encoding"] = body.encoding[parameter.name]
     if parameter.media_type:
         entry["media_type"] = parameter.media_type
     return entry
@@ -167,8 +203,13 @@ def shape_of_entries(
             required=any(one.required for one in inside),
             is_alone=alone,
             is_open=said.get("open") is True,
+            encoding={
+                one.name: entries[one.key]["encoding"]
+                for one in inside
+                if "encoding" in entries[one.key]
+            },
         )
-    return Shape(tuple(with_keys(found)), body, response_schema)
+    return Shape(tuple(with_keys(with_open_slots(path, found))), body, response_schema)
 
 
 def parameter_of_entry(key: str, entry: Any) -> Parameter:
@@ -189,4 +230,5 @@ def parameter_of_entry(key: str, entry: Any) -> Parameter:
         style=style,
         explode=said.get("explode", style in {"form", "deepObject"}) is True,
         media_type="" if location == "body" else str(said.get("media_type", "")),
+        reserved=said.get("reserved") is True,
     )

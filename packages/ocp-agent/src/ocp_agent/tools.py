@@ -136,6 +136,7 @@ class OCPAPISpec(Awaitable, msgspec.Struct, dict=True):
     name: str | None = None
     security_schemes: dict[str, Any] = {}
     security: tuple[dict[str, list[str]], ...] = ()
+    is_placed: bool = False  # base_url is the caller's own, and wins over all servers
 
     @cached_property
     def raw_spec(self) -> dict[str, Any]:
