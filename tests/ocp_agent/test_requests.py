@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
-from ocp_agent import InvalidArguments
+from ocp_agent import InvalidArguments, UnsendableHeader
 from tests.ocp_agent.support import TEXT, Json, Shop, body, fields, one_operation, reference, target
 
 NUMBERS: Json = {"type": "array", "items": {"type": "integer"}}
@@ -145,8 +145,7 @@ def test_null_is_allowed_where_the_document_of_any_version_says_so(
     said["components"] = {"schemas": {"Name": TEXT}}
     given = {"a": None, "c": None}
     assert called(said, given, httpserver, tmp_path).json == given
-    with pytest.raises(InvalidArguments, match="b: "):
-        called(said, {"b": None}, httpserver, tmp_path)
+    assert called(said, {"b": None, "a": "x"}, httpserver, tmp_path).json == {"a": "x"}
 
 
 def test_what_only_answers_have_is_no_argument(httpserver: HTTPServer, tmp_path: Path) -> None:
@@ -214,6 +213,12 @@ SCHEMES: Json = {
         ([{"key": [], "basic": []}, {"bearer": []}], {"bearer": "b"}, "Authorization", "Bearer b"),
         ([{"key": [], "bearer": []}], {"key": "k", "bearer": "b"}, "X-API-Key", "k"),
         (None, "k", "Authorization", "Bearer k"),
+        ([{"bearer": []}], "Bearer k", "Authorization", "Bearer k"),
+        (None, "bearer k", "Authorization", "bearer k"),
+        ([{"oauth": []}], "Bearer k", "Authorization", "Bearer k"),
+        ([{"basic": []}], "Basic YW5uOnB3", "Authorization", "Basic YW5uOnB3"),
+        ([{"key": []}], "Bearer k", "X-API-Key", "Bearer k"),
+        ([{"basic": []}], ("änn", "pw"), "Authorization", "Basic w6Rubjpwdw=="),
     ],
 )
 def test_a_credential_goes_where_the_tools_security_says(
@@ -222,6 +227,18 @@ def test_a_credential_goes_where_the_tools_security_says(
     said = one_operation("/x", "get", **({} if security is None else {"security": security}))
     said["components"] = {"securitySchemes": SCHEMES}
     assert called(said, {}, httpserver, tmp_path, auth=auth).headers[where] == what
+
+
+@pytest.mark.parametrize("scheme", ["key", "bearer", "cookie"])
+@pytest.mark.parametrize("auth", ["k\u2026y", "s\u00e9cret", "two\r\nX-Evil: lines", "k\0y"])
+def test_a_credential_that_no_header_can_carry_is_a_clear_error(
+    scheme: str, auth: str, httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    said = one_operation("/x", "get", security=[{scheme: []}])
+    said["components"] = {"securitySchemes": SCHEMES}
+    with pytest.raises(UnsendableHeader, match="cannot be sent: its character") as refused:
+        called(said, {}, httpserver, tmp_path, auth=auth)
+    assert auth not in str(refused.value) and isinstance(refused.value, ValueError)
 
 
 def test_a_key_in_the_query_is_sent_there(httpserver: HTTPServer, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from ocp_agent.errors import (
     SchemaDiscoveryError,
     ToolNotFound,
     UnknownAPI,
+    UnsendableHeader,
     ValidationError,
 )
 from ocp_agent.headers import (
@@ -57,6 +58,7 @@ __all__ = [
     "SchemaDiscoveryError",
     "ToolNotFound",
     "UnknownAPI",
+    "UnsendableHeader",
     "ValidationError",
     "add_context_headers",
     "create_ocp_headers",

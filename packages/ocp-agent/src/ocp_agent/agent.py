@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Event, Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from msgspec.structs import replace
 
@@ -33,9 +33,19 @@ from ocp_agent.storage import OCPStorage
 from ocp_agent.tools import OCPAPISpec, OCPTool
 from ocp_agent.transport import Transport
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
 CACHE_DAYS = 7.0
 REGISTRY_CACHE_DAYS = 5 / (24 * 60)  # five minutes, to see newer documents
 NAMED_WHEN_NOT_FOUND = 10
+
+
+class Further(TypedDict, total=False):
+    """Options of a call that few calls need."""
+
+    check: bool
+    content_type: str
 
 
 class OCPAgent:
@@ -78,12 +88,13 @@ class OCPAgent:
         auth: Credentials | None = None,
         max_age_days: float = CACHE_DAYS,
         include_resources: Sequence[str] | None = None,
+        check: bool = True,
     ) -> OCPAPISpec:
         """Register an API: from memory, the cache, `spec_url`, or the registry.
 
         `headers` and `auth` are sent with each call to this API only. `max_age_days=0` reads the
         document again. A registry is queried again after five minutes; while it is unreachable,
-        the cache is used.
+        the cache is used. `check=False` sends arguments unchecked, for documents that are wrong.
         """
         name = name.strip().lower()
         source = str(spec_url) if spec_url else self.registry.registry_url
@@ -95,6 +106,7 @@ class OCPAgent:
                 spec = replace(spec, tools=with_resources(spec.tools, include_resources, None))
             where = (base_url or spec.base_url).rstrip("/")
             spec = replace(spec, name=name, base_url=where, is_placed=bool(base_url))
+            spec = replace(spec, is_checked=check)
             with self._lock:
                 self.known_apis[name], self._access[name] = spec, access
                 self.context.add_api_spec(name, told_of(source))
@@ -180,14 +192,16 @@ class OCPAgent:
         wait: bool = False,
         pages: int = 1,
         dry_run: bool = False,
+        **further: "Unpack[Further]",
     ) -> Response:
         """Check the arguments and send the request. A status of 4xx or 5xx does not raise.
 
         `wait` waits for the operation to end; `pages` is the maximum number of pages of a list;
         `dry_run` returns the request. `headers` and `auth` apply to this call only and take
-        precedence.
+        precedence. `check=False` sends the arguments unchecked; `content_type` chooses among the
+        media types of the body.
         """
-        given, wish = dict(parameters or {}), Wish(wait, pages, dry_run)
+        given, wish = dict(parameters or {}), Wish(wait, pages, dry_run, **further)
 
         def work(stop: Event) -> Response:
             spec, tool = self._tool(tool_name, api_name)

@@ -90,6 +90,8 @@ def signed(scheme: Any, credential: Credential) -> Signature:
     http = text_at(scheme, "scheme").lower()
     if kind == "basic" or (kind == "http" and http == "basic") or isinstance(credential, tuple):
         pair = credential if isinstance(credential, str) else ":".join(credential)
+        if is_written(pair, "Basic"):
+            return Signature({"Authorization": pair})
         pair = pair if ":" in pair else f"{pair}:"
         return Signature({"Authorization": f"Basic {b64encode(pair.encode()).decode()}"})
     if kind == "apiKey":
@@ -100,7 +102,13 @@ def signed(scheme: Any, credential: Credential) -> Signature:
             return Signature(cookies=[(name, credential)])
         return Signature({name: credential})
     word = "Bearer" if kind != "http" or http in {"", "bearer"} else http.capitalize()
-    return Signature({"Authorization": f"{word} {credential}"})
+    is_whole = is_written(credential, word)
+    return Signature({"Authorization": credential if is_whole else f"{word} {credential}"})
+
+
+def is_written(credential: str, word: str) -> bool:
+    """Whether the credential already starts with the word of its scheme, as in a header."""
+    return credential[: len(word) + 1].lower() == f"{word} ".lower()
 
 
 def joined(parts: Sequence[Signature]) -> Signature:

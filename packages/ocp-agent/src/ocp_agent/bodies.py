@@ -5,40 +5,58 @@ by `parameters`.
 """
 
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from ocp_agent.discriminators import claims_of, discriminator_of, heirs_of
 from ocp_agent.keywords import texts_in, types_of
 from ocp_agent.raw import dict_at, list_at, text_at
 from ocp_agent.schemas import COMPOSED_DEEPEST, READ_ONLY, Schemas
-from ocp_agent.shapes import ALONE, FORM, JSON, MULTIPART, Body, Parameter, is_json, plain_type
+from ocp_agent.shapes import (
+    ALONE,
+    FORM,
+    JSON,
+    MULTIPART,
+    Body,
+    Parameter,
+    is_json,
+    is_patch,
+    is_yaml,
+    plain_type,
+)
 
 
 def body_of(
-    operation: dict[str, Any], found: list[dict[str, Any]], api: Schemas
+    operation: dict[str, Any], found: list[dict[str, Any]], api: Schemas, wanted: str = ""
 ) -> tuple[Body | None, list[Parameter]]:
     """Read the body of OpenAPI 3, or the parameter `in: body` of Swagger 2."""
     said = api.resolve(operation.get("requestBody"))
     if whole := next((one for one in found if one["in"] == "body"), None):
-        media_type = media_type_of(operation.get("consumes"))
-        said = {**whole, "content": {media_type: {"schema": whole.get("schema")}}}
+        names = [one for one in list_at(operation, "consumes") if isinstance(one, str)]
+        content = {name: {"schema": whole.get("schema")} for name in names or [JSON]}
+        said = {**whole, "content": content}
     content = dict_at(said, "content")
     if not content:
         return None, []
-    media_type = media_type_of(list(content))
-    chosen = dict_at(content, media_type)
+    offered = tuple(content)
+    named = next((one for one in offered if fnmatch(plain_type(wanted), plain_type(one))), None)
+    media_type = (wanted if "*" in named else named) if named else media_type_of(offered)
+    chosen = dict_at(content, named or media_type)
     schema = chosen.get("schema", {})
     required = said.get("required") is True
     view = Flattener(api).view(schema)
     if view is None or not view.properties or not is_named(media_type):
         text = text_at(said, "description") or api.description(schema)
         alone = Parameter(ALONE, ALONE, "body", required, text, schema)
-        return Body(media_type, schema, required, is_alone=True), [alone]
+        body = Body(media_type, schema, required, is_alone=True, media_types=offered)
+        return body, [alone]
     fields = list(properties_of(view, api))
     encoding = encoding_of(chosen, fields, api)
-    return Body(media_type, schema, required, is_open=view.is_open, encoding=encoding), fields
+    body = Body(media_type, schema, required, is_open=view.is_open, encoding=encoding)
+    return replace(body, media_types=offered), fields
 
 
 def encoding_of(
@@ -54,10 +72,13 @@ def encoding_of(
     return found
 
 
-def form_of(fields: list[Parameter], consumes: Any) -> tuple[Body, list[Parameter]]:
+def form_of(
+    fields: list[Parameter], consumes: Any, wanted: str = ""
+) -> tuple[Body, list[Parameter]]:
     """Read the body of Swagger 2, where form fields are already parameters."""
     has_file = any(one.schema.get("type") == "file" for one in fields)
-    is_multipart = has_file or (isinstance(consumes, list) and MULTIPART in consumes)
+    offered = [name for name in (consumes or []) if name in {FORM, MULTIPART}]
+    is_multipart = has_file or (wanted or (offered or [FORM])[0]) == MULTIPART
     required = [one.name for one in fields if one.required]
     properties = {one.name: one.schema for one in fields}
     schema = {"type": "object", "properties": properties, "required": required}
@@ -67,14 +88,18 @@ def form_of(fields: list[Parameter], consumes: Any) -> tuple[Body, list[Paramete
         if one.schema.get("type") == "array"
     }
     media_type = MULTIPART if is_multipart else FORM
-    return Body(media_type, schema, bool(required), encoding=encoding), fields
+    body = Body(media_type, schema, bool(required), encoding=encoding)
+    return replace(body, media_types=tuple(offered) or (media_type,)), fields
 
 
 def media_type_of(offered: Any) -> str:
-    """Choose the media type: JSON, then a form, then the first one."""
+    """Choose the media type: JSON, a merge patch before a list of changes, then a form, then the
+    first one."""
     names = [name for name in offered or () if isinstance(name, str)]
     for is_wanted in (
         lambda name: plain_type(name) == JSON,
+        lambda name: "merge-patch" in name,
+        lambda name: is_json(name) and not is_patch(name),
         is_json,
         lambda name: plain_type(name) == FORM,
         lambda name: plain_type(name) == MULTIPART,
@@ -87,7 +112,8 @@ def media_type_of(offered: Any) -> str:
 
 def is_named(media_type: str) -> bool:
     """Whether a body of that type has named properties."""
-    return is_json(media_type) or plain_type(media_type) in {FORM, MULTIPART}
+    is_object = is_json(media_type) and not is_patch(media_type)
+    return is_object or is_yaml(media_type) or plain_type(media_type) in {FORM, MULTIPART}
 
 
 class ObjectView(msgspec.Struct, frozen=True):

@@ -13,10 +13,11 @@ from urllib.parse import urljoin
 import msgspec
 from msgspec.structs import asdict
 
-from ocp_agent.arguments import Arguments, checked_arguments
+from ocp_agent.arguments import Arguments, checked_arguments, fits
 from ocp_agent.auth import Signature, sign, signature
 from ocp_agent.context import AgentContext
-from ocp_agent.errors import OCPError
+from ocp_agent.errors import OCPError, UnsendableHeader
+from ocp_agent.media_types import FIELD, offers, with_media_type
 from ocp_agent.paging import followed
 from ocp_agent.requests import Request, written
 from ocp_agent.response import CaseInsensitive, Response
@@ -47,6 +48,8 @@ class Wish(msgspec.Struct, frozen=True):
     wait: bool = False
     pages: int = 1
     dry_run: bool = False
+    check: bool | None = None  # None: as the API was registered
+    content_type: str | None = None
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -57,10 +60,12 @@ class Call(msgspec.Struct, frozen=True):
     number: int  # position among the calls of the agent
 
     def carried_out(
-        self, given: Mapping[str, Any], wish: Wish, transport: Transport, stop: Event
+        self, given: dict[str, Any], wish: Wish, transport: Transport, stop: Event
     ) -> Response:
-        arguments = checked_arguments(self.tool, given)
-        request = written(self.tool, arguments, self._base_url())
+        given, tool = self._in_media_type(given, wish)
+        check = self.spec.is_checked if wish.check is None else wish.check
+        arguments = checked_arguments(tool, given, check=check)
+        request = written(tool, arguments, self._base_url())
         key = self._idempotency_key(arguments)
         is_keyed = key is not None or not IDEMPOTENCY_KEYS.isdisjoint(
             name.lower() for name in (*request.headers, *self.access.headers)
@@ -83,6 +88,18 @@ class Call(msgspec.Struct, frozen=True):
             waiter = Waiter(self.spec, self.tool, whole, ask, transport.limits, stop)
             response = waiter.wait(response)
         return response
+
+    def _in_media_type(self, given: dict[str, Any], wish: Wish) -> tuple[dict[str, Any], OCPTool]:
+        """Choose the media type of the body: by the option, which may be among the arguments, by a
+        header, or by what the arguments look like."""
+        wanted, body = wish.content_type, self.tool.shape.body
+        if FIELD in given and FIELD not in self.tool.parameters and body is not None:
+            wanted = str(given[FIELD])
+            given = {key: one for key, one in given.items() if key != FIELD}
+        if wanted is None and body is not None:
+            said = CaseInsensitive(self.access.headers).get("content-type")
+            wanted = said if said and offers(body.media_types, said) else None
+        return given, with_media_type(self.tool, given, wanted, lambda tool: fits(tool, given))
 
     def _base_url(self) -> str:
         """Return the address that the caller gave, else that of the tool, which may be relative to
@@ -107,9 +124,13 @@ class Call(msgspec.Struct, frozen=True):
     def _entered(self, request: Request) -> tuple[Request, frozenset[str]]:
         """Add credentials, headers and context; also return the names of secret headers."""
         signed, secret = sign(request, self._signature())
-        whole = signed.with_headers(self.access.headers)
+        headers = dict(self.access.headers)
+        if request.files is not None:  # the client writes the boundary of its parts there
+            headers = {name: one for name, one in headers.items() if name.lower() != "content-type"}
+        whole = signed.with_headers(headers)
         if self.spec.wants_context:
             whole = whole.with_headers(headers_of(asdict(self.context), self.spec.name))
+        demand_sendable(whole.headers)
         return whole, secret | {name.lower() for name in self.access.headers}
 
     def _signature(self) -> Signature:
@@ -132,6 +153,14 @@ class Call(msgspec.Struct, frozen=True):
                 digest = hashlib.blake2b(msgspec.json.encode(said), digest_size=16)
                 return {one.name: digest.hexdigest()}
         return None
+
+
+def demand_sendable(headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            wrong = (at for at, one in enumerate(value) if not (" " <= one <= "~" or one == "\t"))
+            if (position := next(wrong, None)) is not None:
+                raise UnsendableHeader(name, position)
 
 
 def dry_run_of(request: Request, secret: frozenset[str]) -> Response:

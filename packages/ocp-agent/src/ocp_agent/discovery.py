@@ -184,13 +184,14 @@ def tool_of(operation: Operation, name: str, api: Schemas) -> OCPTool:
     return OCPTool.found(name, texts[0] if texts else UNDESCRIBED, method, path, found)
 
 
-def find_shape(operation: Operation, api: Schemas) -> Shape:
+def find_shape(operation: Operation, api: Schemas, media_type: str = "") -> Shape:
     whole = msgspec.json.decode(operation.raw)
     beside = {key: operation.item.get(key) for key in ("parameters", "servers")}
     item = {key: msgspec.json.decode(raw) for key, raw in beside.items() if raw is not None}
-    if "consumes" not in whole and (consumes := api.document.get("consumes")) is not None:
-        whole["consumes"] = consumes
-    return shape_of(whole, item, operation.key.path, api)
+    for key in ("consumes", "produces"):
+        if key not in whole and (said := api.document.get(key)) is not None:
+            whole[key] = said
+    return shape_of(whole, item, operation.key.path, api, media_type)
 
 
 def base_url_of(document: Document, where: str) -> str:

@@ -9,6 +9,7 @@ OCPError
 ├── ToolNotFound          no registered API has that tool (also a ValueError)
 ├── AmbiguousTool         several registered APIs have that tool (also a ValueError)
 ├── UnknownAPI            an API that was not registered (also a ValueError)
+├── UnsendableHeader      a credential or header with characters that no header has
 └── ResponseTooLarge      a response larger than `Limits.response_bytes`
 """
 
@@ -86,6 +87,17 @@ class UnknownAPI(OCPError, ValueError):
         self.api_name = api_name
         names = ", ".join(known) or "none"
         super().__init__(f"Unknown API: {api_name}. Registered: {names}")
+
+
+class UnsendableHeader(OCPError, ValueError):
+    """Does not repeat the value, which may be a secret."""
+
+    def __init__(self, name: str, position: int) -> None:
+        self.name = name
+        super().__init__(
+            f"The header {name} cannot be sent: its character {position + 1} is not one of ASCII,"
+            " or a line break. Was the credential copied with something else?"
+        )
 
 
 class ResponseTooLarge(OCPError):

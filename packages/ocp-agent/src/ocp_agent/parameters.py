@@ -30,10 +30,15 @@ COLLECTION_FORMATS = {"csv": ("form", False), "ssv": ("spaceDelimited", False),
                       "multi": ("form", True)}  # fmt: skip
 # Parameters must not set these headers; OpenAPI requires it for the first three.
 HEADERS_OF_THE_CLIENT = {"accept", "authorization", "content-type", "content-length", "host"}
+ANY, ACCEPTED_MOST = "*/*", 12
+MEDIA_TYPE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+( *; *[\w.-]+=[\w.\"/:+-]+)*")
+WITHOUT_CHARSET = re.compile(r"; *charset=[^;]*", re.IGNORECASE)
 BESIDE_THE_SCHEMA = {"name", "in", "required", "description", "collectionFormat", "content"}
 
 
-def shape_of(operation: dict[str, Any], item: dict[str, Any], path: str, api: Schemas) -> Shape:
+def shape_of(
+    operation: dict[str, Any], item: dict[str, Any], path: str, api: Schemas, media_type: str = ""
+) -> Shape:
     said = declared(operation, item, api)
     slots = slots_of(path)
     named = [one for one in said if one["in"] in DEFAULT_STYLES or one["in"] == "querystring"]
@@ -43,9 +48,9 @@ def shape_of(operation: dict[str, Any], item: dict[str, Any], path: str, api: Sc
     body: Body | None
     if forms := [one for one in said if one["in"] == "formData"]:
         fields = [parameter_of({**one, "in": "body"}, api) for one in forms]
-        body, inside = form_of(fields, operation.get("consumes"))
+        body, inside = form_of(fields, operation.get("consumes"), media_type)
     else:
-        body, inside = body_of(operation, said, api)
+        body, inside = body_of(operation, said, api, media_type)
     return Shape(
         parameters=tuple(with_keys([*found, *inside])),
         body=body,
@@ -53,6 +58,7 @@ def shape_of(operation: dict[str, Any], item: dict[str, Any], path: str, api: Sc
         security=security_of(operation.get("security")),
         server=server_of(operation) or server_of(item),
         context=dict_at(operation, "x-ocp-context"),
+        accept=accept_of(operation, api),
     )
 
 
@@ -117,6 +123,18 @@ def response_schema_of(operation: dict[str, Any], api: Schemas) -> Schema | None
         if isinstance(response, dict) and "schema" in response:  # Swagger 2
             return api.shown(response["schema"], hidden=WRITE_ONLY)
     return None
+
+
+def accept_of(operation: dict[str, Any], api: Schemas) -> str:
+    """Name the media types of all answers: JSON first, and at last whatever there is."""
+    responses = [api.resolve(one) for one in dict_at(operation, "responses").values()]
+    said = [name for one in responses for name in dict_at(one, "content")]
+    said += [name for name in list_at(operation, "produces") if isinstance(name, str)]
+    names = list(dict.fromkeys(WITHOUT_CHARSET.sub("", name).strip() for name in said))
+    ours = [name for name in names if is_json(name) and "*" not in name]
+    others = [f"{name};q=0.5" for name in names if name not in ours and name != ANY]
+    told = [name for name in (*ours, *others)[:ACCEPTED_MOST] if MEDIA_TYPE.fullmatch(name)]
+    return ", ".join([*told, f"{ANY};q=0.1"]) if told else ANY
 
 
 def security_of(said: Any) -> tuple[dict[str, list[str]], ...] | None:

@@ -55,14 +55,16 @@ class Request(msgspec.Struct, frozen=True):
 def written(tool: OCPTool, arguments: Arguments, base_url: str) -> Request:
     def given(location: str) -> Iterator[tuple[Parameter, Any]]:
         for name, value in arguments.get(location).items():
-            yield tool.by_place[location, name], value
+            known = tool.by_place.get((location, name))
+            yield known or Parameter(name, name, location, explode=True), value
 
     filled = {one.name: path_value(one, value) for one, value in given("path")}
     query = [pair for one, value in given("query") for pair in pairs_of(one, value)]
     further = [f"{name}={value}" for name, value in query]
     for _, value in given("querystring"):
         further.append(value if isinstance(value, str) else urlencode(value, doseq=True))
-    headers = {one.name: header_value(header_text(one, value)) for one, value in given("header")}
+    headers = {"Accept": tool.shape.accept} if tool.shape.accept else {}
+    headers |= {one.name: header_value(header_text(one, value)) for one, value in given("header")}
     cookies = [pair for one, value in given("cookie") for pair in cookie_pairs(one, value)]
     if cookies:
         headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies)
@@ -99,7 +101,7 @@ PRINTABLE = "".join(map(chr, range(32, 127)))
 
 
 def with_body(request: Request, body: Body, given: Mapping[str, Any]) -> Request:
-    if not given and not body.required:
+    if not given and (not body.required or body.is_alone):
         return request
     content = content_of_body(body, given)
     if content.files is not None:

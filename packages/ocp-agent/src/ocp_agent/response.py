@@ -3,6 +3,8 @@
 A value: it stays valid after the connection is closed, and awaits to itself.
 """
 
+import codecs
+import json
 import re
 from collections.abc import Mapping
 from functools import cached_property
@@ -16,7 +18,11 @@ from ocp_agent.errors import OCPError
 from ocp_agent.pending import Awaitable
 
 PAGE_OF_TEXT = 4_000
-CHARSET = re.compile(r"charset=\"?([\w.:-]+)")
+CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
+XML_ENCODING = re.compile(rb"<\?xml[^>]{0,99}encoding=[\"']([\w.:-]+)")
+MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF32_LE, "utf-32-le"),
+         (codecs.BOM_UTF32_BE, "utf-32-be"), (codecs.BOM_UTF16_LE, "utf-16-le"),
+         (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
 
 
 class HTTPStatusError(OCPError):
@@ -85,19 +91,37 @@ class Response(Awaitable, msgspec.Struct, frozen=True, eq=False, dict=True):
 
     @property
     def encoding(self) -> str:
-        found = CHARSET.search(self.headers.get("content-type", ""))
-        return found[1] if found else "utf-8"
+        """The encoding of the text: by its byte order mark, its header, or its XML declaration."""
+        for mark, encoding in MARKS:
+            if self.content.startswith(mark):
+                return encoding
+        said = self.headers.get("content-type", "")
+        if found := CHARSET.search(said):
+            return found[1]
+        declared = XML_ENCODING.match(self.content) if "xml" in said.lower() else None
+        return declared[1].decode() if declared else "utf-8"
 
     @cached_property
     def text(self) -> str:
         try:
-            return self.content.decode(self.encoding, "replace")
+            text = self.content.decode(self.encoding, "replace")
         except LookupError:  # unknown encoding
-            return self.content.decode("utf-8", "replace")
+            text = self.content.decode("utf-8", "replace")
+        return text.removeprefix("\ufeff")
 
     def json(self) -> Any:
         """Parse the JSON body. Raises ValueError if it is not JSON, as in requests."""
-        return msgspec.json.decode(self.content)
+        try:
+            return msgspec.json.decode(self.content)
+        except ValueError:  # another encoding, or NaN, or a letter cut in two
+            return json.loads(self.text_of_json)
+
+    @property
+    def text_of_json(self) -> str:
+        is_marked = any(self.content.startswith(mark) for mark, _ in MARKS)
+        if is_marked or "charset" in self.headers.get("content-type", "").lower():
+            return self.text
+        return self.content.decode(json.detect_encoding(self.content), "replace")
 
     @cached_property
     def data(self) -> Any:
@@ -106,7 +130,7 @@ class Response(Awaitable, msgspec.Struct, frozen=True, eq=False, dict=True):
             return None
         try:
             return self.json()
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):
             return self.text
 
     def brief(self, characters: int = PAGE_OF_TEXT, *, redact: bool = True) -> str:

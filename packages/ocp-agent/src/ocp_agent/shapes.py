@@ -63,6 +63,7 @@ class Shape(msgspec.Struct, frozen=True):
     security: tuple[dict[str, list[str]], ...] | None = None  # None: the default of the API
     server: str | None = None
     context: dict[str, Any] = {}  # its x-ocp-context
+    accept: str = ""  # media types of its answers
 
 
 def plain_type(media_type: str) -> str:
@@ -72,6 +73,17 @@ def plain_type(media_type: str) -> str:
 def is_json(media_type: str) -> bool:
     plain = plain_type(media_type)
     return plain in {JSON, "text/json", "*/*", "application/*"} or plain.endswith("+json")
+
+
+def is_patch(media_type: str) -> bool:
+    """Whether it is a JSON Patch: a list of changes, whatever the document says of it."""
+    return plain_type(media_type) == "application/json-patch+json"
+
+
+def is_plain(media_type: str) -> bool:
+    """Whether its values are sent as the text or the bytes that they are: XML, CSV, images."""
+    is_form = plain_type(media_type) in {FORM, MULTIPART}
+    return not (is_json(media_type) or is_form or is_yaml(media_type) or is_lines(media_type))
 
 
 def is_yaml(media_type: str) -> bool:
@@ -210,6 +222,13 @@ def shape_of_entries(
             },
         )
     return Shape(tuple(with_keys(with_open_slots(path, found))), body, response_schema)
+
+
+def in_type(shape: Shape, media_type: str) -> Shape:
+    """Return the shape with another media type, without knowing what that would change."""
+    if not media_type or shape.body is None:
+        return shape
+    return replace(shape, body=replace(shape.body, media_type=media_type))
 
 
 def parameter_of_entry(key: str, entry: Any) -> Parameter:

@@ -15,7 +15,7 @@ from ocp_agent.keywords import Schema
 from ocp_agent.limits import SCHEMA_NODES
 from ocp_agent.pending import Awaitable
 from ocp_agent.schemas import Schemas
-from ocp_agent.shapes import Parameter, Shape, entry_of, shape_of_entries
+from ocp_agent.shapes import Parameter, Shape, entry_of, in_type, shape_of_entries
 
 READING = frozenset({"GET", "HEAD", "OPTIONS", "QUERY"})
 
@@ -42,9 +42,10 @@ class OCPTool:
         self.tags = list(tags or ())
         self.deprecated = False
         self.schemas = Schemas(Document(b"{}"))
+        self._in_media_types: dict[str, OCPTool] = {}
         entries = dict(parameters or {})
-        self._find_shape: Callable[[], Shape] = lambda: shape_of_entries(
-            entries, path, response_schema
+        self._find_shape: Callable[[str], Shape] = lambda media_type: in_type(
+            shape_of_entries(entries, path, response_schema), media_type
         )
 
     @classmethod
@@ -57,7 +58,18 @@ class OCPTool:
 
     @cached_property
     def shape(self) -> Shape:
-        return self._find_shape()
+        return self._find_shape("")
+
+    def in_media_type(self, media_type: str) -> "OCPTool":
+        """Return the tool with the parameters of another media type of its body."""
+        tool = self._in_media_types.get(media_type)
+        if tool is None:
+            about = self.name, self.description, self.method, self.path
+            tool = OCPTool(*about, operation_id=self.operation_id, tags=self.tags)
+            tool.schemas = self.schemas
+            tool._find_shape = lambda _: self._find_shape(media_type)
+            self._in_media_types[media_type] = tool
+        return tool
 
     @cached_property
     def by_place(self) -> dict[tuple[str, str], Parameter]:
@@ -121,7 +133,7 @@ class Found(msgspec.Struct, frozen=True):
     tags: list[str]
     deprecated: bool
     schemas: Schemas
-    shape: Callable[[], Shape]
+    shape: Callable[[str], Shape]  # in a media type of its body
 
 
 class OCPAPISpec(Awaitable, msgspec.Struct, dict=True):
@@ -136,6 +148,7 @@ class OCPAPISpec(Awaitable, msgspec.Struct, dict=True):
     name: str | None = None
     security_schemes: dict[str, Any] = {}
     security: tuple[dict[str, list[str]], ...] = ()
+    is_checked: bool = True  # arguments are checked, unless a call says otherwise
     is_placed: bool = False  # base_url is the caller's own, and wins over all servers
 
     @cached_property
