@@ -10,7 +10,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from ocp_agent import OCPAgent
-from tests.ocp_agent.support import FAST, TEXT, Json, Shop, one_operation, target
+from tests.ocp_agent.support import FAST, TEXT, Json, Shop, body, fields, one_operation, target
 
 
 def lister(server: HTTPServer, folder: Path, *queries: str) -> Shop:
@@ -86,8 +86,9 @@ def test_no_more_items_are_taken_than_the_limit_allows(
 def test_a_cursor_that_leads_in_a_circle_ends(httpserver: HTTPServer, tmp_path: Path) -> None:
     shop = lister(httpserver, tmp_path, "cursor")
     shop.answers((200, {"items": [1], "next": "same"}))
-    shop.agent.call_tool("it", pages=9)
+    response = shop.agent.call_tool("it", pages=9)
     assert len(shop.seen) == 2
+    assert response.pages is not None and response.pages.stopped_by == "a cursor that leads back"
 
 
 def test_a_page_that_fails_ends_it_and_keeps_what_there_was(
@@ -179,3 +180,130 @@ def test_a_number_that_counts_no_further_things_is_not_followed(
     shop.answers((200, answer))
     response = shop.agent.call_tool("it", pages=9)
     assert response.pages is not None and not response.pages.has_more and len(shop.seen) == 1
+
+
+# -- What a list says itself --
+
+
+@pytest.mark.parametrize(
+    ("said", "headers"),
+    [
+        ({"data": [{"n": 1}], "has_more": True}, {}),  # Stripe
+        (
+            {"items": [1], "metadata": {"continue": "abc", "remainingItemCount": 5}},
+            {},
+        ),  # Kubernetes
+        ({"items": [1], "metadata": {"remainingItemCount": 5}}, {}),
+        ({"results": [1], "has_more": True, "next_cursor": "c"}, {}),  # Notion
+        ({"added": [1], "has_more": True, "next_cursor": "c"}, {}),  # Plaid
+        ({"Users": [1], "IsTruncated": True, "Marker": "m"}, {}),  # AWS
+        ({"Contents": [1], "IsTruncated": True, "NextContinuationToken": "t"}, {}),
+        ({"Items": [1], "LastEvaluatedKey": {"id": {"S": "a"}}}, {}),
+        ({"Functions": [1], "NextMarker": "m"}, {}),
+        ({"logGroups": [1], "nextToken": "t"}, {}),
+        ({"value": [1], "@odata.nextLink": "https://elsewhere.example.com/x"}, {}),  # Microsoft
+        ({"value": [1], "@odata.count": 9}, {}),
+        ({"files": [1], "nextPageToken": "t"}, {}),  # Google
+        ({"incidents": [1], "more": True, "limit": 1, "offset": 0}, {}),  # PagerDuty
+        ({"values": [1], "isLast": False}, {}),  # Atlassian
+        ({"content": [1], "last": False, "number": 0}, {}),  # Spring
+        ({"tree": [1], "truncated": True}, {}),  # GitHub
+        ({"items": [1], "incomplete_results": True}, {}),
+        ({"records": [1], "done": False, "nextRecordsUrl": "https://a.example.com/x"}, {}),
+        ({"results": [1], "paging": {"next": {"after": "2"}}}, {}),  # HubSpot
+        ({"data": {"items": [1], "pageInfo": {"hasNextPage": True, "endCursor": "c"}}}, {}),
+        ({"_embedded": {"users": [1]}, "_links": {"next": {"href": "https://a.example.com"}}}, {}),
+        ({"droplets": [1], "links": {"pages": {"next": "https://a.example.com/x"}}}, {}),
+        ({"result": [1], "result_info": {"page": 1, "per_page": 1, "total_count": 2}}, {}),
+        ([1], {"Link": '<https://a.example.com/x?page=2>; rel="next last"'}),
+        ([1], {"X-Next-Page": "2"}),
+        ([1], {"X-Total-Count": "5"}),
+    ],
+)
+def test_a_list_that_says_there_is_more_is_never_complete(
+    said: object, headers: Json, httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = lister(httpserver, tmp_path)
+    shop.answers(Response(json.dumps(said), headers=headers, content_type="application/json"))
+    pages = shop.agent.call_tool("it", pages=5).pages
+    assert pages is not None and pages.has_more and pages.stopped_by
+
+
+@pytest.mark.parametrize(
+    ("said", "headers"),
+    [
+        ({"data": [1], "has_more": False, "next_cursor": "c"}, {}),  # Plaid
+        ({"data": {"items": [1], "pageInfo": {"hasNextPage": False, "endCursor": "c"}}}, {}),
+        ({"items": [1], "metadata": {"continue": "", "remainingItemCount": 0}}, {}),
+        ({"Users": [1], "IsTruncated": False, "Marker": "m"}, {}),
+        ({"Items": [1]}, {}),
+        ({"content": [1], "last": True}, {}),
+        ({"results": [1], "next": None}, {}),
+        ({"data": [1], "_links": {"next": {"href": ""}}}, {}),
+        ({"data": [{"next": "x", "has_more": True}], "rate": {"remaining": 9}}, {}),
+        ([1], {"Link": '<https://a.example.com/next>; rel="prev"; title="next"'}),
+        ([1], {"X-Next-Page": ""}),
+        ([1], {"X-Total-Count": "1"}),
+    ],
+)
+def test_a_list_that_says_it_is_complete_is_complete(
+    said: object, headers: Json, httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = lister(httpserver, tmp_path, "cursor", "page", "after")
+    shop.answers(Response(json.dumps(said), headers=headers, content_type="application/json"))
+    pages = shop.agent.call_tool("it", pages=5).pages
+    assert pages is not None and not pages.has_more and len(shop.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "first", "sent"),
+    [
+        ("starting_after", {"data": [{"id": "a"}, {"id": "b"}], "has_more": True}, "b"),
+        ("continue", {"items": [1], "metadata": {"continue": "abc"}}, "abc"),
+        ("Marker", {"Users": [1], "IsTruncated": True, "Marker": "m"}, "m"),
+        ("continuation-token", {"Contents": [1], "NextContinuationToken": "t"}, "t"),
+        ("NextToken", {"Things": [1], "NextToken": "t"}, "t"),
+        ("after", {"results": [1], "paging": {"next": {"after": "2"}}}, "2"),
+        (
+            "after",
+            {"data": {"items": [1], "pageInfo": {"hasNextPage": True, "endCursor": "c"}}},
+            "c",
+        ),
+        ("page", {"content": [1], "last": False, "number": 0}, "1"),
+        ("offset", {"incidents": [1], "more": True}, "1"),
+        ("$skiptoken", {"value": [1], "@odata.nextLink": "/things?%24skiptoken=s"}, "s"),
+    ],
+)
+def test_the_rest_is_asked_for_as_the_tool_takes_it(
+    query: str, first: Json, sent: str, httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    shop = lister(httpserver, tmp_path, query)
+    shop.answers((200, first), (200, {}))
+    shop.agent.call_tool("it", pages=2)
+    assert shop.last.args.to_dict() == {query: sent}
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("name", ["start_cursor", "cursor"])
+def test_a_cursor_is_sent_in_the_body_where_it_belongs(
+    name: str, media_type: str, httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    content = body(fields(filter=TEXT, **{name: TEXT}), media_type)
+    shop = Shop(one_operation("/search", requestBody=content), httpserver, tmp_path)
+    shop.answers(
+        (200, {"results": [1], "has_more": True, "next_cursor": "c="}),
+        (200, {"results": [2], "has_more": False, "next_cursor": None}),
+    )
+    response = shop.agent.call_tool("it", {"filter": "a b"}, pages=9)
+    assert response.json()["results"] == [1, 2]
+    sent = shop.last.json if "json" in media_type else shop.last.form.to_dict()
+    assert sent == {"filter": "a b", name: "c="}
+    assert response.pages is not None and not response.pages.has_more
+
+
+def test_a_nested_list_is_joined_where_it_is(httpserver: HTTPServer, tmp_path: Path) -> None:
+    shop = lister(httpserver, tmp_path, "cursor")
+    shop.answers(
+        (200, {"data": {"things": [1], "next_cursor": "b"}}), (200, {"data": {"things": [2]}})
+    )
+    assert shop.agent.call_tool("it", pages=9).json() == {"data": {"things": [1, 2]}}

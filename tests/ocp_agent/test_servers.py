@@ -35,7 +35,7 @@ ROOT = {"servers": [{"url": "https://api.example.com/v1"}]}
         (one({"url": "/v2"}, **ROOT), "https://api.example.com/v2/x"),
         (one({"url": "v2"}, **ROOT), "https://api.example.com/v1/v2/x"),
         (one(None, {"url": "/v3/"}, **ROOT), "https://api.example.com/v3/x"),
-        (one({"url": "https://up.example.com"}, {"url": "/v3"}, **ROOT), "https://up.example.com/x"),
+        (one({"url": "https://up.example"}, {"url": "/v3"}, **ROOT), "https://up.example/x"),
         (one({"url": "//up.example.com/v2"}, **ROOT), "https://up.example.com/v2/x"),
         (one({"url": "/{v}", "variables": {"v": {"default": "v9"}}}, **ROOT),
          "https://api.example.com/v9/x"),

@@ -1,19 +1,24 @@
 """Lists with page numbers or offsets, and a total instead of a cursor."""
 
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from msgspec.structs import replace
 
 from ocp_agent.raw import value_at
 from ocp_agent.requests import Request
+from ocp_agent.response import Response
 from ocp_agent.tools import OCPTool
 
 # Where a response has its numbers; () means beside the list.
-PLACES = (("pagination",), ("meta", "pagination"), ("meta",), ("paging",), ())
-TOTALS = ("total_count", "totalCount", "total_entries", "total_items", "totalItems", "total")
+PLACES = (("pagination",), ("meta", "pagination"), ("meta",), ("paging",), ("page",),
+          ("result_info",), ())  # fmt: skip
+TOTALS = ("total_count", "totalCount", "total_entries", "total_items", "totalItems",
+          "total_results", "totalResults", "totalSize", "total_size", "totalElements",
+          "@odata.count", "total")  # fmt: skip
+TOTAL_HEADERS = ("x-total-count", "x-total")
 PAGES = ("total_pages", "totalPages", "page_count", "last_page")
-NUMBERS = ("page", "current_page", "currentPage", "page_number", "pageNumber")
+NUMBERS = ("page", "number", "current_page", "currentPage", "page_number", "pageNumber")
 SIZES = ("per_page", "perPage", "page_size", "pageSize", "limit")
 AMBIGUOUS = ("total",)
 BY_NUMBER = ("page", "page_number", "pageNumber")
@@ -56,23 +61,30 @@ def items_before(request: Request, data: Any, count: int) -> int:
     return asked(request, BY_OFFSET) or max(page_of(request, data) - 1, 0) * size
 
 
-def is_more_left(request: Request, data: Any, tool: OCPTool, reached: int) -> bool:
+def is_more_left(request: Request, response: Response, tool: OCPTool, reached: int) -> bool:
+    data = response.data
     total, pages = number_in(data, TOTALS), number_in(data, PAGES)
     if total is None and not queries_of(tool).isdisjoint((*BY_NUMBER, *BY_OFFSET, *SIZES)):
         total = number_in({"meta": data}, ("total",))  # otherwise it may be an amount of money
+    if total is None:
+        said = (response.headers.get(name, "") for name in TOTAL_HEADERS)
+        total = next((int(one) for one in said if one.isdecimal()), None)
     if total is not None:
         return reached < total
     return pages is not None and page_of(request, data) < pages
 
 
-def next_numbered(request: Request, data: Any, tool: OCPTool, reached: int) -> Request | None:
-    """Return the next page; None if there is none, or the tool has no such parameter."""
-    if not is_more_left(request, data, tool, reached):
+def next_numbered(
+    request: Request, response: Response, tool: OCPTool, reached: int, *, is_sure: bool = False
+) -> Request | None:
+    """Return the next page; None if there is none, or the tool has no such parameter. `is_sure`:
+    the page says that there is one."""
+    if not is_sure and not is_more_left(request, response, tool, reached):
         return None
     queries = queries_of(tool)
     for name in BY_NUMBER:
         if name in queries:
-            return with_query(request, name, page_of(request, data) + 1)
+            return with_query(request, name, page_of(request, response.data) + 1)
     name_or_none = next((one for one in BY_OFFSET if one in queries), None)
     return None if name_or_none is None else with_query(request, name_or_none, reached)
 
@@ -81,4 +93,6 @@ def with_query(request: Request, name: str, value: str | int) -> Request:
     parts = urlsplit(request.url)
     query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != name]
     query.append((name, str(value)))
-    return replace(request, url=urlunsplit(parts._replace(query=urlencode(query))))
+    return replace(
+        request, url=urlunsplit(parts._replace(query=urlencode(query, quote_via=quote, safe="")))
+    )

@@ -1,44 +1,51 @@
 """Follows the pages of a list, within limits, and reports if there are more.
 
-Supports Link headers, next URLs and cursors in the body, under the usual names, and otherwise page
-numbers with a total. Never follows a link to another host.
+Supports Link headers, next URLs and cursors, sent in the query or the body, the id of the last
+item, and page numbers or offsets. Never follows a link to another host. A list that says itself
+that there is more is never reported as complete.
 """
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import parse_qsl, quote, urlencode, urljoin
 
+import msgspec
 from msgspec.structs import replace
 
 from ocp_agent.limits import Limits
-from ocp_agent.numbered import (
-    is_more_left,
-    items_before,
-    next_numbered,
-    queries_of,
-    with_query,
-)
-from ocp_agent.raw import value_at
+from ocp_agent.numbered import is_more_left, items_before, next_numbered, with_query
 from ocp_agent.requests import Request
 from ocp_agent.response import Pages, Response
+from ocp_agent.rest import Rest, Where, list_in, plain, rest_of
+from ocp_agent.shapes import FORM, Parameter, is_json, plain_type
 from ocp_agent.tools import OCPTool
 from ocp_agent.transport import origin_of
 
-LINK = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?')
-# Fields of a response with the cursor or URL of the next page.
-NEXT = (
-    ("meta", "links", "next"), ("links", "next"), ("_links", "next", "href"), ("next",),
-    ("next_cursor",), ("nextCursor",), ("next_page_token",), ("nextPageToken",), ("next_token",),
-    ("nextToken",), ("cursor",), ("meta", "next_cursor"), ("meta", "cursor", "next"),
-    ("pagination", "next"), ("pagination", "next_cursor"), ("paging", "next"), ("next_url",),
-    ("response_metadata", "next_cursor"), ("@odata.nextLink",), ("nextLink",),
-)  # fmt: skip
-# Parameters for the cursor: the first one that the tool has.
-CURSORS = ("cursor", "page_token", "pageToken", "next_token", "nextToken", "after", "page[cursor]",
-           "page[after]", "starting_after", "continuation", "continuation_token", "marker",
-           "next", "offset", "page")  # fmt: skip
-NO_WAY_ON = "no parameter for it"
+# Parameters for the cursor: the first one that the tool has, by their plain names.
+CURSORS = ("cursor", "pagetoken", "nexttoken", "after", "pagecursor", "pageafter", "startcursor",
+           "startingafter", "continuation", "continuationtoken", "continue", "marker",
+           "startingtoken", "nextpagetoken", "nextcursor", "bookmark", "next", "offset",
+           "page")  # fmt: skip
+# What the parameter is called if the field of the page has another name than it.
+NAMED_OTHERWISE = {"lastevaluatedkey": "exclusivestartkey", "endcursor": "after",
+                   "nextstart": "start"}  # fmt: skip
+LAST_ITEM = ("startingafter", "afterid", "after")  # parameters for the last item's id
+NO_WAY_ON, CIRCLE = "no parameter for it", "a cursor that leads back"
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page, how it was asked for, and how far the list is with it."""
+
+    request: Request
+    response: Response
+    tool: OCPTool
+    items: list[Any]
+    where: Where
+    reached: int  # items of the list up to here
+
+    @property
+    def rest(self) -> Rest:
+        return rest_of(self.response, self.where)
 
 
 def followed(
@@ -51,26 +58,31 @@ def followed(
     if where is None or not first.ok:
         return first
     items = list(items_at(first.data, where))
-    before = items_before(request, first.data, len(items))
-    last, count, fresh, seen, stopped_by = first, 1, len(items), {request.url}, ""
-    while (onward := next_request(request, last, tool, before + len(items), fresh)) is not None:
-        if onward.url in seen:
-            break
+    reached = items_before(request, first.data, len(items)) + len(items)
+    page = Page(request, first, tool, items, where, reached)
+    count, seen, stopped_by = 1, {identity(request)}, ""
+    while (onward := next_request(page)) is not None:
         stopped_by = limit_reached(count, len(items), pages, limits)
+        if identity(onward) in seen:
+            stopped_by = CIRCLE
         if stopped_by:
             break
-        seen.add(onward.url)
+        seen.add(identity(onward))
         answer = send(onward)
         if not answer.ok:
             stopped_by = f"status {answer.status_code}"
             break
-        request, last, count = onward, answer, count + 1
-        found = items_at(last.data, where)
-        items, fresh = items + found, len(found)
-    if onward is None and is_left(request, last, tool, before + len(items), fresh):
+        found = items_at(answer.data, where)
+        page = Page(onward, answer, tool, found, where, page.reached + len(found))
+        items, count = items + found, count + 1
+    if onward is None and is_left(page):
         stopped_by = NO_WAY_ON
     report = Pages(count, len(items), has_more=bool(stopped_by), stopped_by=stopped_by)
-    return last.with_data(with_items(last.data, where, items), pages=report)
+    return page.response.with_data(with_items(page.response.data, where, items), pages=report)
+
+
+def identity(request: Request) -> tuple[str, bytes | None]:
+    return request.url, request.content
 
 
 def limit_reached(pages: int, items: int, wanted: int, limits: Limits) -> str:
@@ -79,44 +91,77 @@ def limit_reached(pages: int, items: int, wanted: int, limits: Limits) -> str:
     return "items" if items >= limits.items else ""
 
 
-def next_request(
-    request: Request, response: Response, tool: OCPTool, reached: int, fresh: int
-) -> Request | None:
-    """Build the request of the next page, after `fresh` items here and `reached` in all."""
-    if found := LINK.search(response.headers.get("link", "")):
-        return at_url(request, found[1])
-    cursor = cursor_in(response.data)
-    if cursor is None:
-        is_numbered = fresh and not tells_next(response)
-        return next_numbered(request, response.data, tool, reached) if is_numbered else None
-    if isinstance(cursor, str) and (cursor.startswith("/") or "://" in cursor):
-        return at_url(request, cursor)
-    queries = queries_of(tool)
-    name = next((one for one in CURSORS if one in queries), None)
-    return None if name is None else with_query(request, name, cursor)
+def next_request(page: Page) -> Request | None:
+    """Build the request of the next page; None if there is none, or no way to ask for it."""
+    rest, request = page.rest, page.request
+    if rest.has_more is False:
+        return None
+    if rest.cursor is not None:
+        if isinstance(rest.cursor, str) and (rest.cursor.startswith("/") or "://" in rest.cursor):
+            return at_url(request, rest.cursor)
+        if rest.name == "next" and isinstance(rest.cursor, str) and rest.cursor.startswith("?"):
+            return at_url(request, rest.cursor)
+        return with_cursor(page, names_for(rest), rest.cursor)
+    if not page.items:
+        return None
+    if rest.has_more:
+        last = page.items[-1]
+        last_id = last.get("id") if isinstance(last, Mapping) else None
+        by_id = with_cursor(page, LAST_ITEM, last_id) if last_id else None
+        return by_id or next_numbered(request, page.response, page.tool, page.reached, is_sure=True)
+    if rest.tells_next:
+        return None
+    return next_numbered(request, page.response, page.tool, page.reached)
 
 
-def is_left(request: Request, response: Response, tool: OCPTool, reached: int, fresh: int) -> bool:
-    """Whether the response indicates more pages, if no next request can be built."""
-    if LINK.search(response.headers.get("link", "")) or cursor_in(response.data) is not None:
-        return True
-    is_counted = bool(fresh) and not tells_next(response)
-    return is_counted and is_more_left(request, response.data, tool, reached)
+def is_left(page: Page) -> bool:
+    """Whether the page indicates more, if no next request can be built."""
+    rest = page.rest
+    if rest.has_more is not None or rest.cursor is not None:
+        return rest.has_more is not False
+    is_counted = bool(page.items) and not rest.tells_next
+    return is_counted and is_more_left(page.request, page.response, page.tool, page.reached)
 
 
-def cursor_in(data: Any) -> str | int | None:
-    cursor = next((one for path in NEXT if (one := value_at(data, path))), None)
-    is_one = isinstance(cursor, str | int) and not isinstance(cursor, bool)
-    return cursor if is_one else None
+def names_for(rest: Rest) -> Iterator[str]:
+    """Return names of parameters for a cursor: like its field, else the usual ones."""
+    yield NAMED_OTHERWISE.get(rest.name, rest.name.removeprefix("next") or rest.name)
+    yield rest.name
+    yield from CURSORS
 
 
-def tells_next(response: Response) -> bool:
-    """Whether the response has a cursor field, even if empty: then a total is ignored."""
-    if "link" in response.headers:
-        return True
-    return any(
-        isinstance(holder := value_at(response.data, path[:-1]), dict) and path[-1] in holder
-        for path in NEXT
+def with_cursor(page: Page, names: Any, cursor: Any) -> Request | None:
+    """Send the cursor as the tool takes it: in the query, or in the body."""
+    known: dict[str, Parameter] = {}
+    for location in ("body", "query"):
+        for one in page.tool.shape.parameters:
+            if one.location == location:
+                known[plain(one.name)] = one
+    parameter = next((known[name] for name in names if name in known), None)
+    if parameter is None:
+        return None
+    if parameter.location == "query":
+        is_plain = isinstance(cursor, str | int)
+        return with_query(page.request, parameter.name, cursor) if is_plain else None
+    return with_field(page.request, parameter.name, cursor)
+
+
+def with_field(request: Request, name: str, cursor: Any) -> Request | None:
+    """Set a field of the body, which is JSON or a form."""
+    body = request.body if request.body is not None else {}
+    said = {key.lower(): one for key, one in request.headers.items()}.get("content-type", "")
+    if not isinstance(body, Mapping) or request.files is not None:
+        return None
+    whole = {**body, name: cursor}
+    if plain_type(said) == FORM:
+        pairs = parse_qsl((request.content or b"").decode(), keep_blank_values=True)
+        pairs = [pair for pair in pairs if pair[0] != name] + [(name, str(cursor))]
+        return replace(request, body=whole, content=urlencode(pairs, quote_via=quote).encode())
+    if said and not is_json(said):
+        return None
+    content = msgspec.json.encode(whole)
+    return replace(request, body=whole, content=content).with_headers(
+        {"Content-Type": said or "application/json"}
     )
 
 
@@ -125,21 +170,17 @@ def at_url(request: Request, url: str) -> Request | None:
     return replace(request, url=whole) if origin_of(whole) == origin_of(request.url) else None
 
 
-def list_in(data: Any) -> str | None:
-    """Return the key of the list in a response; "" if it is a list; None without one."""
-    if isinstance(data, list):
-        return ""
-    if not isinstance(data, dict):
-        return None
-    lists = [key for key, value in data.items() if isinstance(value, list)]
-    usual = [key for key in ("items", "data", "results", "value", "entries") if key in lists]
-    return next(iter([*usual, *lists]), None)
+def items_at(data: Any, where: Where) -> list[Any]:
+    for key in where:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data if isinstance(data, list) else []
 
 
-def items_at(data: Any, where: str) -> list[Any]:
-    found = data.get(where) if where and isinstance(data, dict) else data
-    return found if isinstance(found, list) else []
-
-
-def with_items(data: Any, where: str, items: list[Any]) -> Any:
-    return {**data, where: items} if where else items
+def with_items(data: Any, where: Where, items: list[Any]) -> Any:
+    if not where:
+        return items
+    inner = data.get(where[0]) if isinstance(data, dict) else None
+    return {
+        **(data if isinstance(data, dict) else {}),
+        where[0]: with_items(inner, where[1:], items),
+    }
