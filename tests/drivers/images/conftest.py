@@ -98,6 +98,7 @@ class Host:
         self.recipes = folder / "recipes"
         self.cache = folder / "cache"
         self.room = DiskRoom(folder, 0)
+        self.group: int | None = None
         self._fetcher = fetcher
         self.imports.mkdir()
         self.recipes.mkdir()
@@ -112,7 +113,7 @@ class Host:
             room=self.room,
             virtual_size_max_bytes=VIRTUAL_SIZE_MAX,
         )
-        return ImageStore(self.folder / name / "images", sources)
+        return ImageStore(self.folder / name / "images", sources, group=self.group)
 
     @asynccontextmanager
     async def opened(self, name: str = "state") -> AsyncIterator[ImageStore]:

@@ -2,9 +2,12 @@
 
 import asyncio
 import hashlib
+import os
 import stat
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from pytest_httpserver import HTTPServer
 
 from atoll.domain.errors import DriverBusy, DriverRefused, DriverUnavailable
 from atoll.domain.images import SourceKind
-from tests.drivers.images.conftest import Host, ensure, image, make_qcow2, qemu_img
+from tests.drivers.images.conftest import Host, MakeFetcher, ensure, image, make_qcow2, qemu_img
 from tests.drivers.images.test_build import working_script
 
 pytestmark = pytest.mark.anyio
@@ -99,14 +102,14 @@ async def test_a_compressed_qcow2_is_unpacked_too(host: Host) -> None:
         assert content_of(store.boot_of("img-1").disk) == content_of(plain)
 
 
-async def test_an_image_is_read_only_and_readable_for_the_guests_user(host: Host) -> None:
+async def test_an_image_is_read_only_and_closed_to_other_users(host: Host) -> None:
     make_qcow2(host.imports / "a.qcow2")
     async with host.opened() as store:
         await ensure(store, image(SourceKind.FILE, f"{host.imports}/a.qcow2"))
         disk = store.boot_of("img-1").disk
     assert stat.S_IMODE(disk.stat().st_mode) == 0o444
-    assert stat.S_IMODE(disk.parent.stat().st_mode) == 0o755
-    assert stat.S_IMODE(disk.parent.parent.stat().st_mode) == 0o755
+    assert stat.S_IMODE(disk.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(disk.parent.parent.stat().st_mode) == 0o700
 
 
 async def test_an_image_outlives_its_source_and_the_process(host: Host) -> None:
@@ -321,3 +324,40 @@ def test_the_kept_image_stands_alone(host: Host) -> None:
         ["qemu-img", "info", "-f", "qcow2", str(disk)], check=True, capture_output=True, text=True
     )
     assert "backing file" not in told.stdout
+
+
+GROUP, STRANGER = 61_184, 65_534
+
+
+@contextmanager
+def passable_folder() -> Iterator[Path]:
+    """pytest's own folders are closed to other users."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def may_read_from_outside(path: Path, group: int) -> bool:
+    """As a user of this group alone."""
+    user = f"--reuid={STRANGER}", f"--regid={group}", "--clear-groups"
+    done = subprocess.run(["setpriv", *user, "--", "cat", path], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+async def test_images_are_read_by_the_group_of_qemu_and_by_no_other_user(
+    make_fetcher: MakeFetcher,
+) -> None:
+    with passable_folder() as folder:
+        host = Host(folder, make_fetcher())
+        host.group = GROUP
+        source = make_qcow2(host.imports / "disk.qcow2")
+        async with host.opened() as store:
+            await ensure(store, image(SourceKind.FILE, str(source)))
+            disk = store.boot_of("img-1").disk
+        assert may_read_from_outside(disk, GROUP)
+        assert not may_read_from_outside(disk, STRANGER)
+        for closed in (disk.parent, disk.parent.parent):
+            closed.chmod(0o755)  # as an earlier version left them
+        async with host.opened():
+            assert not may_read_from_outside(disk, STRANGER)

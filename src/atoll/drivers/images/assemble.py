@@ -48,4 +48,4 @@ def make_image_store(settings: ImageSettings) -> ImageStore:
         room=room,
         virtual_size_max_bytes=settings.virtual_size_max_bytes,
     )
-    return ImageStore(settings.root, sources)
+    return ImageStore(settings.root, sources, group=settings.uid)

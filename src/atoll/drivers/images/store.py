@@ -7,6 +7,7 @@ image that a volume still depends on. Only one process uses a root at a time.
 """
 
 import asyncio
+import os
 import re
 import shutil
 import tempfile
@@ -57,18 +58,24 @@ class Arrival:
 
 
 class ImageStore:
-    def __init__(self, root: Path, sources: Sources) -> None:
+    """`group` is the one that QEMU has if we are root. Nobody else may enter the folders: what a
+    member imported is not for every local user. (The files may be those of the cache.)"""
+
+    def __init__(self, root: Path, sources: Sources, *, group: int | None = None) -> None:
         self._root = root
         self._sources = sources
+        self._group = group
         self._arrivals: dict[str, Arrival] = {}
         self._verified: dict[str, Kept] = {}
 
     async def open(self) -> None:
-        """Remove the unfinished work of a crashed process."""
+        """Remove the unfinished work of a crashed process, and close what an earlier version left
+        open to all."""
         self._root.mkdir(parents=True, exist_ok=True)
-        self._root.chmod(0o755)
         for left_over in self._root.glob(f"{WORK_PREFIX}*"):
             await asyncio.to_thread(shutil.rmtree, left_over, ignore_errors=True)
+        for folder in (self._root, *self._root.iterdir()):
+            close_to_others(folder, self._group)
 
     async def close(self) -> None:
         """Cancel preparations; the next `ensure` restarts them."""
@@ -144,6 +151,7 @@ class ImageStore:
         try:
             arrived = await self._sources.bring(image, work, arrival.on_progress)
             kept = await asyncio.to_thread(seal, image.id, work, arrived)
+            close_to_others(work, self._group)
             work.rename(self._folder(image.id))
         finally:
             # No await: a cancelled task cannot await, and must leave nothing behind.
@@ -182,8 +190,14 @@ def seal(image_id: str, work: Path, arrived: Arrived) -> Kept:
     (work / FACTS).write_bytes(msgspec.json.encode(kept))
     for path in work.iterdir():
         path.chmod(0o444)
-    work.chmod(0o755)
     return kept
+
+
+def close_to_others(folder: Path, group: int | None) -> None:
+    """Let only us in, and the group."""
+    if group is not None:
+        os.chown(folder, -1, group)
+    folder.chmod(0o700 if group is None else 0o750)
 
 
 def bytes_in(folder: Path) -> Path:
