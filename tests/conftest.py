@@ -23,7 +23,7 @@ LONGEST_FIRST = (
     "tests/contract/test_driver", "tests/networks",
 )  # fmt: skip
 # While all test modules are imported there is nothing to collect, and afterwards none of that is
-# ever garbage: looking through it again and again would take a tenth of the time of a test.
+# ever garbage: looking through it again and again takes a sixth of the time of a test.
 gc.disable()
 
 
