@@ -242,7 +242,7 @@ def test_a_cache_of_another_document_or_age_or_that_is_broken_is_not_used(tmp_pa
     assert storage.get_cached_api("vultr", 7, source="b") is None
     assert storage.get_cached_api("vultr", 0) is None
     assert [one["tool_count"] for one in storage.search_cache("VULT")] == [242]
-    (storage.apis / "vultr.json").write_text("{")
+    (storage.cache_dir / "vultr.json").write_text("{")
     assert storage.get_cached_api("vultr") is None
     assert storage.clear_cache() and storage.list_cached_apis() == []
 

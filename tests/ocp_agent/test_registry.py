@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -125,9 +126,10 @@ def test_an_answer_is_cached_with_all_that_it_said(vultr: HTTPServer) -> None:
 
 def aged(minutes: float) -> None:
     """What is cached, as if it had been there for so long."""
-    (path,) = OCPStorage().apis.glob("*.json")
+    (path,) = OCPStorage().cache_dir.glob("*.json")
     kept = json.loads(path.read_text())
-    kept["cached_at"] -= 60 * minutes
+    before = datetime.fromisoformat(kept["cached_at"]) - timedelta(minutes=minutes)
+    kept["cached_at"] = before.isoformat()
     path.write_text(json.dumps(kept))
 
 

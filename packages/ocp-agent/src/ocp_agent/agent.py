@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from ocp_agent.auth import Credentials, from_environment
 from ocp_agent.calls import Access, Call, Wish
 from ocp_agent.context import AgentContext
-from ocp_agent.discovery import OCPSchemaDiscovery, with_resources
+from ocp_agent.discovery import OCPSchemaDiscovery, source_of, with_resources
 from ocp_agent.drift import Drift, drift_report
 from ocp_agent.errors import AmbiguousTool, RegistryUnavailable, ToolNotFound, UnknownAPI
 from ocp_agent.http_client import OCPHTTPClient
@@ -97,7 +97,7 @@ class OCPAgent:
         the cache is used. `check=False` sends arguments unchecked, for documents that are wrong.
         """
         name = name.strip().lower()
-        source = str(spec_url) if spec_url else self.registry.registry_url
+        source = source_of(spec_url) if spec_url else self.registry.registry_url
         access = Access(dict(headers or {}), auth if auth is not None else from_environment(name))
 
         def register(_: Event) -> OCPAPISpec:
@@ -117,7 +117,7 @@ class OCPAgent:
     def _found(self, name: str, source: str, is_document: bool, max_age_days: float) -> OCPAPISpec:
         wants_new = max_age_days <= 0
         if wants_new or "://" not in source:  # the file may have changed since
-            self.discovery.cached_specs.pop(source, None)
+            self.discovery.forget(source)
         fresh_days = max_age_days if is_document else min(max_age_days, REGISTRY_CACHE_DAYS)
         cached = None if wants_new else self._cached(name, source, fresh_days)
         if cached is not None:

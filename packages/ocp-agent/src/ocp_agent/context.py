@@ -54,6 +54,7 @@ class AgentContext(msgspec.Struct):
         self.current_goal = goal
         if summary:
             self.context_summary = summary
+        self.session["interaction_count"] += 1
         self._touch()
 
     def add_interaction(
@@ -100,14 +101,16 @@ class AgentContext(msgspec.Struct):
         return cls(**{**known, "history": redacted(known.get("history") or [])})
 
     def get_conversation_summary(self) -> str:
+        count = self.session.get("interaction_count", 0)
         parts = [
             f"Goal: {self.current_goal}" if self.current_goal else "",
             f"Summary: {self.context_summary}" if self.context_summary else "",
+            f"Working on: {self.current_file}" if self.current_file else "",
             f"Error: {self.error_context}" if self.error_context else "",
             f"Recent changes: {', '.join(self.recent_changes[-3:])}" if self.recent_changes else "",
-            f"Interactions: {self.session['interaction_count']}",
+            f"Interactions: {count}" if count else "",
         ]
-        return " | ".join(part for part in parts if part)
+        return " | ".join(part for part in parts if part) or "New conversation"
 
     def clone(self) -> "AgentContext":
         """Return a copy that continues from here."""

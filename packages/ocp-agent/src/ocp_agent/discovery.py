@@ -74,7 +74,7 @@ class OCPSchemaDiscovery:
         known_names: Mapping[OperationKey, str] | None = None,
     ) -> OCPAPISpec:
         """Read an API from a URL, `file://…` or a path. `known_names` of tools are kept."""
-        where = str(spec_path)
+        where = source_of(spec_path)
         spec = self.cached_specs.get(where)
         if spec is None:
             spec = self.cached_specs[where] = spec_of(self.fetch(where), where, known_names)
@@ -92,8 +92,11 @@ class OCPSchemaDiscovery:
             url = urlsplit(where)
             if url.scheme in {"http", "https"}:
                 return self._fetched(where)
-            path = unquote(url.path) if url.scheme == "file" else where
-            return Path(path).expanduser().read_bytes()
+            return Path(where).read_bytes()
+        except FileNotFoundError as error:
+            raise SchemaDiscoveryError(
+                f"The document {where} cannot be read. File not found"
+            ) from error
         except (OSError, ValueError, httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise SchemaDiscoveryError(f"The document {where} cannot be read: {error}") from error
 
@@ -108,6 +111,10 @@ class OCPSchemaDiscovery:
                     break
         return bytes(content)
 
+    def forget(self, spec_path: str | Path) -> None:
+        """Read the document again when it is needed."""
+        self.cached_specs.pop(source_of(spec_path), None)
+
     def get_tools_by_tag(self, api_spec: OCPAPISpec, tag: str) -> list[OCPTool]:
         return [tool for tool in api_spec.tools if tag in tool.tags]
 
@@ -119,6 +126,16 @@ class OCPSchemaDiscovery:
 
     def clear_cache(self) -> None:
         self.cached_specs.clear()
+
+
+def source_of(spec_path: str | Path) -> str:
+    """Return the URL of a document, or its whole path, however it is written."""
+    where = str(spec_path)
+    if where.startswith("file:"):
+        where = unquote(urlsplit(where).path)
+    if "://" in where or "\0" in where:
+        return where
+    return str(Path(where).expanduser().absolute().resolve())
 
 
 def spec_of(

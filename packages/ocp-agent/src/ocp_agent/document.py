@@ -110,7 +110,7 @@ def read_document(content: bytes, where: str = "") -> Document:
     try:
         document = Document(absolute(text.encode(), where))
     except (msgspec.DecodeError, UnicodeEncodeError):
-        document = Document(absolute(json_of_yaml(text), where))
+        document = Document(absolute(json_of_yaml(text, where), where))
     except RecursionError as error:
         raise SchemaDiscoveryError("The document is nested too deep") from error
     if not document.branch():
@@ -130,10 +130,12 @@ def text_of(content: bytes) -> str:
         ) from error
 
 
-def json_of_yaml(text: str) -> bytes:
+def json_of_yaml(text: str, where: str = "") -> bytes:
+    suffix = where.rpartition(".")[2].lower()
+    kind = {"json": "Invalid JSON", "yaml": "Invalid YAML", "yml": "Invalid YAML"}.get(suffix)
     try:
         return msgspec.json.encode(yamls.value_of(text))
     except yamls.NotYAML as error:
-        raise SchemaDiscoveryError(f"Neither JSON nor YAML: {error}") from error
+        raise SchemaDiscoveryError(f"{kind or 'Neither JSON nor YAML'}: {error}") from error
     except (TypeError, RecursionError, UnicodeEncodeError) as error:
         raise SchemaDiscoveryError(f"The document's YAML is not JSON: {error}") from error

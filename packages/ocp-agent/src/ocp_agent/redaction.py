@@ -11,7 +11,7 @@ HIDDEN = "***"
 DEEPEST = 64
 SECRET = re.compile(
     r"pass(word|wd|phrase)|secret|token|credential|authorization|cookie"
-    r"|(api|access|private|ssh|encryption|signing|license)[-_ ]?key$|^key$|^pin$|^otp$"
+    r"|(api|access|private|ssh|encryption|signing|license)[-_ ]?key$|^pin$|^otp$"
     r"|user[-_]?data|^kvm$|[-_]?signature$|connection[-_]string",
     re.IGNORECASE,
 )

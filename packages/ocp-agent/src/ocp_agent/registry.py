@@ -7,7 +7,7 @@
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
 from msgspec.structs import replace
@@ -32,6 +32,9 @@ SUGGESTIONS = 10
 class OCPRegistry:
     def __init__(self, registry_url: str | None = None) -> None:
         self.registry_url = (registry_url or os.environ.get(ENVIRONMENT) or PUBLIC).rstrip("/")
+        parts = urlsplit(self.registry_url)
+        if parts.scheme not in {"http", "https"} or not parts.netloc:
+            raise ValueError(f"Invalid registry URL: {self.registry_url!r} is not http or https")
 
     def get_api_spec(self, name: str, base_url: str | None = None) -> OCPAPISpec:
         answer = self._get(f"/registry/{quote(name, safe='')}")

@@ -136,7 +136,16 @@ class Found(msgspec.Struct, frozen=True):
     shape: Callable[[str], Shape]  # in a media type of its body
 
 
-class OCPAPISpec(Awaitable, msgspec.Struct, dict=True):
+class WithRawSpec(type(msgspec.Struct)):  # type: ignore[misc]
+    """Accepts the document as `raw_spec`, in Python objects, when an API is created by hand."""
+
+    def __call__(cls, *values: Any, raw_spec: Any = None, **named: Any) -> Any:
+        if raw_spec is not None:
+            named["document"] = Document(msgspec.json.encode(raw_spec))
+        return super().__call__(*values, **named)
+
+
+class OCPAPISpec(Awaitable, msgspec.Struct, metaclass=WithRawSpec, dict=True):
     """An API: its base URL and its tools."""
 
     base_url: str

@@ -1,7 +1,7 @@
 """Validates a context against the JSON Schema of the protocol. Called by users only."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
 
@@ -29,11 +29,17 @@ INTERACTION: dict[str, Any] = {
 }
 SCHEMA: dict[str, Any] = {
     "$schema": "http://json-schema.org/draft-07/schema#",
-    "title": "OCP context",
+    "$id": "https://opencontextprotocol.org/schemas/ocp-context.json",
+    "title": "OCP Context Object",
+    "description": "What an agent tells an API of itself and its work",
     "type": "object",
     "properties": {
-        "context_id": {"type": "string", "pattern": "^ocp-[a-f0-9]{8,}$"},
-        "agent_type": {"type": "string", "minLength": 1},
+        "context_id": {
+            "type": "string",
+            "pattern": "^ocp-[a-f0-9]{8,}$",
+            "description": "Identifies the context",
+        },
+        "agent_type": {"type": "string", "minLength": 1, "description": "Kind of agent"},
         "user": TEXT_OR_NULL,
         "workspace": TEXT_OR_NULL,
         "current_file": TEXT_OR_NULL,
@@ -56,34 +62,57 @@ SCHEMA: dict[str, Any] = {
 }
 
 
+OCP_CONTEXT_SCHEMA = SCHEMA
+
+
 class ValidationResult(msgspec.Struct, frozen=True):
     valid: bool
-    errors: tuple[str, ...] = ()
+    errors: list[str] = []
 
     def __bool__(self) -> bool:
         return self.valid
+
+    def __str__(self) -> str:
+        if self.valid:
+            return "Valid OCP context"
+        return f"Invalid OCP context: {'; '.join(self.errors)}"
 
 
 def get_schema() -> dict[str, Any]:
     return dict(SCHEMA)
 
 
-def validate_context(context: AgentContext) -> ValidationResult:
-    return validate_context_dict(context.to_dict())
+def validate_context(context: AgentContext | None) -> ValidationResult:
+    return validate_context_dict(None if context is None else context.to_dict())
 
 
-def validate_context_dict(data: Mapping[str, Any]) -> ValidationResult:
-    found = jsonschema_rs.Draft7Validator(SCHEMA).iter_errors(dict(data))
-    errors = tuple(
+def validate_context_dict(data: Any) -> ValidationResult:
+    whole = dict(data) if isinstance(data, Mapping) else data
+    found = jsonschema_rs.Draft7Validator(SCHEMA).iter_errors(whole)
+    errors = [
         f"{'.'.join(map(str, one.instance_path)) or 'context'}: {one.message}" for one in found
-    )
+    ]
     return ValidationResult(not errors, errors)
 
 
+@overload
+def validate_and_fix_context(data: AgentContext) -> tuple[AgentContext, ValidationResult]: ...
+
+
+@overload
 def validate_and_fix_context(
     data: Mapping[str, Any],
-) -> tuple[dict[str, Any], ValidationResult]:
-    """Add missing fields and remove unknown or invalid ones; also return if it is now valid."""
+) -> tuple[dict[str, Any], ValidationResult]: ...
+
+
+def validate_and_fix_context(
+    data: AgentContext | Mapping[str, Any],
+) -> tuple[AgentContext | dict[str, Any], ValidationResult]:
+    """Add missing fields and remove unknown or invalid ones; also return if it is now valid. The
+    result is of the kind that was given."""
+    if isinstance(data, AgentContext):
+        fields, result = validate_and_fix_context(data.to_dict())
+        return AgentContext.from_dict(fields), result
     known = {name: value for name, value in data.items() if name in SCHEMA["properties"]}
     whole = {
         "context_id": new_id(),
