@@ -8,6 +8,7 @@ from atoll.domain.errors import Lost
 from atoll.domain.images import Image, ImageSource, SourceKind
 from atoll.domain.instances import Instance, InstanceState, Resolved
 from atoll.domain.networks import Subnet
+from atoll.domain.operations import OperationState
 from atoll.domain.security_groups import SecurityGroup
 from atoll.ports import Filter, Store, Transaction
 from tests.support import things
@@ -129,3 +130,32 @@ async def test_whoever_is_first_wins_and_nothing_dangles(store: Store) -> None:
             async with store.transaction() as tx:
                 tx.instances.remove(instance)
             await drop()
+
+
+async def test_an_operation_uses_what_it_needs_until_it_ends(store: Store) -> None:
+    await fill(store)
+    operation = things.operation()
+    async with store.transaction() as tx:
+        tx.operations.enqueue(operation, NOW, frozenset({"img-1"}))
+    assert await store.read().images.users_of("img-1", 5) == [operation.id]
+    with pytest.raises(Lost):
+        async with store.transaction() as tx:
+            tx.images.remove(await tx.images.get("img-1"))
+    (claimed,) = await store.read().operations.claim("engine", NOW, NOW + 1000, 1)
+    async with store.transaction() as tx:
+        tx.operations.finish(claimed, NOW, frozenset({"img-1"}), state=OperationState.DONE)
+    assert await store.read().images.users_of("img-1", 5) == []
+    async with store.transaction() as tx:
+        tx.images.remove(await tx.images.get("img-1"))
+
+
+async def test_a_decision_is_lost_when_what_it_was_based_on_has_changed(store: Store) -> None:
+    await fill(store)
+    image = await store.read().images.get("img-1")
+    async with store.transaction() as tx:
+        tx.images.confirm(image)
+    async with store.transaction() as tx:
+        tx.images.change(image, reason="changed")
+    with pytest.raises(Lost):
+        async with store.transaction() as tx:
+            tx.images.confirm(image)

@@ -64,44 +64,30 @@ async def test_a_volume_moves_in_where_it_has_its_room_though_the_host_is_disabl
     await assert_consistent(world)
 
 
-async def test_a_copy_that_is_whole_only_after_its_host_was_asked_to_remove_it_is_removed_again(
+async def test_a_deletion_of_a_snapshot_waits_until_its_copy_has_been_made(
     sqlite_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = sqlite_world
     await a_snapshot_far_away(world)
     near, far = world.drivers["host-1"], world.drivers["host-2"]
-    remove_near, remove_far, bring = (
-        near.remove_snapshot,
-        far.remove_snapshot,
-        snapshot_copies.bring,
-    )
-    begun, removed, brought = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    bring = snapshot_copies.bring
+    begun, accepted = asyncio.Event(), asyncio.Event()
 
     async def bring_late(*given: Any) -> Any:
         begun.set()
-        await removed.wait()
-        answer = await bring(*given)
-        brought.set()
-        return answer
-
-    async def remove_there(snapshot_id: str) -> None:
-        await remove_far(snapshot_id)
-        removed.set()
-
-    async def remove_late(snapshot_id: str) -> None:
-        await brought.wait()
-        await remove_near(snapshot_id)
+        await accepted.wait()
+        return await bring(*given)
 
     monkeypatch.setattr(snapshot_copies, "bring", bring_late)
-    monkeypatch.setattr(far, "remove_snapshot", remove_there)
-    monkeypatch.setattr(near, "remove_snapshot", remove_late)
-    await world.accept_create(name="late", image="before", region="far")
+    _, creation = await world.accept_create(name="late", image="before", region="far")
     running = asyncio.create_task(settled(world))
     async with asyncio.timeout(WAIT_S):
         await begun.wait()
     deletion = await world.execute(DeleteSnapshot(snapshot="before"))
+    accepted.set()
     await running
     await settled(world)
+    assert await ended(world, creation) == (OperationState.DONE, None)
     assert await ended(world, deletion.operation) == (OperationState.DONE, None)
     assert [*await near.snapshots(), *await far.snapshots()] == []
     await world.reported()

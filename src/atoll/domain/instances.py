@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from atoll.domain.accelerators import Accelerators, Device
-from atoll.domain.errors import Conflict, Invalid, Protected
+from atoll.domain.errors import Conflict, Invalid, NotFound, Protected
 from atoll.domain.reasons import Reason
 
 NO_HOSTNAME = re.compile(r"[^a-z0-9]")
@@ -118,8 +118,10 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     root volumes that a failure left behind; deletion removes them. `annotations` are a dialect's
     notes on the request, under the dialect's name; nothing else reads them. `hostname` is the
     guest's host name, independent of the `name`; empty, for old instances, means the name. A
-    deleted instance with a `purge_at_ms` can be recovered until then. `crashes` counts consecutive
-    crashes: see `count_crashes`. `halt` is set while a running guest does not execute."""
+    deleted instance with a `purge_at_ms` can be recovered until then. `releasing` are the ids of
+    resources that accepted operations will release; an instance that is `leaving` will be deleted
+    for good, and releases everything. `crashes` counts consecutive crashes: see `count_crashes`.
+    `halt` is set while a running guest does not execute."""
 
     id: str
     project_id: str
@@ -151,6 +153,8 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     outdated: bool = False
     password: Password | None = None
     protected: bool = False
+    releasing: tuple[str, ...] = ()
+    leaving: bool = False
     expires_at_ms: int | None = None
     purge_at_ms: int | None = None
     version: int = 1
@@ -181,11 +185,21 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
         return self.resolved.vpc_id or f"default:{self.project_id}"
 
     @property
+    def is_leaving(self) -> bool:
+        """Tell whether it is deleted, or being deleted, and cannot be recovered."""
+        gone = self.state is InstanceState.DELETED and self.purge_at_ms is None
+        return gone or self.leaving
+
+    @property
     def uses(self) -> frozenset[str]:
-        """The ids of the resources that this instance needs, which cannot be deleted meanwhile. SSH
-        keys are not included: a guest keeps its keys."""
-        if self.state is InstanceState.DELETED and self.purge_at_ms is None:
-            return frozenset()
+        """The ids of the resources that this instance needs, which cannot be deleted meanwhile. It
+        does not need a resource that an accepted operation will release."""
+        return frozenset() if self.is_leaving else self.has - set(self.releasing)
+
+    @property
+    def has(self) -> frozenset[str]:
+        """The ids of its images, groups and subnets. SSH keys are not included: a guest keeps its
+        keys."""
         named = self.resolved
         subnets = (named.subnet_id or "", *(a.subnet_id for a in self.attachments))
         images = (named.image_id, self.iso_id or "")
@@ -258,7 +272,21 @@ def restart_pause_s(crashes: int) -> int:
     return min(RESTART_MAX_S, RESTART_FIRST_S << doublings)
 
 
+def releasing(
+    instance: Instance, *released: str | None, taken: str | None = None
+) -> tuple[str, ...]:
+    """Return what the instance is releasing after the acceptance of an operation that releases some
+    resources and takes another one."""
+    going = {one for one in (*instance.releasing, *released) if one and one != taken}
+    return tuple(sorted(going))
+
+
 def require_alive(instance: Instance) -> None:
+    """Raises NotFound if it is gone, and Conflict if it is being deleted or can be recovered."""
+    if instance.state is InstanceState.DELETED and instance.purge_at_ms is None:
+        raise NotFound(
+            Reason.DELETED_ALREADY, field="instance", noun="instance", reference=instance.id
+        )
     if instance.goal is Goal.DELETED:
         raise Conflict(Reason.IS_BEING_DELETED, instance=instance.id)
 

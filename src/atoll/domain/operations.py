@@ -25,7 +25,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     its end; while an engine holds it, it is the end of that engine's lease.
 
     `epoch` counts the claims: a writer with an old epoch has lost its claim. `run` counts the tries
-    of the whole operation, `attempt` those of the present step.
+    of the whole operation, `attempt` those of the present step. It is `prepared` once the
+    operations on other resources for which it waits have ended.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     error_code: str | None = None
     error_message: str | None = None
     cancel_requested: bool = False
+    prepared: bool = True
     requested_by: str
     deadline_ms: int
     claimable_at_ms: int | None = None

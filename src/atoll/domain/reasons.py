@@ -97,9 +97,7 @@ class Reason(Enum):
     ONLY_AN_ALIAS = (
         "{field}: image {image} is only an alias and has no data of its own: delete it instead"
     )
-    SNAPSHOT_NOT_COMPLETE = (
-        "{field}: snapshot {snapshot} is {state}: only a complete snapshot can be used"
-    )
+    SNAPSHOT_UNUSABLE = "{field}: snapshot {snapshot} cannot be used: it is {state}"
     IMAGE_UNUSABLE = "{field}: image {image} cannot be used: {why}"
     NOT_A_DISC = (
         "{field}: image {image} is a disk, not an ISO: reinstall the instance from it instead"
@@ -130,6 +128,7 @@ class Reason(Enum):
     ALREADY_EXISTS = "{noun} already exists: {name}"
     RULE_EXISTS = "{noun} {name} already has this rule: its number is {number}"
     BUSY = "{noun} {name} is busy ({doing} in progress): wait for {operation}"
+    ON_ITS_WAY_OUT = "{noun} {name} is being deleted"
     IS_BEING_DELETED = "instance {instance} is deleted, or is being deleted"
     IS_PROTECTED = "instance {instance} is protected from deletion: set {field} to false first"
     IS_STOPPED = "instance {instance} is stopped: start it first"
@@ -174,7 +173,6 @@ class Reason(Enum):
         "instance {instance} already has {highest} floating IPs, the maximum: detach one first"
     )
     SUBNET_OVERLAPS = "{cidr} overlaps subnet {subnet} ({range}): choose another range"
-    SUBNET_ATTACHING = "{doing} of subnet {subnet} is in progress: wait for {operation}"
     SUBNET_ATTACHED = "instance {instance} is already attached to subnet {subnet}"
     SUBNET_NOT_ATTACHED = "instance {instance} has no extra interface in subnet {subnet}"
     VPC_NOT_ATTACHED = "instance {instance} has no extra interface in vpc {vpc}"
@@ -192,7 +190,8 @@ class Reason(Enum):
         "instead"
     )
     ALIAS_NOT_IMPORTED = "image {image} is an alias of {alias_of}: import {alias_of} instead"
-    NOTHING_TO_COPY = "snapshot {snapshot} is {state}: only a complete snapshot can be copied"
+    NOTHING_TO_COPY = "snapshot {snapshot} cannot be copied: it is {state}"
+    SNAPSHOT_FAILED = "snapshot {snapshot} could not be created: {why}"
     WEBHOOKS_FULL = "the project already has {highest} webhooks, the maximum: delete one first"
     LAST_ADMIN_KEY = "api key {name} is the last key with the role admin: create another one first"
     HOST_READY = (
@@ -216,7 +215,6 @@ class Reason(Enum):
         "instance"
     )
     NEVER_MADE = "instance {instance} has no host, because its creation failed: delete it"
-    SNAPSHOT_BEING_DELETED = "snapshot {snapshot} is being deleted"
     TOO_MANY_RACES = "there are too many concurrent changes of the same resource: retry"
 
     # Rights, keys, versions

@@ -19,9 +19,10 @@ class VolumeState(StrEnum):
 
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
-    """`instance_id` is the instance to which it is, or will be, attached; `state` says whether it
-    is. `doing` is the kind of the operation in progress: there is at most one. `annotations` belong
-    to a dialect."""
+    """`instance_id` is the instance to which it is, or will be, attached, and `leaving` says that
+    it is being detached. `holder_id` is the instance whose guest has the disk now. `doing` and
+    `operation_id` are the kind and the id of the last accepted operation that has not ended.
+    `annotations` belong to a dialect."""
 
     id: str
     project_id: str
@@ -32,6 +33,8 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     host_id: str | None = None
     instance_id: str | None = None
+    leaving: bool = False
+    holder_id: str | None = None
     state: VolumeState = VolumeState.AVAILABLE
     reason: str = ""
     doing: str | None = None
@@ -39,6 +42,11 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
     created_at_ms: int
     updated_at_ms: int
+
+
+def target_of(volume: Volume) -> str | None:
+    """Return the instance to which it is attached when all accepted operations have ended."""
+    return None if volume.leaving else volume.instance_id
 
 
 def serial_of(volume_id: str) -> str:

@@ -28,7 +28,7 @@ from atoll.domain.errors import (
 from atoll.domain.events import Event
 from atoll.domain.operations import Operation, OperationState, StepRecord
 from atoll.operations.pace import Pace
-from atoll.operations.steps import Do, Ranges, Retry, Step, StepContext, Workflow
+from atoll.operations.steps import Do, Prepare, Ranges, Retry, Step, StepContext, Workflow
 from atoll.ports import Bus, Clock, Ids, Store, Transaction
 
 log = structlog.get_logger()
@@ -204,11 +204,39 @@ class Engine:
             return await self._end(workflow, current, OperationState.DONE)
         if current.cancel_requested and workflow.cancellable:
             return await self._start_undo(current, CANCELLED, "cancelled by request")
+        if not current.prepared and workflow.prepare is not None:
+            return await self._prepare(workflow, workflow.prepare, current)
         if self._clock.now_ms() >= deadline_of(current):
             last = current.message or "none"
             late = f"not done within {workflow.deadline_s:g} s; last message: {last}"
             return await self._start_undo(current, "DEADLINE_EXCEEDED", late)
         return await self._step_on(workflow, current)
+
+    async def _prepare(
+        self, workflow: Workflow, prepare: Prepare, operation: Operation
+    ) -> Operation | None:
+        """Wait for operations on other resources, and complete the arguments. The time of waiting
+        does not count: those operations have deadlines of their own."""
+        first = workflow.steps[0]
+        try:
+            return await self._repeat_lost(operation, lambda: self._begun(prepare, operation))
+        except Refused as error:
+            return await self._start_undo(operation, error.code, error.message)
+        except Exception as error:
+            return await self._failed(workflow, operation, first, error)
+
+    async def _begun(self, prepare: Prepare, operation: Operation) -> Operation | None:
+        async with self._store.transaction(fresh=True) as tx:
+            result = await prepare(self._context(operation, tx))
+            if isinstance(result, Retry):
+                tx.discard()
+                waiting = OperationState.ACCEPTED
+                self._release(tx, operation, result, state=waiting, started_at_ms=None)
+                return None
+            complete: dict[str, object] = {"prepared": True, "attempt": 0, "message": ""}
+            if result is not None:
+                complete["arguments"] = msgspec.to_builtins(result)
+            return tx.operations.advance(operation, **complete)
 
     async def _step_on(self, workflow: Workflow, operation: Operation) -> Operation | None:
         step = workflow.steps[operation.step]
@@ -299,7 +327,8 @@ class Engine:
         changes: dict[str, object] = {"state": state, "message": ""}
         if state is OperationState.DONE:
             changes |= {"percent": 100.0, "step": len(workflow.steps)}
-        tx.operations.finish(operation, self._clock.now_ms(), **changes)
+        uses = workflow.uses(operation)
+        tx.operations.finish(operation, self._clock.now_ms(), uses, **changes)
         data = {"kind": operation.kind}
         if operation.error_code is not None:
             data |= {"code": operation.error_code, "error": operation.error_message or ""}
@@ -316,11 +345,12 @@ class Engine:
 
     async def _start_undo(self, operation: Operation, code: str, message: str) -> Operation:
         """Start to roll back. The failing step may have run partly, so its undo comes first. The
-        undo has its own deadline."""
+        undo has its own deadline. An operation that is not prepared has run no step."""
         async with self._store.transaction(fresh=True) as tx:
             return tx.operations.advance(
                 operation,
                 state=OperationState.UNDOING,
+                step=operation.step if operation.prepared else -1,
                 deadline_ms=self._clock.now_ms() + int(UNDO_S * 1000),
                 attempt=0,
                 error_code=code,
@@ -400,7 +430,13 @@ class Engine:
             self._release(tx, operation, retry, attempt=attempt)
 
     def _release(
-        self, tx: Transaction, operation: Operation, retry: Retry, *, attempt: int | None = None
+        self,
+        tx: Transaction,
+        operation: Operation,
+        retry: Retry,
+        *,
+        attempt: int | None = None,
+        **changes: object,
     ) -> None:
         """Release the claim until the operation is due again."""
         due_ms = self._clock.now_ms() + int(retry.after_s * 1000)
@@ -411,6 +447,7 @@ class Engine:
             message=retry.reason,
             attempt=operation.attempt if attempt is None else attempt,
             percent=operation.percent if retry.percent is None else percent_of(operation, retry),
+            **changes,
         )
 
     def _record(self, tx: Transaction, operation: Operation, step: Step, direction: str) -> None:

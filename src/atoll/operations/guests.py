@@ -1,6 +1,7 @@
 """The specification of a guest for its host, and what the instance operations have in common."""
 
 import ipaddress
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from atoll.domain.errors import Conflict, NoCapacity
 from atoll.domain.events import Event
 from atoll.domain.hosts import Reservation, is_disk_low
 from atoll.domain.images import ImageKind
-from atoll.domain.instances import Attachment, Goal, Instance, InstanceState, hostname_of
+from atoll.domain.instances import Goal, Instance, InstanceState, hostname_of
 from atoll.domain.networks import RESERVED_AT_START, ipv6_of
 from atoll.domain.reasons import Reason
 from atoll.domain.security_groups import ALL_MAY_GO_OUT, Direction, Rule, SecurityGroup
@@ -78,6 +79,12 @@ def host_of(instance: Instance) -> str:
     return instance.host_id
 
 
+def require_guest(instance: Instance) -> None:
+    """Raises Conflict if the instance has no guest that comes back after a failure."""
+    if instance.state is InstanceState.ERROR or instance.host_id is None:
+        raise Conflict(Reason.IS_BROKEN, instance=instance.name)
+
+
 async def require_room(context: StepContext, held: Reservation | None, wanted: Reservation) -> None:
     """Check that the host has room for the difference. Raises NoCapacity. Two concurrent checks may
     both pass; the commit allows one of them."""
@@ -143,7 +150,7 @@ async def guest_spec(
         iso_id=instance.iso_id,
         volumes=instance.volumes,
         nic=await first_nic(context, instance, groups),
-        nics=tuple([await further_nic(context, a, groups) for a in instance.attachments]),
+        nics=tuple([nic async for nic in further_nics(context, instance, groups)]),
         devices=instance.devices,
         seed=SeedSpec(
             hostname=hostname_of(instance.hostname or instance.name),
@@ -199,18 +206,21 @@ async def first_nic(
     )
 
 
-async def further_nic(
-    context: StepContext, attachment: Attachment, groups: list[SecurityGroup]
-) -> NicSpec:
-    subnet = await context.tx.subnets.get(attachment.subnet_id)
-    return NicSpec(
-        mac=attachment.mac,
-        private_ip=attachment.private_ip,
-        subnet_cidr=subnet.cidr,
-        network=attachment.vpc_id,
-        ipv6=ipv6_of(attachment.vpc_id, attachment.private_ip),
-        groups=tuple(group.id for group in groups),
-    )
+async def further_nics(
+    context: StepContext, instance: Instance, groups: list[SecurityGroup]
+) -> AsyncIterator[NicSpec]:
+    """Yield the further interfaces. The subnet of one that is leaving may be gone already."""
+    for attachment in instance.attachments:
+        subnet = await context.tx.subnets.find(attachment.subnet_id)
+        if subnet is not None:
+            yield NicSpec(
+                mac=attachment.mac,
+                private_ip=attachment.private_ip,
+                subnet_cidr=subnet.cidr,
+                network=attachment.vpc_id,
+                ipv6=ipv6_of(attachment.vpc_id, attachment.private_ip),
+                groups=tuple(group.id for group in groups),
+            )
 
 
 async def configure(context: StepContext, instance: Instance, **changes: Any) -> None:
@@ -245,6 +255,8 @@ async def settle_instance(
     """Write the host's report to the instance, and the next operation in progress."""
     live = await context.tx.operations.live_on(instance.id)
     after = next((o.kind for o in live if o.id != context.operation.id), None)
+    if after is None:
+        changes["releasing"] = ()
     if state is not InstanceState.RUNNING:
         changes["halt"] = None
         changes["running_since_ms"] = None

@@ -79,6 +79,7 @@ async def end(context: StepContext, instance: Instance) -> None:
         instance_delete.WORKFLOW,
         instance_delete.Arguments(reason=REASON),
         goal=Goal.DELETED,
+        leaving=True,
     )
 
 

@@ -82,7 +82,7 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
         image,
         state=state,
         reason="" if done else context.operation.error_message or "",
-        doing=None,
+        doing=None if image.operation_id == context.operation.id else image.doing,
         updated_at_ms=context.now_ms,
     )
     note(context, "image.available" if done else "image.error")

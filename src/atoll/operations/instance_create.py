@@ -2,11 +2,13 @@
 
 import ipaddress
 
+import msgspec
+
 from atoll.domain.errors import DriverUnavailable
 from atoll.domain.hosts import Reservation
 from atoll.domain.instances import HALTS, Goal, Instance, InstanceSpec, InstanceState
 from atoll.domain.networks import mac_of
-from atoll.domain.operations import OperationState
+from atoll.domain.operations import Operation, OperationState
 from atoll.domain.quotas import Amounts
 from atoll.messages import (
     EnsureVolume,
@@ -33,11 +35,34 @@ from atoll.operations.guests import (
 )
 from atoll.operations.image_import import prepare_image
 from atoll.operations.placing import demand_of, devices_on, place
-from atoll.operations.snapshot_copies import bring_copy, expect_copy, give_up_copy
-from atoll.operations.steps import Retry, Step, StepContext, Workflow
+from atoll.operations.snapshot_copies import (
+    bring_copy,
+    expect_copy,
+    give_up_copy,
+    wait_until_complete,
+)
+from atoll.operations.steps import (
+    NOTHING,
+    Retry,
+    Step,
+    StepContext,
+    Workflow,
+    arguments_of,
+)
 
 POLL_S = 0.5
 HALTED_POLL_S = 2.0
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True):
+    """The snapshot from which the root volume is created, if there is one."""
+
+    snapshot_id: str | None = None
+
+
+def uses(operation: Operation) -> frozenset[str]:
+    snapshot_id = arguments_of(operation, Arguments).snapshot_id
+    return frozenset({snapshot_id}) if snapshot_id else NOTHING
 
 
 async def take_addresses(context: StepContext) -> None:
@@ -62,14 +87,19 @@ async def release_addresses(context: StepContext) -> None:
     context.tx.addresses.release(context.operation.resource_id)
 
 
-async def pick_host(context: StepContext) -> None:
+async def pick_host(context: StepContext) -> Retry | None:
     """Reserve capacity on a host, and write host, devices and addresses to the instance."""
     instance = await instance_of(context)
+    snapshot_id = instance.resolved.snapshot_id
+    if snapshot_id is not None:
+        waiting = await wait_until_complete(context, snapshot_id)
+        if waiting is not None:
+            return waiting
     reservation = await context.tx.hosts.reservation(instance.id)
     if reservation is None:
         host = await place(context.tx, await demand_of(context.tx, instance))
-        if instance.resolved.snapshot_id is not None:
-            await expect_copy(context, instance.resolved.snapshot_id, host.id)
+        if snapshot_id is not None:
+            await expect_copy(context, snapshot_id, host.id)
         size = instance.spec
         reservation = Reservation(
             id=instance.id, host_id=host.id, vcpus=size.vcpus, memory_mib=size.memory_mib,
@@ -86,6 +116,7 @@ async def pick_host(context: StepContext) -> None:
         public_ip=str(public[await number_in(context, PUBLIC_SCOPE)]),
         private_ip=str(private[await number_in(context, private_scope(instance))]),
     )
+    return None
 
 
 async def mac_number(context: StepContext) -> int:
@@ -206,4 +237,5 @@ WORKFLOW = Workflow(
     steps=STEPS,
     settle=settle,
     deadline_s=1800,
+    uses=uses,
 )

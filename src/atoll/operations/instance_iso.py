@@ -5,33 +5,48 @@ A guest looks for a boot medium only when it starts, so a running guest is resta
 
 import msgspec
 
-from atoll.domain.instances import Goal, Instance, InstanceState
-from atoll.domain.operations import OperationState
+from atoll.domain.instances import Goal, Instance, InstanceState, releasing
+from atoll.domain.operations import Operation, OperationState
 from atoll.operations.guests import (
     boot_again,
     goal_after_failure,
     host_of,
     instance_of,
+    require_guest,
     settle_instance,
 )
 from atoll.operations.image_import import prepare_image
 from atoll.operations.instance_create import wait_until_running
 from atoll.operations.instance_power import ask_to_stop, ensure_stopped, read_guest_state
 from atoll.operations.instance_rebuild import start_guest, start_guest_again, stop_guest
-from atoll.operations.steps import Retry, Step, StepContext, Workflow
+from atoll.operations.steps import Retry, Step, StepContext, Workflow, arguments_of
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True):
-    """The ISO before and after, as ids of images."""
+    """The ISO before and after, as ids of images. `old` is written before the first step;
+    `released` is the ISO that the operations before this one leave attached."""
 
-    old: str | None
+    old: str | None = None
     new: str | None
+    released: str | None = None
     was_running: bool
 
 
-def change_of(instance: Instance, iso_id: str | None) -> Arguments:
+def change_of(instance: Instance, released: str | None, iso_id: str | None) -> Arguments:
     was_running = instance.goal is Goal.RUNNING
-    return Arguments(old=instance.iso_id, new=iso_id, was_running=was_running)
+    return Arguments(new=iso_id, released=released, was_running=was_running)
+
+
+def uses(operation: Operation) -> frozenset[str]:
+    given = arguments_of(operation, Arguments)
+    return frozenset({given.new or "", given.released or ""} - {""})
+
+
+async def prepare(context: StepContext) -> Arguments:
+    """Raises Conflict if the instance has no guest."""
+    instance, given = await instance_of(context), context.arguments(Arguments)
+    require_guest(instance)
+    return msgspec.structs.replace(given, old=instance.iso_id)
 
 
 async def prepare_disc(context: StepContext) -> None:
@@ -74,7 +89,10 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
         return
     goal = await goal_after_failure(context, instance)
     reason = context.operation.error_message or ""
-    await settle_instance(context, instance, state=instance.state, goal=goal, reason=reason)
+    await settle_instance(
+        context, instance, state=instance.state, goal=goal, reason=reason,
+        releasing=releasing(instance, taken=instance.iso_id),
+    )  # fmt: skip
 
 
 CHANGE = (
@@ -92,10 +110,14 @@ ATTACH = Workflow(
     ),  # no undo: an unused ISO on a host does no harm
     settle=settle,
     deadline_s=3 * 3600,
+    prepare=prepare,
+    uses=uses,
 )
 DETACH = Workflow(
     kind="instance.detach_iso",
     steps=CHANGE,
     settle=settle,
     deadline_s=900,
+    prepare=prepare,
+    uses=uses,
 )

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from atoll.domain.images import ImageKind
-from atoll.domain.instances import Goal, Instance, InstanceState, Password
-from atoll.domain.operations import OperationState
+from atoll.domain.instances import Goal, Instance, InstanceState, Password, releasing
+from atoll.domain.operations import Operation, OperationState
 from atoll.messages import (
     EnsureStopped,
     EnsureVolume,
@@ -26,14 +26,20 @@ from atoll.operations.guests import (
     instance_of,
     note,
     request_running,
+    require_guest,
     root_volume_spec,
     settle_instance,
 )
 from atoll.operations.image_import import prepare_image
 from atoll.operations.instance_create import wait_until_running
 from atoll.operations.instance_power import read_guest_state
-from atoll.operations.snapshot_copies import bring_copy, expect_copy, give_up_copy
-from atoll.operations.steps import Retry, Step, StepContext, Workflow
+from atoll.operations.snapshot_copies import (
+    bring_copy,
+    expect_copy,
+    give_up_copy,
+    wait_until_complete,
+)
+from atoll.operations.steps import Retry, Step, StepContext, Workflow, arguments_of
 from atoll.operations.volume_delete import discard
 
 READY_S = 900.0
@@ -104,19 +110,50 @@ class BeforeChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True):
-    old: Body
+    """`old` is None until the operations before this one have ended. `released` is the image that
+    the instance had at acceptance."""
+
+    old: Body | None = None
     new: Body
+    released: str | None = None
     was_running: bool
+
+    @property
+    def before(self) -> Body:
+        assert self.old is not None, "the old values are known before the first step"
+        return self.old
+
+    @property
+    def source_snapshot(self) -> str | None:
+        return self.new.source_snapshot_id or self.new.snapshot_id
 
 
 def change_of(instance: Instance, new: Body) -> Arguments:
     was_running = instance.goal is Goal.RUNNING
-    return Arguments(old=body_before(instance, new), new=new, was_running=was_running)
+    return Arguments(new=new, released=instance.resolved.image_id, was_running=was_running)
+
+
+def uses(operation: Operation) -> frozenset[str]:
+    """The instance uses the new image only when the operation ends, and until then the old one may
+    come back."""
+    given = arguments_of(operation, Arguments)
+    images = {given.new.image_id, given.released or ""}
+    return frozenset({*images, given.source_snapshot or ""} - {""})
+
+
+async def prepare(context: StepContext) -> Retry | Arguments:
+    """Raises Conflict if the instance has no guest that could be replaced."""
+    instance, given = await instance_of(context), context.arguments(Arguments)
+    require_guest(instance)
+    if given.source_snapshot is not None:
+        waiting = await wait_until_complete(context, given.source_snapshot)
+        if waiting is not None:
+            return waiting
+    return msgspec.structs.replace(given, old=body_before(instance, given.new))
 
 
 def source_snapshot(context: StepContext) -> str | None:
-    new = context.arguments(Arguments).new
-    return new.source_snapshot_id or new.snapshot_id
+    return context.arguments(Arguments).source_snapshot
 
 
 async def expect_snapshot(context: StepContext) -> None:
@@ -175,7 +212,7 @@ async def swap_in(context: StepContext) -> None:
 
 
 async def swap_back(context: StepContext) -> None:
-    await swap(context, context.arguments(Arguments).old)
+    await swap(context, context.arguments(Arguments).before)
 
 
 async def swap(context: StepContext, wanted: Body) -> None:
@@ -201,7 +238,7 @@ async def wait_until_ready(context: StepContext) -> Retry | None:
 async def discard_old_volume(context: StepContext) -> None:
     """Delete the old volume. This cannot be rolled back, so it is an operation of its own that
     cannot fail this one."""
-    instance, old = await instance_of(context), context.arguments(Arguments).old
+    instance, old = await instance_of(context), context.arguments(Arguments).before
     discard(context, old.root_volume_id, host_of(instance))
 
 
@@ -209,7 +246,7 @@ def unused_root_volumes(context: StepContext, instance: Instance) -> tuple[str, 
     """Return whichever of the old and the new root volume the instance does not use: its host could
     not be asked to remove it, so it is deleted with the instance."""
     given = context.arguments(Arguments)
-    both = {given.old.root_volume_id, given.new.root_volume_id}
+    both = {given.before.root_volume_id, given.new.root_volume_id}
     return tuple(both - {instance.resolved.root_volume_id})
 
 
@@ -220,14 +257,17 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
         note(context, PAST[context.operation.kind])
         return
     reason = context.operation.error_message or ""
+    stay = releasing(instance, taken=instance.resolved.image_id)
     if context.operation.step >= 0:
         await settle_instance(
-            context, instance, state=InstanceState.ERROR, reason=reason,
+            context, instance, state=InstanceState.ERROR, reason=reason, releasing=stay,
             leftovers=(*instance.leftovers, *unused_root_volumes(context, instance)),
         )  # fmt: skip
         return
     goal = await goal_after_failure(context, instance)
-    await settle_instance(context, instance, state=instance.state, goal=goal, reason=reason)
+    await settle_instance(
+        context, instance, state=instance.state, goal=goal, reason=reason, releasing=stay
+    )
 
 
 STEPS = (
@@ -245,10 +285,14 @@ REINSTALL = Workflow(
     steps=STEPS,
     settle=settle,
     deadline_s=READY_S,
+    prepare=prepare,
+    uses=uses,
 )
 RESTORE = Workflow(
     kind="instance.restore",
     steps=STEPS,
     settle=settle,
     deadline_s=READY_S,
+    prepare=prepare,
+    uses=uses,
 )

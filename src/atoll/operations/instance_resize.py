@@ -12,12 +12,14 @@ from atoll.domain.instances import Goal, Instance, InstanceSpec, InstanceState
 from atoll.domain.operations import OperationState
 from atoll.domain.quotas import Amounts
 from atoll.messages import EnsureVolume
+from atoll.operations.counting import recount
 from atoll.operations.guests import (
     boot_again,
     goal_after_failure,
     host_of,
     instance_of,
     note,
+    require_guest,
     require_room,
     root_volume_spec,
     settle_instance,
@@ -64,17 +66,41 @@ def boots_with(size: Size) -> tuple[int, int, Accelerators | None]:
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True):
-    """The sizes before and after, and whether a running guest must restart."""
+    """The sizes before and after, and whether a running guest must restart. Until the operations
+    before this one have ended, `old` is None and `restart` says whether the guest runs. `counted`
+    is the size from which the growth was counted in the quota."""
 
-    old: Size
+    old: Size | None = None
     new: Size
+    counted: Size | None = None
     restart: bool
 
+    @property
+    def before(self) -> Size:
+        assert self.old is not None, "the old size is known before the first step"
+        return self.old
 
-def change_of(instance: Instance, new: Size) -> Arguments:
+
+def change_of(instance: Instance, counted: Size, new: Size) -> Arguments:
+    return Arguments(new=new, counted=counted, restart=instance.goal is Goal.RUNNING)
+
+
+def growth(old: Size, new: Size) -> Amounts:
+    """Return what the quota must add. A decrease is returned only after the guest is smaller."""
+    before, after = old.held(), new.held()
+    return Amounts(**{name: max(0, after[name] - before[name]) for name in after})
+
+
+async def prepare(context: StepContext) -> Arguments:
+    """Raises Conflict if the instance has no guest. If an earlier resize has failed, the quota is
+    counted again from the actual size. Raises QuotaExceeded."""
+    instance, given = await instance_of(context), context.arguments(Arguments)
+    require_guest(instance)
     old = size_of(instance.spec)
-    restart = instance.goal is Goal.RUNNING and boots_with(old) != boots_with(new)
-    return Arguments(old=old, new=new, restart=restart)
+    counted = growth(given.counted or old, given.new)
+    await recount(context, instance.project_id, counted, growth(old, given.new))
+    restart = given.restart and boots_with(old) != boots_with(given.new)
+    return msgspec.structs.replace(given, old=old, restart=restart)
 
 
 def restarts(context: StepContext) -> bool:
@@ -82,11 +108,11 @@ def restarts(context: StepContext) -> bool:
 
 
 async def hold_both(context: StepContext) -> None:
-    await hold(context, context.arguments(Arguments).old, context.arguments(Arguments).new)
+    await hold(context, context.arguments(Arguments).before, context.arguments(Arguments).new)
 
 
 async def hold_old(context: StepContext) -> None:
-    await hold(context, context.arguments(Arguments).old)
+    await hold(context, context.arguments(Arguments).before)
 
 
 async def hold_new(context: StepContext) -> None:
@@ -137,7 +163,7 @@ async def change_size(context: StepContext) -> None:
 
 async def change_size_back(context: StepContext) -> None:
     """A root disk that has grown stays: it may be larger than its record says."""
-    await write_size(context, context.arguments(Arguments).old)
+    await write_size(context, context.arguments(Arguments).before)
 
 
 async def write_size(context: StepContext, wanted: Size) -> None:
@@ -162,8 +188,10 @@ async def wait_for_guest(context: StepContext) -> Retry | None:
 
 def quota_to_release(context: StepContext, instance: Instance) -> Amounts:
     """Return the quota to release: room for the larger of both sizes was taken at acceptance."""
-    old, new = context.arguments(Arguments).old.held(), context.arguments(Arguments).new.held()
-    now = size_of(instance.spec).held()
+    given = context.arguments(Arguments)
+    if given.old is None:
+        return growth(given.counted or given.new, given.new)
+    old, new, now = given.old.held(), given.new.held(), size_of(instance.spec).held()
     return Amounts(**{name: max(old[name], new[name]) - now[name] for name in now})
 
 
@@ -194,4 +222,5 @@ WORKFLOW = Workflow(
     ),
     settle=settle,
     deadline_s=900,
+    prepare=prepare,
 )

@@ -7,9 +7,9 @@ import ipaddress
 
 import msgspec
 
-from atoll.domain.instances import Attachment, Instance, InstanceState
+from atoll.domain.instances import Attachment, Goal, Instance, releasing
 from atoll.domain.networks import mac_of
-from atoll.domain.operations import OperationState
+from atoll.domain.operations import Operation, OperationState
 from atoll.operations.belongings import holder_of
 from atoll.operations.guests import (
     MAC_FIRST,
@@ -21,7 +21,7 @@ from atoll.operations.guests import (
     numbers_of,
     settle_instance,
 )
-from atoll.operations.steps import Step, StepContext, Workflow
+from atoll.operations.steps import Step, StepContext, Workflow, arguments_of
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +34,11 @@ def holder(context: StepContext) -> str:
 
 def subnet_id_of(context: StepContext) -> str:
     return context.arguments(Arguments).subnet_id
+
+
+def uses(operation: Operation) -> frozenset[str]:
+    """Until the interface is attached, only the operation uses the subnet."""
+    return frozenset({arguments_of(operation, Arguments).subnet_id})
 
 
 async def take_place(context: StepContext) -> None:
@@ -69,8 +74,11 @@ async def disconnect(context: StepContext) -> None:
 
 
 async def connect_again(context: StepContext) -> None:
+    """Attach the interface again, unless its instance is being deleted or its subnet is gone."""
     instance = await instance_of(context)
-    if instance.host_id is not None and instance.state is not InstanceState.DELETED:
+    if instance.host_id is None or instance.goal is Goal.DELETED:
+        return
+    if await context.tx.subnets.find(subnet_id_of(context)) is not None:
         await connect(context)
 
 
@@ -83,7 +91,15 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     if outcome is OperationState.DONE:
         kind = context.operation.kind
         note(context, "network.attached" if kind == ATTACH.kind else "network.detached")
-    await settle_instance(context, instance, state=instance.state)
+    if outcome is OperationState.DONE or context.operation.kind == ATTACH.kind:
+        await settle_instance(context, instance, state=instance.state)
+        return
+    changes: dict[str, object] = {"releasing": releasing(instance, taken=subnet_id_of(context))}
+    if await context.tx.subnets.find(subnet_id_of(context)) is None:
+        # The subnet was deleted meanwhile: the guest loses the interface with its next update.
+        context.tx.addresses.release(holder(context))
+        changes |= {"attachments": others(context, instance), "outdated": True}
+    await settle_instance(context, instance, state=instance.state, **changes)
 
 
 ATTACH = Workflow(
@@ -91,6 +107,7 @@ ATTACH = Workflow(
     steps=(Step(take_place, undo=give_place_back), Step(connect, undo=disconnect)),
     settle=settle,
     deadline_s=600,
+    uses=uses,
 )
 DETACH = Workflow(
     kind="network.detach",

@@ -6,9 +6,9 @@ from atoll.domain.operations import Operation, OperationState
 from atoll.domain.snapshots import Snapshot
 from atoll.messages import RemoveSnapshot
 from atoll.operations.placing import serving
-from atoll.operations.snapshot_copies import keeper_of, parcel_of
+from atoll.operations.snapshot_copies import keeper_of, parcel_of, wait_until_complete
 from atoll.operations.snapshot_create import finish
-from atoll.operations.steps import Retry, Step, StepContext, Workflow
+from atoll.operations.steps import Retry, Step, StepContext, Workflow, arguments_of
 from atoll.operations.transfer import Way, bring, remove_exports
 from atoll.scheduler.placement import Demand, pick
 from atoll.scheduler.weighers import free_disk
@@ -37,6 +37,14 @@ def pending(source: Snapshot, operation: Operation, *, name: str, region: str) -
         created_at_ms=operation.created_at_ms,
         updated_at_ms=operation.created_at_ms,
     )
+
+
+def uses(operation: Operation) -> frozenset[str]:
+    return frozenset({arguments_of(operation, Arguments).source_id})
+
+
+async def prepare(context: StepContext) -> Retry | None:
+    return await wait_until_complete(context, context.arguments(Arguments).source_id)
 
 
 async def snapshot_of(context: StepContext) -> Snapshot:
@@ -93,4 +101,6 @@ WORKFLOW = Workflow(
     steps=(Step(pick_host, undo=forget_host), Step(copy, undo=take_back, timeout_s=120)),
     settle=settle,
     deadline_s=6 * 3600,
+    prepare=prepare,
+    uses=uses,
 )

@@ -7,11 +7,12 @@ snapshot is deleted, for the next use.
 from atoll.domain.errors import Conflict, DriverUnavailable
 from atoll.domain.hosts import HostState
 from atoll.domain.reasons import Reason
-from atoll.domain.snapshots import Snapshot
+from atoll.domain.snapshots import Snapshot, SnapshotState
 from atoll.messages import Parcel, ParcelKind, RemoveImport, RemoveSnapshot
 from atoll.operations import snapshot_delete
 from atoll.operations.steps import Retry, StepContext
 from atoll.operations.transfer import Way, bring, look, remove_exports
+from atoll.operations.waiting import wait_for
 
 
 def parcel_of(snapshot: Snapshot) -> Parcel:
@@ -20,6 +21,18 @@ def parcel_of(snapshot: Snapshot) -> Parcel:
 
 def is_going(snapshot: Snapshot) -> bool:
     return snapshot.doing == snapshot_delete.WORKFLOW.kind
+
+
+async def wait_until_complete(context: StepContext, snapshot_id: str) -> Retry | None:
+    """Wait for a snapshot that is being created. Raises Conflict if its creation failed."""
+    snapshot = await context.tx.snapshots.get(snapshot_id)
+    if snapshot.state is SnapshotState.PENDING:
+        return wait_for(context, f"snapshot {snapshot.name}")
+    if snapshot.state is SnapshotState.ERROR:
+        raise Conflict(
+            Reason.SNAPSHOT_FAILED, snapshot=snapshot.name, why=snapshot.reason or "unknown"
+        )
+    return None
 
 
 async def expect_copy(context: StepContext, snapshot_id: str, host_id: str) -> None:
@@ -31,14 +44,12 @@ async def expect_copy(context: StepContext, snapshot_id: str, host_id: str) -> N
 
 
 async def bring_copy(context: StepContext, snapshot_id: str, host_id: str) -> Retry | None:
-    """Copy the snapshot to a host that expects it. Raises Conflict if the snapshot was removed
-    there, or soon will be."""
+    """Copy the snapshot to a host that expects it. The operation uses the snapshot, so a deletion
+    that was accepted meanwhile waits."""
     snapshot = await context.tx.snapshots.get(snapshot_id)
     parcel = parcel_of(snapshot)
     if host_id == snapshot.host_id:
         return None
-    if is_going(snapshot):
-        raise Conflict(Reason.SNAPSHOT_BEING_DELETED, snapshot=snapshot.name)
     if (await look(context, host_id, parcel)).complete:
         await remove_exports(context, set(snapshot.hosts) - {host_id})
         return None

@@ -95,11 +95,12 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
 def finish(context: StepContext, snapshot: Snapshot, outcome: OperationState) -> None:
     """A failed snapshot stays in the list, with the reason, until it is deleted."""
     done = outcome is OperationState.DONE
+    mine = snapshot.operation_id == context.operation.id
     context.tx.snapshots.change(
         snapshot,
         state=SnapshotState.COMPLETE if done else SnapshotState.ERROR,
         reason="" if done else context.operation.error_message or "",
-        doing=None,
+        doing=None if mine else snapshot.doing,
         updated_at_ms=context.now_ms,
     )
     note(context, f"snapshot.{'complete' if done else 'error'}", snapshot.id)

@@ -1,13 +1,36 @@
 """`snapshot.delete`: data that other resources need stays on the hosts."""
 
+import msgspec
+
 from atoll.domain.operations import OperationState
 from atoll.domain.quotas import Amounts
 from atoll.domain.snapshots import Snapshot
 from atoll.messages import RemoveSnapshot
 from atoll.operations import image_delete
 from atoll.operations.guests import note
-from atoll.operations.steps import Step, StepContext, Workflow, enqueue
+from atoll.operations.steps import Retry, Step, StepContext, Workflow, enqueue
+from atoll.operations.waiting import wait_for_operations
 from atoll.ports import Filter
+
+USERS_MAX = 100
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True):
+    """The operation that was still creating the snapshot."""
+
+    after: str | None = None
+
+
+async def prepare(context: StepContext) -> Retry | None:
+    """Wait for its creation, and for operations that were accepted before and still need it."""
+    after = context.arguments(Arguments).after
+    waiting = await wait_for_operations(context, (after,) if after else ())
+    if waiting is not None:
+        return waiting
+    snapshot_id = context.operation.resource_id
+    return await wait_for_operations(
+        context, await context.tx.snapshots.users_of(snapshot_id, USERS_MAX)
+    )
 
 
 async def remove(context: StepContext) -> None:
@@ -58,4 +81,5 @@ WORKFLOW = Workflow(
     settle=settle,
     deadline_s=1800,
     cancellable=False,
+    prepare=prepare,
 )

@@ -105,6 +105,12 @@ def arguments_of(operation: Operation, kind: type[A]) -> A:
 
 Do = Callable[[StepContext], Awaitable[Retry | None]]
 Settle = Callable[[StepContext, OperationState], Awaitable[None]]
+Prepare = Callable[[StepContext], Awaitable[Retry | msgspec.Struct | None]]
+NOTHING: frozenset[str] = frozenset()
+
+
+def uses_nothing(operation: Operation) -> frozenset[str]:
+    return NOTHING
 
 
 @dataclass(frozen=True)
@@ -123,13 +129,21 @@ class Step:
 
 @dataclass(frozen=True)
 class Workflow:
-    """`settle` writes the outcome into the resource, in the transaction that ends the operation."""
+    """`settle` writes the outcome into the resource, in the transaction that ends the operation.
+
+    `prepare` runs before the first step, once. It waits (Retry) for operations on other resources,
+    and returns the arguments completed with what the operations before it have left, or None. If it
+    raises a refusal, the operation fails without an undo. `uses` are the ids of the resources that
+    an operation needs from its acceptance to its end.
+    """
 
     kind: str
     steps: tuple[Step, ...]
     settle: Settle
     deadline_s: float
     cancellable: bool = True
+    prepare: Prepare | None = None
+    uses: Callable[[Operation], frozenset[str]] = uses_nothing
 
     def operation(
         self,
@@ -150,6 +164,7 @@ class Workflow:
             arguments=msgspec.to_builtins(arguments) if arguments is not None else {},
             steps=len(self.steps),
             requested_by=requested_by,
+            prepared=self.prepare is None,
             deadline_ms=now_ms + int(self.deadline_s * 1000),
             created_at_ms=now_ms,
             queued_at_ms=now_ms,
@@ -170,5 +185,5 @@ def enqueue(
         now_ms=context.now_ms,
         arguments=arguments,
     )
-    context.tx.operations.enqueue(operation, context.now_ms)
+    context.tx.operations.enqueue(operation, context.now_ms, workflow.uses(operation))
     return operation

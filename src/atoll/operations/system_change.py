@@ -43,7 +43,7 @@ class SystemChange:
             now_ms=self.now_ms,
             arguments=arguments,
         )
-        self.tx.operations.enqueue(operation, self.now_ms)
+        self.tx.operations.enqueue(operation, self.now_ms, workflow.uses(operation))
         mark_busy(self.tx, instance, operation, self.now_ms, **changes)
         return operation
 

@@ -77,7 +77,7 @@ class Timekeeper:
         if timer.kind is TimerKind.EXPIRE and (instance.protected or instance.purge_at_ms):
             return
         change = SystemChange(tx, self._clock.now_ms(), self._ids)
-        change.begin(instance, instance_delete.WORKFLOW, goal=Goal.DELETED)
+        change.begin(instance, instance_delete.WORKFLOW, goal=Goal.DELETED, leaving=True)
         change.note(instance, HAPPENED[timer.kind])
 
     async def _back_up(self, tx: Transaction, timer: Timer, instance: Instance) -> None:

@@ -23,17 +23,35 @@ from atoll.operations.guests import (
 from atoll.operations.steps import Retry, Step, StepContext, Workflow
 from atoll.operations.transfer import Way, bring, remove_exports
 from atoll.operations.volume_delete import discard, place_of
+from atoll.operations.volume_turns import (
+    done_with,
+    require_whole,
+    wait_for_turn,
+    wait_until_free,
+)
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True):
-    """`fresh`: the volume had no data before."""
+    """`fresh`: the volume had no data when the operation began."""
 
     volume_id: str
     fresh: bool = False
+    after: str | None = None
 
 
 async def volume_of(context: StepContext) -> Volume:
     return await context.tx.volumes.get(context.arguments(Arguments).volume_id)
+
+
+async def prepare(context: StepContext) -> Retry | Arguments:
+    """Raises Conflict if the volume could not be detached from another instance."""
+    volume, instance = await volume_of(context), await instance_of(context)
+    waiting = await wait_until_free(context, volume, instance.id)
+    if waiting is not None:
+        return waiting
+    require_whole(volume)
+    given = context.arguments(Arguments)
+    return msgspec.structs.replace(given, fresh=volume.host_id is None)
 
 
 def parcel_of(volume: Volume) -> Parcel:
@@ -138,6 +156,7 @@ async def plug_in(context: StepContext) -> None:
     instance, volume = await instance_of(context), await volume_of(context)
     others = tuple(one for one in instance.volumes if one != volume.id)
     await configure(context, instance, volumes=(*others, volume.id))
+    context.tx.volumes.change(volume, holder_id=instance.id)
 
 
 async def unplug(context: StepContext) -> None:
@@ -146,6 +165,8 @@ async def unplug(context: StepContext) -> None:
     others = tuple(one for one in instance.volumes if one != volume.id)
     if instance.host_id is not None:
         await configure(context, instance, volumes=others)
+    if volume.holder_id == instance.id:
+        context.tx.volumes.change(volume, holder_id=None)
 
 
 async def plug_in_again(context: StepContext) -> None:
@@ -159,18 +180,20 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     instance, volume = await instance_of(context), await volume_of(context)
     attached = volume.id in instance.volumes
     done = outcome is OperationState.DONE
-    state = VolumeState.ATTACHED if attached else VolumeState.AVAILABLE
+    if attached:
+        volume = msgspec.structs.replace(volume, holder_id=instance.id)
+    state = VolumeState.AVAILABLE if volume.holder_id is None else VolumeState.ATTACHED
     if not done and context.operation.step >= 0:
         # If this could not be rolled back, the guest may still use the disk, so no other guest may.
         state = VolumeState.ERROR
+        volume = msgspec.structs.replace(volume, holder_id=instance.id)
         await discard_copy(context, volume)
     context.tx.volumes.change(
         volume,
         state=state,
-        instance_id=None if state is VolumeState.AVAILABLE else instance.id,
         reason="" if done else context.operation.error_message or "",
-        doing=None,
         updated_at_ms=context.now_ms,
+        **done_with(context, volume),
     )
     if done:
         note(context, "volume.attached" if attached else "volume.detached", volume.id)
@@ -196,10 +219,12 @@ ATTACH = Workflow(
     ),
     settle=settle,
     deadline_s=6 * 3600,
+    prepare=prepare,
 )
 DETACH = Workflow(
     kind="volume.detach",
     steps=(Step(unplug, undo=plug_in_again),),
     settle=settle,
     deadline_s=300,
+    prepare=wait_for_turn,
 )

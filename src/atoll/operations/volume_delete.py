@@ -11,9 +11,22 @@ from atoll.domain.quotas import Amounts
 from atoll.domain.volumes import VolumeState
 from atoll.messages import RemoveVolume
 from atoll.operations.guests import note
-from atoll.operations.steps import Step, StepContext, Workflow, enqueue
+from atoll.operations.steps import Retry, Step, StepContext, Workflow, enqueue
+from atoll.operations.volume_turns import done_with, wait_until_free
 
 DAY_S = 24 * 3600.0
+
+
+class Arguments(msgspec.Struct, frozen=True, kw_only=True):
+    """The operation on the volume that was accepted before."""
+
+    after: str | None = None
+
+
+async def prepare(context: StepContext) -> Retry | None:
+    """Raises Conflict if the volume could not be detached."""
+    volume = await context.tx.volumes.get(context.operation.resource_id)
+    return await wait_until_free(context, volume)
 
 
 async def remove_bytes(context: StepContext) -> None:
@@ -37,10 +50,10 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
         return
     context.tx.volumes.change(
         volume,
-        state=VolumeState.ERROR,
+        state=VolumeState.ERROR if volume.holder_id is None else volume.state,
         reason=context.operation.error_message or "",
-        doing=None,
         updated_at_ms=context.now_ms,
+        **done_with(context, volume),
     )
 
 
@@ -79,6 +92,7 @@ DELETE = Workflow(
     settle=settle,
     deadline_s=1800,
     cancellable=False,
+    prepare=prepare,
 )
 DISCARD = Workflow(
     kind="volume.discard",

@@ -88,6 +88,15 @@ class Rows(Protocol[T]):
         was changed since it was read."""
         ...
 
+    def confirm(self, thing: T) -> None:
+        """The commit raises Lost if the resource was changed or removed since it was read: for a
+        decision that depends on a resource and does not change it."""
+        ...
+
+    async def users_of(self, thing_id: str, limit: int) -> list[str]:
+        """Return the ids of the resources and operations that use one of these."""
+        ...
+
     def remove(self, thing: T) -> None:
         """The commit raises Lost if the resource was changed or removed since it was read, or is in
         use."""
@@ -112,7 +121,8 @@ class Operations(Forgets, Protocol):
     async def page(self, wanted: Filter) -> list[Operation]: ...
 
     async def live_on(self, resource_id: str) -> list[Operation]:
-        """Return the operations on a resource that have not ended, in their order."""
+        """Return the operations on a resource that have not ended, in their order, with those of
+        this transaction."""
         ...
 
     async def waiting(self, project_id: str, at_most: int) -> int:
@@ -140,23 +150,39 @@ class Operations(Forgets, Protocol):
         lost their turn are made due again."""
         ...
 
-    def enqueue(self, operation: Operation, now_ms: int) -> None:
-        """Make it due immediately, or queue it behind the live operations on the same resource."""
+    def enqueue(
+        self, operation: Operation, now_ms: int, uses: frozenset[str] = frozenset()
+    ) -> None:
+        """Make it due immediately, or queue it behind the live operations on the same resource.
+        What it uses cannot be removed until it ends; the commit raises Lost if that was removed."""
         ...
 
     def advance(self, operation: Operation, **changes: Any) -> Operation:
         """Write under the claim. The commit raises Lost if another engine has claimed it since."""
         ...
 
-    def finish(self, operation: Operation, now_ms: int, **changes: Any) -> Operation:
-        """End the operation under the claim and make the next one on the resource due."""
+    def finish(
+        self,
+        operation: Operation,
+        now_ms: int,
+        uses: frozenset[str] = frozenset(),
+        **changes: Any,
+    ) -> Operation:
+        """End the operation under the claim, make the next one on the resource due, and release
+        what it used."""
         ...
 
     def cancel(self, operation: Operation, now_ms: int) -> None:
         """Request its end; it is due immediately unless an engine runs it."""
         ...
 
-    def retry(self, operation: Operation, now_ms: int, **changes: Any) -> Operation:
+    def retry(
+        self,
+        operation: Operation,
+        now_ms: int,
+        uses: frozenset[str] = frozenset(),
+        **changes: Any,
+    ) -> Operation:
         """Make an ended operation live again, behind the live ones on its resource."""
         ...
 

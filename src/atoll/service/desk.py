@@ -115,7 +115,7 @@ class Case(View):
             arguments=arguments,
             requested_by=self.caller.key_id,
         )
-        self.tx.operations.enqueue(operation, self.now_ms)
+        self.tx.operations.enqueue(operation, self.now_ms, workflow.uses(operation))
         self.accepted.append(operation)
         self.note("operation.accepted", resource_id, operation.id, {"kind": workflow.kind})
         return operation

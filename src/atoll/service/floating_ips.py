@@ -72,10 +72,11 @@ async def attach(case: Case, command: AttachFloatingIp) -> Done[FloatingIp]:
     new = await resolve_instance(case, command.instance)
     if floating_ip.instance_id == new.id:
         return Done(floating_ip, changed=False)
-    if floating_ip.instance_id is not None and not command.move:
+    holder = await holder_of(case, floating_ip)
+    if holder is not None and not command.move:
         raise Invalid(
             Reason.FLOATING_IP_TAKEN, field=FIELD, address=floating_ip.address,
-            instance=floating_ip.instance_id,
+            instance=holder.id,
         )  # fmt: skip
     require_target(floating_ip, new)
     before = await update_old_holder(case, floating_ip)
@@ -87,7 +88,7 @@ async def attach(case: Case, command: AttachFloatingIp) -> Done[FloatingIp]:
 
 async def detach(case: Case, command: DetachFloatingIp) -> Done[FloatingIp]:
     floating_ip = await get(case, command.floating_ip)
-    if floating_ip.instance_id is None:
+    if await holder_of(case, floating_ip) is None:
         raise Conflict(Reason.FLOATING_IP_NOT_ATTACHED, address=floating_ip.address)
     before = await update_old_holder(case, floating_ip)
     changed = case.tx.floating_ips.change(floating_ip, instance_id=None)
@@ -98,9 +99,13 @@ async def detach(case: Case, command: DetachFloatingIp) -> Done[FloatingIp]:
 async def delete(case: Case, command: DeleteFloatingIp) -> Done[FloatingIp]:
     floating_ip = await get(case, command.floating_ip)
     owned.require_version(floating_ip.version, command.version)
-    if floating_ip.instance_id is not None:
+    holder = await holder_of(case, floating_ip)
+    if holder is not None:
         if not command.detach:
-            raise await attached(case, floating_ip)
+            raise InUse(
+                Reason.FLOATING_IP_ATTACHED, address=display_name(floating_ip),
+                instance=holder.name, instance_id=holder.id,
+            )  # fmt: skip
         floating_ip = (await case.execute(DetachFloatingIp(floating_ip=floating_ip.id))).thing
     case.tx.addresses.release(floating_ip.id)
     named = await case.tx.reverse_records.find(floating_ip.address)
@@ -110,13 +115,13 @@ async def delete(case: Case, command: DeleteFloatingIp) -> Done[FloatingIp]:
     return owned.remove(case, FLOATING_IPS, floating_ip)
 
 
-async def attached(case: Case, floating_ip: FloatingIp) -> InUse:
-    assert floating_ip.instance_id is not None, "it is attached to an instance"
-    holder = await case.tx.instances.get(floating_ip.instance_id)
-    return InUse(
-        Reason.FLOATING_IP_ATTACHED, address=display_name(floating_ip),
-        instance=holder.name, instance_id=holder.id,
-    )  # fmt: skip
+async def holder_of(case: Case, floating_ip: FloatingIp) -> Instance | None:
+    """Return the instance to which it is attached. An instance that is being deleted for good
+    holds nothing."""
+    if floating_ip.instance_id is None:
+        return None
+    holder = await case.tx.instances.find(floating_ip.instance_id)
+    return None if holder is None or holder.is_leaving else holder
 
 
 async def ports_of(view: View, found: Sequence[FloatingIp]) -> dict[str, dict[str, str]]:
@@ -155,9 +160,7 @@ def update_new_holder(case: Case, floating_ip: FloatingIp, instance: Instance) -
 
 async def update_old_holder(case: Case, floating_ip: FloatingIp) -> str | None:
     """Update the present instance of a floating IP, and return its id, if it is attached."""
-    if floating_ip.instance_id is None:
-        return None
-    instance = await case.tx.instances.find(floating_ip.instance_id)
+    instance = await holder_of(case, floating_ip)
     if instance is not None:
         rest = tuple(a for a in instance.floating_ips if a != floating_ip.address)
         configure(case, instance, floating_ips=rest)

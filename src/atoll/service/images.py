@@ -17,6 +17,7 @@ from atoll.domain.images import (
     SourceKind,
 )
 from atoll.domain.instances import require_labels
+from atoll.domain.operations import Operation
 from atoll.domain.reasons import Reason
 from atoll.operations import image_delete, image_import
 from atoll.service import owned, references
@@ -89,11 +90,15 @@ async def update(case: Case, command: UpdateImage) -> Done[Image]:
 
 
 async def import_(case: Case, command: ImportImage) -> Done[Image]:
-    """Import a listed image now, or again after a failure. Raises Busy during an import."""
+    """Import a listed image now, or again after a failure. An import in progress returns its
+    operation."""
     image = await get_own(case, command.image)
     if image.alias_of is not None:
         raise Conflict(Reason.ALIAS_NOT_IMPORTED, image=image.name, alias_of=image.alias_of)
-    references.require_idle(image, IMAGES)
+    if (going := await operation_on(case, image)) is not None:
+        if going.kind == image_delete.WORKFLOW.kind:
+            raise Conflict(Reason.ON_ITS_WAY_OUT, noun=IMAGES.name, name=image.name)
+        return Done(image, going, changed=False)
     operation = case.accept(image_import.WORKFLOW, image.id)
     changed = case.tx.images.change(
         image,
@@ -107,16 +112,27 @@ async def import_(case: Case, command: ImportImage) -> Done[Image]:
 
 
 async def delete(case: Case, command: DeleteImage) -> Done[Image]:
-    """Delete the hosts' copies first, then the catalogue entry."""
+    """Delete the hosts' copies first, then the catalogue entry. An import in progress is cancelled;
+    a deletion in progress returns its operation."""
     image = await get_own(case, command.image)
     owned.require_version(image.version, command.version)
-    references.require_idle(image, IMAGES)
+    if (going := await operation_on(case, image)) is not None:
+        if going.kind == image_delete.WORKFLOW.kind:
+            return Done(image, going, changed=False)
+        case.tx.operations.cancel(going, case.now_ms)
     await owned.require_unused(case, IMAGES, image)
     operation = case.accept(image_delete.WORKFLOW, image.id)
     changed = case.tx.images.change(
         image, doing=operation.kind, operation_id=operation.id, updated_at_ms=case.now_ms
     )
     return Done(changed, operation, before={"name": image.name})
+
+
+async def operation_on(case: Case, image: Image) -> Operation | None:
+    """Return the last accepted operation on the image, if it has not ended."""
+    if image.doing is None or image.operation_id is None:
+        return None
+    return await case.tx.operations.get(image.operation_id)
 
 
 async def find_page(view: View, wanted: Query, states: Sequence[str] = ()) -> list[Image]:

@@ -45,7 +45,9 @@ async def delete(case: Case, command: DeleteInstance) -> Done[Instance]:
     if keep:
         purge_at_ms = case.now_ms + recoverable_s * 1000
         await set_timer(case, TimerKind.PURGE, instance, purge_at_ms)
-    changed = mark_busy(case, instance, operation, goal=Goal.DELETED, purge_at_ms=purge_at_ms)
+    changed = mark_busy(
+        case, instance, operation, goal=Goal.DELETED, leaving=not keep, purge_at_ms=purge_at_ms
+    )
     return Done(changed, operation, before={"name": instance.name, "state": instance.state})
 
 

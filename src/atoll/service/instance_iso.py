@@ -3,7 +3,7 @@
 from atoll.domain.commands import AttachDisc, DetachDisc
 from atoll.domain.errors import Conflict, Invalid
 from atoll.domain.images import Image, ImageKind
-from atoll.domain.instances import Instance
+from atoll.domain.instances import Instance, releasing
 from atoll.domain.reasons import Reason
 from atoll.operations import instance_iso
 from atoll.operations.steps import Workflow, arguments_of
@@ -13,29 +13,30 @@ from atoll.service.instance_rebuild import get_rebuildable
 from atoll.service.instances import get, mark_busy
 
 FIELD = "image"
+CHANGES = {instance_iso.ATTACH.kind, instance_iso.DETACH.kind}
 
 
 async def attach(case: Case, command: AttachDisc) -> Done[Instance]:
     """Attach an ISO in place of the present one. Raises Conflict if it is already attached."""
     instance = await get_rebuildable(case, command.instance)
     image = await resolve_disc(case, command.image)
-    if instance.iso_id == image.id:
+    if await coming_disc(case, instance) == image.id:
         if command.attached_ok:
             return Done(instance, changed=False)
         raise Conflict(Reason.DISC_ATTACHED, image=image.name, instance=instance.name)
-    return change(case, instance, instance_iso.ATTACH, image.id)
+    return await change(case, instance, instance_iso.ATTACH, image.id)
 
 
 async def detach(case: Case, command: DetachDisc) -> Done[Instance]:
     """Detach the ISO. Raises Conflict if none is attached."""
     instance = await get(case, command.instance)
-    coming = instance.doing == instance_iso.ATTACH.kind
-    if command.missing_ok and instance.iso_id is None and not coming:
+    disc_id = await coming_disc(case, instance)
+    if command.missing_ok and disc_id is None:
         return Done(instance, changed=False)
     instance = await get_rebuildable(case, command.instance)
-    if instance.iso_id is None:
+    if disc_id is None:
         raise Conflict(Reason.NO_DISC, instance=instance.name)
-    return change(case, instance, instance_iso.DETACH, None)
+    return await change(case, instance, instance_iso.DETACH, None)
 
 
 async def resolve_disc(view: View, reference: str) -> Image:
@@ -46,18 +47,28 @@ async def resolve_disc(view: View, reference: str) -> Image:
 
 
 async def find_change(view: View, instance: Instance) -> instance_iso.Arguments | None:
-    """Find the change of the ISO in progress, if there is one."""
-    if instance.doing not in {instance_iso.ATTACH.kind, instance_iso.DETACH.kind}:
+    """Find the last change of the ISO in progress, if there is one."""
+    if instance.doing is None:
         return None
-    for operation in await view.tx.operations.live_on(instance.id):
-        if operation.kind == instance.doing:
+    for operation in reversed(await view.tx.operations.live_on(instance.id)):
+        if operation.kind in CHANGES and not operation.cancel_requested:
             return arguments_of(operation, instance_iso.Arguments)
     return None
 
 
-def change(
+async def coming_disc(view: View, instance: Instance) -> str | None:
+    """Return the id of the ISO that is attached when the accepted operations have ended."""
+    change = await find_change(view, instance)
+    return instance.iso_id if change is None else change.new
+
+
+async def change(
     case: Case, instance: Instance, workflow: Workflow, iso_id: str | None
 ) -> Done[Instance]:
-    operation = case.accept(workflow, instance.id, instance_iso.change_of(instance, iso_id))
-    before, after = {"iso_id": instance.iso_id}, {"iso_id": iso_id}
-    return Done(mark_busy(case, instance, operation), operation, before, after)
+    present = await coming_disc(case, instance)
+    before, after = {"iso_id": present}, {"iso_id": iso_id}
+    arguments = instance_iso.change_of(instance, present, iso_id)
+    operation = case.accept(workflow, instance.id, arguments)
+    going = releasing(instance, present, taken=iso_id)
+    changed = mark_busy(case, instance, operation, releasing=going)
+    return Done(changed, operation, before, after)

@@ -4,13 +4,14 @@ import msgspec
 
 from atoll.domain import ids
 from atoll.domain.commands import Reference, ReinstallInstance, RestoreInstance
-from atoll.domain.errors import Conflict, Invalid
+from atoll.domain.errors import Invalid
 from atoll.domain.images import Image, ImageKind
-from atoll.domain.instances import Goal, Instance, InstanceState, require_alive
+from atoll.domain.instances import Goal, Instance, InstanceState, releasing, require_alive
 from atoll.domain.operations import Operation
 from atoll.domain.reasons import Reason
 from atoll.domain.snapshots import Snapshot
 from atoll.operations import instance_rebuild
+from atoll.operations.guests import require_guest
 from atoll.operations.instance_rebuild import Body, change_of
 from atoll.operations.steps import Workflow, arguments_of
 from atoll.service import owned, references
@@ -24,7 +25,7 @@ from atoll.service.instances import (
     require_one_password,
     require_user_data,
 )
-from atoll.service.nouns import INSTANCES
+from atoll.service.sizes import coming_size
 
 replace = msgspec.structs.replace
 
@@ -43,7 +44,7 @@ async def new_body(case: Case, instance: Instance, command: ReinstallInstance) -
     image, snapshot = await references.resolve_source(case, wish, "image")
     if snapshot is None and image.kind is ImageKind.ISO:
         raise Invalid(Reason.NOT_A_DISK, field="image", image=image.name)
-    require_room(instance, image, snapshot)
+    await require_room(case, instance, image, snapshot)
     body = Body(
         image=command.image,
         image_id=image.id,
@@ -74,17 +75,22 @@ async def origin(case: Case, instance: Instance) -> str:
     return instance.resolved.image_id
 
 
-def require_room(instance: Instance, image: Image, snapshot: Snapshot | None) -> None:
-    """Check that the image or snapshot fits the instance's disk and memory."""
+async def require_room(
+    case: Case, instance: Instance, image: Image, snapshot: Snapshot | None
+) -> None:
+    """Check that the image or snapshot fits the disk and memory that the instance will have."""
+    if snapshot is not None:
+        case.tx.snapshots.confirm(snapshot)
+    size = await coming_size(case, instance)
     name, smallest_gib = image.name, image.disk_gib_min
     if snapshot is not None:
         name, smallest_gib = snapshot.name, snapshot.disk_gib
-    if instance.spec.disk_gib < smallest_gib:
+    if size.disk_gib < smallest_gib:
         raise Invalid(
             Reason.IMAGE_NEEDS_DISK, field="image", image=name, lowest=smallest_gib,
-            present=instance.spec.disk_gib,
+            present=size.disk_gib,
         )  # fmt: skip
-    require_memory(instance.spec.memory_mib, image)
+    require_memory(size.memory_mib, image)
 
 
 async def restore(case: Case, command: RestoreInstance) -> Done[Instance]:
@@ -94,7 +100,7 @@ async def restore(case: Case, command: RestoreInstance) -> Done[Instance]:
     image, found = await references.resolve_source(case, command.snapshot, field)
     if found is None:
         raise Invalid(Reason.NOT_A_SNAPSHOT, field=field, image=command.snapshot)
-    require_room(instance, image, found)
+    await require_room(case, instance, image, found)
     body = Body(
         image_id=instance.resolved.image_id,
         snapshot_id=instance.resolved.snapshot_id,
@@ -115,13 +121,12 @@ def apply_body(instance: Instance, operation: Operation) -> Instance:
 
 
 async def get_rebuildable(case: Case, reference: Reference) -> Instance:
-    """Get an instance that is idle and not in error: its guest comes back if the operation
-    fails."""
+    """Get an instance that has a guest, or will have one when the operations before have ended: it
+    comes back if the operation fails."""
     instance = await get(case, reference)
     require_alive(instance)
-    references.require_idle(instance, INSTANCES)
-    if instance.state is InstanceState.ERROR or instance.host_id is None:
-        raise Conflict(Reason.IS_BROKEN, instance=instance.name)
+    if instance.doing is None or instance.state is InstanceState.ERROR:
+        require_guest(instance)
     return instance
 
 
@@ -129,5 +134,6 @@ def rebuild(case: Case, instance: Instance, workflow: Workflow, body: Body) -> D
     operation = case.accept(workflow, instance.id, change_of(instance, body))
     before = {"root_volume": instance.resolved.root_volume_id, "image": instance.spec.image}
     after = {"root_volume": body.root_volume_id, "image": body.image or instance.spec.image}
-    changed = mark_busy(case, instance, operation, goal=Goal.RUNNING)
+    going = releasing(instance, instance.resolved.image_id, taken=body.image_id)
+    changed = mark_busy(case, instance, operation, goal=Goal.RUNNING, releasing=going)
     return Done(changed, operation, before, after)

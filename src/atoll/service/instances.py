@@ -87,7 +87,10 @@ async def create(case: Case, command: CreateInstance) -> Done[Instance]:
     spec, resolved = await resolve(case, command, plan, image, snapshot)
     await quotas.take(case, amounts_of(spec))
     instance_id = case.ids.new(ids.INSTANCE)
-    operation = case.accept(instance_create.WORKFLOW, instance_id)
+    given = instance_create.Arguments(snapshot_id=resolved.snapshot_id)
+    operation = case.accept(instance_create.WORKFLOW, instance_id, given)
+    if snapshot is not None:
+        case.tx.snapshots.confirm(snapshot)
     instance = Instance(
         id=instance_id,
         project_id=case.project_id,
@@ -397,13 +400,6 @@ def begin(
     operation = case.accept(workflow, instance.id, arguments)
     mark_busy(case, instance, operation)
     return operation
-
-
-async def live_operations(case: Case, instance: Instance, workflow: Workflow) -> list[Operation]:
-    """Return the live operations of this kind on the instance."""
-    live = await case.tx.operations.live_on(instance.id)
-    now = [operation for operation in case.accepted if operation.resource_id == instance.id]
-    return [operation for operation in (*live, *now) if operation.kind == workflow.kind]
 
 
 def configure(case: Case, instance: Instance, **changes: Any) -> tuple[Instance, Operation | None]:

@@ -18,16 +18,14 @@ from atoll.domain.commands import (
     UpdateVpc,
 )
 from atoll.domain.errors import Conflict, InUse, Invalid
-from atoll.domain.instances import Instance, require_alive, require_labels
+from atoll.domain.instances import Instance, releasing, require_alive, require_labels
 from atoll.domain.networks import Subnet, Vpc, free_cidrs, private_cidr_of
-from atoll.domain.operations import Operation
 from atoll.domain.reasons import Reason
 from atoll.operations import network_attach
 from atoll.operations.steps import arguments_of
 from atoll.ports import Filter
 from atoll.service import instances, owned, references
-from atoll.service.desk import Case, Done
-from atoll.service.instances import live_operations
+from atoll.service.desk import Case, Done, View
 from atoll.service.nouns import SUBNETS, VPCS
 from atoll.service.references import display_name
 
@@ -35,6 +33,7 @@ VPC, SUBNET = "vpc", "subnet"
 VPCS_MAX = 10_000
 SUBNETS_MAX = 200
 ATTACHMENTS_MAX = 4
+CHANGES = {network_attach.ATTACH.kind, network_attach.DETACH.kind}
 DEFAULT_VPC = "default"
 DEFAULT_CIDR = "10.99.0.0/20"
 
@@ -126,27 +125,31 @@ async def attach(case: Case, command: AttachNetwork) -> Done[Instance]:
 
 async def begin_attach(case: Case, instance: Instance, wanted: Subnet) -> Done[Instance]:
     """Accept an attachment. Raises Conflict if the instance cannot be in that subnet too."""
-    coming = await live_operations(case, instance, network_attach.ATTACH)
-    for one in coming:
-        if subnet_id_of(one) == wanted.id:
-            raise Conflict(
-                Reason.SUBNET_ATTACHING, doing=one.kind, subnet=wanted.name, operation=one.id
-            )
-    taken = {instance.resolved.subnet_id, *(a.subnet_id for a in instance.attachments)}
-    if wanted.id in taken:
+    there = await coming_subnets(case, instance)
+    if wanted.id in {instance.resolved.subnet_id, *there}:
         raise Conflict(Reason.SUBNET_ATTACHED, instance=instance.name, subnet=wanted.name)
-    if len(instance.attachments) + len(coming) >= ATTACHMENTS_MAX:
+    if len(there) >= ATTACHMENTS_MAX:
         raise Conflict(Reason.INTERFACES_FULL, instance=instance.name, highest=ATTACHMENTS_MAX)
-    there = [a.subnet_id for a in instance.attachments] + [subnet_id_of(one) for one in coming]
     await require_no_overlap(case, instance, wanted, there)
     arguments = network_attach.Arguments(subnet_id=wanted.id)
     operation = case.accept(network_attach.ATTACH, instance.id, arguments)
-    changed = instances.mark_busy(case, instance, operation)
+    changed = instances.mark_busy(
+        case, instance, operation, releasing=releasing(instance, taken=wanted.id)
+    )
     return Done(changed, operation, after={"subnet": wanted.id})
 
 
-def subnet_id_of(operation: Operation) -> str:
-    return arguments_of(operation, network_attach.Arguments).subnet_id
+async def coming_subnets(view: View, instance: Instance) -> list[str]:
+    """Return the ids of the further subnets in which the instance is when its accepted operations
+    have ended."""
+    there = [a.subnet_id for a in instance.attachments]
+    for operation in await view.tx.operations.live_on(instance.id) if instance.doing else ():
+        if operation.kind in CHANGES and not operation.cancel_requested:
+            subnet_id = arguments_of(operation, network_attach.Arguments).subnet_id
+            there = [one for one in there if one != subnet_id]
+            if operation.kind == network_attach.ATTACH.kind:
+                there.append(subnet_id)
+    return there
 
 
 async def require_no_overlap(
@@ -169,15 +172,18 @@ async def detach(case: Case, command: DetachNetwork) -> Done[Instance]:
     """Remove an extra network interface. The first one stays: its addresses are the instance's."""
     instance = await instances.get_alive(case, command.instance)
     wanted = await owned.get(case, SUBNETS, command.subnet, SUBNET)
-    if wanted.id not in {a.subnet_id for a in instance.attachments}:
+    if wanted.id not in await coming_subnets(case, instance):
         raise Conflict(Reason.SUBNET_NOT_ATTACHED, instance=instance.name, subnet=wanted.name)
     return begin_detach(case, instance, wanted.id)
 
 
 def begin_detach(case: Case, instance: Instance, subnet_id: str) -> Done[Instance]:
+    """Accept the removal of an interface. From now on it does not use its subnet."""
     arguments = network_attach.Arguments(subnet_id=subnet_id)
     operation = case.accept(network_attach.DETACH, instance.id, arguments)
-    changed = instances.mark_busy(case, instance, operation)
+    changed = instances.mark_busy(
+        case, instance, operation, releasing=releasing(instance, subnet_id)
+    )
     return Done(changed, operation, before={"subnet": subnet_id})
 
 
@@ -185,7 +191,7 @@ async def attach_vpc(case: Case, command: AttachVpc) -> Done[Instance]:
     """Attach the only subnet of the VPC."""
     wanted = await references.resolve(case, VPCS, command.vpc, VPC)
     instance = await instances.get_alive(case, command.instance)
-    if command.attached_ok and wanted.id in {place.vpc_id for place in instance.attachments}:
+    if command.attached_ok and await subnets_within(case, instance, wanted.id):
         return Done(instance, changed=False)
     return await begin_attach(case, instance, await instances.only_subnet(case, wanted))
 
@@ -194,16 +200,22 @@ async def detach_vpc(case: Case, command: DetachVpc) -> Done[Instance]:
     """Detach every extra interface in the VPC. Raises Conflict if there is none."""
     instance = await instances.get(case, command.instance)
     wanted = await references.resolve(case, VPCS, command.vpc, VPC)
-    places = [a for a in instance.attachments if a.vpc_id == wanted.id]
-    if not places:
+    there = await subnets_within(case, instance, wanted.id)
+    if not there:
         if command.missing_ok:
             return Done(instance, changed=False)
         raise Conflict(Reason.VPC_NOT_ATTACHED, instance=instance.name, vpc=wanted.name)
     require_alive(instance)
-    for place in places:
-        done = begin_detach(case, instance, place.subnet_id)
+    for subnet_id in there:
+        done = begin_detach(case, instance, subnet_id)
         instance = done.thing
     return done
+
+
+async def subnets_within(case: Case, instance: Instance, vpc_id: str) -> list[str]:
+    """Return the ids of the subnets of a VPC in which the instance will be."""
+    found = [await case.tx.subnets.find(one) for one in await coming_subnets(case, instance)]
+    return [subnet.id for subnet in found if subnet is not None and subnet.vpc_id == vpc_id]
 
 
 async def attach_default_vpc(case: Case, command: AttachDefaultVpc) -> Done[Instance]:
@@ -211,7 +223,7 @@ async def attach_default_vpc(case: Case, command: AttachDefaultVpc) -> Done[Inst
     is already attached."""
     subnet = await default_subnet(case, command.region)
     instance = await instances.get(case, command.instance)
-    if subnet.vpc_id in {place.vpc_id for place in instance.attachments}:
+    if await subnets_within(case, instance, subnet.vpc_id):
         return Done(instance, changed=False)
     require_alive(instance)
     return await begin_attach(case, instance, subnet)

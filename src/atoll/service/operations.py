@@ -72,8 +72,14 @@ async def retry(case: Case, command: RetryOperation) -> Done[Operation]:
     if operation.state not in RETRYABLE:
         raise Conflict(Reason.NOT_FAILED, operation=operation.id, state=operation.state)
     await reopen_resource(case, operation)
-    deadline_ms = case.now_ms + int(WORKFLOWS[operation.kind].deadline_s * 1000)
-    again = case.tx.operations.retry(operation, case.now_ms, deadline_ms=deadline_ms)
+    workflow = WORKFLOWS[operation.kind]
+    again = case.tx.operations.retry(
+        operation,
+        case.now_ms,
+        workflow.uses(operation),
+        deadline_ms=case.now_ms + int(workflow.deadline_s * 1000),
+        prepared=workflow.prepare is None,
+    )
     return Done(again, again, about=operation.resource_id)
 
 

@@ -5,8 +5,8 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from atoll.domain.commands import Reference
-from atoll.domain.errors import InUse, VersionMismatch
-from atoll.domain.instances import InstanceState, require_labels
+from atoll.domain.errors import Busy, InUse, VersionMismatch
+from atoll.domain.instances import Goal, InstanceState, require_labels
 from atoll.domain.reasons import Reason
 from atoll.ports import Filter
 from atoll.service import references
@@ -22,6 +22,7 @@ REMEDIES = {
 }
 REMEDY = "delete that instance first"
 PURGE = "purge that one first"
+USERS_MAX = 10
 
 
 class Update(Protocol):
@@ -83,6 +84,22 @@ async def require_unused(case: Case, noun: Noun[Any], thing: Any) -> None:
         raise used_by(case, noun, thing, "instance", user, REMEDIES.get(noun.name, REMEDY))
     for snapshot in await case.tx.snapshots.page(wanted):
         raise used_by(case, noun, thing, "snapshot", snapshot, "delete that snapshot first")
+    for user_id in await noun.rows(case.tx).users_of(thing.id, USERS_MAX):
+        await require_no_operation(case, noun, thing, user_id)
+
+
+async def require_no_operation(case: Case, noun: Noun[Any], thing: Any, user_id: str) -> None:
+    """An accepted operation uses what its resource will use when it has ended; what it releases
+    can be deleted after it. Raises InUse, or Busy if the operation is about to be cancelled."""
+    operation = await case.tx.operations.find(user_id)
+    if operation is None or operation.ended:
+        return
+    user = await case.tx.instances.find(operation.resource_id)
+    if user is not None and thing.id in user.releasing:
+        return
+    if user is None or user.goal is Goal.DELETED or operation.cancel_requested:
+        raise Busy(noun=noun.name, name=thing.name, doing=operation.kind, operation_id=operation.id)
+    raise used_by(case, noun, thing, "instance", user, REMEDIES.get(noun.name, REMEDY))
 
 
 def used_by(

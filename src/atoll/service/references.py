@@ -7,6 +7,7 @@ from atoll.domain.errors import AlreadyExists, Busy, Conflict, Invalid, NotFound
 from atoll.domain.images import CATALOGUE, Image, ImageState
 from atoll.domain.reasons import Reason
 from atoll.domain.snapshots import Snapshot, SnapshotState
+from atoll.operations import snapshot_delete
 from atoll.service.desk import View
 from atoll.service.nouns import IMAGES, SNAPSHOTS, Noun, Owned
 
@@ -90,12 +91,23 @@ async def resolve_source(view: View, reference: str, field: str) -> tuple[Image,
     if snapshot is None:
         found = await behind_aliases(view, reference, named, field)
         return require_usable_image(found, field), None
-    if snapshot.state is not SnapshotState.COMPLETE or snapshot.doing is not None:
-        raise Invalid(
-            Reason.SNAPSHOT_NOT_COMPLETE, field=field, snapshot=snapshot.name,
-            state=snapshot.doing or snapshot.state,
-        )  # fmt: skip
+    require_usable_snapshot(snapshot, field)
     return await view.tx.images.get(snapshot.image_id), snapshot
+
+
+def require_usable_snapshot(snapshot: Snapshot, field: str) -> None:
+    """A snapshot that is being created can be used: the operation waits for it."""
+    if (state := problem_of(snapshot)) is not None:
+        raise Invalid(
+            Reason.SNAPSHOT_UNUSABLE, field=field, snapshot=display_name(snapshot), state=state
+        )
+
+
+def problem_of(snapshot: Snapshot) -> str | None:
+    """Return why a snapshot cannot be used."""
+    if snapshot.doing == snapshot_delete.WORKFLOW.kind:
+        return "being deleted"
+    return "in state error" if snapshot.state is SnapshotState.ERROR else None
 
 
 def require_usable_image(found: Image, field: str) -> Image:

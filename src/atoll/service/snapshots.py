@@ -15,12 +15,13 @@ from atoll.domain.images import Image, ImageSource
 from atoll.domain.instances import require_alive, require_labels
 from atoll.domain.quotas import Amounts
 from atoll.domain.reasons import Reason
-from atoll.domain.snapshots import Snapshot, SnapshotState
+from atoll.domain.snapshots import Snapshot
 from atoll.operations import snapshot_clone, snapshot_create, snapshot_delete, snapshot_import
 from atoll.service import images, owned, quotas, references
 from atoll.service.desk import Case, Done
 from atoll.service.instances import begin, region_of, resolve_instance
 from atoll.service.nouns import SNAPSHOTS
+from atoll.service.references import display_name
 
 FIELD = "snapshot"
 DESCRIPTION_MAX = 1000
@@ -101,9 +102,9 @@ def create_hidden_image(snapshot: Snapshot, source: ImageSource) -> Image:
 async def clone(case: Case, command: CloneSnapshot) -> Done[Snapshot]:
     """Copy a snapshot to another region, as an independent snapshot."""
     source = await owned.get(case, SNAPSHOTS, command.snapshot, FIELD)
-    references.require_idle(source, SNAPSHOTS)
-    if source.state is not SnapshotState.COMPLETE:
-        raise Conflict(Reason.NOTHING_TO_COPY, snapshot=source.name, state=source.state)
+    if (state := references.problem_of(source)) is not None:
+        raise Conflict(Reason.NOTHING_TO_COPY, snapshot=display_name(source), state=state)
+    case.tx.snapshots.confirm(source)
     await require_another_region(case, source, command.region)
     name = source.name if command.name is None else command.name
     references.require_name(name)
@@ -128,8 +129,11 @@ async def require_another_region(case: Case, source: Snapshot, region: str) -> N
 async def delete(case: Case, command: DeleteSnapshot) -> Done[Snapshot]:
     snapshot = await owned.get(case, SNAPSHOTS, command.snapshot, FIELD)
     owned.require_version(snapshot.version, command.version)
-    references.require_idle(snapshot, SNAPSHOTS)
-    operation = case.accept(snapshot_delete.WORKFLOW, snapshot.id)
+    if snapshot.doing == snapshot_delete.WORKFLOW.kind:
+        assert snapshot.operation_id is not None, "a deletion in progress has an operation"
+        operation = await case.tx.operations.get(snapshot.operation_id)
+        return Done(snapshot, operation, changed=False)
+    operation = case.accept(snapshot_delete.WORKFLOW, snapshot.id, await maker_of(case, snapshot))
     changed = case.tx.snapshots.change(
         snapshot,
         doing=operation.kind,
@@ -138,3 +142,11 @@ async def delete(case: Case, command: DeleteSnapshot) -> Done[Snapshot]:
     )
     before = {"name": snapshot.name, "instance": snapshot.instance_id}
     return Done(changed, operation, before=before)
+
+
+async def maker_of(case: Case, snapshot: Snapshot) -> snapshot_delete.Arguments:
+    """Cancel the operation that is still creating the snapshot; the deletion begins after it."""
+    if snapshot.doing is None or snapshot.operation_id is None:
+        return snapshot_delete.Arguments()
+    case.tx.operations.cancel(await case.tx.operations.get(snapshot.operation_id), case.now_ms)
+    return snapshot_delete.Arguments(after=snapshot.operation_id)

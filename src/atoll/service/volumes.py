@@ -1,4 +1,4 @@
-"""Handles commands on volumes. One operation at a time works on a volume; others get Busy."""
+"""Handles commands on volumes. Each counts with all accepted operations, and waits for the last."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,12 +26,14 @@ from atoll.domain.volumes import (
     VOLUMES_MAX,
     Volume,
     VolumeState,
+    target_of,
 )
 from atoll.operations import volume_attach, volume_delete, volume_grow
 from atoll.operations.steps import Workflow, arguments_of
+from atoll.operations.volume_turns import AnyArguments
 from atoll.service import owned, quotas, references
 from atoll.service.desk import Case, Done, View
-from atoll.service.instances import begin, live_operations, region_of, resolve_instance
+from atoll.service.instances import begin, region_of, resolve_instance
 from atoll.service.nouns import VOLUMES
 from atoll.service.references import display_name
 
@@ -76,12 +78,11 @@ async def update(case: Case, command: UpdateVolume) -> Done[Volume]:
 
 
 async def attach(case: Case, command: AttachVolume) -> Done[Volume]:
-    volume = await owned.get(case, VOLUMES, command.volume, FIELD)
-    here = volume.instance_id == case.id_of(command.instance)
-    if command.attached_ok and here and volume.doing != volume_attach.DETACH.kind:
+    volume = await get_usable(case, command.volume)
+    here = target_of(volume) == case.id_of(command.instance)
+    if command.attached_ok and here:
         return Done(volume, changed=False)
     instance = await resolve_attachable(case, volume, command.instance)
-    references.require_idle(volume, VOLUMES)
     changes, operation = begin_attach(case, volume, instance)
     return Done(write(case, volume, **changes), operation, after={"instance": instance.id})
 
@@ -90,8 +91,7 @@ async def resolve_attachable(case: Case, volume: Volume, reference: Reference) -
     """Return the instance if the volume may be attached to it. Raises Invalid and Conflict."""
     instance = await resolve_instance(case, reference)
     require_alive(instance)
-    if volume.doing != volume_attach.DETACH.kind:
-        await require_detached(case, volume, instance)
+    await require_detached(case, volume, instance)
     if volume.region != instance.spec.region:
         raise Invalid(
             Reason.OTHER_REGION, field="instance", instance=display_name(instance),
@@ -100,10 +100,22 @@ async def resolve_attachable(case: Case, volume: Volume, reference: Reference) -
         )  # fmt: skip
     if volume.state is VolumeState.ERROR:
         raise Conflict(Reason.VOLUME_BROKEN, volume=display_name(volume), why=volume.reason)
-    coming = await live_operations(case, instance, volume_attach.ATTACH)
-    if len(instance.volumes) + len(coming) >= VOLUMES_MAX:
+    if await count_coming(case, instance) >= VOLUMES_MAX:
         raise Conflict(Reason.VOLUMES_FULL, instance=instance.name, highest=VOLUMES_MAX)
     return instance
+
+
+async def count_coming(case: Case, instance: Instance) -> int:
+    """Count the volumes of the instance when its accepted operations have ended."""
+    there = set(instance.volumes)
+    for operation in await case.tx.operations.live_on(instance.id) if instance.doing else ():
+        if operation.cancel_requested:
+            continue
+        if operation.kind == volume_attach.ATTACH.kind:
+            there.add(arguments_of(operation, volume_attach.Arguments).volume_id)
+        elif operation.kind == volume_attach.DETACH.kind:
+            there.discard(arguments_of(operation, volume_attach.Arguments).volume_id)
+    return len(there)
 
 
 async def require_detached(case: Case, volume: Volume, instance: Instance) -> None:
@@ -112,7 +124,6 @@ async def require_detached(case: Case, volume: Volume, instance: Instance) -> No
         return
     if holder.id != instance.id:
         raise Conflict(Reason.VOLUME_ATTACHED_ELSEWHERE, **attachment(volume, holder))
-    references.require_idle(volume, VOLUMES)
     raise Conflict(Reason.VOLUME_ATTACHED_HERE, **attachment(volume, holder))
 
 
@@ -120,48 +131,76 @@ def begin_attach(
     case: Case, volume: Volume, instance: Instance
 ) -> tuple[dict[str, Any], Operation]:
     """Write the attachment and accept its operation."""
-    arguments = volume_attach.Arguments(volume_id=volume.id, fresh=volume.host_id is None)
+    arguments = volume_attach.Arguments(volume_id=volume.id, after=last_on(volume))
     operation = begin(case, instance, volume_attach.ATTACH, arguments)
-    return {**busy_with(operation), "instance_id": instance.id}, operation
+    return {**busy_with(operation), "instance_id": instance.id, "leaving": False}, operation
+
+
+def last_on(volume: Volume) -> str | None:
+    """Return the last accepted operation on the volume that has not ended."""
+    return volume.operation_id if volume.doing is not None else None
 
 
 async def detach(case: Case, command: DetachVolume) -> Done[Volume]:
-    volume = await get_idle(case, command.volume)
+    volume = await get_usable(case, command.volume)
     instance = await holder_of(case, volume)
     if instance is None:
         raise Conflict(Reason.VOLUME_NOT_ATTACHED, volume=display_name(volume))
-    arguments = volume_attach.Arguments(volume_id=volume.id)
+    arguments = volume_attach.Arguments(volume_id=volume.id, after=last_on(volume))
     operation = begin(case, instance, volume_attach.DETACH, arguments)
-    changed = write(case, volume, **busy_with(operation))
+    changed = write(case, volume, **busy_with(operation), leaving=True)
     return Done(changed, operation, before={"instance": instance.id})
 
 
 async def grow(case: Case, command: GrowVolume) -> Done[Volume]:
-    volume = await owned.get(case, VOLUMES, command.volume, FIELD)
+    volume = await get_usable(case, command.volume)
     size_gib, field = command.size_gib, "size_gib"
-    if command.same_ok and size_gib == volume.size_gib:
+    present = await coming_size_gib(case, volume)
+    if command.same_ok and size_gib == present:
         return Done(volume, changed=False)
-    references.require_idle(volume, VOLUMES)
-    if size_gib <= volume.size_gib:
+    if size_gib <= present:
         raise Invalid(
             Reason.VOLUME_ONLY_GROWS, field=field, value=size_gib, volume=display_name(volume),
-            present=volume.size_gib, lowest=volume.size_gib + 1, highest=SIZE_GIB_MAX,
+            present=present, lowest=present + 1, highest=SIZE_GIB_MAX,
         )  # fmt: skip
-    require_bounds(field, size_gib, volume.size_gib + 1, SIZE_GIB_MAX)
-    await quotas.take(case, Amounts(disk_gib=size_gib - volume.size_gib))
-    arguments = volume_grow.Arguments(volume_id=volume.id, size_gib=size_gib)
+    require_bounds(field, size_gib, present + 1, SIZE_GIB_MAX)
+    await quotas.take(case, Amounts(disk_gib=size_gib - present))
+    arguments = volume_grow.Arguments(
+        volume_id=volume.id, size_gib=size_gib, counted_gib=present, after=last_on(volume)
+    )
     holder = await holder_of(case, volume)
     operation = start(case, volume, holder, volume_grow.WORKFLOW, arguments)
-    before, after = {"size_gib": volume.size_gib}, {"size_gib": size_gib}
+    before, after = {"size_gib": present}, {"size_gib": size_gib}
     return Done(write(case, volume, **busy_with(operation)), operation, before, after)
 
 
+async def coming_size_gib(view: View, volume: Volume) -> int:
+    """Return the size of the volume when its accepted operations have ended."""
+    operation_id = last_on(volume)
+    while operation_id is not None:
+        operation = await view.tx.operations.find(operation_id)
+        if operation is None or operation.ended:
+            break
+        if operation.kind == volume_grow.WORKFLOW.kind and not operation.cancel_requested:
+            return arguments_of(operation, volume_grow.Arguments).size_gib
+        operation_id = arguments_of(operation, AnyArguments).after
+    return volume.size_gib
+
+
 async def delete(case: Case, command: DeleteVolume) -> Done[Volume]:
-    volume = await get_idle(case, command.volume)
+    """Delete a volume; with `detach`, it is detached first. A deletion in progress returns its
+    operation."""
+    volume = await owned.get(case, VOLUMES, command.volume, FIELD)
     owned.require_version(volume.version, command.version)
+    if volume.doing == volume_delete.DELETE.kind and volume.operation_id is not None:
+        going = await case.tx.operations.get(volume.operation_id)
+        return Done(volume, going, changed=False)
     if (holder := await holder_of(case, volume)) is not None:
-        raise InUse(Reason.VOLUME_IN_USE, **attachment(volume, holder))
-    operation = start(case, volume, None, volume_delete.DELETE)
+        if not command.detach:
+            raise InUse(Reason.VOLUME_IN_USE, **attachment(volume, holder))
+        volume = (await case.execute(DetachVolume(volume=volume.id))).thing
+    arguments = volume_delete.Arguments(after=last_on(volume))
+    operation = start(case, volume, None, volume_delete.DELETE, arguments)
     changed = write(case, volume, **busy_with(operation))
     return Done(changed, operation, before={"name": volume.name})
 
@@ -179,27 +218,29 @@ def start(
     return begin(case, instance, workflow, arguments)
 
 
-async def get_idle(case: Case, reference: Reference) -> Volume:
-    """Raises NotFound and Busy."""
+async def get_usable(case: Case, reference: Reference) -> Volume:
+    """Raises NotFound, and Conflict if it is being deleted."""
     volume = await owned.get(case, VOLUMES, reference, FIELD)
-    references.require_idle(volume, VOLUMES)
+    if volume.doing == volume_delete.DELETE.kind:
+        raise Conflict(Reason.ON_ITS_WAY_OUT, noun=VOLUMES.name, name=display_name(volume))
     return volume
 
 
 async def holder_of(case: Case, volume: Volume) -> Instance | None:
-    """Return the instance to which it is attached."""
-    if volume.instance_id is None:
-        return None
-    return await case.tx.instances.find(volume.instance_id)
+    """Return the instance to which it is attached when the accepted operations have ended. An
+    instance that is being deleted for good holds nothing."""
+    holder_id = target_of(volume)
+    holder = await case.tx.instances.find(holder_id) if holder_id is not None else None
+    return None if holder is None or holder.is_leaving else holder
 
 
 async def growing_volumes(view: View, found: Sequence[Volume]) -> dict[str, int]:
     """Return the target sizes, in GiB, of growing volumes, by id."""
     sizes = {}
     for one in found:
-        if one.doing == volume_grow.WORKFLOW.kind and one.operation_id is not None:
-            operation = await view.tx.operations.get(one.operation_id)
-            sizes[one.id] = arguments_of(operation, volume_grow.Arguments).size_gib
+        size_gib = await coming_size_gib(view, one)
+        if size_gib != one.size_gib:
+            sizes[one.id] = size_gib
     return sizes
 
 

@@ -11,13 +11,14 @@ from atoll.domain.errors import Lost
 from atoll.domain.operations import Operation, OperationState, StepRecord
 from atoll.store import tables
 from atoll.store.forget import forgetting, oldest, thrown_away
-from atoll.store.rows import ColumnMapping, NounRows
+from atoll.store.rows import NONE, ColumnMapping, NounRows
 from atoll.store.sql import Write, bind
 from atoll.store.unit import Unit
 
 OPERATIONS = ColumnMapping(Operation, tables.operations, "operation")
 STEPS = ColumnMapping(StepRecord, tables.operation_steps, "step")
-LIVE_MAX = 100
+# More than may queue on a resource: see `backlog.QUEUE_MAX`.
+LIVE_MAX = 1000
 # The share of resumed operations in a claim, besides those whose turn it is.
 AGAIN_SHARE = 4
 op = tables.operations.c
@@ -89,13 +90,16 @@ class OperationRows(NounRows[Operation]):
         await self.unit.database.commit([Write(heads, heads.place({"now": now_ms}))])
         return len(rows)
 
-    def enqueue(self, operation: Operation, now_ms: int) -> None:
+    def enqueue(
+        self, operation: Operation, now_ms: int, uses: frozenset[str] = frozenset()
+    ) -> None:
         query = self._query("enqueue", lambda: tables.operations.insert().values(
             {n: bind(n, op[n]) for n in OPERATIONS.names if n != "claimable_at_ms"}
             | due_unless_behind("resource_id", "id")
         ))  # fmt: skip
         values = OPERATIONS.values(operation) | {"now": now_ms}
         self._change(query, values, operation)
+        self._change_uses(operation.id, NONE, uses)
         self.unit.note_written(tables.operations.name, operation.id, operation)
 
     def advance(self, operation: Operation, **changes: Any) -> Operation:
@@ -109,13 +113,20 @@ class OperationRows(NounRows[Operation]):
         self._change(query, values, operation, claimed=True)
         return changed
 
-    def finish(self, operation: Operation, now_ms: int, **changes: Any) -> Operation:
+    def finish(
+        self,
+        operation: Operation,
+        now_ms: int,
+        uses: frozenset[str] = frozenset(),
+        **changes: Any,
+    ) -> Operation:
         ended = self.advance(
             operation, claimable_at_ms=None, engine=None, ended_at_ms=now_ms, **changes
         )
         query = self._query("promote", promote_statement)
         values = {"now": now_ms, "of_resource": operation.resource_id}
         self._change(query, values, operation)
+        self._change_uses(operation.id, uses, NONE)
         return ended
 
     def cancel(self, operation: Operation, now_ms: int) -> None:
@@ -131,7 +142,13 @@ class OperationRows(NounRows[Operation]):
             ))  # fmt: skip
         self._change(query, {"of_id": operation.id, "now": now_ms}, operation, claimed=True)
 
-    def retry(self, operation: Operation, now_ms: int, **changes: Any) -> Operation:
+    def retry(
+        self,
+        operation: Operation,
+        now_ms: int,
+        uses: frozenset[str] = frozenset(),
+        **changes: Any,
+    ) -> Operation:
         again = msgspec.structs.replace(
             operation, state=OperationState.ACCEPTED, run=operation.run + 1, step=0, attempt=0,
             message="", percent=0.0, error_code=None, error_message=None, cancel_requested=False,
@@ -144,6 +161,7 @@ class OperationRows(NounRows[Operation]):
                     | due_unless_behind("resource_id", "of_id")))  # fmt: skip
         values = OPERATIONS.values(again) | {"of_id": operation.id, "now": now_ms}
         self._change(query, values, operation, claimed=True)
+        self._change_uses(operation.id, NONE, uses)
         return again
 
     def record(self, step: StepRecord) -> None:

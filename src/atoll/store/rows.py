@@ -272,6 +272,27 @@ class NounRows(Generic[T]):
             self.unit.write(uses.unused(self.unit.statements, values["id"]))
         self.unit.note_written(self.mapping.table.name, values["id"], None)
 
+    def confirm(self, thing: T) -> None:
+        table = self.mapping.table
+
+        def build() -> sa.ClauseElement:
+            unchanged = sa.select(sa.literal(1)).select_from(table)
+            unchanged = unchanged.where(
+                table.c.id == bind("id", table.c.id),
+                table.c.version == bind("version", table.c.version),
+            )
+            return unchanged.with_for_update(read=True)
+
+        query = self._query("confirm", build)
+        values = {"id": thing.id, "version": thing.version}  # type: ignore[attr-defined]
+        self.unit.write(Write(query, query.place(values), missing=self._lost(values["id"])))
+
+    async def users_of(self, thing_id: str, limit: int) -> list[str]:
+        rows = await self.unit.fetch(
+            uses.users(self.unit.statements), {"used_id": thing_id, "limit": limit}
+        )
+        return [row[0] for row in rows]
+
     def _add_labels(self, thing: T) -> None:
         query = self.unit.statements.get("labels.add", lambda: tables.labels.insert())
         thing_id = thing.id  # type: ignore[attr-defined]

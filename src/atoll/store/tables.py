@@ -250,6 +250,7 @@ operations = sa.Table(
     text_or_null("error_code"),
     text_or_null("error_message"),
     flag("cancel_requested"),
+    flag("prepared"),
     text("requested_by"),
     integer("deadline_ms"),
     integer_or_null("claimable_at_ms"),

@@ -10,13 +10,14 @@ import sqlalchemy as sa
 from atoll.domain import ids
 from atoll.domain.errors import Lost
 from atoll.store import tables
-from atoll.store.sql import Statements, Write, bind
+from atoll.store.sql import Query, Statements, Write, bind
 
 # The kinds of ids that can be used, by prefix.
 USED = {
     ids.IMAGE: tables.images,
     ids.SECURITY_GROUP: tables.security_groups,
     ids.SUBNET: tables.subnets,
+    ids.SNAPSHOT: tables.snapshots,
 }
 use = tables.uses.c
 
@@ -48,6 +49,19 @@ def drop(statements: Statements, used_id: str, user_id: str) -> Write:
         ),
     )
     return Write(query, query.place({"used_id": used_id, "user_id": user_id}))
+
+
+def users(statements: Statements) -> Query:
+    """Return the users of `used_id`, at most `limit`."""
+    return statements.get(
+        "uses.users",
+        lambda: (
+            sa.select(use.user_id)
+            .where(use.used_id == bind("used_id", use.used_id))
+            .order_by(use.user_id)
+            .limit(sa.bindparam("limit", type_=sa.Integer()))
+        ),
+    )
 
 
 def unused(statements: Statements, used_id: str) -> Write:

@@ -95,11 +95,20 @@ def test_a_failed_import_says_why_and_is_repeated(api: Api) -> None:
 def test_an_import_that_goes_on_is_not_started_twice(api: Api) -> None:
     api.fault(verb="ensure_image", error="busy", times=1_000)
     created = api.post("/v1/images", body_of("mine", source=url()))
-    told = refused(api.call("POST", "/v1/images/mine/import"), 409, "BUSY")
-    assert created["operation_id"] in told["error"]
-    refused(api.call("DELETE", "/v1/images/mine"), 409, "BUSY")
+    again = api.post("/v1/images/mine/import", None, 202)
+    assert again["operation_id"] == created["operation_id"]
     api.delete("/v1/simulator/faults")
     api.ended(created["operation_id"], "completed")
+
+
+def test_an_import_in_progress_ends_when_its_image_is_deleted(api: Api) -> None:
+    api.fault(verb="ensure_image", error="busy", times=1_000)
+    created = api.post("/v1/images", body_of("mine", source=url()))
+    deletion = api.delete("/v1/images/mine", 202)
+    api.delete("/v1/simulator/faults")
+    assert api.ended(created["operation_id"], "failed")["result"]["code"] == "CANCELLED"
+    api.ended(deletion["operation_id"], "completed")
+    assert api.call("GET", "/v1/images/mine").status_code == 404
 
 
 def test_an_alias_is_not_imported(api: Api) -> None:

@@ -84,16 +84,23 @@ def test_a_volume_is_in_one_instance_at_a_time(api: Api) -> None:
         assert told["error"] == f"volume {made['metadata']['name']} is {end}"
 
 
-def test_while_something_goes_on_about_a_volume_it_says_what(api: Api) -> None:
-    instance, made = api.running(), volume(api)
+def test_changes_of_a_volume_are_made_one_after_the_other(api: Api) -> None:
+    instance, other, made = api.running(), api.running(), volume(api)
     api.fault(verb="ensure_configured", error="busy", times=1000)
     path = f"/v1/volumes/{made['id']}"
-    operation = api.post(f"{path}/attach", {"instance_id": instance["id"]}, 202)
-    for action, body in (("detach", None), ("resize", {"size_gb": 4})):
-        told = refused(api.call("POST", f"{path}/{action}", body), 409, "BUSY")
-        assert operation["operation_id"] in told["error"]
+    changes = [
+        ("attach", {"instance_id": instance["id"]}), ("resize", {"size_gb": 4}), ("detach", None),
+        ("attach", {"instance_id": other["id"]}), ("resize", {"size_gb": 6}),
+    ]  # fmt: skip
+    accepted = [api.post(f"{path}/{action}", body, 202) for action, body in changes]
+    waiting = api.get(f"/v1/operations/{accepted[3]['operation_id']}")
+    assert waiting["status"] == "pending"
     api.delete("/v1/simulator/faults")
-    api.ended(operation["operation_id"], "completed")
+    for operation in accepted:
+        api.ended(operation["operation_id"], "completed")
+    shown = api.get(path)
+    assert (shown["status"]["instance_id"], shown["spec"]["size_gb"]) == (other["id"], 6)
+    assert shown["status"]["state"] == "attached"
 
 
 def test_a_failed_attachment_leaves_the_volume_free_and_says_why(api: Api) -> None:

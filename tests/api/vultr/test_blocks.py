@@ -78,7 +78,7 @@ def test_attaching_it_to_its_own_instance_again_is_well_and_to_another_not(
     assert shown(vultr, made)["attached_to_instance"] == first["id"]
 
 
-def test_while_something_goes_on_about_it_it_is_pending_and_more_is_for_later(
+def test_a_block_that_is_being_detached_is_pending_and_can_be_deleted(
     vultr: Vultr, api: Api
 ) -> None:
     instance, made = instance_of(vultr, api), block_of(vultr)
@@ -88,28 +88,25 @@ def test_while_something_goes_on_about_it_it_is_pending_and_more_is_for_later(
     vultr.post(f"{path}/detach", {"instance_id": None, "live": True}, 204)
     now = shown(vultr, made)
     assert (now["status"], now["attached_to_instance"]) == ("pending", "")
-    response = vultr.call("DELETE", path)
-    assert (response.status_code, response.headers["Retry-After"]) == (429, "1")
+    vultr.delete(path)
     api.delete("/v1/simulator/faults")
-    settled(api, "volumes", made["id"])
-    now = shown(vultr, made)
-    assert (now["status"], now["attached_to_instance"]) == ("active", "")
+    finished(api, "volume.delete")
+    assert vultr.get("/blocks")["blocks"] == []
 
 
-def test_only_a_detached_block_goes(vultr: Vultr, api: Api) -> None:
+def test_an_attached_block_is_detached_and_deleted(vultr: Vultr, api: Api) -> None:
     instance, made = instance_of(vultr, api), block_of(vultr)
     attach(vultr, api, made, instance)
-    path = f"/blocks/{made['id']}"
-    told = vultr.refused("DELETE", path)
-    assert told.startswith(f"volume {made['id']} is attached to instance web ({instance['id']})")
-    assert told.endswith("detach it first")
-    vultr.post(f"{path}/detach", None, 204)
-    settled(api, "volumes", made["id"])
-    told = vultr.refused("POST", f"{path}/detach", {"live": False})
-    assert told == f"volume {made['id']} is not attached to an instance"
-    vultr.delete(path)
+    vultr.delete(f"/blocks/{made['id']}")
     finished(api, "volume.delete")
-    assert vultr.refused("GET", path, status=404) == "Invalid block storage ID"
+    assert vultr.get("/blocks")["blocks"] == []
+    assert native(api, "instances", instance["id"])["status"]["state"] == "running"
+
+
+def test_only_an_attached_block_is_detached(vultr: Vultr, api: Api) -> None:
+    made = block_of(vultr)
+    told = vultr.refused("POST", f"/blocks/{made['id']}/detach", {"live": False})
+    assert told == f"volume {made['id']} is not attached to an instance"
 
 
 def test_label_and_size_change_together_or_not_at_all(vultr: Vultr, api: Api) -> None:

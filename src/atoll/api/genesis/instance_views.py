@@ -97,7 +97,7 @@ async def volumes_of(view: View, found: Sequence[Instance]) -> dict[str, list[Vo
     """From the wish on, and until the wish to detach it."""
     grouped: dict[str, list[Volume]] = defaultdict(list)
     for volume in await queries.find_page(view, VOLUMES, belonging(found)) if found else ():
-        if volume.instance_id is not None and volume.doing != "volume.detach":
+        if volume.instance_id is not None and not volume.leaving:
             grouped[volume.instance_id].append(volume)
     return grouped
 

@@ -84,7 +84,7 @@ def require_description(text: str | None) -> None:
 
 
 def show(volume: Volume, holders: Mapping[str, Instance], size_gib: int) -> VolumeOut:
-    holder = None if volume.doing == "volume.detach" else holders.get(volume.instance_id or "")
+    holder = None if volume.leaving else holders.get(volume.instance_id or "")
     notes = volume.annotations
     return VolumeOut(
         id=wire.uuid_of(volume.id), name=volume.name, description=notes.get(DESCRIPTION, ""),

@@ -122,7 +122,7 @@ def show(volume: Volume, holders: Mapping[str, Instance]) -> BlockOut:
 
 def leaves(volume: Volume) -> bool:
     """Whether it is on its way out of the instance that still has it."""
-    return volume.doing == "volume.detach"
+    return volume.leaving
 
 
 def show_new(volume: Volume) -> BlockAnswer:
@@ -181,7 +181,7 @@ class Blocks(Controller):
             status_code=204, summary="Delete Block Storage", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, block_id: FromPath[str]) -> Response[None]:
         reference = wire.native_id(ids.VOLUME, block_id)
-        return await wire.no_content(request, DeleteVolume(volume=reference))
+        return await wire.no_content(request, DeleteVolume(volume=reference, detach=True))
 
     @post("/{block_id:str}/attach", operation_id="attach-block", commands=(AttachVolume,),
           status_code=204, summary="Attach Block Storage", responses=wire.ANY_ERROR)  # fmt: skip

@@ -44,4 +44,7 @@ class GrowVolume(Command, frozen=True, kw_only=True):
 
 
 class DeleteVolume(Command, frozen=True, kw_only=True):
+    """`detach` allows deleting it while it is attached."""
+
     volume: Reference
+    detach: bool = False
