@@ -28,6 +28,7 @@ from atoll.domain.commands import (
 from atoll.domain.errors import Conflict, InUse
 from atoll.domain.operations import Operation, OperationState
 from atoll.domain.volumes import Volume
+from atoll.messages import GuestReport
 from tests.operations.faults import Fuse, changed, fused_do, refused
 from tests.operations.situations import (
     a_subnet,
@@ -231,9 +232,12 @@ async def test_a_detachment_that_fails_when_the_subnet_is_gone_takes_the_interfa
     workflows = changed("network.detach", 0, fused_do("before", Fuse(refused())))
     await world.run_until_idle(world.engine(workflows))
     assert (await ends(world, out))[0][0] == "failed"
-    await world.reported()
+    instance = await the_instance(world)
+    assert (instance.attachments, instance.outdated) == ((), True)
+    facts = await world.driver.inspect(instance.id)
+    assert facts is not None
+    await world.reconciler.take(GuestReport(host_id="host-1", guest=facts))
     await settled(world)
-    assert (await the_instance(world)).attachments == ()
     await assert_consistent(world)
 
 
