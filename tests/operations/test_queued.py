@@ -24,11 +24,13 @@ from atoll.domain.commands import (
     ResizeInstance,
     RestoreInstance,
     SetQuota,
+    StartInstance,
 )
 from atoll.domain.errors import Conflict, InUse
 from atoll.domain.operations import Operation, OperationState
 from atoll.domain.volumes import Volume
 from atoll.messages import GuestReport
+from atoll.service.backlog import QUEUE_MAX
 from tests.operations.faults import Fuse, changed, fused_do, refused
 from tests.operations.situations import (
     a_subnet,
@@ -292,3 +294,23 @@ async def test_what_queues_behind_a_creation_that_fails_is_refused_without_harm(
     assert (await ends(world, created))[0] == ("failed", "CAPACITY_EXHAUSTED")
     assert [state for state, _ in await ends(world, again, larger)] == ["failed", "failed"]
     await world.assert_nothing_is_left()
+
+
+async def test_the_queue_of_a_resource_has_an_end(world: World) -> None:
+    await world.accept_create()
+    for _ in range(QUEUE_MAX - 1):
+        await world.execute(StartInstance(instance="web"))
+    with pytest.raises(Conflict, match=f"{QUEUE_MAX} operations"):
+        await world.execute(StartInstance(instance="web"))
+    await settled(world)
+    await world.execute(StartInstance(instance="web"))
+
+
+async def test_what_is_far_back_in_a_queue_counts(sqlite_world: World) -> None:
+    world = sqlite_world
+    await a_subnet(world)
+    for _ in range(QUEUE_MAX // 2):
+        await world.execute(StartInstance(instance="web"))
+    await world.execute(AttachNetwork(instance="web", subnet="sub"))
+    with pytest.raises(Conflict, match="already"):
+        await world.execute(AttachNetwork(instance="web", subnet="sub"))

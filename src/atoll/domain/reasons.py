@@ -128,6 +128,9 @@ class Reason(Enum):
     ALREADY_EXISTS = "{noun} already exists: {name}"
     RULE_EXISTS = "{noun} {name} already has this rule: its number is {number}"
     BUSY = "{noun} {name} is busy ({doing} in progress): wait for {operation}"
+    QUEUE_FULL = (
+        "{highest} operations on {resource} have not ended, the maximum: wait until some have ended"
+    )
     ON_ITS_WAY_OUT = "{noun} {name} is being deleted"
     IS_BEING_DELETED = "instance {instance} is deleted, or is being deleted"
     IS_PROTECTED = "instance {instance} is protected from deletion: set {field} to false first"

@@ -125,6 +125,10 @@ class Operations(Forgets, Protocol):
         this transaction."""
         ...
 
+    async def queued(self, resource_id: str, at_most: int) -> int:
+        """Count the committed operations on a resource that have not ended, up to `at_most`."""
+        ...
+
     async def waiting(self, project_id: str, at_most: int) -> int:
         """Count the operations of a project that have not begun, up to `at_most`."""
         ...

@@ -1,4 +1,4 @@
-"""Limits how many operations of a project may wait: more are rejected until some have begun.
+"""Limits how many operations of a project, and on one resource, may wait: more are rejected.
 
 The number is read from the database once a second for each project; between two reads this process
 adds its own. Several servers may thus exceed the limit by what they accept in a second.
@@ -6,10 +6,10 @@ adds its own. Several servers may thus exceed the limit by what they accept in a
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from atoll.domain.errors import RateLimited
+from atoll.domain.errors import Conflict, RateLimited
 from atoll.domain.reasons import Reason
 from atoll.ports import Transaction
 
@@ -18,6 +18,8 @@ FREED_BEFORE_RETRY = WAITING_MAX // 100
 FRESH_S = 1.0
 RETRY_S_UNKNOWN, RETRY_S_MAX = 10, 60
 PROJECTS_MAX = 10_000
+# Of one resource, those in progress included.
+QUEUE_MAX = 100
 
 
 @dataclass
@@ -61,6 +63,13 @@ class Backlog:
             del self._counts[next(iter(self._counts))]
         self._counts[project_id] = count
         return count
+
+
+async def require_queue(tx: Transaction, resource_ids: Iterable[str]) -> None:
+    """Raises Conflict if too many operations on one of these resources have not ended."""
+    for resource_id in resource_ids:
+        if await tx.operations.queued(resource_id, QUEUE_MAX) >= QUEUE_MAX:
+            raise Conflict(Reason.QUEUE_FULL, resource=resource_id, highest=QUEUE_MAX)
 
 
 def seconds_until(count: Count, more: int) -> int:

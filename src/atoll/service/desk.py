@@ -21,7 +21,7 @@ from atoll.domain.projects import RIGHTS, Caller
 from atoll.domain.reasons import Reason
 from atoll.operations.steps import Workflow
 from atoll.ports import Clock, Ids, Store, Transaction
-from atoll.service.backlog import Backlog
+from atoll.service.backlog import Backlog, require_queue
 from atoll.service.deployment import Deployment
 from atoll.service.nouns import latest
 from atoll.service.outcomes import Outcome, decode_outcome, encode_outcome
@@ -120,6 +120,11 @@ class Case(View):
         self.note("operation.accepted", resource_id, operation.id, {"kind": workflow.kind})
         return operation
 
+    def queued_at(self) -> set[str]:
+        """Return the ids of the resources with accepted operations, without new resources."""
+        new = {thing.id for thing in self.made if getattr(thing, "version", 0) == 1}
+        return {operation.resource_id for operation in self.accepted} - new
+
     def note(
         self,
         kind: str,
@@ -191,6 +196,7 @@ class Desk:
                     case = self._case(caller, tx)
                     outcome = await carry_out(case, commands)
                     await self.backlog.require_room(tx, caller.project_id, len(case.accepted))
+                    await require_queue(tx, case.queued_at())
                     if once is not None:
                         tx.idempotency.add(first_answer(case, once, outcome))
             except Lost:

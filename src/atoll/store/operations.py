@@ -41,8 +41,15 @@ class OperationRows(NounRows[Operation]):
         own = [one for one in written if one.resource_id == resource_id]
         return [*(OPERATIONS.thing(row) for row in rows), *own]
 
+    async def queued(self, resource_id: str, at_most: int) -> int:
+        live = op.resource_id == bind("resource_id", op.resource_id), op.ended_at_ms.is_(None)
+        query = self._query("queued", lambda: counted(*live))
+        rows = await self.unit.fetch(query, {"resource_id": resource_id, "limit": at_most})
+        return int(rows[0][0])
+
     async def waiting(self, project_id: str, at_most: int) -> int:
-        query = self._query("waiting", waiting_statement)
+        begun = op.project_id == bind("project_id", op.project_id), op.turn.is_not(None)
+        query = self._query("waiting", lambda: counted(*begun))
         rows = await self.unit.fetch(query, {"project_id": project_id, "limit": at_most})
         return int(rows[0][0])
 
@@ -240,11 +247,11 @@ def next_turn(project: sa.ColumnElement[str], kind: sa.ColumnElement[str]) -> sa
     return sa.func.coalesce(last, first, sa.literal_column("0"))
 
 
-def waiting_statement() -> sa.ClauseElement:
+def counted(*conditions: sa.ColumnElement[bool]) -> sa.ClauseElement:
     found = (
         sa.select(sa.literal(1))
         .select_from(tables.operations)
-        .where(op.project_id == bind("project_id", op.project_id), op.turn.is_not(None))
+        .where(*conditions)
         .limit(sa.bindparam("limit", type_=sa.Integer()))
         .subquery()
     )

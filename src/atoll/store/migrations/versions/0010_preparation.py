@@ -4,8 +4,8 @@ import msgspec
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 BATCH = 1000
 volumes = sa.table("volumes", sa.column("id"), sa.column("instance_id"), sa.column("document"))
 
