@@ -159,6 +159,7 @@ def test_a_parameter_with_a_media_type_is_written_in_it() -> None:
         ("/items?kind=a", {"q": "7"}, "/items?kind=a&q=7"),
         ("/items?kind={kind}#x{y}", {"kind": "a&b"}, "/items?kind=a%26b"),
         ("/files/{+path}", {"path": "a/b c?"}, "/files/a/b%20c%3F"),
+        ("/proxy/{+url}", {"url": "https://x.example.com/a"}, "/proxy/https://x.example.com/a"),
         ("items", {}, "/items"),
     ],
 )

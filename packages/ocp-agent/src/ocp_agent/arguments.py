@@ -19,7 +19,7 @@ from ocp_agent.lazily import Lazily
 from ocp_agent.raw import dict_at
 from ocp_agent.redaction import is_secret
 from ocp_agent.shapes import ALONE, Parameter, is_json, is_patch, is_plain
-from ocp_agent.styles import path_value
+from ocp_agent.styles import is_simple, path_value
 from ocp_agent.tools import OCPTool
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ else:
 
 MESSAGE_LONGEST = 300
 OTHER_LETTERS = re.compile(r"[^a-zA-Z0-9]")
-NO_SEGMENT = {".", ".."}  # clients and servers remove these segments from paths
+NO_SEGMENT = {".", ".."}
 
 
 # A JSON Patch, also where a document only says that it is an object.
@@ -195,8 +195,7 @@ class Checker:
         return [
             ArgumentError(self.key_of.get(("path", name), name), "must not be empty, '.' or '..'")
             for name, value in arguments.get("path").items()
-            if not (text := path_value(self.by_place["path", name], value))
-            or not NO_SEGMENT.isdisjoint(text.split("/"))
+            if not is_segment(self.by_place["path", name], value)
         ]
 
     def errors_in_path(self, arguments: Arguments) -> list[ArgumentError]:
@@ -232,6 +231,13 @@ class Checker:
         for step in steps or [location]:
             text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
         return text
+
+
+def is_segment(parameter: Parameter, value: Any) -> bool:
+    """Whether the value leads where it says: clients and servers remove some segments."""
+    text = value if is_simple(parameter, value) else path_value(parameter, value)
+    segments = text.split("/") if parameter.reserved else [text]
+    return bool(text) and NO_SEGMENT.isdisjoint(segments)
 
 
 def is_sent_as_it_is(media_type: str, value: Any) -> bool:

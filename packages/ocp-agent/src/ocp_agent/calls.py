@@ -93,6 +93,9 @@ class Call(msgspec.Struct, frozen=True):
         """Choose the media type of the body: by the option, which may be among the arguments, by a
         header, or by what the arguments look like."""
         wanted, body = wish.content_type, self.tool.shape.body
+        is_only_one = body is None or len(body.media_types) < 2
+        if is_only_one and wanted is None and FIELD not in given:
+            return given, self.tool
         if FIELD in given and FIELD not in self.tool.parameters and body is not None:
             wanted = str(given[FIELD])
             given = {key: one for key, one in given.items() if key != FIELD}
@@ -124,8 +127,10 @@ class Call(msgspec.Struct, frozen=True):
     def _entered(self, request: Request) -> tuple[Request, frozenset[str]]:
         """Add credentials, headers and context; also return the names of secret headers."""
         signed, secret = sign(request, self._signature())
-        headers = dict(self.access.headers)
-        if request.files is not None:  # the client writes the boundary of its parts there
+        headers = self.access.headers
+        if (
+            headers and request.files is not None
+        ):  # the client writes the boundary of its parts there
             headers = {name: one for name, one in headers.items() if name.lower() != "content-type"}
         whole = signed.with_headers(headers)
         if self.spec.wants_context:
@@ -156,11 +161,13 @@ class Call(msgspec.Struct, frozen=True):
 
 
 def demand_sendable(headers: Mapping[str, str]) -> None:
+    every = "".join(headers.values())
+    if every.isascii() and every.isprintable():
+        return
     for name, value in headers.items():
-        if not (value.isascii() and value.isprintable()):
-            wrong = (at for at, one in enumerate(value) if not (" " <= one <= "~" or one == "\t"))
-            if (position := next(wrong, None)) is not None:
-                raise UnsendableHeader(name, position)
+        wrong = (at for at, one in enumerate(value) if not (" " <= one <= "~" or one == "\t"))
+        if (position := next(wrong, None)) is not None:
+            raise UnsendableHeader(name, position)
 
 
 def dry_run_of(request: Request, secret: frozenset[str]) -> Response:

@@ -3,14 +3,14 @@
 Pure but for the files that a caller gives. Used by `requests`.
 """
 
-import mimetypes
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ocp_agent.lazily import Lazily
 from ocp_agent.raw import dict_at, text_at
 from ocp_agent.shapes import (
     ALONE,
@@ -25,6 +25,11 @@ from ocp_agent.shapes import (
     plain_type,
 )
 from ocp_agent.styles import Pairs, pairs_of, text_of, unchanged
+
+if TYPE_CHECKING:
+    import mimetypes
+else:
+    mimetypes = Lazily("mimetypes")
 
 OCTETS = "application/octet-stream"
 STYLING = ("style", "explode", "allowReserved")

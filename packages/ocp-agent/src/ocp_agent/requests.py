@@ -80,9 +80,10 @@ def address(
     """Join the address of an API and a path. Both may have a query; a fragment is never sent."""
     root, _, ours = base_url.partition("#")[0].partition("?")
     path, _, theirs = template.partition("#")[0].partition("?")
-    path, theirs = (
-        SLOT.sub(lambda found: filled[slot_name(found[1])], one) for one in (path, theirs)
-    )
+    if "{" in template:
+        path, theirs = (
+            SLOT.sub(lambda found: filled[slot_name(found[1])], one) for one in (path, theirs)
+        )
     query = "&".join(filter(None, (ours, theirs, *further)))
     whole = f"{root.rstrip('/')}/{path.removeprefix('/')}"
     return f"{whole}?{query}" if query else whole

@@ -71,8 +71,16 @@ def members(value: Any, encode: Encode, *, explode: bool) -> list[str]:
     return [encode(text_of(value))]
 
 
+def is_simple(parameter: Parameter, value: Any) -> bool:
+    """Whether the value is written as it is, but for its encoding: most are."""
+    is_plain = parameter.style == "simple" and not parameter.media_type
+    return isinstance(value, str) and is_plain and not parameter.reserved
+
+
 def path_value(parameter: Parameter, value: Any) -> str:
     """Encode a value, so that it stays within its path segment."""
+    if is_simple(parameter, value):
+        return encoded(value)
     encode, name = encoder(parameter, "path"), encoded(parameter.name)
     if parameter.media_type:
         return encode(content_of(parameter.media_type, value))
