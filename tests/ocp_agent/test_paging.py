@@ -208,6 +208,10 @@ def test_a_number_that_counts_no_further_things_is_not_followed(
         ({"values": [1], "isLast": False}, {}),  # Atlassian
         ({"content": [1], "last": False, "number": 0}, {}),  # Spring
         ({"tree": [1], "truncated": True}, {}),  # GitHub
+        ({"ShardIds": [1], "HasMoreShards": True}, {}),
+        ({"tickets": [1], "after_cursor": "c", "end_of_stream": False}, {}),  # Zendesk
+        ({"data": {"items": [1], "total_count": 5}}, {}),
+        ({"items": [1], "nextLink": "https://a.example.com/x"}, {}),
         ({"items": [1], "incomplete_results": True}, {}),
         ({"records": [1], "done": False, "nextRecordsUrl": "https://a.example.com/x"}, {}),
         ({"results": [1], "paging": {"next": {"after": "2"}}}, {}),  # HubSpot
@@ -238,6 +242,7 @@ def test_a_list_that_says_there_is_more_is_never_complete(
         ({"Users": [1], "IsTruncated": False, "Marker": "m"}, {}),
         ({"Items": [1]}, {}),
         ({"content": [1], "last": True}, {}),
+        ({"tickets": [1], "after_cursor": "c", "end_of_stream": True}, {}),
         ({"results": [1], "next": None}, {}),
         ({"data": [1], "_links": {"next": {"href": ""}}}, {}),
         ({"data": [{"next": "x", "has_more": True}], "rate": {"remaining": 9}}, {}),
@@ -271,6 +276,8 @@ def test_a_list_that_says_it_is_complete_is_complete(
         ),
         ("page", {"content": [1], "last": False, "number": 0}, "1"),
         ("offset", {"incidents": [1], "more": True}, "1"),
+        ("page", {"items": [1], "nextLink": "things?page=2"}, "2"),
+        ("page", {"data": {"items": [1], "total_count": 5}}, "2"),
         ("$skiptoken", {"value": [1], "@odata.nextLink": "/things?%24skiptoken=s"}, "s"),
     ],
 )

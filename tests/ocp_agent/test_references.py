@@ -83,6 +83,11 @@ def test_every_way_to_refer_to_the_document_itself_leads_there(schema: Json, sch
     assert list(refused(said, {"it": {"n": "x"}})) == ["it.n"]
 
 
+def test_a_document_that_nobody_named_can_only_mean_itself() -> None:
+    said = posting(fields(it={"$ref": "api.json#/components/schemas/Item"}), "3.1.0", Item=ITEM)
+    assert only_tool(said).parameters["it"]["properties"] == {"n": NUMBER}
+
+
 def test_definitions_of_the_same_name_are_those_that_are_nearest() -> None:
     def of(kind: Json) -> Json:
         return {"properties": {"it": {"$ref": "#/$defs/Item"}}, "$defs": {"Item": kind}}

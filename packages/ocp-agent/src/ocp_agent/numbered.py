@@ -1,13 +1,13 @@
 """Lists with page numbers or offsets, and a total instead of a cursor."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from msgspec.structs import replace
 
 from ocp_agent.raw import value_at
 from ocp_agent.requests import Request
-from ocp_agent.response import Response
 from ocp_agent.tools import OCPTool
 
 # Where a response has its numbers; () means beside the list.
@@ -23,6 +23,13 @@ SIZES = ("per_page", "perPage", "page_size", "pageSize", "limit")
 AMBIGUOUS = ("total",)
 BY_NUMBER = ("page", "page_number", "pageNumber")
 BY_OFFSET = ("offset", "skip")
+
+
+class Told(NamedTuple):
+    """What a page says of its place: beside its list, and in its headers."""
+
+    data: Any
+    headers: Mapping[str, str]
 
 
 def number_in(data: Any, names: tuple[str, ...]) -> int | None:
@@ -61,13 +68,13 @@ def items_before(request: Request, data: Any, count: int) -> int:
     return asked(request, BY_OFFSET) or max(page_of(request, data) - 1, 0) * size
 
 
-def is_more_left(request: Request, response: Response, tool: OCPTool, reached: int) -> bool:
-    data = response.data
+def is_more_left(request: Request, told: Told, tool: OCPTool, reached: int) -> bool:
+    data = told.data
     total, pages = number_in(data, TOTALS), number_in(data, PAGES)
     if total is None and not queries_of(tool).isdisjoint((*BY_NUMBER, *BY_OFFSET, *SIZES)):
         total = number_in({"meta": data}, ("total",))  # otherwise it may be an amount of money
     if total is None:
-        said = (response.headers.get(name, "") for name in TOTAL_HEADERS)
+        said = (told.headers.get(name, "") for name in TOTAL_HEADERS)
         total = next((int(one) for one in said if one.isdecimal()), None)
     if total is not None:
         return reached < total
@@ -75,16 +82,16 @@ def is_more_left(request: Request, response: Response, tool: OCPTool, reached: i
 
 
 def next_numbered(
-    request: Request, response: Response, tool: OCPTool, reached: int, *, is_sure: bool = False
+    request: Request, told: Told, tool: OCPTool, reached: int, *, is_sure: bool = False
 ) -> Request | None:
     """Return the next page; None if there is none, or the tool has no such parameter. `is_sure`:
     the page says that there is one."""
-    if not is_sure and not is_more_left(request, response, tool, reached):
+    if not is_sure and not is_more_left(request, told, tool, reached):
         return None
     queries = queries_of(tool)
     for name in BY_NUMBER:
         if name in queries:
-            return with_query(request, name, page_of(request, response.data) + 1)
+            return with_query(request, name, page_of(request, told.data) + 1)
     name_or_none = next((one for one in BY_OFFSET if one in queries), None)
     return None if name_or_none is None else with_query(request, name_or_none, reached)
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from ocp_agent.limits import Limits
-from ocp_agent.numbered import is_more_left, items_before, next_numbered, with_query
+from ocp_agent.numbered import Told, is_more_left, items_before, next_numbered, with_query
 from ocp_agent.requests import Request
 from ocp_agent.response import Pages, Response
 from ocp_agent.rest import Rest, Where, list_in, plain, rest_of
@@ -46,6 +46,16 @@ class Page(msgspec.Struct, frozen=True):
     @property
     def rest(self) -> Rest:
         return rest_of(self.response, self.where)
+
+    @property
+    def numbers(self) -> Any:
+        """What the page says beside its list and around it, where it may have numbers."""
+        data = self.response.data
+        inner = data
+        for key in self.where[:-1]:
+            inner = inner.get(key) if isinstance(inner, dict) else None
+        both = isinstance(inner, dict) and isinstance(data, dict)
+        return {**data, **inner} if both else data
 
 
 def followed(
@@ -81,6 +91,10 @@ def followed(
     return page.response.with_data(with_items(page.response.data, where, items), pages=report)
 
 
+def told(page: Page) -> Told:
+    return Told(page.numbers, page.response.headers)
+
+
 def identity(request: Request) -> tuple[str, bytes | None]:
     return request.url, request.content
 
@@ -97,10 +111,8 @@ def next_request(page: Page) -> Request | None:
     if rest.has_more is False:
         return None
     if rest.cursor is not None:
-        if isinstance(rest.cursor, str) and (rest.cursor.startswith("/") or "://" in rest.cursor):
-            return at_url(request, rest.cursor)
-        if rest.name == "next" and isinstance(rest.cursor, str) and rest.cursor.startswith("?"):
-            return at_url(request, rest.cursor)
+        if rest.address is not None:
+            return at_url(request, rest.address)
         return with_cursor(page, names_for(rest), rest.cursor)
     if not page.items:
         return None
@@ -108,10 +120,10 @@ def next_request(page: Page) -> Request | None:
         last = page.items[-1]
         last_id = last.get("id") if isinstance(last, Mapping) else None
         by_id = with_cursor(page, LAST_ITEM, last_id) if last_id else None
-        return by_id or next_numbered(request, page.response, page.tool, page.reached, is_sure=True)
+        return by_id or next_numbered(request, told(page), page.tool, page.reached, is_sure=True)
     if rest.tells_next:
         return None
-    return next_numbered(request, page.response, page.tool, page.reached)
+    return next_numbered(request, told(page), page.tool, page.reached)
 
 
 def is_left(page: Page) -> bool:
@@ -120,7 +132,7 @@ def is_left(page: Page) -> bool:
     if rest.has_more is not None or rest.cursor is not None:
         return rest.has_more is not False
     is_counted = bool(page.items) and not rest.tells_next
-    return is_counted and is_more_left(page.request, page.response, page.tool, page.reached)
+    return is_counted and is_more_left(page.request, told(page), page.tool, page.reached)
 
 
 def names_for(rest: Rest) -> Iterator[str]:

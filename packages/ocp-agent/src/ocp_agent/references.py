@@ -106,8 +106,9 @@ class Rewriter:
         if whole in self.resources:
             return self.resources[whole]
         own = self.address.rpartition("/")[2]
-        is_own = own and "://" not in address and address.removeprefix("./") == own
-        return () if is_own else None
+        is_relative = "://" not in address and not address.startswith("/")
+        # A document that nobody named can only mean itself, where it has what is referred to.
+        return () if is_relative and (not own or address.removeprefix("./") == own) else None
 
     def candidates(
         self, resource: Steps, at: Steps, wanted: Steps, *, is_own: bool

@@ -24,14 +24,18 @@ NEXT = ("next", "nexturl", "nextlink", "odatanextlink", "nextpageurl", "nextpage
         "nextrecordsurl", "nextcursor", "nextpagetoken", "nexttoken", "nextcontinuationtoken",
         "continuationtoken", "continuation", "continue", "nextmarker", "nextpagecursor", "nextkey",
         "nextkeymarker", "nextid", "nextoffset", "nextstart", "nextpage", "lastevaluatedkey",
-        "endcursor", "bookmark", "resumptiontoken", "cursor")  # fmt: skip
+        "endcursor", "aftercursor", "afterurl", "bookmark", "resumptiontoken",
+        "cursor")  # fmt: skip
+ADDRESSES = {"nexturl", "nextlink", "odatanextlink", "nextpageurl", "nextpageuri", "nexthref",
+             "nextrecordsurl", "afterurl"}  # fmt: skip
 WITHIN_NEXT = ("href", "url", "link", "after", "cursor", "token", "page", "offset")
 MARKER = "marker"  # a cursor only beside a flag: else it repeats that of the request
-FLAGS = {"hasmore", "hasmoreitems", "hasmoreresults", "hasmoredata", "hasmorepages", "hasnext",
-         "hasnextpage", "more", "moreitems", "moredata", "moreresults", "moreavailable",
-         "moredataavailable", "moreresultsavailable", "istruncated", "truncated", "listtruncated",
-         "incompleteresults"}  # fmt: skip
-FLAGS_OF_THE_LAST = {"last", "islast", "islastpage", "lastpage", "endofrecords"}
+FLAG = re.compile(
+    r"has(more|next|additional)[a-z]*|more|more(items|data|results|records|pages|available)"
+    r"|more[a-z]*available|(is|list|result|results|response)?truncated|incompleteresults"
+)
+FLAGS_OF_THE_LAST = {"last", "islast", "islastpage", "lastpage", "endofrecords", "endofstream",
+                     "endoflist", "nomore", "nomoreitems"}  # fmt: skip
 LEFT = {"remainingitemcount", "remainingcount", "remainingitems"}
 LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[^,;="]+(?:=(?:"[^"]*"|[^,;]*))?)*)')
 RELATION = re.compile(r""";\s*rel\s*=\s*["']?([^"';]*)""", re.IGNORECASE)
@@ -48,6 +52,13 @@ class Rest(msgspec.Struct, frozen=True):
     name: str = ""  # plain name of the field of the cursor
     has_more: bool | None = None  # if the page says so
     tells_next: bool = False  # it has such a field, even if it is empty
+
+    @property
+    def address(self) -> str | None:
+        """The cursor, if it is an address: as it looks, or as its field is called."""
+        text = self.cursor if isinstance(self.cursor, str) else ""
+        looks_so = text.startswith(("/", "?")) or "://" in text
+        return text if text and (looks_so or self.name in ADDRESSES) else None
 
 
 def plain(name: str) -> str:
@@ -120,7 +131,8 @@ def rest_of(response: Response, where: Where) -> Rest:
 
 def flag_in(fields: Mapping[str, list[Any]]) -> bool | None:
     """Whether the page says that there is more; if one of its fields does, there is."""
-    said = [is_true(one) for name in FLAGS for one in fields.get(name, ())]
+    flags = [name for name in fields if FLAG.fullmatch(name)]
+    said = [is_true(one) for name in flags for one in fields[name]]
     said += [
         not one
         for name in FLAGS_OF_THE_LAST
