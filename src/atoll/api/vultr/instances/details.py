@@ -69,7 +69,8 @@ class UpgradesAnswer(msgspec.Struct, kw_only=True):
 
 
 class ScheduleBody(Wire, kw_only=True):
-    """`dow` counts from Sunday, which is 1."""
+    """`dow` counts from Sunday, which is 1, and only for weekly; `dom` only for monthly. Clients
+    send a 0 where they leave a number out."""
 
     type: str
     hour: int | None = None
@@ -94,8 +95,8 @@ def parse_schedule(body: ScheduleBody) -> Backups:
     if body.type not in CRON:
         raise Invalid(f"type must be one of {', '.join(CRON)}", field="type")
     hour = within("hour", body.hour, 0, 23, 0)
-    dow = within("dow", body.dow, 1, 7, 1)
-    dom = within("dom", body.dom, 1, 28, 1)
+    dow = within("dow", body.dow if body.type == "weekly" else body.dow or None, 1, 7, 1)
+    dom = within("dom", body.dom if body.type == "monthly" else body.dom or None, 1, 28, 1)
     return Backups(cron=CRON[body.type].format(hour=hour, dow=dow - 1, dom=dom), keep=KEEP)
 
 
