@@ -29,6 +29,7 @@ from atoll.drivers.images.cache import RecipeCache
 from atoll.drivers.qemu.driver import QemuDriver
 from atoll.drivers.qemu.kvm_probe import ProbeResult
 from atoll.drivers.qemu.layers import Layers
+from atoll.drivers.qemu.users import Users
 from atoll.drivers.simulator.driver import SimulatorDriver, Times
 from atoll.drivers.simulator.faults import FaultPlan
 from atoll.messages import (
@@ -53,6 +54,7 @@ RECIPES = Path(__file__).parents[2] / "images"
 IMAGE_CACHE = Path.home() / ".cache/atoll/images"
 RECIPE = "atoll-mini"
 GUEST_UID = 64055 if os.geteuid() == 0 else None
+TOOLS = Users(GUEST_UID).tools
 EMULATED = ProbeResult(accelerator="tcg", emulated=True, reason="so that tests run anywhere")
 READY_S = 60.0
 POLL_S = 0.05
@@ -430,11 +432,11 @@ class QemuBench(Bench):
         return sorted(path.name for folder in folders for path in folder.iterdir())
 
     def write_at_rest(self, volume_id: str, number: int) -> None:
-        layer = Layers(self.state_dir, GUEST_UID).get_volume(volume_id).layer
+        layer = Layers(self.state_dir, TOOLS).get_volume(volume_id).layer
         write_pattern(self.disk_of(layer), number, at_kib=number * 64)
 
     def read_at_rest(self, parcel: Parcel) -> bytes:
-        layers = Layers(self.state_dir, GUEST_UID)
+        layers = Layers(self.state_dir, TOOLS)
         volume = parcel.kind is ParcelKind.VOLUME
         found = layers.find_volume(parcel.id) if volume else layers.find_snapshot(parcel.id)
         assert found is not None

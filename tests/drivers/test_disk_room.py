@@ -9,6 +9,7 @@ from atoll.domain.errors import DriverRefused
 from atoll.drivers.disk_room import MIB, DiskRoom
 from atoll.drivers.qemu.capacity import CapacitySettings, capacity_of
 from atoll.drivers.qemu.layers import GIB, Layers
+from atoll.drivers.qemu.process import Privileges
 
 pytestmark = pytest.mark.anyio
 FREE_MIB = 10 * 1024
@@ -24,7 +25,7 @@ def ten_gib_free(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_host_promises_its_free_space_without_the_reserve_as_often_as_it_is_told(
     tmp_path: Path,
 ) -> None:
-    room, layers = DiskRoom(tmp_path, 2 * GIB), Layers(tmp_path, None)
+    room, layers = DiskRoom(tmp_path, 2 * GIB), Layers(tmp_path, Privileges())
     layers.prepare()
     once = await capacity_of(CapacitySettings(disk_overcommit=1.0), room, layers)
     assert (once.disk_gib, once.spare_disk_mib) == (8, 8 * 1024)

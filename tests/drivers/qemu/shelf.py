@@ -9,7 +9,7 @@ from atoll.domain.images import ImageSource, SourceKind
 from atoll.drivers.qemu.layers import GIB, Layers
 from atoll.drivers.qemu.volumes import Volumes
 from atoll.messages import ImageFacts, ImageSpec, VolumeSpec
-from tests.contract.drivers import GUEST_UID, Boot, new_id
+from tests.contract.drivers import TOOLS, Boot, new_id
 from tests.drivers.qemu.disk_files import KIB, content, qemu_img, write_pattern
 
 IMAGE = ImageSpec(
@@ -50,7 +50,7 @@ class Shelf:
 
     def reopen(self) -> None:
         """As after the death of our process."""
-        self.layers = Layers(self.state, GUEST_UID)
+        self.layers = Layers(self.state, TOOLS)
         self.disks = Volumes(self.layers, OneImage(self.base))
         self.layers.prepare()
         for volume in list(self.layers.volumes()):

@@ -21,7 +21,7 @@ from atoll.drivers.qemu.record import Record
 from atoll.messages import GuestSpec, NicSpec, Power
 from atoll.networks.user import UserNetwork
 from atoll.ports import PortWiring
-from tests.contract.drivers import GUEST_UID, QemuBench, new_id, qemu_bench
+from tests.contract.drivers import GUEST_UID, TOOLS, QemuBench, new_id, qemu_bench
 
 pytestmark = [pytest.mark.anyio, pytest.mark.qemu]
 
@@ -98,11 +98,11 @@ async def test_qemu_runs_with_few_rights(bench: QemuBench) -> None:
     status = status_of(pid_of(bench, guest))
     assert status["Seccomp"] == "2", "the sandbox is on"
     if GUEST_UID is not None:
-        assert set(status["Uid"].split()) == {str(GUEST_UID)}
+        assert set(status["Uid"].split()) == {str(record_of(bench, guest).uid)}
         assert status["NoNewPrivs"] == "1"
         bind_low_ports = 1 << 10
         assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == bind_low_ports
-        assert status["Groups"].split() == []
+        assert status["Groups"].split() == [str(GUEST_UID)], "that of the images"
 
 
 async def test_a_killed_guest_is_noticed_and_starts_again(bench: QemuBench) -> None:
@@ -297,7 +297,7 @@ async def test_a_guest_that_was_asked_in_vain_may_be_wanted_again(bench: QemuBen
 
 async def test_a_guest_on_a_hostile_disk_is_not_started(bench: QemuBench) -> None:
     guest = await bench.new_guest()
-    layers = Layers(bench.state_dir, GUEST_UID)
+    layers = Layers(bench.state_dir, TOOLS)
     disk = layers.disk_of(layers.get_volume(guest.root_volume_id).layer)
     disk.write_bytes(b"\0" * 65536)
     with pytest.raises(DriverRefused, match="is refused: it is no longer qcow2"):

@@ -122,7 +122,7 @@ def test_a_disk_that_is_no_longer_ours_is_used_for_nothing(
     for use in (
         lambda: shelf.snapshot(volume),
         lambda: grow(shelf, volume, 3),
-        lambda: shelf.disks.chain_for(volume, tmp_path),
+        lambda: shelf.disks.chain_for(volume, tmp_path, None),
     ):
         with pytest.raises(DriverRefused, match=f"the disk of volume {volume} is refused: "):
             use()
@@ -141,7 +141,7 @@ def test_a_snapshot_that_is_no_longer_ours_is_used_for_nothing(
         lambda: shelf.new_volume(image=None, snapshot_id=snapshot),
         lambda: shelf.snapshot(volume),
         lambda: grow(shelf, volume, 3),
-        lambda: shelf.disks.chain_for(volume, tmp_path),
+        lambda: shelf.disks.chain_for(volume, tmp_path, None),
     ):
         with pytest.raises(DriverRefused, match="is refused: "):
             use()

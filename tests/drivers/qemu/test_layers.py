@@ -14,7 +14,7 @@ from atoll.drivers.qemu.files import write_atomically
 from atoll.drivers.qemu.layers import GIB
 from atoll.drivers.qemu.merge import CHAIN_MERGED, Merger, find_merges
 from atoll.drivers.qemu.volumes import SNAPSHOTS_MAX
-from tests.contract.drivers import GUEST_UID, SystemClock, new_id
+from tests.contract.drivers import TOOLS, SystemClock, new_id
 from tests.drivers.qemu.crashes import Crash, CrashAt
 from tests.drivers.qemu.disk_files import info, write_pattern
 from tests.drivers.qemu.shelf import IMAGE, Shelf
@@ -47,10 +47,10 @@ def test_only_qemus_user_may_read_a_disk_and_only_the_top_may_be_written(shelf: 
     shelf.snapshot(volume)
     top, frozen = shelf.disk_of(volume).stat(), below.stat()
     assert (top.st_mode & 0o777, frozen.st_mode & 0o777) == (0o600, 0o440)
-    assert GUEST_UID is None or (top.st_uid, frozen.st_uid, frozen.st_gid) == (
-        GUEST_UID,
+    assert TOOLS.uid is None or (top.st_uid, frozen.st_uid, frozen.st_gid) == (
+        TOOLS.uid,
         0,
-        GUEST_UID,
+        TOOLS.uid,
     )
 
 
@@ -180,7 +180,7 @@ def test_what_a_guest_wrote_above_an_unfinished_snapshot_is_kept_though_both_die
 ) -> None:
     """QEMU had come to write to the next layer, and we had not recorded it."""
     shelf = prepared(tmp_path)
-    switching = shelf.layers.begin_switch(shelf.layers.get_volume(VOLUME), 2 * GIB)
+    switching = shelf.layers.begin_switch(shelf.layers.get_volume(VOLUME), 2 * GIB, None)
     assert switching.next_layer is not None
     write_pattern(shelf.layers.disk_of(switching.next_layer), 4, at_kib=128)
     shelf.reopen()

@@ -21,9 +21,9 @@ from atoll.drivers.qemu.merge import CHAIN_MERGED
 from atoll.drivers.qemu.record import CONSOLE_BYTES_MAX
 from atoll.messages import GuestSpec, Power, VolumeSpec
 from tests.contract.drivers import (
-    GUEST_UID,
     POLL_S,
     READY_S,
+    TOOLS,
     QemuBench,
     make_key,
     new_nic,
@@ -58,7 +58,7 @@ async def guest(lender: Lender) -> AsyncIterator[GuestSpec]:
 
 
 def layers_of(bench: QemuBench) -> Layers:
-    return Layers(bench.state_dir, GUEST_UID)
+    return Layers(bench.state_dir, TOOLS)
 
 
 def rescue(bench: QemuBench, guest: GuestSpec, command: str, **arguments: Any) -> Any:

@@ -7,7 +7,7 @@ import pytest
 
 from atoll.domain.accelerators import Device
 from atoll.domain.errors import DriverRefused
-from atoll.drivers.qemu.pci_devices import require_devices, require_ready
+from atoll.drivers.qemu.pci_devices import give_devices, require_devices, require_ready
 from tests.drivers.qemu.test_command_line import guest
 
 CARD = Device(kind="nvidia-rtx-3090", address="0000:65:00.0")
@@ -60,6 +60,13 @@ def test_a_device_of_vfio_is_ready_and_is_handed_to_the_guests_user(machine: Mac
     machine.check()
     machine.check(os.geteuid())
     assert (machine.dev / "vfio" / GROUP).stat().st_uid == os.geteuid()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_device_is_given_to_the_user_of_the_guest_that_starts_with_it(machine: Machine) -> None:
+    for user in (61_190, 61_191):
+        give_devices([CARD], user, sysfs=machine.sysfs, dev=machine.dev)
+        assert (machine.dev / "vfio" / GROUP).stat().st_uid == user
 
 
 @pytest.mark.parametrize(("driver", "word"), [("nvidia", "nvidia"), (None, "no driver")])

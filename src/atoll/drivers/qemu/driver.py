@@ -30,18 +30,17 @@ from atoll.drivers.qemu.layers import Layers
 from atoll.drivers.qemu.locks import Locks, only_driver_errors
 from atoll.drivers.qemu.merge import Merger, find_merges
 from atoll.drivers.qemu.metrics import measure
-from atoll.drivers.qemu.pci_devices import require_devices
+from atoll.drivers.qemu.pci_devices import give_devices, require_devices
 from atoll.drivers.qemu.process import (
-    Privileges,
     boot_id,
     end_by_pidfd,
     find_program,
-    supplementary_groups,
 )
 from atoll.drivers.qemu.record import GuestFolder, Record
 from atoll.drivers.qemu.start_queue import StartQueue
 from atoll.drivers.qemu.strays import find_strays
 from atoll.drivers.qemu.transfer import Transfers
+from atoll.drivers.qemu.users import Users
 from atoll.drivers.qemu.volumes import Images, Volumes
 from atoll.messages import (
     Console,
@@ -88,12 +87,12 @@ class QemuDriver:
         self._images = images
         self._network = network
         self._clock = clock
-        self._guest_uid = guest_uid
+        self._users = Users(guest_uid)
         self._starts_at_once = starts_at_once
         self._accelerator = accelerator
         self._capacity_settings = capacity_settings
         self._room = DiskRoom(self._state_dir, capacity_settings.disk_reserve_mib * MIB)
-        self._layers = Layers(self._state_dir, guest_uid)
+        self._layers = Layers(self._state_dir, self._users.tools)
         self._volumes = Volumes(self._layers, images)
         self._hotplug = Hotplug(self._volumes, network)
         self._merger = Merger(self._layers, clock)
@@ -119,7 +118,7 @@ class QemuDriver:
 
     async def open(self, on_change: Callable[[GuestFacts], None]) -> None:
         self._on_change = on_change
-        programs = [PROGRAM, "qemu-img", *(["setpriv"] if self._guest_uid is not None else [])]
+        programs = [PROGRAM, "qemu-img", *(["setpriv"] if self._users.base is not None else [])]
         for program in programs:
             find_program(program)
         with only_driver_errors(f"state directory {self._state_dir}"):
@@ -127,6 +126,8 @@ class QemuDriver:
             await self._network.open()
             for folder, record in folders:
                 guest = self._guests[record.spec.id] = self._guest(folder, record)
+                if record.uid is not None:
+                    self._users.adopt(record.spec.id, record.uid)
                 await guest.adopt()
             await self._end_strays()
             await self._take_up()
@@ -144,12 +145,15 @@ class QemuDriver:
                 await self._volumes.settle(volume.id, self._holder_of(volume.id))
         with contextlib.suppress(DriverError):  # a record that cannot be read: see `sweep`
             await asyncio.to_thread(self._layers.tidy)
+        for guest in [guest for guest in self._guests.values() if guest.running]:
+            with contextlib.suppress(DriverError):
+                await asyncio.to_thread(self._volumes.grant, guest)
 
     def _prepare_folders(self) -> list[tuple[GuestFolder, Record]]:
         """Prepare the recorded guests. A folder without a record never had a process."""
         for path in (self._state_dir, self._guests_dir):
             path.mkdir(parents=True, exist_ok=True)
-            if self._guest_uid is not None:
+            if self._users.base is not None:
                 path.chmod(path.stat().st_mode & 0o7777 | 0o111)  # QEMU's user traverses it
         self._layers.prepare()
         folders = [self._folder(path.name) for path in self._guests_dir.iterdir()]
@@ -296,7 +300,9 @@ class QemuDriver:
         require_places(spec)
         running = (guest.record.spec for guest in self._guests.values() if guest.running)
         require_devices(spec, self._capacity_settings.devices, running)
-        disks = await self._disks_of(spec)
+        uid = await self._users.user_for(spec.id, self._layers.disown)
+        disks = await self._disks_of(spec, uid)
+        await asyncio.to_thread(give_devices, spec.devices, uid)
         image = seed.build(spec)
         self._starts.enter(spec.id)
         wirings: list[PortWiring] = []
@@ -332,13 +338,16 @@ class QemuDriver:
             forwards={nic.mac: nic.wiring.forwards for nic in boot.nics},
             volumes=spec.volumes,
             boot_id=boot_id(),
+            uid=self._users.find(spec.id),
         )
         taps = [wiring.tap for wiring in wirings if wiring.tap is not None]
-        privileges = self._privileges(locks_memory=bool(spec.devices))
+        privileges = self._users.privileges(
+            record.uid, self._accelerator.accelerator, locks_memory=bool(spec.devices)
+        )
         await guest.start(record, privileges.wrap(command), image, taps)
         self._guests[spec.id] = guest
 
-    async def _disks_of(self, spec: GuestSpec) -> tuple[Disk, ...]:
+    async def _disks_of(self, spec: GuestSpec, uid: int | None) -> tuple[Disk, ...]:
         """List the disks by slot, with paths relative to the guest's folder."""
         folder = self._guests_dir / spec.id
         disks = []
@@ -347,7 +356,7 @@ class QemuDriver:
         ):
             self._require_free(volume_id)
             await self._volumes.settle(volume_id, None)
-            chain = await asyncio.to_thread(self._volumes.chain_for, volume_id, folder)
+            chain = await asyncio.to_thread(self._volumes.chain_for, volume_id, folder, uid)
             disks.append(Disk(volume_id=volume_id, slot=slot, chain=chain))
         return tuple(disks)
 
@@ -391,6 +400,7 @@ class QemuDriver:
                 del self._guests[guest_id]
             self._starts.leave(guest_id)
             await self._network.remove_port(guest_id)
+            self._users.release(guest_id)
 
     async def inspect(self, guest_id: str) -> GuestFacts | None:
         guest = self._guests.get(guest_id)
@@ -474,12 +484,8 @@ class QemuDriver:
         return Guest(folder, record, self._clock, self._changed)
 
     def _folder(self, guest_id: str) -> GuestFolder:
-        return GuestFolder(self._guests_dir / guest_id, self._guest_uid)
+        return GuestFolder(self._guests_dir / guest_id, self._users.base)
 
     @property
     def _guests_dir(self) -> Path:
         return self._state_dir / "guests"
-
-    def _privileges(self, *, locks_memory: bool) -> Privileges:
-        groups = supplementary_groups(self._accelerator.accelerator, self._guest_uid)
-        return Privileges(uid=self._guest_uid, groups=groups, locks_memory=locks_memory)

@@ -48,10 +48,14 @@ def sync(path: Path) -> None:
 
 
 def run_qemu_img(
-    arguments: Sequence[str], folder: Path, *, uid: int | None = None, timeout_s: float = QEMU_IMG_S
+    arguments: Sequence[str],
+    folder: Path,
+    *,
+    privileges: Privileges,
+    timeout_s: float = QEMU_IMG_S,
 ) -> None:
-    """Run qemu-img, as user `uid` for files that a guest could write to."""
-    command = Privileges(uid=uid).wrap([find_program("qemu-img"), *arguments])
+    """Run qemu-img, with few privileges, on files that a guest could write to."""
+    command = privileges.wrap([find_program("qemu-img"), *arguments])
     try:
         done = subprocess.run(
             command,

@@ -75,6 +75,11 @@ class Guest:
         return self._process is not None and self._process.running
 
     @property
+    def user(self) -> int | None:
+        """The user of its process. Guests of an earlier version have none of their own."""
+        return self.folder.owner if self.record.uid is None else self.record.uid
+
+    @property
     def pid(self) -> int | None:
         """The process that is held, running or not."""
         return self._process.pid if self._process is not None else None
@@ -92,7 +97,7 @@ class Guest:
     ) -> None:
         """Start the process. The record is written first, so that a process left by a crash is
         found. QEMU inherits the descriptors."""
-        await asyncio.to_thread(self.folder.prepare, seed)
+        await asyncio.to_thread(self.folder.prepare, seed, new.uid)
         await asyncio.to_thread(clear_leftovers, self.folder.path)
         before = self.record
         await self._save(new)

@@ -135,7 +135,7 @@ class Hotplug:
                 continue
             slot = await free_slot(monitor)
             await self._volumes.settle(volume_id, guest)
-            chain_of = partial(self._volumes.chain_for, volume_id, guest.folder.path)
+            chain_of = partial(self._volumes.chain_for, volume_id, guest.folder.path, guest.user)
             disk = Disk(volume_id=volume_id, slot=slot, chain=await asyncio.to_thread(chain_of))
             await plug_volume(monitor, disk)
 

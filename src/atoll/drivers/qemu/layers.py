@@ -22,7 +22,9 @@ import msgspec
 from atoll.domain.errors import DriverRefused, DriverUnavailable
 from atoll.drivers.images.check import DiskFacts, check_volume
 from atoll.drivers.qemu.files import require_id, sync, write_atomically
+from atoll.drivers.qemu.process import Privileges
 from atoll.drivers.qemu.qcow2 import make_empty
+from atoll.drivers.qemu.readers import readers_of, set_readers
 
 DISK_FILE = "disk.qcow2"
 LAYER_FILE = "layer.json"
@@ -83,12 +85,12 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Layers:
-    """All layers of one state directory. `owner` is the user of QEMU; None if that is the current
-    user."""
+    """All layers of one state directory. `tools` are the privileges of qemu-img, whose user owns
+    disks that no guest uses, if we are root. A disk in use belongs to the guest's own user."""
 
-    def __init__(self, state_dir: Path, owner: int | None) -> None:
+    def __init__(self, state_dir: Path, tools: Privileges) -> None:
         self.state_dir = state_dir
-        self.owner = owner
+        self.tools = tools
         self._layers = state_dir / "layers"
         self._volumes = state_dir / "volumes"
         self._snapshots = state_dir / "snapshots"
@@ -177,21 +179,24 @@ class Layers:
         with self._making(new, size_gib * GIB):
             self.save_volume(Volume(id=volume_id, size_gib=size_gib, layer=new.id))
 
-    def begin_switch(self, volume: Volume, size_bytes: int) -> Volume:
-        """Create an empty layer on top of the current one, recorded as the next. Until QEMU writes
-        to it, both have the same contents: without QEMU, either is correct."""
+    def begin_switch(self, volume: Volume, size_bytes: int, user: int | None) -> Volume:
+        """Create an empty layer on top of the current one, recorded as the next, for the user of
+        the running guest if there is one. Until QEMU writes to it, both have the same contents:
+        without QEMU, either is correct."""
         new = Layer(id=new_layer_id(), parent=volume.layer)
-        with self._making(new, size_bytes):
+        with self._making(new, size_bytes, user):
             switching = msgspec.structs.replace(volume, next_layer=new.id)
             self.save_volume(switching)
         return switching
 
-    def finish_switch(self, volume: Volume) -> Volume:
-        """Make the next layer the writable one, and freeze the previous one."""
+    def finish_switch(self, volume: Volume, user: int | None) -> Volume:
+        """Make the next layer the writable one, and freeze the previous one, which the running
+        guest still reads."""
         assert volume.next_layer is not None, "a switch was begun"
         switched = msgspec.structs.replace(volume, layer=volume.next_layer, next_layer=None)
         self.save_volume(switched)
         self.protect(volume.layer)
+        self.grant(volume.layer, user)
         return switched
 
     def take_back_switch(self, volume: Volume) -> Volume:
@@ -335,22 +340,55 @@ class Layers:
             return f"../{layer.parent}/{DISK_FILE}"
         return f"../../{layer.base}" if layer.base else None
 
+    def hand_over(self, volume: Volume, user: int | None) -> None:
+        """Give a volume to the user of a guest: its top to write, the layers below to read."""
+        top, *below = self.chain_of(volume.layer)
+        if user is not None and self.disk_of(top.id).stat().st_uid != user:
+            self.open_up(top.id, user)
+        for layer in below:
+            self.grant(layer.id, user)
+
     def protect(self, layer_id: str) -> None:
-        """Make the file read-only, and readable for QEMU's user."""
+        """Make the file read-only, and readable for qemu-img and for those to whom it was
+        granted."""
         disk = self.disk_of(layer_id)
-        if self.owner is not None:
-            os.chown(disk, 0, self.owner)
+        if self.tools.uid is not None:
+            os.chown(disk, 0, self.tools.uid)
         disk.chmod(0o440)
 
-    def open_up(self, layer_id: str) -> None:
-        """Make the file writable for QEMU's user."""
+    def grant(self, layer_id: str, user: int | None) -> None:
+        """Let the user of a guest read a frozen layer. It stays granted: what a guest could read
+        once is no secret, as the layer does not change. Without access control lists, every QEMU
+        may read the layer."""
         disk = self.disk_of(layer_id)
+        if user is None or user in (readers := readers_of(disk)):
+            return
+        try:
+            set_readers(disk, {*readers, user})
+        except OSError:
+            os.chown(disk, 0, *self.tools.groups)
+
+    def open_up(self, layer_id: str, user: int | None = None) -> None:
+        """Make the file writable for one user alone: that of a guest, otherwise that of
+        qemu-img."""
+        disk, uid = self.disk_of(layer_id), self.tools.uid if user is None else user
         disk.chmod(0o600)
-        if self.owner is not None:
-            os.chown(disk, self.owner, self.owner)
+        if uid is not None:
+            os.chown(disk, uid, uid)
+
+    def disown(self, user: int) -> None:
+        """Take all disks from a user that another guest is about to get."""
+        for disk in self._layers.glob(f"*/{DISK_FILE}"):
+            with contextlib.suppress(FileNotFoundError):
+                if disk.stat().st_uid == user:
+                    self.open_up(disk.parent.name)
+                if user in (readers := readers_of(disk)):
+                    set_readers(disk, readers - {user})
 
     @contextlib.contextmanager
-    def _making(self, layer: Layer, size_bytes: int | None) -> Iterator[None]:
+    def _making(
+        self, layer: Layer, size_bytes: int | None, user: int | None = None
+    ) -> Iterator[None]:
         """Create the file and record of a layer; the block must write another record that refers to
         it. Without a size, the file is empty and accessible only to us."""
         with self._sweeping:
@@ -358,12 +396,12 @@ class Layers:
                 self.get(layer.parent)
             self._unnamed[layer.id] = layer
         try:
-            self._make(layer, size_bytes)
+            self._make(layer, size_bytes, user)
             yield
         finally:
             del self._unnamed[layer.id]
 
-    def _make(self, layer: Layer, size_bytes: int | None) -> None:
+    def _make(self, layer: Layer, size_bytes: int | None, user: int | None) -> None:
         folder = self.folder_of(layer.id)
         folder.mkdir()
         folder.chmod(0o711)
@@ -371,7 +409,7 @@ class Layers:
             (folder / DISK_FILE).touch(mode=0o600)
         else:
             make_empty(folder / DISK_FILE, size_bytes, self.backing_file_of(layer))
-            self.open_up(layer.id)
+            self.open_up(layer.id, user)
         write_atomically(folder / LAYER_FILE, msgspec.json.encode(layer))
         for path in (folder / DISK_FILE, folder, self._layers):
             sync(path)

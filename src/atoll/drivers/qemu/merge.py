@@ -86,12 +86,14 @@ class Merger:
         marked = msgspec.structs.replace(upper, absorbing=True)
         await asyncio.to_thread(layers.save_layer, marked)
         frozen = upper.id not in {volume.layer for volume in volumes}
-        layers.open_up(upper.id)
+        user = guest.user if guest is not None else None
+        layers.open_up(upper.id, user)
         try:
             whole = await self._copy(marked, lower, volume_id, guest)
         finally:
             if frozen:
                 layers.protect(upper.id)
+                layers.grant(upper.id, user)
         if whole:
             await asyncio.to_thread(self._commit, marked, lower)
         return whole
@@ -128,7 +130,7 @@ class Merger:
         run_qemu_img(
             ["rebase", "-q", "-f", "qcow2", *over, DISK_FILE],
             self._layers.folder_of(upper.id),
-            uid=self._layers.owner,
+            privileges=self._layers.tools,
             timeout_s=SLICE_S,
         )
 

@@ -81,6 +81,16 @@ def hand_over(node: Path, guest_uid: int | None, what: str) -> None:
         )
 
 
+def give_devices(
+    devices: Sequence[Device], uid: int | None, *, sysfs: Path = SYSFS, dev: Path = DEV
+) -> None:
+    """Give the files of the devices' groups to the user of the guest that is about to start."""
+    for device in devices:
+        group = sysfs / "bus/pci/devices" / device.address / "iommu_group"
+        what = f"the accelerator {device.kind} at {device.address}"
+        hand_over(dev / "vfio" / group.resolve().name, uid, what)
+
+
 def require_devices(
     guest: GuestSpec, offered: Sequence[Device], others: Iterable[GuestSpec]
 ) -> None:

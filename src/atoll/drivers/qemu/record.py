@@ -26,7 +26,8 @@ CONSOLE_BYTES_KEPT = 512 * 1024
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """The persistent state of a guest. `power` is RUNNING from before the start of the process.
     `spec` is the latest; the other fields are what a running guest has: `forwards` by MAC,
-    `volumes`. `boot_id` is that of the machine at the start of the guest."""
+    `volumes`. `boot_id` is that of the machine at the start of the guest. `uid` is the user of
+    its process; it stays the guest's until that is removed."""
 
     spec: GuestSpec
     boots: int = 0
@@ -42,6 +43,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     volumes: tuple[str, ...] = ()
     boot_id: str = ""
     asked_to_stop: bool = False
+    uid: int | None = None
 
     def facts(self) -> GuestFacts:
         return GuestFacts(
@@ -58,22 +60,26 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GuestFolder:
-    """`owner` is the user of QEMU; None if that is the current user."""
+    """`owner` is the user of guests that have none of their own; None if that is the current
+    user."""
 
     def __init__(self, path: Path, owner: int | None) -> None:
         self.path = path
-        self._owner = owner
+        self.owner = owner
 
-    def prepare(self, seed: bytes) -> None:
+    def prepare(self, seed: bytes, uid: int | None = None) -> None:
+        """Prepare the folder for a QEMU of this user, otherwise of the owner."""
+        user = self.owner if uid is None else uid
         self.path.mkdir(parents=True, exist_ok=True)
-        if self._owner is None:
+        if user is None:
             self.path.chmod(0o700)
         else:
-            os.chown(self.path, 0, self._owner)
+            os.chown(self.path, 0, user)
             self.path.chmod(0o1770)
+            give_away(self.path / CONSOLE_LOG, user)
         write_atomically(self.path / SEED_FILE, seed)
-        if self._owner is not None:
-            os.chown(self.path / SEED_FILE, 0, self._owner)
+        if user is not None:
+            os.chown(self.path / SEED_FILE, 0, user)
             (self.path / SEED_FILE).chmod(0o640)
 
     def save(self, record: Record) -> None:
@@ -120,6 +126,22 @@ class GuestFolder:
             return
         except OSError as error:
             raise DriverUnavailable(f"the console's log cannot be truncated: {error}") from error
+
+
+def give_away(log: Path, user: int) -> None:
+    """Give the log of an earlier QEMU to the user of the next one. What is not just a file of this
+    folder was put there by a guest, and is deleted."""
+    try:
+        with open_own(log, os.O_RDONLY) as descriptor:
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+                os.fchown(descriptor, user, user)
+                return
+    except FileNotFoundError:
+        return
+    except OSError:  # a link, a socket
+        pass
+    log.unlink()
 
 
 def tail(descriptor: int, bytes_max: int) -> bytes:

@@ -21,7 +21,7 @@ from atoll.drivers.images.check import check_volume
 from atoll.drivers.processes import ProcessError, run_bounded
 from atoll.drivers.qemu.files import sync
 from atoll.drivers.qemu.layers import DISK_FILE, GIB, Arrival, Export, Layers, Snapshot, Volume
-from atoll.drivers.qemu.process import Privileges, find_program
+from atoll.drivers.qemu.process import find_program
 from atoll.drivers.qemu.volumes import Volumes
 from atoll.messages import ExportFacts, ImportFacts, Parcel, ParcelKind, WriteImport
 
@@ -94,6 +94,7 @@ class Transfers:
         """Check all files; return the top layer and the size of its disk."""
         if parcel.kind is ParcelKind.VOLUME:
             volume = self._layers.get_volume(parcel.id)
+            self._layers.open_up(volume.layer)  # for qemu-img: no guest uses it now
             return volume.layer, self._layers.check(volume).virtual_size_bytes
         snapshot = self._layers.find_snapshot(parcel.id)
         if snapshot is None:
@@ -110,7 +111,7 @@ class Transfers:
         folder = self._layers.folder_of(top)
         try:
             await run_bounded(
-                Privileges(uid=self._layers.owner).wrap(command),
+                self._layers.tools.wrap(command),
                 folder=folder,
                 timeout_s=FLATTEN_S,
             )

@@ -7,6 +7,7 @@ again. Volumes never shrink.
 
 import asyncio
 import os
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -106,7 +107,9 @@ class Volumes:
         wanted_bytes = volume.size_gib * GIB
         if self._layers.check(volume).virtual_size_bytes < wanted_bytes:
             words = ["resize", "-q", "-f", "qcow2", DISK_FILE, str(wanted_bytes)]
-            run_qemu_img(words, self._layers.folder_of(volume.layer), uid=self._layers.owner)
+            self._layers.open_up(volume.layer)
+            folder = self._layers.folder_of(volume.layer)
+            run_qemu_img(words, folder, privileges=self._layers.tools)
 
     async def ensure_snapshot(
         self, snapshot_id: str, volume_id: str, guest: Guest | None
@@ -118,11 +121,12 @@ class Volumes:
             return await asyncio.to_thread(self._facts_of, known)
         volume = await self.settle(volume_id, guest)
         (switching, size_bytes), disk = await both(
-            asyncio.to_thread(self._begin, volume), plugged_disk(volume_id, guest)
+            asyncio.to_thread(self._begin, volume, user_of(guest)), plugged_disk(volume_id, guest)
         )
         if disk is not None and guest is not None:
             await self._switch(switching, disk, guest)
-        return await asyncio.to_thread(self._finish, snapshot_id, switching, size_bytes)
+        finish = partial(self._finish, snapshot_id, switching, size_bytes, user_of(guest))
+        return await asyncio.to_thread(finish)
 
     def _facts_of(self, snapshot: Snapshot) -> SnapshotFacts:
         return SnapshotFacts(
@@ -131,18 +135,20 @@ class Volumes:
             virtual_size_bytes=snapshot.virtual_size_bytes,
         )
 
-    def _begin(self, volume: Volume) -> tuple[Volume, int]:
+    def _begin(self, volume: Volume, user: int | None) -> tuple[Volume, int]:
         """Create the next layer; return the size of the disk from its file."""
         self._require_short_chain(volume)
         size_bytes = self._layers.check(volume).virtual_size_bytes
-        switching = self._layers.begin_switch(volume, size_bytes)
+        switching = self._layers.begin_switch(volume, size_bytes, user)
         # Flush now, so that QEMU has less to flush while its guest is paused.
         sync(self._layers.disk_of(volume.layer))
         return switching, size_bytes
 
-    def _finish(self, snapshot_id: str, switching: Volume, size_bytes: int) -> SnapshotFacts:
+    def _finish(
+        self, snapshot_id: str, switching: Volume, size_bytes: int, user: int | None
+    ) -> SnapshotFacts:
         """Write the record of the snapshot last: until then, its layer can still be written to."""
-        self._layers.finish_switch(switching)
+        self._layers.finish_switch(switching, user)
         snapshot = Snapshot(id=snapshot_id, layer=switching.layer, virtual_size_bytes=size_bytes)
         self._layers.save_snapshot(snapshot)
         return self._facts_of(snapshot)
@@ -174,14 +180,17 @@ class Volumes:
             return volume
         disk = await plugged_disk(volume_id, guest)
         if disk is None or guest is None or disk.layer == volume.next_layer:
-            return await asyncio.to_thread(self._layers.finish_switch, volume)
+            user = user_of(guest) if disk is not None else None
+            return await asyncio.to_thread(self._layers.finish_switch, volume, user)
         await drop_node(await guest.monitor(), disk.slot, volume.next_layer)
         return await asyncio.to_thread(self._layers.take_back_switch, volume)
 
-    def chain_for(self, volume_id: str, folder: Path) -> Chain:
-        """Return the files of a volume to open, relative to a guest's folder."""
+    def chain_for(self, volume_id: str, folder: Path, user: int | None) -> Chain:
+        """Return the files of a volume to open, relative to a guest's folder, after handing them
+        over to the guest's user."""
         volume = self._layers.get_volume(volume_id)
         self._layers.check(volume)
+        self._layers.hand_over(volume, user)
         chain = self._layers.chain_of(volume.layer)
         base = chain[-1].base
         return Chain(
@@ -191,6 +200,13 @@ class Volumes:
             ),
             base=self._seen_from(folder, self._layers.state_dir / base) if base else None,
         )
+
+    def grant(self, guest: Guest) -> None:
+        """Let a running guest read the layers below its volumes again: those of an earlier version
+        belonged to another group."""
+        for volume_id in (guest.record.spec.root_volume_id, *guest.record.volumes):
+            for layer in self._layers.chain_of(self._layers.get_volume(volume_id).layer)[1:]:
+                self._layers.grant(layer.id, guest.user)
 
     def _seen_from(self, folder: Path, path: Path) -> str:
         """Return a path relative to the guest's folder, for QEMU."""
@@ -207,6 +223,10 @@ class Volumes:
                 f"image {image_id} is the base of {len(users)} volumes and snapshots on this host, "
                 f"such as {users[0]}: delete those first"
             )
+
+
+def user_of(guest: Guest | None) -> int | None:
+    return guest.user if guest is not None else None
 
 
 async def plugged_disk(volume_id: str, guest: Guest | None) -> PluggedDisk | None:
