@@ -15,6 +15,7 @@ import structlog
 
 from atoll.domain.errors import DriverError, DriverRefused, DriverUnavailable
 from atoll.domain.hosts import Capabilities, Capacity
+from atoll.domain.instances import HALTS
 from atoll.drivers.disk_room import MIB, DiskRoom
 from atoll.drivers.qemu import seed
 from atoll.drivers.qemu.boot_medium import medium_of
@@ -478,6 +479,8 @@ class QemuDriver:
     def _changed(self, facts: GuestFacts) -> None:
         if facts.ready or facts.halt is not None or facts.power is Power.STOPPED:
             self._starts.leave(facts.id)
+        if facts.halt is not None:  # also for the case that the database is on the same full disk
+            log.warning("a guest does not execute", guest=facts.id, why=HALTS[facts.halt])
         self._on_change(facts)
 
     def _guest(self, folder: GuestFolder, record: Record) -> Guest:
