@@ -9,6 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 
 SCRIPTS = Path(__file__).parent / "migrations"
 # An arbitrary number, the same in all versions: servers that start at once migrate one after the
@@ -26,5 +27,16 @@ def upgrade(url: str, revision: str = "head") -> None:
     command.upgrade(config, revision)
 
 
+def main() -> int:
+    """Print an error in one line: `revision.ensure` reports it."""
+    try:
+        upgrade(sys.stdin.read())
+    except (sa.exc.DBAPIError, OSError, CommandError) as error:
+        cause = getattr(error, "orig", None) or error
+        sys.stdout.write(" ".join(str(cause).split()))
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    upgrade(sys.stdin.read())
+    sys.exit(main())
