@@ -11,7 +11,10 @@ def test_the_server_says_that_it_lives_and_that_it_is_ready(own_cloud: RunningCl
     assert httpx2.get(f"{own_cloud.url}/readyz").json() == {"status": "ready"}
     own_cloud.cloud.supervisor.ready = False
     unready = httpx2.get(f"{own_cloud.url}/readyz")
-    assert (unready.status_code, unready.json()) == (503, {"status": "starting"})
+    assert (unready.status_code, unready.json()) == (
+        503,
+        {"status": "unavailable", "reason": "starting, or ending"},
+    )
     assert httpx2.get(f"{own_cloud.url}/healthz").status_code == 200
 
 

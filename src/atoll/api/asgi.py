@@ -51,22 +51,22 @@ def pages_in(directory: Path, prefix: str) -> dict[str, Page]:
 
 
 class Front:
-    """`pages` are documents and `sockets` the handlers of websockets, by path. `is_ready` tells
-    whether the cloud behind it is ready."""
+    """`pages` are documents and `sockets` the handlers of websockets, by path. `not_ready` says why
+    the cloud behind it is not ready; empty if it is."""
 
     def __init__(
         self,
         faces: Sequence[tuple[str, Asgi]],
         pages: Mapping[str, Page],
         sockets: Mapping[str, Asgi],
-        is_ready: Callable[[], bool],
+        not_ready: Callable[[], str],
         start: Start,
         stop: Start,
     ) -> None:
         self._faces = [(prefix, f"{prefix}/", app) for prefix, app in faces]
         self._pages = pages
         self._sockets = sockets
-        self._is_ready = is_ready
+        self._not_ready = not_ready
         self._start = start
         self._stop = stop
 
@@ -90,9 +90,9 @@ class Front:
         if path == "/healthz":
             await answer(Refusal(200, b'{"status":"ok"}'), send)
         elif path == "/readyz":
-            ready = self._is_ready()
-            body = b'{"status":"ready"}' if ready else b'{"status":"starting"}'
-            await answer(Refusal(200 if ready else 503, body), send)
+            reason = self._not_ready()
+            told = {"status": "unavailable", "reason": reason} if reason else {"status": "ready"}
+            await answer(Refusal(503 if reason else 200, msgspec.json.encode(told)), send)
         elif path in self._pages:
             page = self._pages[path]
             body = page.make()

@@ -10,6 +10,7 @@ from atoll.ports import Bus
 from atoll.roots.api import front_of, name_server
 from atoll.roots.control import Control
 from atoll.roots.engine import EngineRole
+from atoll.roots.health import Health
 from atoll.roots.host import HostRole
 from atoll.roots.http_server import Server, announce, config_of, listen
 from atoll.roots.logs import configure_logs
@@ -29,13 +30,15 @@ class Cloud:
         self.faults = FaultPlan(clock) if settings.driver == "simulator" else None
         self.engine = EngineRole(self.control, self.bus)
         self.hosts = HostRole(settings, state, self.bus, clock, new_ids, self.faults)
+        self.health = Health(self.control.store)
         self.supervisor = Supervisor()
 
     def front(self) -> Front:
-        return front_of(
-            self.control, self.bus, self.faults, lambda: self.supervisor.ready, self.start,
-            self.stop,
-        )  # fmt: skip
+        return front_of(self.control, self.bus, self.faults, self.not_ready, self.start, self.stop)
+
+    def not_ready(self) -> str:
+        """Return why it cannot serve now; empty if it can."""
+        return self.health.trouble if self.supervisor.ready else "starting, or ending"
 
     async def start(self) -> None:
         start = self.supervisor.start
@@ -48,6 +51,7 @@ class Cloud:
             await start(part)
         if self.settings.dns_port:
             await start(name_server(self.control))
+        await start(self.health.part())
         self.supervisor.ready = True
 
     async def stop(self) -> None:

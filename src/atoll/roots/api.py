@@ -39,7 +39,7 @@ def front_of(
     control: Control,
     bus: Bus,
     faults: Faults | None,
-    is_ready: Callable[[], bool],
+    not_ready: Callable[[], str],
     start: Work,
     stop: Work,
 ) -> Front:
@@ -64,7 +64,7 @@ def front_of(
         "/": Page(HTML, page), **pages_in(CONSOLE, "/console"),
     }  # fmt: skip
     sockets = {consoles.SOCKET_PATH: consoles.ConsoleSocket(services)}
-    return Front(guards, pages, sockets, is_ready, start, stop)
+    return Front(guards, pages, sockets, not_ready, start, stop)
 
 
 def desk_of(control: Control) -> Desk:

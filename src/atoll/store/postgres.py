@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
+from atoll.domain.errors import StoreUnavailable
 from atoll.store import revision
 from atoll.store.postgres_groups import GONE, OVERTAKEN, GroupWriter, overtaken, unanswered
 from atoll.store.postgres_pool import Pool
@@ -21,6 +22,8 @@ from atoll.store.unit import Kept, TopicWatch, Watchers
 
 STATEMENTS_MAX = 1024
 RESTART_WAITS_S = (0.1, 0.5, 1.0, 2.0)
+# A server that neither answers nor closes its connections counts as away after so long.
+CONNECT_S, ANSWER_S = 5.0, 15.0
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 
@@ -35,6 +38,7 @@ class PostgresStore:
         self._writer = GroupWriter(self._connect)
         self._pool = Pool(self._connect)
         self._read = SqlTransaction(self)
+        self.suspect = False
 
     async def open(self) -> None:
         await revision.ensure(self._url, await self._revision())
@@ -47,8 +51,9 @@ class PostgresStore:
     async def _connect(self) -> Any:
         """Prepared statements are kept as long as the connection."""
         return await asyncpg.connect(
-            self._url, statement_cache_size=STATEMENTS_MAX, max_cached_statement_lifetime=0
-        )
+            self._url, timeout=CONNECT_S, command_timeout=ANSWER_S,
+            statement_cache_size=STATEMENTS_MAX, max_cached_statement_lifetime=0,
+        )  # fmt: skip
 
     async def _revision(self) -> str | None:
         """Return None if there is no schema yet."""
@@ -81,18 +86,27 @@ class PostgresStore:
                 async with self._pool.lend() as connection:
                     rows: Sequence[Any] = await connection.fetch(query.text, *placed)
             except GONE as error:
-                if wait_s is None:
+                if wait_s is None or isinstance(error, TimeoutError):
                     raise unanswered(error) from error
                 await asyncio.sleep(wait_s)
             else:
                 return rows
         raise AssertionError("the last round answers or raises")
 
+    async def probe(self) -> None:
+        """Write a message to the log of the database, which nobody reads."""
+        text = "SELECT pg_logical_emit_message(true, 'atoll', '')"
+        await self.commit([Write(Query(text, (), {}), ())])
+
     async def commit(self, writes: Sequence[Write]) -> None:
         """An interrupted commit is not repeated here: its outcome is not known, and the caller
         reads again."""
         try:
             await self._writer.commit(writes)
+            self.suspect = False
+        except StoreUnavailable:
+            self.suspect = True
+            raise
         finally:
             self.kept.forget(writes)
             self._watchers.notify(writes)

@@ -119,6 +119,8 @@ class GroupWriter:
         try:
             failures = await self._send(group)
         except (StoreUnavailable, *GONE) as error:
+            if isinstance(error, TimeoutError) and self._prepared is not None:
+                self._prepared.connection.terminate()
             deliver(group, dict.fromkeys(range(len(group)), unanswered(error)))
         except Exception as error:
             if len(group) == 1:
@@ -171,7 +173,7 @@ def overtaken(said: object) -> Lost:
 
 
 def unanswered(error: Exception) -> StoreUnavailable:
-    return StoreUnavailable(f"the database does not answer: {error}")
+    return StoreUnavailable(f"the database does not answer: {str(error) or 'it took too long'}")
 
 
 def answering(text: str, needed: bool) -> str:

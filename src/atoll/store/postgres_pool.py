@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 CONNECTIONS_MAX = 4
+LOAN_S = 15.0
 
 
 class Lent:
@@ -37,6 +38,12 @@ class Pool:
             if place.connection is None or place.connection.is_closed():
                 place.connection = await self._connect()
             yield place.connection
+        except TimeoutError:
+            # Nobody knows when the answer would come: the next loan opens a new connection.
+            if place.connection is not None:
+                place.connection.terminate()
+                place.connection = None
+            raise
         finally:
             self._give_back(place)
 
@@ -51,8 +58,9 @@ class Pool:
         waiting: asyncio.Future[Lent] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
         try:
-            return await waiting
-        except asyncio.CancelledError:
+            async with asyncio.timeout(LOAN_S):
+                return await waiting
+        except (TimeoutError, asyncio.CancelledError):
             # Both happen without interruption.
             if waiting.done() and not waiting.cancelled():
                 self._give_back(waiting.result())

@@ -33,6 +33,7 @@ CACHE_KIB = 16 * 1024
 FAST_COMMIT_S = 0.002
 COMMITS_REMEMBERED = 9
 PROBE_EVERY = 16
+PROBES_MAX = 2**31
 
 
 class Job(NamedTuple):
@@ -55,6 +56,8 @@ class SqliteStore:
         self.kept = Kept()
         self._watchers = Watchers()
         self._read = SqlTransaction(self)
+        self._probes = 0
+        self.suspect = False
 
     async def open(self) -> None:
         """Create the file or migrate its schema. Raises StoreUnavailable if a newer version of
@@ -91,6 +94,11 @@ class SqliteStore:
             return self._reader.execute(query.text, query.place(values)).fetchall()
         except sqlite3.OperationalError as error:
             raise StoreUnavailable(f"the database cannot be read: {error}") from error
+
+    async def probe(self) -> None:
+        """Count in the file's header, which nothing else uses."""
+        self._probes = (self._probes + 1) % PROBES_MAX
+        await self.commit([Write(Query(f"PRAGMA user_version = {self._probes}", (), {}), ())])
 
     async def commit(self, writes: Sequence[Write]) -> None:
         await self.commit_returning(writes)
@@ -140,8 +148,8 @@ class SqliteStore:
                 self._take_group()
                 return
             group, self._jobs = list(self._jobs), deque()
-            refused = [StoreUnavailable(f"the database cannot write: {error}")] * len(group)
-            self._deliver(group, refused, None)
+            refused = StoreUnavailable(f"the database cannot write: {error}")
+            self._deliver(group, [None] * len(group), refused)
 
         waiting = self._loop.run_in_executor(self._thread, wait_for_lock, self._writer)
         waiting.add_done_callback(waited)
@@ -150,6 +158,7 @@ class SqliteStore:
         self, group: Sequence[Job], results: Sequence[Any], error: Exception | None
     ) -> None:
         """An error of the commit itself is delivered to all callers, except to cancelled ones."""
+        self.suspect = any(isinstance(one, StoreUnavailable) for one in (error, *results))
         for job, own in zip(group, results, strict=True):
             result = error or own
             failed = isinstance(result, BaseException)
