@@ -11,6 +11,7 @@ import uvicorn
 
 from atoll.roots.all_in_one import Cloud
 from atoll.roots.control import DATABASE_FILE
+from atoll.roots.http_protocol import CONNECTIONS_MAX, Doors, bounded
 from atoll.roots.http_server import WEBSOCKETS
 from atoll.settings import Settings
 from atoll.state_dir import StateDir
@@ -61,8 +62,9 @@ class RunningCloud:
         self.front = self.cloud.front()
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
+        self.doors = Doors(CONNECTIONS_MAX)
         config = uvicorn.Config(
-            self.front, host="127.0.0.1", port=port, loop="asyncio", http="httptools",
+            self.front, host="127.0.0.1", port=port, loop="asyncio", http=bounded(self.doors),
             lifespan="on", access_log=False, log_level="error", timeout_graceful_shutdown=1,
             **WEBSOCKETS,
         )  # fmt: skip
@@ -108,4 +110,6 @@ class RunningCloud:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
+        closing = asyncio.create_task(self.doors.run())
         await self._server.serve()
+        closing.cancel()

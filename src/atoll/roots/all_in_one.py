@@ -12,6 +12,7 @@ from atoll.roots.control import Control
 from atoll.roots.engine import EngineRole
 from atoll.roots.health import Health
 from atoll.roots.host import HostRole
+from atoll.roots.http_protocol import Doors, raise_file_limit
 from atoll.roots.http_server import Server, announce, config_of, listen
 from atoll.roots.logs import configure_logs
 from atoll.roots.parts import Part, Supervisor
@@ -65,9 +66,10 @@ def serve(settings: Settings) -> int:
     try:
         state.open()
         cloud = Cloud(settings, state)
-        config = config_of(cloud.front())
+        doors = Doors(raise_file_limit())
+        config = config_of(cloud.front(), doors)
         listening = listen(settings.host, settings.port)
-        server = Server(config, cloud.supervisor, lambda: announce(cloud.control))
+        server = Server(config, doors, cloud.supervisor, lambda: announce(cloud.control))
         server.run([listening])
     except (RuntimeError, AtollError, OSError) as error:
         sys.stderr.write(f"atoll: {error}\n")

@@ -13,6 +13,7 @@ import uvicorn
 
 from atoll.api.asgi import Front
 from atoll.roots.control import Control
+from atoll.roots.http_protocol import Doors, bounded
 from atoll.roots.parts import Supervisor
 from atoll.state_dir import remember_for_cli
 
@@ -39,9 +40,14 @@ class Server(uvicorn.Server):
     """Calls `announce` once it listens, and ends when a part has ended."""
 
     def __init__(
-        self, config: uvicorn.Config, supervisor: Supervisor, announce: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        doors: Doors,
+        supervisor: Supervisor,
+        announce: Callable[[], None],
     ) -> None:
         super().__init__(config)
+        self._doors = doors
         self._supervisor = supervisor
         self._announce = announce
 
@@ -54,6 +60,7 @@ class Server(uvicorn.Server):
         if self.started:
             self._announce()
             self._watching = asyncio.create_task(self._end_when_broken())
+            self._closing = asyncio.create_task(self._doors.run())
 
     async def _end_when_broken(self) -> None:
         """End the process. Its supervisor starts it again, and operations resume."""
@@ -61,11 +68,11 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def config_of(front: Front) -> uvicorn.Config:
+def config_of(front: Front, doors: Doors) -> uvicorn.Config:
     return uvicorn.Config(
         front,
         loop="uvloop",
-        http="httptools",
+        http=bounded(doors),
         **WEBSOCKETS,
         lifespan="on",
         access_log=False,
