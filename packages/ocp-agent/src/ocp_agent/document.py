@@ -106,11 +106,11 @@ def read_document(content: bytes, where: str = "") -> Document:
     which it may refer to itself."""
     if len(content) > DOCUMENT_BYTES:
         raise SchemaDiscoveryError(f"The document is larger than {DOCUMENT_BYTES:,} bytes")
-    text = text_of(content)
+    content = utf8_of(content)
     try:
-        document = Document(absolute(text.encode(), where))
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        document = Document(absolute(json_of_yaml(text, where), where))
+        document = Document(absolute(content, where))
+    except msgspec.DecodeError:
+        document = Document(absolute(json_of_yaml(content.decode(), where), where))
     except RecursionError as error:
         raise SchemaDiscoveryError("The document is nested too deep") from error
     if not document.branch():
@@ -118,11 +118,12 @@ def read_document(content: bytes, where: str = "") -> Document:
     return document
 
 
-def text_of(content: bytes) -> str:
-    """Decode UTF-8, UTF-16 or UTF-32, with or without a byte order mark."""
+def utf8_of(content: bytes) -> bytes:
+    """Return UTF-8, UTF-16 or UTF-32 as UTF-8, without a byte order mark."""
     encoding = json.detect_encoding(content)
     try:
-        return content.decode(encoding).removeprefix("\ufeff")
+        text = content.decode(encoding)
+        return content if encoding == "utf-8" else text.removeprefix("\ufeff").encode()
     except UnicodeDecodeError as error:
         raise SchemaDiscoveryError(
             f"The document is not {error.encoding.upper()}, at byte {error.start}: {error.reason}."

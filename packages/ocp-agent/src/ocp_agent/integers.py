@@ -16,9 +16,13 @@ BESIDE = ("if", "then", "else")
 
 
 def has_float(value: Any) -> bool:
+    if isinstance(value, str | int):  # most values, and this is asked for each call
+        return False
     if isinstance(value, Mapping):
-        return any(map(has_float, value.values()))
-    return any(map(has_float, value)) if isinstance(value, list) else isinstance(value, float)
+        value = list(value.values())
+    if isinstance(value, list):
+        return any(map(has_float, value))
+    return isinstance(value, float)
 
 
 class Integers:

@@ -3,7 +3,8 @@
 Pure: nothing is sent here. The result is a value that a dry run shows and the transport sends.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -53,40 +54,53 @@ class Request(msgspec.Struct, frozen=True):
 
 
 def written(tool: OCPTool, arguments: Arguments, base_url: str) -> Request:
-    def given(location: str) -> Iterator[tuple[Parameter, Any]]:
-        for name, value in arguments.get(location).items():
-            known = tool.by_place.get((location, name))
-            yield known or Parameter(name, name, location, explode=True), value
-
-    filled = {one.name: path_value(one, value) for one, value in given("path")}
-    query = [pair for one, value in given("query") for pair in pairs_of(one, value)]
-    further = [f"{name}={value}" for name, value in query]
-    for _, value in given("querystring"):
-        further.append(value if isinstance(value, str) else urlencode(value, doseq=True))
+    filled: dict[str, str] = {}
+    query: list[str] = []
     headers = {"Accept": tool.shape.accept} if tool.shape.accept else {}
-    headers |= {one.name: header_value(header_text(one, value)) for one, value in given("header")}
-    cookies = [pair for one, value in given("cookie") for pair in cookie_pairs(one, value)]
+    cookies: Pairs = []
+    for location, values in arguments.places.items():
+        for name, value in values.items():
+            one = tool.by_place.get((location, name)) or unknown(name, location)
+            if location == "path":
+                filled[name] = path_value(one, value)
+            elif location == "query":
+                query += [f"{key}={text}" for key, text in pairs_of(one, value)]
+            elif location == "header":
+                headers[name] = header_value(header_text(one, value))
+            elif location == "cookie":
+                cookies += cookie_pairs(one, value)
+            else:
+                query.append(value if isinstance(value, str) else urlencode(value, doseq=True))
     if cookies:
         headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies)
-    url = address(base_url, tool.path, filled, further)
-    request = Request(tool.method, url, headers)
+    request = Request(tool.method, address(base_url, tool.path, filled, query), headers)
     body = tool.shape.body
     return request if body is None else with_body(request, body, arguments.body)
 
 
+def unknown(name: str, location: str) -> Parameter:
+    """Return a parameter that the document does not have, for calls without a check."""
+    return Parameter(name, name, location, explode=True)
+
+
 def address(
-    base_url: str, template: str, filled: Mapping[str, str], further: Iterable[str] = ()
+    base_url: str, template: str, filled: Mapping[str, str], further: Sequence[str] = ()
 ) -> str:
     """Join the address of an API and a path. Both may have a query; a fragment is never sent."""
+    path, query = joined(base_url, template)
+    if filled:
+        path = SLOT.sub(lambda found: filled[slot_name(found[1])], path)
+        query = SLOT.sub(lambda found: filled[slot_name(found[1])], query) if query else query
+    whole = "&".join([query, *further] if query else further)
+    return f"{path}?{whole}" if whole else path
+
+
+@lru_cache(maxsize=256)
+def joined(base_url: str, template: str) -> tuple[str, str]:
+    """Join both, with the slots of the path, into a path and a query."""
     root, _, ours = base_url.partition("#")[0].partition("?")
     path, _, theirs = template.partition("#")[0].partition("?")
-    if "{" in template:
-        path, theirs = (
-            SLOT.sub(lambda found: filled[slot_name(found[1])], one) for one in (path, theirs)
-        )
-    query = "&".join(filter(None, (ours, theirs, *further)))
-    whole = f"{root.rstrip('/')}/{path.removeprefix('/')}"
-    return f"{whole}?{query}" if query else whole
+    return f"{root.rstrip('/')}/{path.removeprefix('/')}", "&".join(filter(None, (ours, theirs)))
 
 
 def cookie_pairs(parameter: Parameter, value: Any) -> Pairs:
