@@ -9,7 +9,17 @@ from pytest_httpserver import HTTPServer
 from ocp_agent import SchemaDiscoveryError
 from ocp_agent.discovery import OCPSchemaDiscovery, spec_of
 from ocp_agent.document import read_document
-from tests.ocp_agent.support import TEXT, VULTR, Json, discovered, document, fields, only_tool
+from tests.ocp_agent.support import (
+    TEXT,
+    VULTR,
+    Json,
+    discovered,
+    document,
+    fields,
+    only_tool,
+    posting,
+    refused,
+)
 
 PET = {"$ref": "#/definitions/Pet"}
 TAGS = {"name": "tags", "in": "query", "type": "array", "items": TEXT, "collectionFormat": "pipes"}
@@ -188,3 +198,47 @@ def test_an_operations_own_server_goes_before_the_apis() -> None:
     servers = [{"url": "https://uploads.example.com"}]
     said = document({"/x": {"get": {"operationId": "x", "servers": servers, "responses": {}}}})
     assert only_tool(said).shape.server == "https://uploads.example.com"
+
+
+HALF = '"\\ud83d and text"'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"openapi": "3.0.3", "info": {"title": %s}, "paths": {"/x": {"post": %s}}}',
+        '{"openapi": "3.0.3", "x": 1e400, "info": {"title": %s}, "paths": {"/x": {"post": %s}}}',
+    ],
+)
+def test_half_a_character_or_a_number_out_of_range_costs_nothing_but_itself(text: str) -> None:
+    schema = '{"type": "object", "properties": {"a": {"type": "integer", "maximum": 1e400}}}'
+    post = (
+        f'{{"operationId": "it", "summary": {HALF}, "requestBody": {{"content": '
+        f'{{"application/json": {{"schema": {schema}}}}}}}}}'
+    )
+    spec = spec_of(read_document((text % (HALF, post)).encode()))
+    (tool,) = spec.tools
+    assert spec.title.endswith("and text") and tool.description.endswith("and text")
+    assert tool.parameters["a"]["type"] == "integer" and spec.raw_spec["openapi"] == "3.0.3"
+
+
+@pytest.mark.parametrize("word", ["items", "not", "additionalProperties", "allOf"])
+def test_schemas_that_are_nested_without_end_take_any_value_below(word: str) -> None:
+    schema: Json = {"type": "string"}
+    for _ in range(300):
+        schema = {word: [schema] if word == "allOf" else schema}
+    said = posting(fields(a=schema, n={"type": "integer"}))
+    assert list(refused(said, {"a": [], "n": "x"})) == ["n"]
+    assert only_tool(said).input_schema["properties"]["n"] == {"type": "integer"}
+
+
+@pytest.mark.parametrize("server", [None, 5, {"url": 5}, {"url": "http://["}, {"url": "//["}])
+def test_a_server_that_is_no_address_is_none(server: object) -> None:
+    real = {"url": "https://shop.example.com"}
+    spec = discovered(document({"/x": {"get": {"servers": [server]}}}, servers=[server, real]))
+    assert (spec.base_url, spec.tools[0].shape.server) == (real["url"], None)
+
+
+def test_a_path_item_that_refers_to_nonsense_keeps_its_own_operations() -> None:
+    said = document({"/x": {"$ref": 5, "get": {"operationId": "x"}}})
+    assert [tool.name for tool in discovered(said).tools] == ["x"]

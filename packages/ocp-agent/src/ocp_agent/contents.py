@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ocp_agent.lazily import Lazily
-from ocp_agent.raw import dict_at, text_at
+from ocp_agent.raw import dict_at, list_at, text_at
 from ocp_agent.shapes import (
     ALONE,
     FORM,
@@ -140,7 +140,7 @@ def headers_of_part(said: dict[str, Any]) -> dict[str, str]:
     found = {}
     for name, header in dict_at(said, "headers").items():
         schema = dict_at(header, "schema") or (header if isinstance(header, dict) else {})
-        values = [schema.get("const"), schema.get("default"), *(schema.get("enum") or [])[:1]]
+        values = [schema.get("const"), schema.get("default"), *list_at(schema, "enum")[:1]]
         value = next((one for one in values if one is not None), None)
         if value is not None and name.lower() != "content-type":
             found[name] = text_of(value)

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import msgspec
 from msgspec.structs import replace
 
-from ocp_agent.document import Branch, Document, branch_of, read_document
+from ocp_agent.document import Branch, Document, branch_of, decoded, read_document
 from ocp_agent.errors import SchemaDiscoveryError
 from ocp_agent.lazily import HTTPX, Lazily
 from ocp_agent.limits import DOCUMENT_BYTES
@@ -145,7 +145,7 @@ def spec_of(
     info = document.get("info")
     components = document.branch("components")
     schemes = components.get("securitySchemes") or document.branch().get("securityDefinitions")
-    decoded = msgspec.json.decode(schemes) if schemes is not None else {}
+    known_schemes = decoded(schemes) if schemes is not None else {}
     return OCPAPISpec(
         base_url=base_url_of(document, where),
         title=text_at(info, "title") or UNTITLED,
@@ -153,7 +153,7 @@ def spec_of(
         description=text_at(info, "description"),
         tools=tools_of(document, known_names or {}),
         document=document,
-        security_schemes=decoded if isinstance(decoded, dict) else {},
+        security_schemes=known_schemes if isinstance(known_schemes, dict) else {},
         security=security_of(document.get("security")) or (),
     )
 
@@ -171,7 +171,8 @@ def operations_of(document: Document) -> Iterator[Operation]:
     for path, raw_item in document.branch("paths").items():
         item = branch_of(raw_item)
         if "$ref" in item:
-            referred = document.at(msgspec.json.decode(item["$ref"], type=str))
+            pointer = decoded(item["$ref"])
+            referred = document.at(pointer) if isinstance(pointer, str) else None
             there = referred if isinstance(referred, dict) else {}
             item = {**branch_of(msgspec.json.encode(there)), **item}
         further = item.get("additionalOperations") if document.version == "3.2" else None
@@ -180,7 +181,7 @@ def operations_of(document: Document) -> Iterator[Operation]:
             if method not in methods and (further is None or method in item):
                 continue
             try:
-                head = msgspec.json.decode(raw, type=Head)
+                head = msgspec.convert(decoded(raw), Head)
             except msgspec.ValidationError:
                 log.warning("%s %s is no operation, and is left out", method.upper(), path)
                 continue
@@ -202,9 +203,9 @@ def tool_of(operation: Operation, name: str, api: Schemas) -> OCPTool:
 
 
 def find_shape(operation: Operation, api: Schemas, media_type: str = "") -> Shape:
-    whole = msgspec.json.decode(operation.raw)
+    whole = decoded(operation.raw)
     beside = {key: operation.item.get(key) for key in ("parameters", "servers")}
-    item = {key: msgspec.json.decode(raw) for key, raw in beside.items() if raw is not None}
+    item = {key: decoded(raw) for key, raw in beside.items() if raw is not None}
     for key in ("consumes", "produces"):
         if key not in whole and (said := api.document.get(key)) is not None:
             whole[key] = said

@@ -5,6 +5,7 @@ Used by discovery, schemas and storage. Never follows a reference out of the doc
 """
 
 import json
+import math
 import re
 from functools import cached_property
 from typing import Any
@@ -57,7 +58,7 @@ class Document:
     def get(self, key: str) -> Any:
         """Return the decoded value of a top-level key, or None."""
         raw = self.branch().get(key)
-        return None if raw is None else msgspec.json.decode(raw)
+        return None if raw is None else decoded(raw)
 
     def branch(self, *keys: str) -> Branch:
         """Return the object at these keys, with values not yet decoded."""
@@ -70,7 +71,7 @@ class Document:
     def at(self, pointer: str) -> Any:
         """Resolve a pointer such as `#/components/schemas/Instance`, or return MISSING."""
         raw, rest = self._raw_at(pointer)
-        value = MISSING if raw is None else msgspec.json.decode(raw)
+        value = MISSING if raw is None else decoded(raw)
         for key in rest:
             value = step_into(value, key)
         return value
@@ -82,7 +83,7 @@ class Document:
             value = self.at(pointer)
             raw = None if value is MISSING else msgspec.Raw(msgspec.json.encode(value))
         found = [] if raw is None else REFERENCE.findall(bytes(raw))
-        return [msgspec.json.decode(reference) for reference in found]
+        return [decoded(reference) for reference in found]
 
     def _raw_at(self, pointer: str) -> tuple[msgspec.Raw | None, Steps]:
         """Return the nearest value kept as bytes, and the remaining steps."""
@@ -91,6 +92,26 @@ class Document:
         keys = steps_of(pointer)
         above = min(BRANCH_LEVELS, len(keys) - 1)
         return self.branch(*keys[:above]).get(keys[above]), keys[above + 1 :]
+
+
+def decoded(raw: bytes | msgspec.Raw) -> Any:
+    """Decode a value, also with half a character or a number that is out of range."""
+    try:
+        return msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        return msgspec.json.decode(mended_json(bytes(raw).decode()))
+
+
+def mended_json(text: str) -> bytes:
+    """Return JSON without what JSON cannot express: such numbers are null, half characters are
+    question marks."""
+    value = json.loads(text, parse_float=finite, parse_constant=lambda _: None)
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 def branch_of(data: bytes | msgspec.Raw) -> Branch:
@@ -110,7 +131,7 @@ def read_document(content: bytes, where: str = "") -> Document:
     try:
         document = Document(absolute(content, where))
     except msgspec.DecodeError:
-        document = Document(absolute(json_of_yaml(content.decode(), where), where))
+        document = Document(absolute(json_of_text(content.decode(), where), where))
     except RecursionError as error:
         raise SchemaDiscoveryError("The document is nested too deep") from error
     if not document.branch():
@@ -131,7 +152,15 @@ def utf8_of(content: bytes) -> bytes:
         ) from error
 
 
-def json_of_yaml(text: str, where: str = "") -> bytes:
+def json_of_text(text: str, where: str) -> bytes:
+    """Convert JSON with half a character, or YAML."""
+    try:
+        return mended_json(text)
+    except (ValueError, RecursionError):
+        return json_of_yaml(text, where)
+
+
+def json_of_yaml(text: str, where: str) -> bytes:
     suffix = where.rpartition(".")[2].lower()
     kind = {"json": "Invalid JSON", "yaml": "Invalid YAML", "yml": "Invalid YAML"}.get(suffix)
     try:

@@ -6,6 +6,7 @@ references and compositions all result in one flat list of `Parameter`s.
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from ocp_agent.bodies import body_of, form_of
 from ocp_agent.keywords import Schema
@@ -149,7 +150,7 @@ def server_of(level: dict[str, Any]) -> str | None:
 
 
 def filled_server(server: Any) -> str:
-    """Fill in the default values of the variables."""
+    """Fill in the default values of the variables; empty if the result is no URL."""
     variables = dict_at(server, "variables")
 
     def default(found: re.Match[str]) -> str:
@@ -157,4 +158,9 @@ def filled_server(server: Any) -> str:
         choices = [variable.get("default"), *list_at(variable, "enum")]
         return next((str(one) for one in choices if one is not None), found[0])
 
-    return SLOT.sub(default, text_at(server, "url"))
+    url = SLOT.sub(default, text_at(server, "url"))
+    try:
+        urlsplit(url)
+    except ValueError:
+        return ""
+    return url

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ocp_agent.circles import Circles
-from ocp_agent.document import Document
+from ocp_agent.document import Document, decoded
 from ocp_agent.keywords import LIST_BELOW, NAMED_BELOW, ONE_BELOW, Schema, sound
 from ocp_agent.limits import SCHEMA_NODES
 from ocp_agent.raw import dict_at, list_at, text_at
@@ -19,6 +19,7 @@ from ocp_agent.references import MISSING
 
 DEEPEST = 32  # depth of expanded references
 COMPOSED_DEEPEST = 16  # levels of allOf, oneOf and anyOf within one another
+NESTED_DEEPEST = 100  # schemas written within one another; what is deeper takes any value
 PARTS_MOST = 1_000  # parts of an allOf
 ALIASES_LONGEST = 1_000  # chain of references to references
 COMPOSITIONS = ("allOf", "anyOf", "oneOf")
@@ -219,7 +220,7 @@ class Schemas:
     def _note_parents(self, place: tuple[str, ...], children: dict[str, list[str]]) -> None:
         for name, raw in self.document.branch(*place).items():
             own = "/".join(["#", *place, name.replace("~", "~0").replace("/", "~1")])
-            whole = msgspec.json.decode(raw) if b'"allOf"' in bytes(raw) else {}
+            whole = decoded(raw) if b'"allOf"' in bytes(raw) else {}
             for part in list_at(whole, "allOf"):
                 children.setdefault(text_at(part, "$ref"), []).append(own)
 
@@ -244,7 +245,7 @@ class View:
     """The schemas of requests, or those of answers."""
 
     def __init__(self, api: Schemas, hidden: str) -> None:
-        self.api, self.hidden = api, hidden
+        self.api, self.hidden, self.depth = api, hidden, 0
 
     def build(self, schema: Any, depth: int, within: str | None, *, inner: bool) -> Shown:
         """Expand one level. `within` is the enclosing definition; `inner` means that a circular
@@ -272,8 +273,17 @@ class View:
         """Return a valid copy, with references replaced."""
         if schema is False:
             return {"not": {}}
-        if not isinstance(schema, dict):
+        if not isinstance(schema, dict) or self.depth > NESTED_DEEPEST:
             return {}
+        self.depth += 1
+        try:
+            return self._rebuilt_one(schema, reference, finish)
+        finally:
+            self.depth -= 1
+
+    def _rebuilt_one(
+        self, schema: Schema, reference: Callable[[str], Schema], finish: Callable[[Schema], Schema]
+    ) -> Schema:
         if isinstance(pointer := schema.get("$ref"), str):
             beside = self.api.beside(schema)
             if not beside:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ocp_agent.document import Document
+from ocp_agent.document import Document, decoded
 from ocp_agent.keywords import Schema
 from ocp_agent.limits import SCHEMA_NODES
 from ocp_agent.pending import Awaitable
@@ -163,8 +163,8 @@ class OCPAPISpec(Awaitable, msgspec.Struct, metaclass=WithRawSpec, dict=True):
     @cached_property
     def raw_spec(self) -> dict[str, Any]:
         """The complete document as Python objects; slow for large documents."""
-        decoded = msgspec.json.decode(self.document.data)
-        return decoded if isinstance(decoded, dict) else {}
+        whole = decoded(self.document.data)
+        return whole if isinstance(whole, dict) else {}
 
     @cached_property
     def tool_of(self) -> dict[str, OCPTool]:
