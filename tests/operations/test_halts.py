@@ -96,3 +96,17 @@ async def test_an_instance_that_is_stopped_halts_no_longer(sqlite_world: World) 
     await sqlite_world.run_until_idle(sqlite_world.engine())
     now = await found(sqlite_world, instance)
     assert (now.state, now.halt, now.why) == (InstanceState.STOPPED, None, "")
+
+
+async def test_what_a_guest_has_still_to_be_told_waits_until_it_executes(
+    sqlite_world: World,
+) -> None:
+    world = sqlite_world
+    instance = await world.created()
+    await until_ready(world, instance)
+    async with world.store.transaction() as tx:
+        tx.instances.change(await found(world, instance), outdated=True)
+    world.faults.add(Fault(id="halt", halt=Halt.PAUSED, instance=instance.id))
+    await world.reported()
+    now = await found(world, instance)
+    assert (now.halt, now.outdated, now.doing) == (Halt.PAUSED, True, None)

@@ -182,9 +182,10 @@ def judge(instance: Instance, facts: GuestFacts, now_ms: int) -> Verdict | None:
     guest is restarted, with a delay after repeated crashes; a guest that shut itself down stays
     stopped."""
     running = facts.power is Power.RUNNING
-    if running and instance.outdated and instance.doing is None:
+    idle = instance.doing is None
+    if running and instance.outdated and idle and facts.halt is None:
         return Verdict({"outdated": False}, follow_up=instance_configure.WORKFLOW)
-    if running and instance.doing is None and instance.state is InstanceState.STOPPED:
+    if running and idle and instance.state is InstanceState.STOPPED:
         return None  # reported before it was stopped
     if running and facts.boots == instance.boots:
         changes = {
