@@ -155,6 +155,7 @@ def test_text_is_sent_in_the_media_type_that_is_text() -> None:
     assert sent_as(said, {"body": "<a/>"}) == XML
     assert calling(said, {"body": "<a/>"})["body"] == "<a/>"
     assert sent_as(said, {"body": "<a/>"}, content_type=XML) == XML
+    assert sent_as(said, {"body": "<a/>"}, content_type=f"{XML}; charset=utf-8").endswith("utf-8")
 
 
 def test_xml_is_text_whatever_its_schema_and_never_made_of_objects() -> None:
@@ -227,7 +228,7 @@ def test_an_option_that_does_not_exist_is_refused() -> None:
          f"application/json, {XML};q=0.5, */*;q=0.1"),
         ({"200": {"content": {"text/csv": {}}},
           "default": {"content": {"application/problem+json": {}}}},
-         "application/problem+json, text/csv;q=0.5, */*;q=0.1"),
+         "application/problem+json, text/csv, */*;q=0.1"),
         ({"200": {"$ref": "#/components/responses/Ok"}}, "application/json, */*;q=0.1"),
         ({"200": {"content": {"application/json; charset=utf-8": {}, "application/json": {}}}},
          "application/json, */*;q=0.1"),

@@ -55,12 +55,16 @@ def test_the_modules_and_constants_have_their_names() -> None:
     assert sent[headers.OCP_VERSION] == "1.0"
 
 
-def test_an_api_made_by_hand_has_its_document_and_can_be_cached(tmp_path: Path) -> None:
+def test_an_api_made_by_hand_has_its_document_and_can_be_cached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     spec = made_by_hand()
     assert spec.raw_spec == {"openapi": "3.0.0"}
     storage = OCPStorage(tmp_path / "ocp")
     assert storage.cache_dir.is_dir() and storage.sessions_dir.is_dir()
     assert storage.cache_api("shop", spec, {"category": "trade"})
+    (tmp_path / "new").touch()  # the folder of the program is not the source of the API
     cached = storage.get_cached_api("shop")
     assert cached is not None
     assert (cached.title, cached.version, cached.base_url) == ("Shop", "2", spec.base_url)

@@ -68,6 +68,7 @@ def test_the_styles_of_paths(style: str, explode: bool, value: Any, sent: str) -
         ("spaceDelimited", False, OBJECT, "color=R%20100%20G%202%3B0"),
         ("spaceDelimited", True, ["a", "b"], "color=a&color=b"),
         ("pipeDelimited", False, ["a", "b,c"], "color=a%7Cb%2Cc"),
+        ("pipeDelimited", False, ["a", "b|c"], "color=a|b%7Cc"),
         ("pipeDelimited", True, ["a", "b"], "color=a&color=b"),
         ("deepObject", True, {"a": {"b": 1}}, "color%5Ba%5D%5Bb%5D=1"),
         ("deepObject", None, {"a": [1, 2]}, "color%5Ba%5D%5B%5D=1&color%5Ba%5D%5B%5D=2"),

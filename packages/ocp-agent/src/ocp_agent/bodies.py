@@ -43,7 +43,7 @@ def body_of(
         return None, []
     offered = tuple(content)
     named = next((one for one in offered if fnmatch(plain_type(wanted), plain_type(one))), None)
-    media_type = (wanted if "*" in named else named) if named else media_type_of(offered)
+    media_type = wanted if named else media_type_of(offered)
     chosen = dict_at(content, named or media_type)
     schema = chosen.get("schema", {})
     required = said.get("required") is True
@@ -66,7 +66,9 @@ def encoding_of(
     said = dict_at(chosen, "encoding")
     found = {name: one for name in said if (one := api.resolve(dict_at(said, name)))}
     for field in fields:
-        types = [text_at(part, "contentMediaType") for part in api.parts(field.schema)]
+        parts = api.parts(field.schema)
+        parts += [one for part in parts for one in api.parts(part.get("items"))]
+        types = [text_at(part, "contentMediaType") for part in parts]
         if media_type := next(filter(None, types), ""):
             found.setdefault(field.name, {"contentType": media_type})
     return found

@@ -127,15 +127,21 @@ def response_schema_of(operation: dict[str, Any], api: Schemas) -> Schema | None
 
 
 def accept_of(operation: dict[str, Any], api: Schemas) -> str:
-    """Name the media types of all answers: JSON first, and at last whatever there is."""
-    responses = [api.resolve(one) for one in dict_at(operation, "responses").values()]
-    said = [name for one in responses for name in dict_at(one, "content")]
-    said += [name for name in list_at(operation, "produces") if isinstance(name, str)]
-    names = list(dict.fromkeys(WITHOUT_CHARSET.sub("", name).strip() for name in said))
-    ours = [name for name in names if is_json(name) and "*" not in name]
-    others = [f"{name};q=0.5" for name in names if name not in ours and name != ANY]
-    told = [name for name in (*ours, *others)[:ACCEPTED_MOST] if MEDIA_TYPE.fullmatch(name)]
-    return ", ".join([*told, f"{ANY};q=0.1"]) if told else ANY
+    """Name the media types of all answers: JSON first, and at last whatever there is. Other types
+    come second only if the operation succeeds with JSON."""
+    responses = dict_at(operation, "responses")
+    said = [name for name in list_at(operation, "produces") if isinstance(name, str)]
+    names = {WITHOUT_CHARSET.sub("", name).strip(): True for name in said}
+    for code, one in responses.items():
+        for name in dict_at(api.resolve(one), "content"):
+            plain = WITHOUT_CHARSET.sub("", name).strip()
+            names[plain] = names.get(plain, False) or str(code).startswith("2")
+    told = [name for name in names if name != ANY and MEDIA_TYPE.fullmatch(name)]
+    succeeds = any(names[name] and is_json(name) for name in told)
+    lesser = ";q=0.5" if succeeds else ""
+    ordered = [name for name in told if is_json(name)]
+    ordered += [f"{name}{lesser}" for name in told if not is_json(name)]
+    return ", ".join([*ordered[:ACCEPTED_MOST], f"{ANY};q=0.1"]) if ordered else ANY
 
 
 def security_of(said: Any) -> tuple[dict[str, list[str]], ...] | None:

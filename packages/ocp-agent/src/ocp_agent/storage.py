@@ -194,7 +194,8 @@ class OCPStorage:
 def file_state(source: str) -> str:
     """Return the version of a file; for other sources the age decides."""
     try:
-        found = None if "://" in source else Path(source).expanduser().stat()
+        is_file = source and "://" not in source
+        found = Path(source).expanduser().stat() if is_file else None
     except (OSError, ValueError):
         return ""
     return "" if found is None else f"{found.st_mtime_ns}-{found.st_size}"

@@ -113,7 +113,10 @@ def pairs_of(parameter: Parameter, value: Any, encode: Encode | None = None) -> 
     parts = members(value, encode, explode=False)
     if isinstance(value, list) and explode:
         return [(name, part) for part in parts]
-    return [(name, DELIMITERS.get(style, ",").join(parts))] if parts else []
+    delimiter = DELIMITERS.get(style, ",")
+    if style == "pipeDelimited" and any(delimiter in part for part in parts):
+        delimiter = "|"  # not quite valid in a URL, but else nobody could tell the values apart
+    return [(name, delimiter.join(parts))] if parts else []
 
 
 def deep(name: str, value: Any) -> Iterator[tuple[str, str]]:
