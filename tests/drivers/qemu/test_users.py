@@ -20,6 +20,7 @@ from atoll.drivers.qemu.record import Record, give_away
 from atoll.drivers.qemu.users import Users
 from atoll.messages import GuestSpec, VolumeSpec
 from tests.contract.drivers import GUEST_UID, TOOLS, QemuBench, new_id, qemu_bench
+from tests.drivers.qemu.shelf import Shelf
 from tests.drivers.qemu.test_driver import status_of
 
 pytestmark = [
@@ -176,6 +177,21 @@ async def test_a_guest_of_an_earlier_version_goes_on_and_moves_at_its_next_start
     assert set(await bench.sizes_inside(guest)) == {data.id}
     log = folder_of(bench, guest) / CONSOLE_LOG
     assert log.stat().st_uid == user_of(bench, guest)
+
+
+def test_a_snapshot_of_an_earlier_version_is_closed_to_other_guests(tmp_path: Path) -> None:
+    assert GUEST_UID is not None
+    shelf = Shelf(tmp_path)
+    volume = shelf.new_volume()
+    snapshot = shelf.snapshot(volume)
+    shelf.layers.remove_volume(volume)
+    found = shelf.layers.find_snapshot(snapshot)
+    assert found is not None
+    disk = shelf.layers.disk_of(found.layer)
+    os.chown(disk, 0, GUEST_UID)
+    assert may_read(70_000, disk)
+    shelf.layers.tidy()
+    assert not may_read(70_000, disk)
 
 
 def test_a_log_is_given_away_only_if_it_is_a_file_of_its_own(tmp_path: Path) -> None:

@@ -277,14 +277,15 @@ class Layers:
                 delete_folder(self.folder_of(name))
 
     def tidy(self) -> None:
-        """At startup: clean up what a crash left unfinished or writable."""
+        """At startup: clean up what a crash left unfinished or writable, and close what an earlier
+        version left readable for every QEMU."""
         for arrival in list(read_all(self._arrivals.glob("*.json"), Arrival)):
             if self.find_volume(arrival.id) or self.find_snapshot(arrival.id):
                 forget(self._record_of(self._arrivals, arrival.id))
         self.sweep()
-        for layer in self.all():
-            if layer.parent is not None:
-                self.protect(layer.parent)
+        frozen = {layer.parent for layer in self.all() if layer.parent is not None}
+        for layer_id in frozen | {snapshot.layer for snapshot in self.snapshots()}:
+            self.protect(layer_id)
 
     def _named_layers(self) -> set[str]:
         named = {snapshot.layer for snapshot in self.snapshots()}
