@@ -1,7 +1,10 @@
-"""A host that is gone for good is removed by whoever operates the cloud."""
+"""Hosts: what they say of themselves, and their removal once they are gone for good."""
 
 import asyncio
 
+import pytest
+
+from atoll.api.native.hosts import show
 from atoll.domain.hosts import HostState
 from atoll.ports import Filter
 from atoll.roots.all_in_one import Cloud
@@ -9,6 +12,7 @@ from tests.api.client import Api, Json
 from tests.api.conftest import KeyFor
 from tests.api.native.test_errors import refused
 from tests.api.server import RunningCloud
+from tests.support import things
 
 
 async def lose(cloud: Cloud, name: str) -> None:
@@ -65,3 +69,10 @@ def test_only_operators_remove_hosts_and_only_lost_ones(api: Api, key_for: KeyFo
     refused(key_for("member").call("DELETE", "/v1/hosts/sim-1"), 403, "FORBIDDEN")
     stale = api.call("DELETE", "/v1/hosts/sim-1", If_Match='"0"')
     refused(stale, 412, "VERSION_MISMATCH", "If-Match")
+
+
+@pytest.mark.parametrize(("spare_mib", "low"), [(None, False), (1, False), (0, True), (-7, True)])
+def test_a_host_says_that_its_disk_space_is_low(spare_mib: int | None, low: bool) -> None:
+    status = show(things.host(spare_disk_mib=spare_mib)).status
+    assert status.disk_spare_mb == spare_mib
+    assert ("disk space is low" in status.reason) is low
