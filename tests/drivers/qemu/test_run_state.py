@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from atoll.domain.instances import Halt
-from atoll.drivers.qemu import run_state
+from atoll.drivers.qemu import ballast, run_state
 from atoll.drivers.qemu.run_state import RETRY_FIRST_S, RETRY_MAX_S, Retries
 from atoll.messages import GuestFacts, GuestSpec, Power
 from tests.contract.drivers import QemuBench, qemu_bench
@@ -51,10 +51,14 @@ async def bench(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 def fill(disk: Path) -> Path:
     """Takes all space but a little, which the next writes of a guest exceed."""
     filler = disk / "filler"
-    found = os.statvfs(disk)
     with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, found.f_bavail * found.f_frsize - LEFT_BYTES)
+        os.posix_fallocate(file.fileno(), 0, free_bytes(disk) - LEFT_BYTES)
     return filler
+
+
+def free_bytes(disk: Path) -> int:
+    found = os.statvfs(disk)
+    return found.f_bavail * found.f_frsize
 
 
 def is_full(facts: GuestFacts) -> bool:
@@ -80,6 +84,7 @@ async def test_a_guest_that_a_full_disk_stops_says_so_and_goes_on_when_there_is_
 
     stopped = await bench.changes.until(is_full)
     assert (stopped.power, stopped.ready) == (Power.RUNNING, False)
+    assert free_bytes(small_disk) > ballast.SIZE_BYTES // 2, "there is space to record it"
     assert is_full(await bench.driver.ensure_running(guest)), "there is still no space"
     await bench.reopen()
     assert [facts.halt for facts in await bench.driver.list()] == [Halt.DISK_FULL]

@@ -15,9 +15,9 @@ import structlog
 
 from atoll.domain.errors import DriverError, DriverRefused, DriverUnavailable
 from atoll.domain.hosts import Capabilities, Capacity
-from atoll.domain.instances import HALTS
 from atoll.drivers.disk_room import MIB, DiskRoom
 from atoll.drivers.qemu import seed
+from atoll.drivers.qemu.ballast import Ballast
 from atoll.drivers.qemu.boot_medium import medium_of
 from atoll.drivers.qemu.capacity import CapacitySettings, capacity_of
 from atoll.drivers.qemu.command_line import PROGRAM, VCPUS_MAX, Boot, command_line
@@ -93,6 +93,7 @@ class QemuDriver:
         self._accelerator = accelerator
         self._capacity_settings = capacity_settings
         self._room = DiskRoom(self._state_dir, capacity_settings.disk_reserve_mib * MIB)
+        self._ballast = Ballast(self._state_dir / "ballast")
         self._layers = Layers(self._state_dir, self._users.tools)
         self._volumes = Volumes(self._layers, images)
         self._hotplug = Hotplug(self._volumes, network)
@@ -131,6 +132,7 @@ class QemuDriver:
                     self._users.adopt(record.spec.id, record.uid)
                 await guest.adopt()
             await self._end_strays()
+            await asyncio.to_thread(self._ballast.keep)
             await self._take_up()
         self._chores = asyncio.create_task(self._keep_house(), name="qemu chores")
 
@@ -441,9 +443,10 @@ class QemuDriver:
                 with contextlib.suppress(DriverUnavailable):
                     await asyncio.to_thread(guest.folder.trim_log)
             with contextlib.suppress(DriverError, OSError):  # retried next time
-                await self._merge_some()
+                await asyncio.to_thread(self._ballast.keep)
                 if round_ % CHORES_A_SWEEP == 0:
                     await self._end_strays()
+                await self._merge_some()
 
     async def _end_strays(self) -> None:
         """End QEMU processes of our state directory that no guest holds."""
@@ -479,8 +482,7 @@ class QemuDriver:
     def _changed(self, facts: GuestFacts) -> None:
         if facts.ready or facts.halt is not None or facts.power is Power.STOPPED:
             self._starts.leave(facts.id)
-        if facts.halt is not None:  # also for the case that the database is on the same full disk
-            log.warning("a guest does not execute", guest=facts.id, why=HALTS[facts.halt])
+        self._ballast.note(facts)
         self._on_change(facts)
 
     def _guest(self, folder: GuestFolder, record: Record) -> Guest:
