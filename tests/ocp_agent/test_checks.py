@@ -263,3 +263,12 @@ def test_compositions_that_explode_are_read_in_time() -> None:
     began = time.process_time()
     assert len(json.dumps(schema_of(tool))) < 40_000 and "kind" in tool.parameters
     assert time.process_time() - began < 2
+
+
+def test_properties_of_one_name_in_several_branches_are_shown_as_what_they_are() -> None:
+    first = fields(n={**NUMBER, "description": "One."}, size={"enum": ["s"]}, same=TEXT)
+    second = fields(n={**NUMBER, "description": "Other."}, size={"enum": ["l"]}, same=TEXT)
+    entries = only_tool(posting({"oneOf": [first, second]})).parameters
+    assert (entries["n"]["type"], entries["n"]["description"]) == ("integer", "One.")
+    assert entries["size"]["schema"] == {"anyOf": [{"enum": ["s"]}, {"enum": ["l"]}]}
+    assert entries["same"]["type"] == "string" and "schema" not in entries["same"]

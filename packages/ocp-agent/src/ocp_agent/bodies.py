@@ -118,6 +118,10 @@ def is_named(media_type: str) -> bool:
     return is_object or is_yaml(media_type) or plain_type(media_type) in {FORM, MULTIPART}
 
 
+# Keywords that do not make two properties of one name different ones.
+ABOUT = {"default", "deprecated", "description", "example", "examples", "externalDocs", "title"}
+
+
 class ObjectView(msgspec.Struct, frozen=True):
     """A flattened object schema."""
 
@@ -199,9 +203,16 @@ def joined(key: str, places: list[dict[str, Any]]) -> dict[str, Any]:
     for properties in places:
         for name, schema in properties.items():
             known = found.setdefault(name, [])
-            if schema not in known:
+            if all(without_texts(schema) != without_texts(one) for one in known):
                 known.append(schema)
     return {name: one[0] if len(one) == 1 else {key: one} for name, one in found.items()}
+
+
+def without_texts(schema: Any) -> Any:
+    """Return what a schema allows, without what is only said of it."""
+    if not isinstance(schema, dict):
+        return schema
+    return {key: one for key, one in schema.items() if key not in ABOUT}
 
 
 def values_of(branches: list[Any], node: dict[str, Any], api: Schemas) -> list[str]:
