@@ -55,8 +55,6 @@ def unlikeliness(given: Mapping[str, Any]) -> Callable[[str], int]:
         is_form = plain_type(media_type) in {FORM, MULTIPART}
         if has_file:
             is_right = not is_json(media_type) and plain_type(media_type) != FORM
-        elif is_patch(media_type):
-            is_right = is_changes
         else:
             is_right = is_json(media_type) or is_form or isinstance(whole, str)
         return 0 if is_right and (is_patch(media_type) or not is_changes) else 1

@@ -114,8 +114,6 @@ def rest_of(response: Response, where: Where) -> Rest:
         fields.setdefault(name, []).append(value)
     has_more = flag_in(fields)
     tells_next = "link" in response.headers or not fields.keys().isdisjoint(NEXT)
-    if has_more is False:
-        return Rest(has_more=False, tells_next=True)
     names = (*NEXT, MARKER) if has_more else NEXT
     for name in names:
         for value in fields.get(name, ()):
