@@ -4,7 +4,6 @@ A dialect formats its own errors; this module determines what is wrong.
 """
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,7 +32,7 @@ from atoll.domain.errors import (
     RateLimited,
     Refused,
 )
-from atoll.domain.projects import Caller, Role
+from atoll.domain.projects import RIGHTS, Caller, Role
 from atoll.service import proposals
 from atoll.service.bundle import Services
 from atoll.service.desk import View
@@ -41,7 +40,7 @@ from atoll.service.outcomes import Outcome
 from atoll.service.proposals import Proposal
 
 log = structlog.get_logger()
-NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+NUL_ESCAPE, BACKSLASH = b"\\u0000", ord("\\")
 REPLAYED = {"Idempotent-Replay": "true"}
 # The key of a route's `opt` with the types of commands that the route may send.
 COMMANDS = "commands"
@@ -105,7 +104,7 @@ def build(
             path=None, render_plugins=(),
         ),
         request_max_body_size=BODY_BYTES_MAX,
-        before_request=refuse_nul,
+        before_request=admit,
         signature_types=[Call],
         logging_config=None,
     )  # fmt: skip
@@ -197,14 +196,39 @@ def errors(spec: type[Any], words: Mapping[int, str]) -> dict[int, ResponseSpec]
     }
 
 
-async def refuse_nul(request: Call) -> None:
-    """Reject U+0000, which PostgreSQL cannot store."""
+async def admit(request: Call) -> None:
+    """Reject a caller without the right to any command of the route, before the body is read, and
+    U+0000, which PostgreSQL cannot store."""
     if "\0" in request.scope["path"]:
         raise NotFound("the path contains the character U+0000, which no name and no id contains")
     if b"%00" in request.scope["query_string"]:
         raise Invalid("a parameter must not contain the character U+0000")
-    if request.method != "GET" and NUL_ESCAPE.search(await request.body()):
+    if request.method == "GET":
+        return
+    if declared := request.route_handler.opt.get(COMMANDS):
+        require_one_right(view_of(request), {ACTIONS[kind].right for kind in declared})
+    if has_nul(await request.body()):
         raise Invalid("the body must not contain the character U+0000")
+
+
+def require_one_right(view: View, rights: set[str]) -> None:
+    """Raises Forbidden."""
+    if not rights & RIGHTS[view.caller.role]:
+        view.require(min(rights))
+
+
+def has_nul(body: bytes) -> bool:
+    """Tell whether JSON contains an escaped U+0000: one whose backslash is not escaped itself. Each
+    byte is looked at once or twice, whatever the body contains."""
+    at = body.find(NUL_ESCAPE)
+    while at >= 0:
+        first = at
+        while first and body[first - 1] == BACKSLASH:
+            first -= 1
+        if (at - first) % 2 == 0:
+            return True
+        at = body.find(NUL_ESCAPE, at + len(NUL_ESCAPE))
+    return False
 
 
 def sentence_of(request: Call, error: HTTPException) -> str:

@@ -43,7 +43,7 @@ from atoll.messages import (
 from atoll.ports import Bus, Clock, Store, Stream
 from atoll.service import instances, queries
 from atoll.service.desk import Case, Done, View
-from atoll.service.keys import Keys
+from atoll.service.keys import Keys, is_valid
 from atoll.service.nouns import INSTANCES
 
 log = structlog.get_logger()
@@ -312,9 +312,7 @@ class Connections:
 
     async def _why_over(self, ticket: Ticket) -> End | None:
         read = self._store.read()
-        key = await read.api_keys.find(ticket.key_id)
-        expires_at_ms = key.expires_at_ms if key is not None else 0
-        if expires_at_ms is not None and expires_at_ms <= self._clock.now_ms():
+        if not await is_valid(self._store, ticket.key_id, self._clock.now_ms()):
             return End.KEY_GONE
         instance = await read.instances.find(ticket.instance_id)
         if instance is None or instance.project_id != ticket.project_id:

@@ -57,5 +57,13 @@ class Keys:
         return hashlib.blake2b(data, key=self._secret, digest_size=32).digest()
 
 
+async def is_valid(store: Store, key_id: str, now_ms: int) -> bool:
+    """Tell whether a key still exists and has not expired: for connections that last."""
+    key = await store.read().api_keys.find(key_id)
+    if key is None:
+        return False
+    return key.expires_at_ms is None or key.expires_at_ms > now_ms
+
+
 def new_text(random_256: bytes) -> str:
     return KEY_PREFIX + base64.urlsafe_b64encode(random_256).decode().rstrip("=")

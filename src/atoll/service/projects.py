@@ -17,6 +17,9 @@ from atoll.service.nouns import API_KEYS, PROJECTS
 DEFAULT_PROJECT = "default"
 HINT_LENGTH = 4
 PROJECTS_MAX = 10_000
+PAGE = 500
+# An admin key that expires earlier does not keep another one from being deleted.
+ADMIN_LASTS_MS = 24 * 3600 * 1000
 
 
 def add_project(tx: Transaction, new_ids: Ids, name: str, now_ms: int) -> Project:
@@ -117,17 +120,28 @@ async def delete_key(case: Case, command: DeleteApiKey) -> Done[ApiKey]:
     by_id = await case.tx.api_keys.find(command.api_key)
     key = by_id or await references.get(case, API_KEYS, command.api_key, "api_key")
     if key.role is Role.ADMIN:
-        await require_another_admin(case.tx, key)
+        await require_another_admin(case, key)
     case.tx.api_keys.remove(key)
     case.deployment.keys.forget()
     return Done(key, before={"name": key.name, "role": key.role})
 
 
-async def require_another_admin(tx: Transaction, key: ApiKey) -> None:
-    """Raises InUse if no other key could create keys."""
-    admins = await tx.api_keys.page(Filter(equals=(("role", Role.ADMIN.value),), limit=2))
-    if all(one.id == key.id for one in admins):
-        raise InUse(Reason.LAST_ADMIN_KEY, name=key.name)
+async def require_another_admin(case: Case, key: ApiKey) -> None:
+    """Raises InUse if no other key could create keys tomorrow. The commit confirms the other one:
+    two admins may delete each other's key at the same time."""
+    lasting_ms = case.now_ms + ADMIN_LASTS_MS
+    after: str | None = None
+    while True:
+        admins = (("role", Role.ADMIN.value),)
+        page = await case.tx.api_keys.page(Filter(equals=admins, after=after, limit=PAGE))
+        for one in page:
+            lasts = one.expires_at_ms is None or one.expires_at_ms > lasting_ms
+            if one.id != key.id and lasts:
+                case.tx.api_keys.confirm(one)
+                return
+        if len(page) < PAGE:
+            raise InUse(Reason.LAST_ADMIN_KEY, name=key.name)
+        after = page[-1].id
 
 
 async def find_keys(view: View, wanted: queries.Query) -> list[ApiKey]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from atoll.api.native import events
 from tests.api.client import Api, Json
 from tests.api.conftest import KeyFor
 from tests.api.native.test_errors import refused
@@ -104,3 +105,18 @@ def test_what_is_refused_or_repeated_is_not_in_the_audit(api: Api, replayed: boo
     for _ in range(2 if replayed else 1):
         api.post("/v1/vpcs", body, Idempotency_Key="k")
     assert [one["action"] for one in api.items("/v1/audit")] == ["vpc.create"]
+
+
+def test_a_stream_ends_when_its_key_is_deleted(
+    api: Api, key_for: KeyFor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "KEY_CHECK_S", 0.0)
+    viewer = key_for("viewer", api.project)
+    api.named("ssh-keys", "first")
+    with viewer.http.stream("GET", "/v1/events") as response:
+        lines = response.iter_lines()
+        assert next(lines).startswith("id: ")
+        api.delete(f"/v1/api-keys/{viewer.key_id}")
+        later = api.named("ssh-keys", "later")
+        rest = "".join(lines)
+    assert later["id"] not in rest

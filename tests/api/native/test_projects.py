@@ -141,3 +141,16 @@ def ahead(cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> Ahead:
     clock = Ahead()
     monkeypatch.setattr(cloud.cloud.control.keys, "_clock", clock)
     return clock
+
+
+def test_an_admin_key_that_expires_soon_is_not_another_one(own_cloud: RunningCloud) -> None:
+    admin = own_cloud.api()
+    (first,) = admin.items("/v1/api-keys")
+    soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1)
+    spec = {"role": "admin", "expires_at": f"{soon:%Y-%m-%dT%H:%M:%SZ}"}
+    admin.post("/v1/api-keys", {"metadata": {"name": "soon"}, "spec": spec})
+    told = refused(admin.call("DELETE", f"/v1/api-keys/{first['id']}"), 409, "IN_USE")
+    assert "last key with the role admin" in told["error"]
+    admin.post("/v1/api-keys", {"metadata": {"name": "lasting"}, "spec": {"role": "admin"}})
+    admin.delete(f"/v1/api-keys/{first['id']}")
+    admin.close()

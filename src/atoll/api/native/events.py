@@ -1,6 +1,7 @@
 """`/v1/events` as server-sent events, and `/v1/audit`."""
 
 from collections.abc import AsyncIterator
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -19,9 +20,12 @@ from atoll.domain.events import AuditRecord, Event
 from atoll.domain.projects import Caller
 from atoll.service import events
 from atoll.service.bundle import Services
+from atoll.service.keys import is_valid
 from atoll.service.queries import equal
 
 PAGE = 500
+# A stream of a deleted key ends within so long, and the next wake.
+KEY_CHECK_S = 2.0
 QUIET_S = 15.0
 NOW = "now"
 FIRST = "0.0"
@@ -88,10 +92,14 @@ async def stream(
     services: Services, caller: Caller, position: str, follow: bool
 ) -> AsyncIterator[bytes]:
     """Send the events after a position and, with `follow`, future ones. A comment every few seconds
-    keeps the connection open."""
+    keeps the connection open. The stream ends when its key is deleted or expires."""
     with services.store.watch("events") as watch:
-        quiet_s = 0.0
+        quiet_s, checked_s = 0.0, monotonic()
         while True:
+            if monotonic() - checked_s >= KEY_CHECK_S:
+                now_ms, checked_s = services.desk.clock.now_ms(), monotonic()
+                if not await is_valid(services.store, caller.key_id, now_ms):
+                    return
             page = await events.find_after(services.desk.view(caller), position, PAGE)
             for event in page:
                 position = event.seq
