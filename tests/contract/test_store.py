@@ -456,3 +456,17 @@ async def test_a_value_that_no_database_takes_harms_nobody_else(store: Store) ->
     assert isinstance(outcomes[0], Exception)
     await add()
     assert await store.read().instances.get(good.id) == good
+
+
+async def test_long_lists_of_values_make_few_statements(store: Store) -> None:
+    made = [things.instance() for _ in range(3)]
+    async with store.transaction() as tx:
+        for one in made:
+            tx.instances.add(one)
+    ids = sorted(one.id for one in made)
+    before = len(store.statements._queries)  # type: ignore[attr-defined]
+    for length in range(1, 1200, 7):
+        allowed = (*ids, *[f"inst-{n}" for n in range(length)], *ids * length)
+        wanted = Filter(any_of=((("id", allowed),),), limit=10)
+        assert [one.id for one in await store.read().instances.page(wanted)] == ids
+    assert len(store.statements._queries) - before <= 12  # type: ignore[attr-defined]

@@ -171,10 +171,12 @@ class NounRows(Generic[T]):
         return await self.page(Filter(project_id=project_id, name=name, limit=SAME_NAME_MAX))
 
     async def page(self, wanted: Filter) -> list[T]:
+        wanted = in_few_shapes(wanted)
         query = self._query(("page", *shape_of(wanted)), lambda: page_of(self.mapping, wanted))
         return await self._things(query, page_values(wanted))
 
     async def count(self, wanted: Filter) -> int:
+        wanted = in_few_shapes(wanted)
         query = self._query(("count", *shape_of(wanted)), lambda: count_of(self.mapping, wanted))
         rows = await self.unit.fetch(query, page_values(wanted))
         return int(rows[0][0])
@@ -336,6 +338,24 @@ def uses_of(thing: Any) -> frozenset[str]:
     return getattr(thing, "uses", NONE)
 
 
+def in_few_shapes(wanted: Filter) -> Filter:
+    """Bring the lists of allowed values to few lengths, because a statement is compiled for each:
+    without duplicates, and filled up to the next power of two."""
+    if not wanted.any_of:
+        return wanted
+    clauses = tuple(
+        tuple((column, filled_up(values)) for column, values in clause) for clause in wanted.any_of
+    )
+    return msgspec.structs.replace(wanted, any_of=clauses)
+
+
+def filled_up(values: Sequence[str]) -> tuple[str, ...]:
+    different = tuple(dict.fromkeys(values))
+    if len(different) < 2:
+        return different
+    return different + different[-1:] * ((1 << (len(different) - 1).bit_length()) - len(different))
+
+
 def shape_of(wanted: Filter) -> tuple[Any, ...]:
     """Return the key of the cached statement: everything that changes its text."""
     return (
@@ -425,11 +445,8 @@ def every_of(
 ) -> sa.ColumnElement[bool]:
     return sa.and_(
         *[
-            sa.or_(
-                *[
-                    table.c[column] == bind(f"any_{place}_{column}_{i}", table.c[column])
-                    for i in range(len(values))
-                ]
+            table.c[column].in_(
+                [bind(f"any_{place}_{column}_{i}", table.c[column]) for i in range(len(values))]
             )
             for column, values in clause
         ]

@@ -14,6 +14,9 @@ from atoll.domain.errors import AtollError
 Problem = Callable[[], AtollError]
 
 
+QUERIES_MAX = 4_096
+
+
 class Query(NamedTuple):
     """`names` are the parameters in the order of their positions, `fixed` the values within the
     statement itself."""
@@ -52,6 +55,8 @@ class Statements:
     def get(self, key: Any, build: Callable[[], sa.ClauseElement]) -> Query:
         query = self._queries.get(key)
         if query is None:
+            if len(self._queries) >= QUERIES_MAX:
+                self._queries.clear()
             query = self._queries[key] = self._compile(build())
         return query
 
