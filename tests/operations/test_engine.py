@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from atoll.domain.faults import Fault, FaultError
 from atoll.domain.operations import OperationState
 from atoll.messages import GuestFacts, GuestSpec, VolumeSpec
 from atoll.operations.engine import Engine, Limits
@@ -115,3 +116,38 @@ async def test_it_carries_out_no_more_at_once_than_its_limit(world: World) -> No
     await world.run_until_idle(world.engine(limits=Limits(at_once=2, lease_s=60)))
     assert 1 <= most <= 2
     assert len(await world.driver.list()) == 6
+
+
+@pytest.mark.parametrize("hours", [-26, -1, -0.2, 1, 26])
+async def test_a_clock_that_is_set_delays_and_ends_nothing(world: World, hours: float) -> None:
+    world.faults.add(Fault(id="f", verb="ensure_volume", error=FaultError.BUSY, times=5))
+    _, operation = await world.accept_create()
+    running = asyncio.create_task(world.run_until_idle(world.engine()))
+    while (await world.store.read().operations.get(operation.id)).message == "":
+        await asyncio.sleep(0)
+    world.clock.step(hours * 3600)
+    began_ms = world.clock.span_ms()
+    await running
+    ended = await world.store.read().operations.get(operation.id)
+    assert (ended.state, ended.error_code) == (OperationState.DONE, None)
+    assert world.clock.span_ms() - began_ms < 120_000
+
+
+async def test_an_operation_that_waited_by_a_wrong_clock_goes_on_after_a_restart(
+    world: World,
+) -> None:
+    world.clock.step(7200)
+    world.faults.add(Fault(id="f", verb="ensure_volume", error=FaultError.BUSY))
+    _, operation = await world.accept_create()
+    running = asyncio.create_task(world.run_until_idle(world.engine()))
+    while (await world.store.read().operations.get(operation.id)).message == "":
+        await asyncio.sleep(0)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    world.clock.step(-7200)
+    began_ms = world.clock.span_ms()
+    await world.run_until_idle(world.engine())
+    ended = await world.store.read().operations.get(operation.id)
+    assert ended.state is OperationState.DONE
+    assert world.clock.span_ms() - began_ms < 120_000

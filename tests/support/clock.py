@@ -19,11 +19,19 @@ class JumpingClock:
     def __init__(self, is_busy: Callable[[], bool] = lambda: False) -> None:
         self._is_busy = is_busy
         self._now_ms = NOW
+        self._stepped_ms = 0
         self._sleepers: list[tuple[int, int, asyncio.Event]] = []
         self._numbers = count()
 
     def now_ms(self) -> int:
+        return self._now_ms + self._stepped_ms
+
+    def span_ms(self) -> int:
         return self._now_ms
+
+    def step(self, seconds: float) -> None:
+        """Set the time of day forwards or backwards, as NTP or an administrator does."""
+        self._stepped_ms += int(seconds * 1000)
 
     async def sleep(self, seconds: float) -> None:
         sleeper = (self._now_ms + int(seconds * 1000), next(self._numbers), asyncio.Event())
@@ -54,6 +62,9 @@ class StillClock:
     def __init__(self) -> None:
         self._now_ms = NOW
         self._sleepers: list[tuple[int, asyncio.Event]] = []
+
+    def span_ms(self) -> int:
+        return self._now_ms
 
     def now_ms(self) -> int:
         return self._now_ms

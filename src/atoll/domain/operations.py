@@ -15,6 +15,9 @@ class OperationState(StrEnum):
     CANCELLED = "cancelled"
 
 
+# A time further ahead than any pause or lease was written before the clock was set back: it counts
+# as due.
+FAR_MS = 90_000
 ENDED = frozenset({OperationState.DONE, OperationState.FAILED, OperationState.CANCELLED})
 RETRYABLE = frozenset({OperationState.FAILED, OperationState.CANCELLED})
 

@@ -26,7 +26,7 @@ from atoll.domain.errors import (
     StoreUnavailable,
 )
 from atoll.domain.events import Event
-from atoll.domain.operations import Operation, OperationState, StepRecord
+from atoll.domain.operations import FAR_MS, Operation, OperationState, StepRecord
 from atoll.operations.pace import Pace
 from atoll.operations.steps import Do, Prepare, Ranges, Retry, Step, StepContext, Workflow
 from atoll.ports import Bus, Clock, Ids, Store, Transaction
@@ -41,6 +41,7 @@ UNDO_ATTEMPTS_MAX = 10
 AWAY_ATTEMPTS_MAX = 12
 UNDO_S = 1800.0
 OVERTAKEN_MAX = 50
+KNOWN_MAX = 200_000
 CANCELLED = "CANCELLED"
 
 Act = Callable[[], Awaitable[Operation | None]]
@@ -83,6 +84,7 @@ class Engine:
         self._pace = Pace(clock)
         self._asks = itertools.count(1)
         self._carrying: dict[str, asyncio.Task[None]] = {}
+        self._since_ms: dict[tuple[str, int, bool], int] = {}
 
     def wake(self) -> None:
         """A hint that an operation may be due. The engine would find it anyway."""
@@ -124,7 +126,7 @@ class Engine:
         operations = self._store.read().operations
         due_ms = await operations.next_due_ms()
         room = self._limits.at_once - len(self._carrying)
-        if due_ms is not None and due_ms <= now_ms and room > 0:
+        if due_ms is not None and is_due(due_ms, now_ms) and room > 0:
             lease_ms = now_ms + int(self._limits.lease_s * 1000)
             for operation in await operations.claim(self.name, now_ms, lease_ms, room):
                 self._begin(operation)
@@ -206,7 +208,7 @@ class Engine:
             return await self._start_undo(current, CANCELLED, "cancelled by request")
         if not current.prepared and workflow.prepare is not None:
             return await self._prepare(workflow, workflow.prepare, current)
-        if self._clock.now_ms() >= deadline_of(current):
+        if self._spent_s(current) >= workflow.deadline_s:
             last = current.message or "none"
             late = f"not done within {workflow.deadline_s:g} s; last message: {last}"
             return await self._start_undo(current, "DEADLINE_EXCEEDED", late)
@@ -329,6 +331,8 @@ class Engine:
             changes |= {"percent": 100.0, "step": len(workflow.steps)}
         uses = workflow.uses(operation)
         tx.operations.finish(operation, self._clock.now_ms(), uses, **changes)
+        for undoing in (False, True):
+            self._since_ms.pop((operation.id, operation.run, undoing), None)
         data = {"kind": operation.kind}
         if operation.error_code is not None:
             data |= {"code": operation.error_code, "error": operation.error_message or ""}
@@ -364,7 +368,7 @@ class Engine:
             end = OperationState.CANCELLED if cancelled else OperationState.FAILED
             return await self._end(workflow, operation, end)
         step = workflow.steps[operation.step]
-        if self._clock.now_ms() >= operation.deadline_ms:
+        if self._spent_s(operation) >= UNDO_S:
             return await self._give_up_undo(workflow, operation, step, operation.message)
         try:
             return await self._repeat_lost(operation, lambda: self._undo(step, operation))
@@ -450,6 +454,16 @@ class Engine:
             **changes,
         )
 
+    def _spent_s(self, operation: Operation) -> float:
+        """Return for how long this engine has known the operation, doing or undoing. The wall clock
+        may step; and the time in the queue, or without an engine, does not count."""
+        undoing = operation.state is OperationState.UNDOING
+        key = (operation.id, operation.run, undoing)
+        if len(self._since_ms) >= KNOWN_MAX:
+            self._since_ms.clear()
+        since_ms = self._since_ms.setdefault(key, self._clock.span_ms())
+        return (self._clock.span_ms() - since_ms) / 1000
+
     def _record(self, tx: Transaction, operation: Operation, step: Step, direction: str) -> None:
         tx.operations.record(
             StepRecord(
@@ -479,11 +493,8 @@ def attempts_for(step: Step, error: Exception, *, undoing: bool) -> int:
     return max(step.attempts_max, AWAY_ATTEMPTS_MAX) if away else step.attempts_max
 
 
-def deadline_of(operation: Operation) -> int:
-    """The time in the queue does not count."""
-    if operation.started_at_ms is None:
-        return operation.deadline_ms
-    return operation.deadline_ms + max(0, operation.started_at_ms - operation.queued_at_ms)
+def is_due(due_ms: int, now_ms: int) -> bool:
+    return not now_ms < due_ms <= now_ms + FAR_MS
 
 
 def percent_of(operation: Operation, retry: Retry) -> float:

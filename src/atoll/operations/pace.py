@@ -30,10 +30,10 @@ class Pace:
 
     def accepted(self) -> None:
         """Note that a change was accepted now."""
-        self._accepted_ms.append(self._clock.now_ms())
+        self._accepted_ms.append(self._clock.span_ms())
 
     def flooded(self) -> bool:
-        return self._clock.now_ms() - self._accepted_ms[0] < FLOOD_WITHIN_MS
+        return self._clock.span_ms() - self._accepted_ms[0] < FLOOD_WITHIN_MS
 
     async def step(self, lane: Lane = ("", "")) -> None:
         """Return when a step of this project and kind may run."""

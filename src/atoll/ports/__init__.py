@@ -62,7 +62,13 @@ __all__ = [
 class Clock(Protocol):
     """The time. Tests use a clock that jumps; no other code reads the time."""
 
-    def now_ms(self) -> int: ...
+    def now_ms(self) -> int:
+        """Return the time of day. It may step forwards and backwards."""
+        ...
+
+    def span_ms(self) -> int:
+        """Return the time since some moment of this process, for durations. It never steps."""
+        ...
 
     async def sleep(self, seconds: float) -> None: ...
 

@@ -38,9 +38,9 @@ class Keys:
     async def find(self, text: str) -> ApiKey:
         """Raises Unauthenticated."""
         digest = self.digest(text)
-        now_ms = self._clock.now_ms()
+        now_ms, span_ms = self._clock.now_ms(), self._clock.span_ms()
         until_ms, key = self._cached.get(digest, (0, None))
-        if key is None or until_ms <= now_ms:
+        if key is None or until_ms <= span_ms:
             by_digest = Filter(equals=(("digest", digest),), limit=1)  # type: ignore[arg-type]
             found = await self._store.read().api_keys.page(by_digest)
             if not found:
@@ -48,7 +48,7 @@ class Keys:
             key = found[0]
             if len(self._cached) >= CACHED_MAX:
                 self._cached.clear()
-            self._cached[digest] = (now_ms + CACHE_MS, key)
+            self._cached[digest] = (span_ms + CACHE_MS, key)
         if key.expires_at_ms is not None and key.expires_at_ms <= now_ms:
             raise Unauthenticated(Reason.KEY_EXPIRED)
         return key

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from atoll.domain import ids
 from atoll.domain.errors import Lost
-from atoll.domain.operations import Operation, OperationState, StepRecord
+from atoll.domain.operations import FAR_MS, Operation, OperationState, StepRecord
 from atoll.store import tables
 from atoll.store.forget import forgetting, oldest, thrown_away
 from atoll.store.rows import NONE, ColumnMapping, NounRows
@@ -72,7 +72,7 @@ class OperationRows(NounRows[Operation]):
     ) -> list[Operation]:
         query = self._query("claim", claim_statement)
         values = {"engine": engine, "now": now_ms, "lease": lease_until_ms, "limit": limit}
-        values["again"] = limit // AGAIN_SHARE + 1
+        values |= {"again": limit // AGAIN_SHARE + 1, "far": now_ms + FAR_MS}
         rows = await self.unit.database.commit_returning([Write(query, query.place(values))])
         return sorted((OPERATIONS.thing(row) for row in rows), key=lambda o: o.id)
 
@@ -259,8 +259,9 @@ def counted(*conditions: sa.ColumnElement[bool]) -> sa.ClauseElement:
 
 
 def next_statement() -> sa.ClauseElement:
+    """An operation that has not begun is due whatever its time says: 0."""
     ready = (
-        sa.select(op.claimable_at_ms)
+        sa.select(sa.literal_column("0"))
         .where(op.turn.is_not(None))
         .order_by(op.turn, op.id)
         .limit(1)
@@ -280,7 +281,11 @@ def claim_statement() -> sa.ClauseElement:
     """Claim due operations: two indexed predicates, each walked in its order. The repeated
     condition ensures that two engines that select the same row claim it once. It is a common table
     expression, because a subquery with locks may be executed more than once."""
-    due = op.claimable_at_ms <= bind("now", op.claimable_at_ms)
+    due = sa.or_(
+        op.claimable_at_ms <= bind("now", op.claimable_at_ms),
+        op.claimable_at_ms > bind("far", op.claimable_at_ms),
+        op.turn.is_not(None),
+    )
     ready = (
         sa.select(op.id)
         .where(op.turn.is_not(None))
