@@ -28,6 +28,7 @@ from atoll.domain.errors import (
 from atoll.domain.events import Event
 from atoll.domain.operations import FAR_MS, Operation, OperationState, StepRecord
 from atoll.operations.pace import Pace
+from atoll.operations.spent import Spent
 from atoll.operations.steps import Do, Prepare, Ranges, Retry, Step, StepContext, Workflow
 from atoll.ports import Bus, Clock, Ids, Store, Transaction
 
@@ -41,7 +42,6 @@ UNDO_ATTEMPTS_MAX = 10
 AWAY_ATTEMPTS_MAX = 12
 UNDO_S = 1800.0
 OVERTAKEN_MAX = 50
-KNOWN_MAX = 200_000
 CANCELLED = "CANCELLED"
 
 Act = Callable[[], Awaitable[Operation | None]]
@@ -84,7 +84,7 @@ class Engine:
         self._pace = Pace(clock)
         self._asks = itertools.count(1)
         self._carrying: dict[str, asyncio.Task[None]] = {}
-        self._since_ms: dict[tuple[str, int, bool], int] = {}
+        self._spent = Spent(clock)
 
     def wake(self) -> None:
         """A hint that an operation may be due. The engine would find it anyway."""
@@ -208,7 +208,7 @@ class Engine:
             return await self._start_undo(current, CANCELLED, "cancelled by request")
         if not current.prepared and workflow.prepare is not None:
             return await self._prepare(workflow, workflow.prepare, current)
-        if self._spent_s(current) >= workflow.deadline_s:
+        if self._spent.seconds(current) >= workflow.deadline_s:
             last = current.message or "none"
             late = f"not done within {workflow.deadline_s:g} s; last message: {last}"
             return await self._start_undo(current, "DEADLINE_EXCEEDED", late)
@@ -331,8 +331,7 @@ class Engine:
             changes |= {"percent": 100.0, "step": len(workflow.steps)}
         uses = workflow.uses(operation)
         tx.operations.finish(operation, self._clock.now_ms(), uses, **changes)
-        for undoing in (False, True):
-            self._since_ms.pop((operation.id, operation.run, undoing), None)
+        self._spent.forget(operation)
         data = {"kind": operation.kind}
         if operation.error_code is not None:
             data |= {"code": operation.error_code, "error": operation.error_message or ""}
@@ -368,7 +367,7 @@ class Engine:
             end = OperationState.CANCELLED if cancelled else OperationState.FAILED
             return await self._end(workflow, operation, end)
         step = workflow.steps[operation.step]
-        if self._spent_s(operation) >= UNDO_S:
+        if self._spent.seconds(operation) >= UNDO_S:
             return await self._give_up_undo(workflow, operation, step, operation.message)
         try:
             return await self._repeat_lost(operation, lambda: self._undo(step, operation))
@@ -453,16 +452,6 @@ class Engine:
             percent=operation.percent if retry.percent is None else percent_of(operation, retry),
             **changes,
         )
-
-    def _spent_s(self, operation: Operation) -> float:
-        """Return for how long this engine has known the operation, doing or undoing. The wall clock
-        may step; and the time in the queue, or without an engine, does not count."""
-        undoing = operation.state is OperationState.UNDOING
-        key = (operation.id, operation.run, undoing)
-        if len(self._since_ms) >= KNOWN_MAX:
-            self._since_ms.clear()
-        since_ms = self._since_ms.setdefault(key, self._clock.span_ms())
-        return (self._clock.span_ms() - since_ms) / 1000
 
     def _record(self, tx: Transaction, operation: Operation, step: Step, direction: str) -> None:
         tx.operations.record(

@@ -135,6 +135,9 @@ class Ahead:
         now = datetime.datetime.now(datetime.UTC)
         return int((now.timestamp() + self.by_s) * 1000)
 
+    def span_ms(self) -> int:
+        return self.now_ms()
+
 
 @pytest.fixture
 def ahead(cloud: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> Ahead:
