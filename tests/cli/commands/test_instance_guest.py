@@ -94,6 +94,26 @@ def test_ssh_as_json_prints_the_words_and_starts_nothing(atoll: Atoll, cloud: Cl
     assert ended.json["argv"][-4:] == ["-i", "/k", "--", "debian@127.16.0.1"]
 
 
+@pytest.fixture
+def server_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("atoll.cli.reach.is_here", lambda _url: False)
+
+
+@pytest.mark.usefixtures("server_elsewhere")
+def test_ssh_never_goes_to_the_callers_own_machine(atoll: Atoll, cloud: Cloud) -> None:
+    cloud.has("/v1/instances", instance(ports={"tcp/22": "127.80.0.4:22"}))
+    ended = atoll("instance", "ssh", "demo", "--json")
+    assert (ended.code, ended.out) == (2, "")
+    assert "127.80.0.4" in ended.err
+    assert "your own machine" in ended.err
+
+
+@pytest.mark.usefixtures("server_elsewhere")
+def test_ssh_goes_to_other_addresses_of_a_server_elsewhere(atoll: Atoll, cloud: Cloud) -> None:
+    cloud.has("/v1/instances", instance(public_ip="203.0.113.5"))
+    assert atoll("instance", "ssh", "demo", "--json").json["argv"][-1] == "root@203.0.113.5"
+
+
 def test_ssh_gives_the_first_boot_time(atoll: Atoll, cloud: Cloud) -> None:
     cloud.has("/v1/instances", instance(ready=False))
     cloud.answers("GET", PATH, instance())

@@ -51,6 +51,16 @@ def test_create_waits_and_prints_the_addresses_and_the_way_in(atoll: Atoll, clou
     assert "ssh root@127.16.0.1" in ended.out
 
 
+def test_create_prints_no_ssh_command_that_leads_to_the_callers_machine(
+    atoll: Atoll, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atoll.cli.reach.is_here", lambda _url: False)
+    created(cloud, ended=operation(), then=instance())
+    ended = atoll(*CREATE)
+    assert "root@" not in ended.out
+    assert "only on the machine of the server" in ended.out
+
+
 def test_create_waits_by_long_polls(atoll: Atoll, cloud: Cloud) -> None:
     created(cloud, ended=operation(), then=instance())
     atoll(*CREATE)

@@ -4,15 +4,17 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
 from atoll.cli.client import Json, Query
-from atoll.cli.commands.instance_guest import ssh_address
+from atoll.cli.commands.instance_guest import SSH_PORT, ssh_address
 from atoll.cli.errors import OperationFailed, TimedOut, Usage
 from atoll.cli.moments import moment_from
 from atoll.cli.output import pick
 from atoll.cli.proposals import show_proposal
+from atoll.cli.reach import leads_astray
 from atoll.cli.session import (
     NEAREST,
     PATIENT,
@@ -218,7 +220,14 @@ def show_ready(session: Session, created: Json, timeout_s: float) -> None:
     facts = {"id": instance_id}
     facts |= {key: status[key] for key in ("public_ip", "private_ip") if status.get(key)}
     if address := ssh_address(instance):
-        facts["ssh"] = f"ssh{'' if address[1] == 22 else f' -p {address[1]}'} root@{address[0]}"
+        facts["ssh"] = ssh_words(session.client.server.url, *address)
     if status.get("default_password"):
         facts["password"] = f"{status['default_password']} (for root; shown for ten minutes)"
     session.output.fields(facts)
+
+
+def ssh_words(server_url: str, host: str, port: int) -> str:
+    """The ssh command for this machine, or where ssh is possible at all."""
+    if leads_astray(server_url, host):
+        return f"only on the machine of the server, {urlsplit(server_url).hostname}"
+    return f"ssh{'' if port == SSH_PORT else f' -p {port}'} root@{host}"

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from atoll.cli.client import Client, Json
 from atoll.cli.errors import ServerRefused, Usage
 from atoll.cli.output import pick
+from atoll.cli.reach import require_reachable
 from atoll.cli.session import NEAREST, Connection, Reference, Session
 from atoll.cli.ssh_files import known_hosts_file
 from atoll.cli.waiting import wait_until_ready
@@ -57,11 +58,13 @@ def reachable(session: Session, instance: Json, timeout_s: float) -> Json:
     if not pick(instance, "status.ready"):
         # A guest that never reports ready may still accept ssh, so try in any case.
         instance = wait_until_ready(session, instance["id"], timeout_s=timeout_s) or instance
-    if ssh_address(instance) is None:
+    address = ssh_address(instance)
+    if address is None:
         raise Usage(
             f"port {SSH_PORT} of {name} is not reachable: add a security group that allows it, "
             f"and see `atoll instance show {name}`"
         )
+    require_reachable(session.client.server.url, name, address[0])
     return instance
 
 
