@@ -76,8 +76,11 @@ def native_id_in(prefix: str, text: str, field: str) -> str:
 
 
 def not_found_as_invalid(error: AtollError, asked: Asked | None) -> AtollError:
-    """Convert NotFound to Invalid if a field of the body names the missing resource."""
+    """Convert NotFound to Invalid if a field of the body names the missing resource. An instance
+    that is gone stays NotFound wherever it is named: clients take that for done."""
     if not isinstance(error, NotFound) or asked is None or error.field not in asked.fields:
+        return error
+    if error.reason is Reason.DELETED_ALREADY:
         return error
     return Invalid(Reason.NO_SUCH_THING, **error.facts)
 

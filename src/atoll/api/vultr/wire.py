@@ -29,6 +29,7 @@ from atoll.domain.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
+from atoll.domain.reasons import Reason
 from atoll.service import queries
 from atoll.service.nouns import Identified, Noun
 from atoll.service.queries import ALL, Query
@@ -127,7 +128,10 @@ def missing_family(path: str) -> str:
 def text_of(error: AtollError, path: str, asked: Asked | None) -> str:
     """In the words, and with the ids, of this dialect."""
     if isinstance(error, NotFound) and not (isinstance(error.reason, str) and error.field):
-        return MISSING.get(missing_family(path), error.message)
+        family = missing_family(path)
+        if error.reason is Reason.DELETED_ALREADY and family != "bare-metals":
+            family = "instances"  # also where the body names it
+        return MISSING.get(family, error.message)
     return foreign.say(error, asked, wording_for(asked)).message
 
 
