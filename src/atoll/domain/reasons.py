@@ -49,6 +49,10 @@ class Reason(Enum):
     NOT_ONE_LINE = "{field} must be a single line"
     KEY_TYPE = "{field} must begin with a key type: one of {allowed}"
     NOT_A_KEY = "{field} is not a valid {kind} key: copy the whole line of the .pub file"
+    PRIVATE_KEY = (
+        "{field} is a private key, which nobody else should have: give the .pub file beside it"
+    )
+    RSA_BITS = "{field}: an RSA key must have {lowest} to {highest} bits, this one has {value}"
     NO_INTERPRETER = "{field} must begin with #! and the path of an interpreter, as in #!/bin/sh"
     NOT_AN_IPV4_RANGE = "{field} is not an IPv4 range: {why}; an example is 10.0.0.0/16"
     NOT_AN_IPV6_RANGE = "{field} is not an IPv6 range: {why}; an example is 2001:db8::/32"

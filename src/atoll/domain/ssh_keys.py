@@ -8,17 +8,17 @@ import msgspec
 from atoll.domain.errors import Invalid
 from atoll.domain.reasons import Reason
 
-KINDS = frozenset(
-    {
-        "ssh-ed25519",
-        "ssh-rsa",
-        "ecdsa-sha2-nistp256",
-        "ecdsa-sha2-nistp384",
-        "ecdsa-sha2-nistp521",
-        "sk-ssh-ed25519@openssh.com",
-        "sk-ecdsa-sha2-nistp256@openssh.com",
-    }
-)
+# What follows the type in a key: see `parts_fit`. RFC 4253, 5656, 8709; OpenSSH's PROTOCOL.u2f.
+LAYOUTS: dict[str, tuple[str, ...]] = {
+    "ssh-ed25519": ("key",),
+    "ssh-rsa": ("number", "modulus"),
+    "ecdsa-sha2-nistp256": ("nistp256", "point"),
+    "ecdsa-sha2-nistp384": ("nistp384", "point"),
+    "ecdsa-sha2-nistp521": ("nistp521", "point"),
+    "sk-ssh-ed25519@openssh.com": ("key", "application"),
+    "sk-ecdsa-sha2-nistp256@openssh.com": ("nistp256", "point", "application"),
+}
+KINDS = frozenset(LAYOUTS)
 # The type determines the number of bits of all keys but RSA.
 BITS = {
     "ssh-ed25519": 256,
@@ -28,10 +28,18 @@ BITS = {
     "sk-ssh-ed25519@openssh.com": 256,
     "sk-ecdsa-sha2-nistp256@openssh.com": 256,
 }
+# Those that OpenSSH accepts.
+RSA_BITS_MIN, RSA_BITS_MAX = 1024, 16_384
+ED25519_BYTES = 32
+UNCOMPRESSED = b"\4"
+LENGTH_BYTES = 4
+TEXT_MAX = 16_384
+BYTE_ORDER_MARK = "\ufeff"
 
 
 class SshKey(msgspec.Struct, frozen=True, kw_only=True):
-    """`annotations` belong to a dialect."""
+    """`public_key` is the text as it was given; `line_of` is what guests get. `annotations` belong
+    to a dialect."""
 
     id: str
     project_id: str
@@ -46,6 +54,7 @@ class SshKey(msgspec.Struct, frozen=True, kw_only=True):
 
 def fingerprint_of(public_key: str) -> str:
     """Return `SHA256:…` of an OpenSSH public key line. Raises Invalid if it is not valid."""
+    require_key(public_key)
     digest = base64.b64encode(hashlib.sha256(blob_of(public_key)).digest()).decode().rstrip("=")
     return f"SHA256:{digest}"
 
@@ -59,43 +68,107 @@ def md5_fingerprint_of(public_key: str) -> str:
 
 def type_of(public_key: str) -> str:
     """Return the first word of the line, such as `ssh-ed25519`."""
-    return public_key.strip().partition(" ")[0]
+    return words_of(public_key)[0]
 
 
 def bits_of(public_key: str) -> int:
-    """Return the length of the key, as `ssh-keygen -l` counts it."""
+    """Return the length of the key, as `ssh-keygen -l` counts it; 0 if it has none."""
     kind = type_of(public_key)
     if kind in BITS:
         return BITS[kind]
-    _, _, modulus = strings_in(blob_of(public_key))[:3]  # ssh-rsa, exponent, modulus
-    return int.from_bytes(modulus, "big").bit_length()
+    return bits_in((parts_of(blob_of(public_key)) or [b""])[-1])
+
+
+def line_of(public_key: str) -> str:
+    """Return the key as one line of `authorized_keys`."""
+    return " ".join(words_of(public_key))
 
 
 def blob_of(public_key: str) -> bytes:
-    """Decode the base64 part of the line. Raises Invalid if it is not valid."""
+    """Decode the base64 of the line; empty if there is none."""
+    return decoded([*words_of(public_key), ""][1])
+
+
+def require_key(public_key: str) -> None:
+    """Check that it is a whole key, alone in the text and in its base64. Raises Invalid."""
     field = "public_key"
-    if "\n" in public_key.strip() or "\r" in public_key.strip():
-        raise Invalid(Reason.NOT_ONE_LINE, field=field)
-    kind, _, rest = public_key.strip().partition(" ")
-    blob_text = rest.partition(" ")[0]
+    if len(public_key) > TEXT_MAX:
+        raise Invalid(Reason.TOO_LONG, field=field, highest=TEXT_MAX)
+    if "PRIVATE KEY" in public_key:
+        raise Invalid(Reason.PRIVATE_KEY, field=field)
+    kind, blob, lines = type_of(public_key), blob_of(public_key), lines_in(public_key)
     if kind not in KINDS:
         raise Invalid(Reason.KEY_TYPE, field=field, allowed=sorted(KINDS))
-    try:
-        blob = base64.b64decode(blob_text, validate=True)
-    except ValueError:
-        blob = b""
-    named = int.from_bytes(blob[:4], "big")
-    if blob[4 : 4 + named] != kind.encode() or len(blob) <= 4 + named:
+    if len(lines) > 1 and (is_whole(kind, blob_of(lines[0])) or not is_whole(kind, blob)):
+        raise Invalid(Reason.NOT_ONE_LINE, field=field)
+    if not is_whole(kind, blob):
         raise Invalid(Reason.NOT_A_KEY, field=field, kind=kind)
-    return blob
+    if kind == "ssh-rsa":
+        require_rsa_bits(bits_of(public_key))
 
 
-def strings_in(blob: bytes) -> list[bytes]:
-    """Split a key into its parts, each preceded by its length (RFC 4251, section 5). Padded to
-    three."""
+def words_of(public_key: str) -> list[str]:
+    """Split the text into its type, its base64 and its comment. A terminal that was copied from may
+    have broken the base64 into several lines."""
+    lines = lines_in(public_key)
+    first = lines[0].split() if lines else []
+    if len(first) == 2 and len(lines) > 1:
+        return [first[0], *(first[1] + "".join(lines[1:])).split()]
+    return first or [""]
+
+
+def lines_in(public_key: str) -> list[str]:
+    lines = public_key.removeprefix(BYTE_ORDER_MARK).splitlines()
+    return [line.strip() for line in lines if line.strip()]
+
+
+def decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return b""
+
+
+def is_whole(kind: str, blob: bytes) -> bool:
+    """Tell whether it consists of the parts of its type, each of its length."""
+    named, *parts = parts_of(blob) or [b""]
+    layout = LAYOUTS[kind]
+    if named != kind.encode() or len(parts) != len(layout):
+        return False
+    return all(fits(kind, part, content) for part, content in zip(layout, parts, strict=True))
+
+
+def fits(kind: str, part: str, content: bytes) -> bool:
+    if part == "key":
+        return len(content) == ED25519_BYTES
+    if part == "point":
+        coordinate = -(-BITS[kind] // 8)
+        return content[:1] == UNCOMPRESSED and len(content) == 1 + 2 * coordinate
+    if part in {"number", "modulus"}:
+        return content != b"" and content[0] < 0x80 and any(content)
+    return content.decode(errors="replace") == part or (part == "application" and content != b"")
+
+
+def require_rsa_bits(bits: int) -> None:
+    if not RSA_BITS_MIN <= bits <= RSA_BITS_MAX:
+        raise Invalid(
+            Reason.RSA_BITS, field="public_key", value=bits, lowest=RSA_BITS_MIN,
+            highest=RSA_BITS_MAX,
+        )  # fmt: skip
+
+
+def bits_in(modulus: bytes) -> int:
+    return int.from_bytes(modulus, "big").bit_length()
+
+
+def parts_of(blob: bytes) -> list[bytes]:
+    """Split a key into its parts, each preceded by its length (RFC 4251, section 5). Empty if they
+    are not exactly all of it."""
     parts, at = [], 0
-    while at + 4 <= len(blob):
-        length = int.from_bytes(blob[at : at + 4], "big")
-        parts.append(blob[at + 4 : at + 4 + length])
-        at += 4 + length
-    return parts + [b""] * (3 - len(parts))
+    while at < len(blob):
+        begin = at + LENGTH_BYTES
+        at = begin + int.from_bytes(blob[at:begin], "big")
+        if at > len(blob):
+            return []
+        parts.append(blob[begin:at])
+    return parts

@@ -14,6 +14,7 @@ from atoll.domain.instances import Goal, Instance, InstanceState, hostname_of
 from atoll.domain.networks import RESERVED_AT_START, ipv6_of
 from atoll.domain.reasons import Reason
 from atoll.domain.security_groups import ALL_MAY_GO_OUT, Direction, Rule, SecurityGroup
+from atoll.domain.ssh_keys import line_of
 from atoll.domain.startup_scripts import combine_scripts
 from atoll.messages import (
     EnsureConfigured,
@@ -154,7 +155,7 @@ async def guest_spec(
         devices=instance.devices,
         seed=SeedSpec(
             hostname=hostname_of(instance.hostname or instance.name),
-            ssh_keys=tuple(key.public_key for key in keys if key is not None),
+            ssh_keys=tuple(line_of(key.public_key) for key in keys if key is not None),
             user_data=await user_data_of(context, instance),
             password_hash=(instance.password.hash or None) if instance.password else None,
         ),

@@ -22,7 +22,7 @@ async def create(case: Case, command: CreateSshKey) -> Done[SshKey]:
         name=command.name,
         labels=command.labels,
         annotations=command.annotations,
-        public_key=command.public_key.strip(),
+        public_key=command.public_key,
         fingerprint=fingerprint_of(command.public_key),
         created_at_ms=case.now_ms,
     )
@@ -34,7 +34,7 @@ async def update(case: Case, command: UpdateSshKey) -> Done[SshKey]:
     changes: dict[str, Any] = {}
     if command.public_key is not None:
         changes = {
-            "public_key": command.public_key.strip(),
+            "public_key": command.public_key,
             "fingerprint": fingerprint_of(command.public_key),
         }
     key = await owned.get(case, SSH_KEYS, command.ssh_key, FIELD)

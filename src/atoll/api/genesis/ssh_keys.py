@@ -14,7 +14,7 @@ from atoll.domain.commands import CreateSshKey, DeleteSshKey, UpdateSshKey
 from atoll.domain.ssh_keys import SshKey, bits_of, md5_fingerprint_of, type_of
 from atoll.service.nouns import SSH_KEYS
 
-# What only this dialect speaks of: the text as it was given, with the spaces around it.
+# The text of keys that earlier versions stored without the spaces around it.
 VALUE = "genesis.value"
 
 
@@ -46,8 +46,7 @@ class SshKeyList(Page, kw_only=True):
 
 
 def parse_create(body: CreateBody) -> CreateSshKey:
-    notes = {VALUE: body.value} if body.value != body.value.strip() else {}
-    return CreateSshKey(name=body.name, public_key=body.value, annotations=notes)
+    return CreateSshKey(name=body.name, public_key=body.value)
 
 
 def show(key: SshKey) -> SshKeyOut:

@@ -13,7 +13,7 @@ from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import Metadata, NewMetadata, Wire
 from atoll.domain.commands import CreateSshKey, DeleteSshKey, UpdateSshKey
-from atoll.domain.ssh_keys import SshKey
+from atoll.domain.ssh_keys import SshKey, line_of
 from atoll.service.nouns import SSH_KEYS
 
 
@@ -48,8 +48,10 @@ def parse_create(body: CreateSshKeyBody) -> CreateSshKey:
 
 
 def show(key: SshKey) -> SshKeyOut:
+    """As the line that guests get."""
+    spec = SshKeySpec(public_key=line_of(key.public_key))
     return SshKeyOut(
-        id=key.id, metadata=named.metadata(key), spec=SshKeySpec(public_key=key.public_key),
+        id=key.id, metadata=named.metadata(key), spec=spec,
         status=SshKeyStatus(fingerprint=key.fingerprint),
     )  # fmt: skip
 
