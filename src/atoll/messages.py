@@ -115,10 +115,12 @@ class NicSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeedSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What the guest reads at its first boot. `user_data` is the user's data in base64: never a
-    template. `password_hash` is a crypt(5) string for root."""
+    """What the guest reads at its first boot. `fqdn` is its full name, `hostname` with a domain, if
+    it has one. `user_data` is the user's data in base64: never a template. `password_hash` is a
+    crypt(5) string for root."""
 
     hostname: str
+    fqdn: str = ""
     ssh_keys: tuple[str, ...] = ()
     user_data: str = ""
     password_hash: str | None = None

@@ -11,7 +11,8 @@ from tests.e2e.guests import Login, qemu_processes, until_ready
 from tests.e2e.servers import ServerProcess
 
 pytestmark = pytest.mark.qemu
-SCRIPT = b"#!/bin/sh\necho it ran as $(id -un) > /root/mark\n"
+# As an editor on Windows saves it.
+SCRIPT = b"\xef\xbb\xbf#!/bin/sh\r\necho it ran as $(id -un) > /root/mark\r\n"
 SPEC = {
     "type": "mini", "image": "atoll-mini", "vcpus": 2, "memory_mb": 192, "disk_gb": 7,
     "ssh_key_ids": ["me"], "user_data": base64.b64encode(SCRIPT).decode(),

@@ -117,7 +117,7 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     its CD drive, `devices` are the devices of the host that it uses exclusively. `leftovers` are
     root volumes that a failure left behind; deletion removes them. `annotations` are a dialect's
     notes on the request, under the dialect's name; nothing else reads them. `hostname` is the
-    guest's host name, independent of the `name`; empty, for old instances, means the name. A
+    guest's host name as it was given, independent of the `name`: see `host_names_of`. A
     deleted instance with a `purge_at_ms` can be recovered until then. `releasing` are the ids of
     resources that accepted operations will release; an instance that is `leaving` will be deleted
     for good, and releases everything. `crashes` counts consecutive crashes: see `count_crashes`.
@@ -212,6 +212,7 @@ DISK_GIB_MIN, DISK_GIB_MAX = 1, 65_536
 PASSWORD_MIN, PASSWORD_MAX = 16, 72
 USER_DATA_BYTES_MAX = 64 * 1024
 LABELS_MAX = 64
+FULL_NAME_MAX = 253
 RESTART_FIRST_S, RESTART_MAX_S = 10, 300
 STEADY_S = 600
 LABEL_KEY_MAX, LABEL_VALUE_MAX = 63, 255
@@ -315,5 +316,20 @@ def hostname_of(name: str) -> str:
 
     RFC 1123 section 2.1. A name without any such character becomes `instance`.
     """
-    kept = NO_HOSTNAME.sub("-", name.lower())
-    return kept.strip("-")[:63].strip("-") or "instance"
+    return label_of(name) or "instance"
+
+
+def label_of(text: str) -> str:
+    kept = NO_HOSTNAME.sub("-", text.lower())
+    return kept.strip("-")[:63].strip("-")
+
+
+def host_names_of(instance: Instance) -> tuple[str, str]:
+    """Return the host name of its guest, and its full name with the domain; empty if it has none.
+    The full name a.b.c means the host a in the domain b.c. Old instances have no host name: their
+    name takes its place, which is never a full name."""
+    labels = [label for label in map(label_of, instance.hostname.split(".")) if label]
+    if len(labels) < 2:
+        return hostname_of(instance.hostname or instance.name), ""
+    full = ".".join(labels)
+    return labels[0], full if len(full) <= FULL_NAME_MAX else ""

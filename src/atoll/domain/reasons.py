@@ -53,6 +53,9 @@ class Reason(Enum):
         "{field} is a private key, which nobody else should have: give the .pub file beside it"
     )
     RSA_BITS = "{field}: an RSA key must have {lowest} to {highest} bits, this one has {value}"
+    UNREADABLE_DATA = (
+        "{field} is {kind}, which guests cannot read: give a script or a cloud-config in UTF-8"
+    )
     NO_INTERPRETER = "{field} must begin with #! and the path of an interpreter, as in #!/bin/sh"
     NOT_AN_IPV4_RANGE = "{field} is not an IPv4 range: {why}; an example is 10.0.0.0/16"
     NOT_AN_IPV6_RANGE = "{field} is not an IPv6 range: {why}; an example is 2001:db8::/32"

@@ -3,6 +3,8 @@
 Pure: the facts are arguments. What a caller says about itself never lowers a risk.
 """
 
+from ipaddress import ip_network
+
 import msgspec
 
 from atoll.domain.actions import Action, Risk, action_of
@@ -61,10 +63,18 @@ def lets_everybody_in(rule: Rule) -> bool:
     """Tell whether a rule opens a port other than 80 and 443 to everyone."""
     if rule.direction is not Direction.INGRESS or rule.group is not None:
         return False
-    if rule.cidr not in EVERYWHERE:
+    if not is_everywhere(rule.cidr):
         return False
     last = rule.port if rule.port_max is None else rule.port_max
     return rule.port is None or rule.port != last or rule.port not in WEB_PORTS
+
+
+def is_everywhere(cidr: str) -> bool:
+    """A range has many spellings. One that is none at all is refused later."""
+    try:
+        return str(ip_network(cidr)) in EVERYWHERE
+    except ValueError:
+        return False
 
 
 def ends_protection(command: Command) -> bool:

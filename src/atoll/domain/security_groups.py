@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
+from ipaddress import ip_network
 from itertools import count
 
 import msgspec
@@ -27,9 +28,9 @@ class Protocol(StrEnum):
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """`port` to `port_max` is an inclusive range; neither means every port. `cidr` is an IPv4
-    range, with 0.0.0.0/0 for everyone, or an IPv6 range. `group` is the id of a security group: the
-    rule then allows its members in the same network, and `cidr` is None. `number` identifies the
-    rule within the group, from 1, and does not change."""
+    range, with 0.0.0.0/0 for everyone, or an IPv6 range, as it was given. `group` is the id of a
+    security group: the rule then allows its members in the same network, and `cidr` is None.
+    `number` identifies the rule within the group, from 1, and does not change."""
 
     direction: Direction = Direction.INGRESS
     protocol: Protocol
@@ -68,6 +69,13 @@ WEB_RULES = tuple(Rule(protocol=Protocol.TCP, port=port, port_max=port) for port
 # Built-in groups of every project. Instances without given groups are in `default`, or in the group
 # that their dialect chooses.
 BUILT_IN = {DEFAULT_GROUP: DEFAULT_RULES, STANDARD_GROUP: (*WEB_RULES, *DEFAULT_RULES)}
+
+
+def bare(rule: Rule) -> Rule:
+    """Return the rule without number and notes, and with the canonical spelling of its range: two
+    rules that allow the same are equal."""
+    cidr = rule.cidr if rule.group else str(ip_network(rule.cidr))
+    return msgspec.structs.replace(rule, number=0, notes="", cidr=cidr)
 
 
 def number_rules(rules: Iterable[Rule], before: Iterable[Rule] = ()) -> tuple[Rule, ...]:

@@ -24,6 +24,23 @@ KINDS = {
     b"## template: jinja": "jinja2",
 }
 GZIP = b"\x1f\x8b"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+WINDOWS_END, END = b"\r\n", b"\n"
+# What no guest understands, by its first bytes. Other data is passed on: not only cloud-init reads
+# user data.
+UNREADABLE = {
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+    b"#\0": "UTF-16 text",
+    b"\0#": "UTF-16 text",
+    b"\0\0\xfe\xff": "UTF-32 text",
+    b"\xfd7zXZ\0": "data packed by xz",
+    b"BZh": "data packed by bzip2",
+    b"\x28\xb5\x2f\xfd": "data packed by zstd",
+    b"PK\3\4": "a zip archive",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+    b"\x7fELF": "a program",
+}
 BOUNDARY = "atoll-part"
 
 
@@ -42,17 +59,33 @@ class StartupScript(msgspec.Struct, frozen=True, kw_only=True):
 
 def require_script(script: str) -> None:
     """Check a script. Raises Invalid."""
-    field = "script"
+    content = require_readable(script, "script", SCRIPT_BYTES_MAX)
+    if not content.removeprefix(BYTE_ORDER_MARK).startswith(b"#!"):
+        raise Invalid(Reason.NO_INTERPRETER, field="script")
+
+
+def require_readable(text: str, field: str, bytes_max: int) -> bytes:
+    """Decode user data or a script. Raises Invalid if its first bytes say that no guest can read
+    it."""
     try:
-        content = base64.b64decode(script, validate=True)
+        content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
         raise Invalid(Reason.NOT_BASE64, field=field, why=str(error)) from error
-    if len(content) > SCRIPT_BYTES_MAX:
-        raise Invalid(
-            Reason.TOO_MANY_BYTES, field=field, count=len(content), highest=SCRIPT_BYTES_MAX
-        )
-    if not content.startswith(b"#!"):
-        raise Invalid(Reason.NO_INTERPRETER, field=field)
+    if len(content) > bytes_max:
+        raise Invalid(Reason.TOO_MANY_BYTES, field=field, count=len(content), highest=bytes_max)
+    for mark, kind in UNREADABLE.items():
+        if content.startswith(mark):
+            raise Invalid(Reason.UNREADABLE_DATA, field=field, kind=kind)
+    return content
+
+
+def for_guest(content: bytes) -> bytes:
+    """Return what a guest gets: editors on Windows put a byte order mark first, with which no guest
+    recognizes a script, and line ends with which none runs it."""
+    text = content.removeprefix(BYTE_ORDER_MARK)
+    if not text.startswith(tuple(KINDS)):
+        return content
+    return text.replace(WINDOWS_END, END)
 
 
 def part_of(content: bytes) -> Message:
@@ -70,14 +103,14 @@ def part_of(content: bytes) -> Message:
 
 
 def combine_scripts(user_data: str, scripts: Sequence[str]) -> str:
-    """Combine user data with scripts; all texts are base64. A single text stays as it is; several
-    become parts of one MIME message, which cloud-init splits (RFC 2046)."""
-    given = [one for one in (user_data, *scripts) if one]
+    """Combine user data with scripts, as guests get them; all texts are base64. Several become
+    parts of one MIME message, which cloud-init splits (RFC 2046)."""
+    given = [for_guest(base64.b64decode(one)) for one in (user_data, *scripts) if one]
     if len(given) < 2:
-        return given[0] if given else ""
+        return base64.b64encode(given[0]).decode() if given else ""
     message = MIMEMultipart(boundary=BOUNDARY + "-" + str(len(given)))
     for number, one in enumerate(given):
-        part = part_of(base64.b64decode(one))
+        part = part_of(one)
         if not part.is_multipart():
             part.add_header("Content-Disposition", "attachment", filename=f"part-{number:03d}")
         message.attach(part)

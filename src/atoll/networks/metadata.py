@@ -146,8 +146,8 @@ def ec2(resident: Resident) -> Tree:
     public = addresses_of(nic)[:1]
     meta: dict[str, Any] = {
         "instance-id": resident.guest.id,
-        "hostname": seed.hostname,
-        "local-hostname": seed.hostname,
+        "hostname": seed.fqdn or seed.hostname,
+        "local-hostname": seed.fqdn or seed.hostname,
         "local-ipv4": nic.private_ip,
         **({"public-ipv4": public[0]} if public else {}),
         **({"ipv6": ipv6_of(nic.ipv6)} if nic.ipv6 else {}),

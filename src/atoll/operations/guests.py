@@ -10,7 +10,7 @@ from atoll.domain.errors import Conflict, NoCapacity
 from atoll.domain.events import Event
 from atoll.domain.hosts import Reservation, is_disk_low
 from atoll.domain.images import ImageKind
-from atoll.domain.instances import Goal, Instance, InstanceState, hostname_of
+from atoll.domain.instances import Goal, Instance, InstanceState, host_names_of
 from atoll.domain.networks import RESERVED_AT_START, ipv6_of
 from atoll.domain.reasons import Reason
 from atoll.domain.security_groups import ALL_MAY_GO_OUT, Direction, Rule, SecurityGroup
@@ -141,6 +141,7 @@ async def guest_spec(
 ) -> GuestSpec:
     """Return the specification without the rules of its groups."""
     keys = [await context.tx.ssh_keys.find(key) for key in instance.resolved.ssh_key_ids]
+    hostname, fqdn = host_names_of(instance)
     return GuestSpec(
         id=instance.id,
         name=instance.name,
@@ -154,7 +155,8 @@ async def guest_spec(
         nics=tuple([nic async for nic in further_nics(context, instance, groups)]),
         devices=instance.devices,
         seed=SeedSpec(
-            hostname=hostname_of(instance.hostname or instance.name),
+            hostname=hostname,
+            fqdn=fqdn,
             ssh_keys=tuple(line_of(key.public_key) for key in keys if key is not None),
             user_data=await user_data_of(context, instance),
             password_hash=(instance.password.hash or None) if instance.password else None,

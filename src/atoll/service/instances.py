@@ -1,7 +1,5 @@
 """Handles commands on instances: create, update and power."""
 
-import base64
-import binascii
 from typing import Any
 
 import msgspec
@@ -37,6 +35,7 @@ from atoll.domain.plans import Plan
 from atoll.domain.reasons import Reason
 from atoll.domain.security_groups import DEFAULT_GROUP
 from atoll.domain.snapshots import Snapshot
+from atoll.domain.startup_scripts import require_readable
 from atoll.operations import (
     instance_configure,
     instance_create,
@@ -265,15 +264,8 @@ def require_count(field: str, things: tuple[str, ...], most: int) -> None:
 
 
 def require_user_data(text: str) -> None:
-    field = "user_data"
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise Invalid(Reason.NOT_BASE64, field=field, why=str(error)) from error
-    if len(data) > USER_DATA_BYTES_MAX:
-        raise Invalid(
-            Reason.TOO_MANY_BYTES, field=field, count=len(data), highest=USER_DATA_BYTES_MAX
-        )
+    """Raises Invalid."""
+    require_readable(text, "user_data", USER_DATA_BYTES_MAX)
 
 
 async def update(case: Case, command: UpdateInstance) -> Done[Instance]:

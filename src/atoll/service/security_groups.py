@@ -18,6 +18,7 @@ from atoll.domain.security_groups import (
     BUILT_IN,
     Rule,
     SecurityGroup,
+    bare,
     number_rules,
     require_rules,
 )
@@ -78,9 +79,10 @@ async def change(
 async def add_rule(case: Case, command: AddRule) -> Done[SecurityGroup]:
     """Add a rule at the end of the group's rules."""
     group = await get(case, command.security_group)
-    bare = replace(command.rule, notes="")
+    require_rules((command.rule,))
+    wanted = bare(command.rule)
     for one in number_rules(group.rules):
-        if replace(one, number=0, notes="") == bare:
+        if bare(one) == wanted:
             raise AlreadyExists(
                 Reason.RULE_EXISTS, number=one.number, noun=SECURITY_GROUPS.name, name=group.name
             )

@@ -79,7 +79,7 @@ def test_a_mini_guest_is_what_its_seed_says_on_every_boot(tmp_path: Path) -> Non
 def test_a_mini_guest_understands_a_cloud_config_in_yaml(tmp_path: Path) -> None:
     key = make_key(tmp_path)
     user_data = f"""#cloud-config
-hostname: other-name
+hostname: other-name.example.com
 ssh_authorized_keys:
   - {key}
 write_files:
@@ -99,6 +99,7 @@ runcmd:
     with booted(tmp_path, built("atoll-mini"), seed, disk_gib=1) as guest:
         guest.wait_ready()
         assert guest.ssh("hostname") == "other-name"
+        assert "127.0.1.1 other-name.example.com other-name" in guest.ssh("cat /etc/hosts")
         assert guest.ssh("cat /etc/app/settings") == 'name: it\'s "quoted" $HOME'
         assert guest.ssh("stat -c %a /etc/app/settings") == "640"
         assert guest.ssh("cat /root/decoded /root/answer /root/vendor") == "hello\n42\nvendor"

@@ -71,6 +71,11 @@ def test_user_data_arrives_as_it_was_given(data: bytes) -> None:
     assert read(built(user_data=b64encode(data).decode()), "user-data") == data
 
 
+def test_of_a_full_name_the_guest_is_told_all() -> None:
+    image = built(hostname="web-1", fqdn="web-1.example.com")
+    assert json.loads(read(image, "meta-data"))["local-hostname"] == "web-1.example.com"
+
+
 def test_user_data_that_is_not_base64_is_refused() -> None:
     with pytest.raises(DriverRefused, match="base64"):
         built(user_data="#!/bin/sh")

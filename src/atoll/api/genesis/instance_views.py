@@ -13,7 +13,7 @@ from atoll.api.genesis.wire import Named, catalogue_of, view_of
 from atoll.api.http import Call
 from atoll.domain.floating_ips import FloatingIp
 from atoll.domain.images import Image
-from atoll.domain.instances import Instance, hostname_of
+from atoll.domain.instances import Instance, host_names_of
 from atoll.domain.security_groups import SecurityGroup
 from atoll.domain.snapshots import Snapshot
 from atoll.domain.ssh_keys import SshKey
@@ -117,7 +117,7 @@ def show(instance: Instance, related: Related) -> InstanceOut:
     hostname = instance.hostname or instance.name
     return InstanceOut(
         id=wire.uuid_of(instance.id), name=instance.name, hostname=hostname,
-        dns_name=hostname_of(hostname), type=spec.plan, os_type=LINUX,
+        dns_name=host_names_of(instance)[0], type=spec.plan, os_type=LINUX,
         image=image_of(instance, related), region=spec.region,
         placement_option=notes.get(PLACEMENT, AUTO),
         floating_ip=mention(floating.id, floating) if floating else None,

@@ -31,7 +31,7 @@ from atoll.domain.instances import (
     PASSWORD_MAX,
     PASSWORD_MIN,
     Instance,
-    hostname_of,
+    host_names_of,
     own_ports,
 )
 from atoll.domain.networks import ipv6_of
@@ -292,7 +292,7 @@ def show(instance: Instance, password: str | None = None) -> InstanceOut:
         ),
         status=InstanceStatus(
             state=wire.instance_word(instance),
-            hostname=hostname_of(instance.hostname or instance.name),
+            hostname=host_names_of(instance)[0],
             host_id=instance.host_id or "",
             private_ip=instance.private_ip or "", public_ip=instance.public_ip or "",
             ipv6=ipv6_of(instance.network, instance.private_ip) if instance.private_ip else "",

@@ -22,6 +22,7 @@ PROTOCOLS = (Protocol.ICMP, Protocol.TCP, Protocol.UDP)
 NOT_SERVED = ("gre", "esp", "ah")
 PORT_MAX = 65_535
 ANYBODY = {"v4": "0.0.0.0", "v6": "::"}  # noqa: S104
+BITS = {"v4": 32, "v6": 128}
 NETWORKS = {"v4": ipaddress.IPv4Network, "v6": ipaddress.IPv6Network}
 
 
@@ -61,12 +62,12 @@ class RuleList(msgspec.Struct, kw_only=True):
 
 
 def show(rule: Rule) -> RuleOut:
-    network = ipaddress.ip_network(rule.cidr)
-    ip_type = f"v{network.version}"
+    ip_type = "v6" if ":" in rule.cidr else "v4"
+    subnet, _, size = rule.cidr.partition("/")
     return RuleOut(
         id=rule.number, type=ip_type, ip_type=ip_type, action="accept",
-        protocol=rule.protocol.value, port=port_text(rule), subnet=str(network.network_address),
-        subnet_size=network.prefixlen, source="", notes=rule.notes,
+        protocol=rule.protocol.value, port=port_text(rule), subnet=subnet,
+        subnet_size=int(size or BITS[ip_type]), source="", notes=rule.notes,
     )  # fmt: skip
 
 
@@ -123,16 +124,20 @@ def ports_of(given: str | int | None, protocol: Protocol) -> tuple[int | None, i
 
 
 def cidr_of(body: CreateBody) -> str:
+    """In the spelling in which it was given: Terraform would replace a rule that comes back in
+    another."""
     if body.ip_type not in NETWORKS:
         raise Invalid("ip_type must be v4 or v6", field="ip_type")
     subnet = body.subnet or ANYBODY[body.ip_type]
+    cidr = f"{subnet}/{body.subnet_size or 0}"
     try:
-        return str(NETWORKS[body.ip_type](f"{subnet}/{body.subnet_size or 0}"))
+        NETWORKS[body.ip_type](cidr)
     except ValueError as error:
         raise Invalid(
             f"subnet: {error}; with subnet_size it must be a range of IP{body.ip_type}",
             field="subnet",
         ) from error
+    return cidr
 
 
 def rule_of(group: SecurityGroup, rule_id: str) -> Rule:

@@ -48,9 +48,11 @@ def build(guest: GuestSpec) -> bytes:
 
 
 def meta_data(guest_id: str, seed: SeedSpec) -> dict[str, Any]:
+    """Of a full name, cloud-init takes the first part as the host name, and writes both to
+    /etc/hosts."""
     return {
         "instance-id": guest_id,
-        "local-hostname": seed.hostname,
+        "local-hostname": seed.fqdn or seed.hostname,
         "public-keys": list(seed.ssh_keys),
     }
 

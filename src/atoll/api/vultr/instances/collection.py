@@ -12,8 +12,14 @@ from atoll.api.http import Call
 from atoll.api.serving import Asked
 from atoll.api.vultr import wire
 from atoll.api.vultr.instances import create, update
-from atoll.api.vultr.instances.create import CreateBody, labels_of
-from atoll.api.vultr.instances.show import InstanceOut, load_related, show, show_with_password
+from atoll.api.vultr.instances.create import CreateBody
+from atoll.api.vultr.instances.show import (
+    InstanceOut,
+    labels_of,
+    load_related,
+    show,
+    show_with_password,
+)
 from atoll.api.vultr.instances.update import UpdateBody
 from atoll.api.vultr.wire import Meta, Paging, catalogue_of, view_of
 from atoll.domain import commands as c

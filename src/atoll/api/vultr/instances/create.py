@@ -14,7 +14,15 @@ from atoll.api.http import Call
 from atoll.api.serving import Asked
 from atoll.api.vultr import offers, wire
 from atoll.api.vultr.catalogue import Catalogue
-from atoll.api.vultr.instances.show import DDOS, IPV6, OS_ID, USER_SCHEME
+from atoll.api.vultr.instances.show import (
+    DDOS,
+    IPV6,
+    OS_ID,
+    TAGS,
+    USER_SCHEME,
+    labels_of,
+    noted_tags,
+)
 from atoll.api.vultr.wire import Wire, catalogue_of, services_of, view_of
 from atoll.domain import ids
 from atoll.domain.commands import (
@@ -79,10 +87,9 @@ class Wishes(Wire, kw_only=True):
     user_scheme: str | None = None
 
     def all_tags(self) -> list[str] | None:
-        """None where nothing is said of them."""
-        if self.tags is not None:
-            return self.tags
-        return None if self.tag is None else [self.tag]
+        """Each once. None where nothing is said of them."""
+        given = [self.tag] if self.tags is None and self.tag is not None else self.tags
+        return None if given is None else [tag for tag in dict.fromkeys(given) if tag]
 
     def vpcs(self) -> dict[str, str]:
         return vpcs_of(
@@ -164,11 +171,13 @@ def refuse_not_served(body: msgspec.Struct) -> None:
 
 
 async def parse_create(view: View, names: Catalogue, body: CreateBody) -> CreateInstance:
-    tags = [tag for tag in body.all_tags() or () if tag]
+    tags = body.all_tags() or []
     if body.iso_id:
         image, annotations = await disc_of(view, body.iso_id), dict[str, str]()
     else:
         image, annotations = await source_of(view, names, body.os_id, body.snapshot_id)
+    if noted := noted_tags(tags):
+        annotations[TAGS] = noted
     if body.enable_ipv6:
         annotations[IPV6] = "true"
     if body.ddos_protection:
@@ -217,12 +226,6 @@ async def disc_of(view: View, iso_id: str) -> str:
     if image.kind is not ImageKind.ISO:
         raise Invalid(f"iso_id: {image.name} is not an ISO, see /v2/iso", field="iso_id")
     return image_id
-
-
-def labels_of(tags: Sequence[str]) -> dict[str, str]:
-    """A tag is a label without a value; `key=value` is one with it."""
-    pairs = [tag.partition("=") for tag in tags]
-    return {key: value for key, _, value in pairs}
 
 
 def keys_of(given: Sequence[str] | None) -> tuple[str, ...]:

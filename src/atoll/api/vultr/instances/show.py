@@ -33,6 +33,8 @@ KVM_MS = 10 * 60 * 1000
 V6_BITS = 64
 # What only this dialect speaks of, in an instance's annotations.
 OS_ID, IPV6, DDOS, USER_SCHEME = "vultr.os_id", "vultr.ipv6", "vultr.ddos", "vultr.user_scheme"
+# The tags as they were given, where labels cannot hold them all: `a=1` beside `a=2`, or `a=`.
+TAGS = "vultr.tags"
 
 
 class V6Network(msgspec.Struct, kw_only=True):
@@ -158,7 +160,7 @@ def show(instance: Instance, related: Related) -> InstanceOut:
         v6_networks=networks_of(v6),
         label=instance.name,
         internal_ip=instance.attachments[0].private_ip if instance.attachments else "",
-        kvm=kvm_of(instance, related), hostname=hostname_of(instance.hostname or instance.name),
+        kvm=kvm_of(instance, related), hostname=instance.hostname or hostname_of(instance.name),
         tag=tags[0] if tags else "", tags=tags, os_id=system.id, app_id=0, image_id="",
         snapshot_id=wire.uuid_of(instance.resolved.snapshot_id),
         firewall_group_id=firewall_of(instance, related), features=features_of(instance, related),
@@ -190,7 +192,25 @@ def resolve_system(
 
 
 def tags_of(instance: Instance) -> list[str]:
-    return [f"{key}={value}" if value else key for key, value in instance.labels.items()]
+    """The labels as tags; in the words in which they were given, if these are still the labels."""
+    noted = instance.annotations.get(TAGS)
+    given = msgspec.json.decode(noted, type=list[str]) if noted else []
+    return given if labels_of(given) == instance.labels else tags_in(instance.labels)
+
+
+def labels_of(tags: Sequence[str]) -> dict[str, str]:
+    """A tag is a label without a value; `key=value` is one with it."""
+    pairs = [tag.partition("=") for tag in tags]
+    return {key: value for key, _, value in pairs}
+
+
+def tags_in(labels: Mapping[str, str]) -> list[str]:
+    return [f"{key}={value}" if value else key for key, value in labels.items()]
+
+
+def noted_tags(tags: Sequence[str]) -> str:
+    """The annotation of the tags of a request; empty where the labels say it all."""
+    return "" if tags_in(labels_of(tags)) == tags else msgspec.json.encode(tags).decode()
 
 
 def ipv6_shown(instance: Instance) -> str:

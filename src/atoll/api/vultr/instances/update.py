@@ -8,13 +8,12 @@ from atoll.api.vultr.instances.create import (
     Wishes,
     backups_wanted,
     group_of,
-    labels_of,
     plain_base64,
     scheme_of,
     source_of,
     vpcs_of,
 )
-from atoll.api.vultr.instances.show import DDOS, IPV6, USER_SCHEME
+from atoll.api.vultr.instances.show import DDOS, IPV6, TAGS, USER_SCHEME, labels_of, noted_tags
 from atoll.api.vultr.wire import catalogue_of, services_of, view_of
 from atoll.domain.commands import (
     AttachDefaultVpc,
@@ -60,7 +59,7 @@ def plain_changes(instance: Instance, body: UpdateBody) -> list[Asked]:
     tags = body.all_tags()
     command = UpdateInstance(
         instance=instance.id, name=body.label,
-        labels=None if tags is None else labels_of([tag for tag in tags if tag]),
+        labels=None if tags is None else labels_of(tags),
         annotations=notes_of(body),
         security_groups=None if body.firewall_group_id is None
         else (group_of(body.firewall_group_id),),
@@ -73,6 +72,8 @@ def notes_of(body: UpdateBody) -> dict[str, str]:
     """Of the annotations those that the request sets; an empty one is taken away."""
     switches = ((IPV6, body.enable_ipv6), (DDOS, body.ddos_protection))
     notes = {key: "true" if on else "" for key, on in switches if on is not None}
+    if (tags := body.all_tags()) is not None:
+        notes[TAGS] = noted_tags(tags)
     if body.user_scheme:
         notes[USER_SCHEME] = scheme_of(body.user_scheme)
     return notes

@@ -1,7 +1,7 @@
 -- Reads the files of a NoCloud seed and writes what they say as plain files for the boot script:
 --   read-seed.lua <directory with meta-data, user-data, …> <directory for the results>
 -- User data may be a script (`#!`) or a cloud-config; of the latter it knows hostname,
--- ssh_authorized_keys, users and chpasswd (root's password), ssh_pwauth, write_files and runcmd.
+-- fqdn, ssh_authorized_keys, users and chpasswd (root's password), ssh_pwauth, write_files and runcmd.
 -- Whatever cannot be read is reported and passed over: a guest with half a seed still boots.
 local lyaml = require "lyaml"
 
@@ -17,6 +17,19 @@ local function read(name)
   local text = file:read("a")
   file:close()
   return text
+end
+
+-- A full name a.b.c is the host a: its name, and its names for /etc/hosts.
+local function host_names(...)
+  for _, given in ipairs { ... } do
+    local name = type(given) == "string" and given:match("^[%w-][%w.-]*")
+    if name then
+      name = name:gsub("%.+$", "")
+      local host = name:match("^[^.]+")
+      return host, host == name and host or name .. " " .. host
+    end
+  end
+  return "atoll-mini", "atoll-mini"
 end
 
 local function write(name, text)
@@ -197,12 +210,14 @@ local function main()
   local vendor_script, vendor = parts("vendor-data")
   local user_script, user = parts("user-data")
   local configs = { vendor, user }
-  local hostname = text(user.hostname) or text(meta["local-hostname"]) or text(vendor.hostname)
+  local hostname, names = host_names(text(user.fqdn) or "", text(user.hostname) or "",
+    text(meta["local-hostname"]) or "", text(vendor.hostname) or "")
   local pwauth = user.ssh_pwauth
   if pwauth == nil then pwauth = vendor.ssh_pwauth end
 
   write("instance-id", (text(meta["instance-id"]) or "none") .. "\n")
-  write("hostname", (hostname or "atoll-mini"):match("^[%w.-]*") .. "\n")
+  write("hostname", hostname .. "\n")
+  write("host-names", names .. "\n")
   write("authorized_keys", keys(meta, configs))
   local hashed, plain = passwords(configs)
   write("password-hash", hashed)
