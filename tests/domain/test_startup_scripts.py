@@ -73,7 +73,9 @@ def test_guests_get_data_of_other_kinds_as_it_is(data: bytes) -> None:
 
 
 def test_a_script_may_begin_with_a_byte_order_mark() -> None:
-    require_script(base64.b64encode(b"\xef\xbb\xbf#!/bin/sh\r\n").decode())
+    script = base64.b64encode(b"\xef\xbb\xbf#!/bin/sh\r\n").decode()
+    require_script(script)
+    assert combine_scripts("", [script]) == base64.b64encode(b"#!/bin/sh\n").decode()
 
 
 @pytest.mark.parametrize(

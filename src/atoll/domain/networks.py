@@ -17,7 +17,7 @@ CHOSEN_FROM, CHOSEN_PREFIX = "10.0.0.0/8", 20
 
 
 class Vpc(msgspec.Struct, frozen=True, kw_only=True):
-    """Without a `region`, it exists in all regions."""
+    """Without a `region`, it exists in all regions. `annotations` belong to a dialect."""
 
     id: str
     project_id: str
@@ -26,6 +26,7 @@ class Vpc(msgspec.Struct, frozen=True, kw_only=True):
     region: str = ""
     cidr: str
     labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
     version: int = 1
     created_at_ms: int
 

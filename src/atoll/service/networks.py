@@ -34,7 +34,6 @@ VPCS_MAX = 10_000
 SUBNETS_MAX = 200
 ATTACHMENTS_MAX = 4
 CHANGES = {network_attach.ATTACH.kind, network_attach.DETACH.kind}
-DEFAULT_VPC = "default"
 DEFAULT_CIDR = "10.99.0.0/20"
 
 
@@ -50,6 +49,7 @@ async def create_vpc(case: Case, command: CreateVpc) -> Done[Vpc]:
         description=command.description,
         region=command.region,
         labels=command.labels,
+        annotations=command.annotations,
         cidr=str(private_cidr_of(cidr)),
         created_at_ms=case.now_ms,
     )
@@ -221,7 +221,7 @@ async def subnets_within(case: Case, instance: Instance, vpc_id: str) -> list[st
 async def attach_default_vpc(case: Case, command: AttachDefaultVpc) -> Done[Instance]:
     """Attach the default VPC of the region, which is created if it does not exist. No change if it
     is already attached."""
-    subnet = await default_subnet(case, command.region)
+    subnet = await default_subnet(case, command)
     instance = await instances.get(case, command.instance)
     if await subnets_within(case, instance, subnet.vpc_id):
         return Done(instance, changed=False)
@@ -229,14 +229,14 @@ async def attach_default_vpc(case: Case, command: AttachDefaultVpc) -> Done[Inst
     return await begin_attach(case, instance, subnet)
 
 
-async def default_subnet(case: Case, region: str) -> Subnet:
-    name = f"{DEFAULT_VPC}-{region}"
+async def default_subnet(case: Case, wanted: AttachDefaultVpc) -> Subnet:
+    name = f"{wanted.name}-{wanted.region}"
     found = await case.tx.vpcs.named(case.project_id, name)
     if found:
         return await instances.only_subnet(case, found[0])
     command = CreateVpc(
         name=name, description="Default private network", cidr=await default_cidr(case),
-        region=region,
+        region=wanted.region, annotations=wanted.annotations,
     )  # fmt: skip
     vpc: Vpc = (await case.execute(command)).thing
     subnet = CreateSubnet(name=vpc.name, vpc=vpc.id, cidr=vpc.cidr)

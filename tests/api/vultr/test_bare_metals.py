@@ -47,11 +47,11 @@ def test_another_instance_is_no_bare_metal(vultr: Vultr, api: Api) -> None:
 
 
 @pytest.mark.parametrize("name", ["vpcs", "vpc2"])
-def test_its_networks_have_two_names(vultr: Vultr, api: Api, name: str) -> None:
+def test_its_networks_of_both_kinds_come_and_go(vultr: Vultr, api: Api, name: str) -> None:
     made = metal_of(vultr, api)
     path = f"/bare-metals/{made['id']}/{name}"
     body = {"region": "ewr", "description": fresh("net")}
-    vpc_id = vultr.post("/vpcs", body)["vpc"]["id"]
+    vpc_id = vultr.post(f"/{name}", body)["vpc"]["id"]
     vultr.post(f"{path}/attach", {"vpc_id": vpc_id}, 204)
     settled(api, "instances", made["id"])
     assert [one["id"] for one in vultr.get(path)["vpcs"]] == [vpc_id]

@@ -7,7 +7,7 @@ import pytest
 from tests.api.client import Api, Json, fresh
 from tests.api.conftest import KeyFor
 from tests.api.vultr.client import Vultr
-from tests.api.vultr.things import instance_of
+from tests.api.vultr.things import instance_of, settled
 
 NEW: Json = {"region": "ewr", "plan": "vc2-1c-1gb", "os_id": 2284, "label": "web"}
 NOBODY = "0b0c7a52-64a2-4f63-9c0c-1b1f9b2d5a11"
@@ -116,3 +116,54 @@ def test_a_viewer_changes_no_nodes_even_where_none_is_to_change(
     viewer.refused("POST", path, {"nodes": [made["id"]]}, status=403)
     assert vultr.post(path, {"nodes": [made["id"]]}, 202) is None
     viewer.close()
+
+
+def networks_of(vultr: Vultr, instance: str) -> tuple[list[str], list[str], list[str]]:
+    """Under the three names."""
+    path = f"/instances/{instance}"
+    lists = (
+        vultr.get(f"{path}/vpcs")["vpcs"],
+        vultr.get(f"{path}/vpc2")["vpcs"],
+        vultr.get(f"{path}/private-networks")["private_networks"],
+    )
+    first, second, third = ([one["id"] for one in found] for found in lists)
+    return first, second, third
+
+
+def test_an_instance_has_networks_of_both_kinds_each_under_its_name(vultr: Vultr, api: Api) -> None:
+    vpc = vpc_of(vultr, "10.82.0.0", 24)
+    vpc2 = str(vultr.post("/vpc2", {"region": "ewr"})["vpc"]["id"])
+    made = instance_of(vultr, api, attach_vpc=[vpc], attach_vpc2=[vpc2])
+    assert networks_of(vultr, made["id"]) == ([vpc], [vpc2], [vpc])
+    assert made["vpcs"] == [vpc]
+    path = f"/instances/{made['id']}"
+    for where, body in (
+        (f"{path}/vpcs/attach", {"vpc_id": vpc2}),
+        (f"{path}/vpcs/detach", {"vpc_id": vpc2}),
+        (f"{path}/private-networks/detach", {"network_id": vpc2}),
+    ):
+        assert vultr.refused("POST", where, body).endswith(f"{vpc2} is a VPC 2.0 network")
+    for verb in ("attach", "detach"):
+        told = vultr.refused("POST", f"{path}/vpc2/{verb}", {"vpc_id": vpc})
+        assert told == f"vpc_id: {vpc} is a VPC network"
+    for field, wrong in (
+        ("attach_vpc", vpc2), ("attach_private_network", vpc2), ("attach_vpc2", vpc),
+        ("detach_vpc", vpc2), ("detach_private_network", vpc2), ("detach_vpc2", vpc),
+    ):  # fmt: skip
+        told = vultr.refused("PATCH", path, {field: [wrong]})
+        assert told.startswith(f"{field}: {wrong} is a VPC")
+    assert networks_of(vultr, made["id"]) == ([vpc], [vpc2], [vpc])
+    vultr.post(f"{path}/vpc2/detach", {"vpc_id": vpc2}, 202)
+    settled(api, "instances", made["id"])
+    assert networks_of(vultr, made["id"]) == ([vpc], [], [vpc])
+
+
+def test_each_kind_of_network_has_a_default(vultr: Vultr, api: Api) -> None:
+    for _ in range(2):
+        made = instance_of(vultr, api, enable_vpc2=True)
+        (default,) = vultr.get("/vpc2")["vpcs"]
+        assert networks_of(vultr, made["id"]) == ([], [default["id"]], [])
+    assert vultr.get("/vpcs")["vpcs"] == []
+    other = instance_of(vultr, api, enable_vpc=True)
+    (plain,) = vultr.get("/vpcs")["vpcs"]
+    assert networks_of(vultr, other["id"]) == ([plain["id"]], [], [plain["id"]])

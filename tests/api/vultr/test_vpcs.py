@@ -1,4 +1,4 @@
-"""VPCs under their three names."""
+"""VPCs, which private networks are too, and VPC 2.0 beside them."""
 
 import ipaddress
 
@@ -38,7 +38,7 @@ def vpc_of(vultr: Vultr, **more: object) -> Json:
 
 
 @pytest.mark.parametrize(("path", "one", "many", "halves"), FACES)
-def test_a_vpc_lives_under_each_of_its_names(
+def test_a_vpc_is_made_listed_changed_and_deleted(
     vultr: Vultr, path: str, one: str, many: str, halves: Halves
 ) -> None:
     body = {"region": "ewr", "description": "inner", halves[0]: "10.77.0.0", halves[1]: 24}
@@ -49,10 +49,33 @@ def test_a_vpc_lives_under_each_of_its_names(
     listed = vultr.get(path)
     assert listed == {many: [made], "meta": {"total": 1, "links": {"next": "", "prev": ""}}}
     vultr.put(f"{path}/{made['id']}", {"description": "outer"})
-    for other, other_one, _, _ in FACES:
-        assert vultr.get(f"{other}/{made['id']}")[other_one]["description"] == "outer"
+    assert vultr.get(f"{path}/{made['id']}")[one]["description"] == "outer"
     vultr.delete(f"{path}/{made['id']}")
     assert vultr.get(path)[many] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "one", "many", "elsewhere"),
+    [
+        ("/vpcs", "vpcs", ["/vpcs", "/private-networks"], ["/vpc2"]),
+        ("/private-networks", "networks", ["/vpcs", "/private-networks"], ["/vpc2"]),
+        ("/vpc2", "vpcs", ["/vpc2"], ["/vpcs", "/private-networks"]),
+    ],
+)
+def test_each_kind_of_network_is_under_its_own_name_alone(
+    vultr: Vultr, path: str, one: str, many: list[str], elsewhere: list[str]
+) -> None:
+    """Terraform reads the lists of both, and would detach what is in the wrong one."""
+    made = vultr.post(path, {"region": "ewr"})
+    (network,) = made.values()
+    for there in many:
+        assert network["id"] in str(vultr.get(there))
+        assert network["id"] in str(vultr.get(f"{there}/{network['id']}"))
+    for other in elsewhere:
+        assert vultr.get(other)["meta"]["total"] == 0
+        for method, body in (("GET", None), ("PUT", {"description": "x"}), ("DELETE", None)):
+            vultr.refused(method, f"{other}/{network['id']}", body, status=404)
+    vultr.delete(f"{many[-1]}/{network['id']}")
 
 
 @pytest.mark.parametrize(("path", "one", "many", "halves"), FACES)

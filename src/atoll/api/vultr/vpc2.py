@@ -1,4 +1,4 @@
-"""`/v2/vpc2`: the same VPCs in other words, and the instances in them."""
+"""`/v2/vpc2`: the VPCs that were made here, and the instances in any VPC."""
 
 from collections.abc import Sequence
 
@@ -147,7 +147,7 @@ class Vpc2s(Controller):
     @get("/", operation_id="list-vpc2", summary="List VPC 2.0 networks",
          responses=wire.ANY_ERROR | wire.shown(Vpc2List, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        page, meta = await vpcs.page_of(request, paging)
+        page, meta = await vpcs.page_of(request, paging, vpc2=True)
         return wire.answer(Vpc2List(vpcs=[show(vpc) for vpc in page], meta=meta))
 
     @post("/", operation_id="create-vpc2", commands=(CreateVpc,), status_code=201,
@@ -158,25 +158,27 @@ class Vpc2s(Controller):
             raise Invalid("ip_type must be v4", field="ip_type")
         cidr = vpcs.range_of(data.ip_block, data.prefix_length, ("ip_block", "prefix_length"))
         return await vpcs.created(
-            request, data, cidr, lambda vpc: Vpc2Answer(vpc=show(vpc)), "ip_block"
-        )
+            request, data, cidr, lambda vpc: Vpc2Answer(vpc=show(vpc)), "ip_block",
+            notes=vpcs.IS_VPC2,
+        )  # fmt: skip
 
     @get("/{vpc_id:str}", operation_id="get-vpc2", summary="Get a VPC 2.0 network",
          responses=wire.ANY_ERROR | wire.shown(Vpc2Answer, "the VPC"))  # fmt: skip
     async def read(self, request: Call, vpc_id: FromPath[str]) -> Response[bytes]:
-        return wire.answer(Vpc2Answer(vpc=show(await vpcs.vpc_of(request, vpc_id))))
+        vpc = await vpcs.vpc_of(request, vpc_id, vpc2=True)
+        return wire.answer(Vpc2Answer(vpc=show(vpc)))
 
     @put("/{vpc_id:str}", operation_id="update-vpc2", commands=(UpdateVpc,), status_code=204,
          summary="Update a VPC 2.0 network", responses=wire.ANY_ERROR)  # fmt: skip
     async def update(
         self, request: Call, vpc_id: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[None]:
-        return await vpcs.updated(request, vpc_id, data.description)
+        return await vpcs.updated(request, vpc_id, data.description, vpc2=True)
 
     @delete("/{vpc_id:str}", operation_id="delete-vpc2", commands=(DeleteVpc,), status_code=204,
             summary="Delete a VPC 2.0 network", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, vpc_id: FromPath[str]) -> Response[None]:
-        return await vpcs.removed(request, vpc_id)
+        return await vpcs.removed(request, vpc_id, vpc2=True)
 
     @get("/{vpc_id:str}/nodes", operation_id="list-vpc2-nodes",
          summary="Get a list of nodes attached to a VPC 2.0 network",
@@ -184,7 +186,7 @@ class Vpc2s(Controller):
     async def nodes(
         self, request: Call, vpc_id: FromPath[str], paging: NamedDependency[Paging]
     ) -> Response[bytes]:
-        every = await nodes_of(request, await vpcs.vpc_of(request, vpc_id))
+        every = await nodes_of(request, await vpcs.any_vpc_of(request, vpc_id))
         page, meta = wire.part_of(every, paging)
         return wire.answer(NodeList(nodes=list(page), meta=meta))
 
@@ -195,7 +197,7 @@ class Vpc2s(Controller):
         self, request: Call, vpc_id: FromPath[str], data: JSONBody[NodesBody]
     ) -> Response[None]:
         """Those that are there already stay as they are."""
-        vpc = await vpcs.vpc_of(request, vpc_id)
+        vpc = await vpcs.any_vpc_of(request, vpc_id)
         nodes = await to_change(request, vpc, data, there=True)
         joins = [AttachVpc(instance=one, vpc=vpc.id, attached_ok=True) for one in nodes]
         return await change_nodes(request, joins)
@@ -207,6 +209,6 @@ class Vpc2s(Controller):
         self, request: Call, vpc_id: FromPath[str], data: JSONBody[NodesBody]
     ) -> Response[None]:
         """Those that are not there stay as they are."""
-        vpc = await vpcs.vpc_of(request, vpc_id)
+        vpc = await vpcs.any_vpc_of(request, vpc_id)
         nodes = await to_change(request, vpc, data, there=False)
         return await change_nodes(request, [DetachVpc(instance=one, vpc=vpc.id) for one in nodes])

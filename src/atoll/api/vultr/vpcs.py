@@ -1,8 +1,12 @@
-"""`/v2/vpcs`, and what its other names `/v2/vpc2` and `/v2/private-networks` share with it: a VPC
-of one subnet, of the same range."""
+"""`/v2/vpcs`, and what `/v2/vpc2` and `/v2/private-networks` share with it: a VPC of one subnet, of
+the same range.
+
+A private network is a VPC by another name. A VPC 2.0 is another resource at Vultr, and clients read
+the lists of both: so each VPC is in one of them, by an annotation.
+"""
 
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -18,12 +22,16 @@ from atoll.api.vultr.descriptions import Description
 from atoll.api.vultr.wire import Meta, Paging, Wire, view_of
 from atoll.domain import ids
 from atoll.domain.commands import CreateVpc, DeleteVpc, UpdateVpc
-from atoll.domain.errors import Invalid
+from atoll.domain.errors import Invalid, NotFound
 from atoll.domain.networks import Vpc, cidr_of
-from atoll.service import instances
+from atoll.service import instances, queries
+from atoll.service.desk import View
 from atoll.service.nouns import VPCS
 
 BITS_MAX = 32
+VPC2 = "vultr.vpc2"
+IS_VPC2: Mapping[str, str] = {VPC2: "true"}
+NO_NOTES: Mapping[str, str] = {}
 Show = Callable[[Vpc], msgspec.Struct]
 
 
@@ -90,15 +98,49 @@ async def own_region(request: Call) -> str:
         return ""
 
 
-async def page_of(request: Call, paging: Paging) -> tuple[list[Vpc], Meta]:
-    page, meta = await wire.page_of(request, VPCS, paging)
+def is_vpc2(vpc: Vpc) -> bool:
+    return VPC2 in vpc.annotations
+
+
+async def page_of(request: Call, paging: Paging, *, vpc2: bool = False) -> tuple[list[Vpc], Meta]:
+    every = await queries.find_every(view_of(request), VPCS)
+    page, meta = wire.part_of([vpc for vpc in every if is_vpc2(vpc) == vpc2], paging)
     return await placed(request, page), meta
 
 
-async def vpc_of(request: Call, vpc_id: str) -> Vpc:
-    """What a path means. Raises NotFound."""
+async def vpc_of(request: Call, vpc_id: str, *, vpc2: bool = False) -> Vpc:
+    """What a path means. Raises NotFound, of the other resource too."""
+    found = await any_vpc_of(request, vpc_id)
+    if is_vpc2(found) != vpc2:
+        raise NotFound(f"vpc {found.id} is listed elsewhere")
+    return found
+
+
+async def any_vpc_of(request: Call, vpc_id: str) -> Vpc:
     found = await foreign.get(request, VPCS, ids.VPC, vpc_id)
     return (await placed(request, [found]))[0]
+
+
+async def find_vpc2(view: View, wanted: Iterable[str]) -> frozenset[str]:
+    """Of the ids of VPCs, those of the project's VPC 2.0."""
+    found = await queries.find_by_ids(view, VPCS, wanted)
+    own = [vpc for vpc in found.values() if vpc.project_id == view.project_id]
+    return frozenset(vpc.id for vpc in own if is_vpc2(vpc))
+
+
+async def require_kind(view: View, vpc_id: str, field: str, *, vpc2: bool) -> None:
+    """Raises Invalid if the field names a network of the other kind. One that is not known is for
+    the command to refuse."""
+    vpc = (await queries.find_by_ids(view, VPCS, [vpc_id])).get(vpc_id)
+    if vpc is not None and vpc.project_id == view.project_id and is_vpc2(vpc) != vpc2:
+        kind = "a VPC" if vpc2 else "a VPC 2.0"
+        raise Invalid(f"{field}: {wire.uuid_of(vpc_id)} is {kind} network", field=field)
+
+
+async def require_kinds(view: View, fields: Mapping[str, str]) -> None:
+    """`fields` are those that named VPCs, by the id. Raises Invalid."""
+    for vpc_id, field in fields.items():
+        await require_kind(view, vpc_id, field, vpc2=field.endswith("vpc2"))
 
 
 def range_of(block: str | None, bits: int | None, fields: tuple[str, str]) -> str | None:
@@ -128,20 +170,28 @@ def range_of(block: str | None, bits: int | None, fields: tuple[str, str]) -> st
 
 
 async def created(
-    request: Call, body: NewVpc, cidr: str | None, answer: Show, field: str
+    request: Call,
+    body: NewVpc,
+    cidr: str | None,
+    answer: Show,
+    field: str,
+    *,
+    notes: Mapping[str, str] = NO_NOTES,
 ) -> Response[bytes]:
     """`field` names the range in the body."""
     await offers.ensure_region(request, body.region)
     description = body.description or ""
     command = CreateVpc(
         name=description, description=description, cidr=cidr, region=body.region,
-        with_subnet=True, free_name=True,
+        annotations=dict(notes), with_subnet=True, free_name=True,
     )  # fmt: skip
     return await wire.mutate(request, answer, Asked(command, {"cidr": field}), 201)
 
 
-async def updated(request: Call, vpc_id: str, description: str) -> Response[None]:
-    vpc = await vpc_of(request, vpc_id)
+async def updated(
+    request: Call, vpc_id: str, description: str, *, vpc2: bool = False
+) -> Response[None]:
+    vpc = await vpc_of(request, vpc_id, vpc2=vpc2)
     command = UpdateVpc(
         vpc=vpc.id, name=descriptions.new_name(vpc, description), description=description,
         free_name=True,
@@ -149,9 +199,9 @@ async def updated(request: Call, vpc_id: str, description: str) -> Response[None
     return await wire.no_content(request, command)
 
 
-async def removed(request: Call, vpc_id: str) -> Response[None]:
-    reference = wire.native_id(ids.VPC, vpc_id)
-    return await wire.no_content(request, DeleteVpc(vpc=reference, with_subnets=True))
+async def removed(request: Call, vpc_id: str, *, vpc2: bool = False) -> Response[None]:
+    vpc = await vpc_of(request, vpc_id, vpc2=vpc2)
+    return await wire.no_content(request, DeleteVpc(vpc=vpc.id, with_subnets=True))
 
 
 class Vpcs(Controller):

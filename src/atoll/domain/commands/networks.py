@@ -10,6 +10,7 @@ class CreateVpc(Command, frozen=True, kw_only=True):
 
     name: str
     labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
     cidr: str | None = None
     description: str = ""
     region: str = ""
@@ -82,7 +83,10 @@ class DetachVpc(Command, frozen=True, kw_only=True):
 
 
 class AttachDefaultVpc(Command, frozen=True, kw_only=True):
-    """Attach the default VPC of the region, which is created if it does not exist."""
+    """Attach the default VPC of the region, which is created, with these annotations, if it does
+    not exist. `name` is what its name begins with."""
 
     instance: Reference
     region: str
+    name: str = "default"
+    annotations: dict[str, str] = {}

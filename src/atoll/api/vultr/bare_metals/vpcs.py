@@ -1,4 +1,4 @@
-"""`/v2/bare-metals/…/vpcs` and `/vpc2`: two names of the same networks."""
+"""`/v2/bare-metals/…/vpcs` and `/vpc2`: each network under its own name."""
 
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
@@ -13,19 +13,25 @@ from atoll.api.vultr.wire import Paging
 from atoll.domain.commands import AttachVpc, DetachVpc
 
 
-async def listed(request: Call, baremetal_id: str, paging: Paging) -> Response[bytes]:
+async def listed(
+    request: Call, baremetal_id: str, paging: Paging, *, vpc2: bool = False
+) -> Response[bytes]:
     await metal_instance(request, baremetal_id)
-    return await vpcs.vpc_list(request, baremetal_id, paging)
+    return await vpcs.vpc_list(request, baremetal_id, paging, vpc2=vpc2)
 
 
-async def attach(request: Call, baremetal_id: str, body: VpcBody) -> Response[None]:
+async def attach(
+    request: Call, baremetal_id: str, body: VpcBody, *, vpc2: bool = False
+) -> Response[None]:
     await metal_instance(request, baremetal_id)
-    return await vpcs.attach(request, baremetal_id, body.vpc_id, "vpc_id")
+    return await vpcs.attach(request, baremetal_id, body.vpc_id, "vpc_id", vpc2=vpc2)
 
 
-async def detach(request: Call, baremetal_id: str, body: VpcBody) -> Response[None]:
+async def detach(
+    request: Call, baremetal_id: str, body: VpcBody, *, vpc2: bool = False
+) -> Response[None]:
     await metal_instance(request, baremetal_id)
-    return await vpcs.detach(request, baremetal_id, body.vpc_id, "vpc_id")
+    return await vpcs.detach(request, baremetal_id, body.vpc_id, "vpc_id", vpc2=vpc2)
 
 
 class BareMetalVpcs(Controller):
@@ -61,7 +67,7 @@ class BareMetalVpcs(Controller):
     async def vpc2(
         self, request: Call, baremetal_id: FromPath[str], paging: NamedDependency[Paging]
     ) -> Response[bytes]:
-        return await listed(request, baremetal_id, paging)
+        return await listed(request, baremetal_id, paging, vpc2=True)
 
     @post(f"{PATH}/vpc2/attach", operation_id="attach-baremetals-vpc2", commands=(AttachVpc,),
           status_code=204, summary="Attach VPC 2.0 Network to Bare Metal",
@@ -69,7 +75,7 @@ class BareMetalVpcs(Controller):
     async def attach_vpc2(
         self, request: Call, baremetal_id: FromPath[str], data: JSONBody[VpcBody]
     ) -> Response[None]:
-        return await attach(request, baremetal_id, data)
+        return await attach(request, baremetal_id, data, vpc2=True)
 
     @post(f"{PATH}/vpc2/detach", operation_id="detach-baremetal-vpc2", commands=(DetachVpc,),
           status_code=204, summary="Detach VPC 2.0 Network from Bare Metal",
@@ -77,4 +83,4 @@ class BareMetalVpcs(Controller):
     async def detach_vpc2(
         self, request: Call, baremetal_id: FromPath[str], data: JSONBody[VpcBody]
     ) -> Response[None]:
-        return await detach(request, baremetal_id, data)
+        return await detach(request, baremetal_id, data, vpc2=True)

@@ -23,6 +23,7 @@ from atoll.api.vultr.instances.show import (
     labels_of,
     noted_tags,
 )
+from atoll.api.vultr.vpcs import IS_VPC2, require_kinds
 from atoll.api.vultr.wire import Wire, catalogue_of, services_of, view_of
 from atoll.domain import ids
 from atoll.domain.commands import (
@@ -32,6 +33,7 @@ from atoll.domain.commands import (
     AttachVpc,
     CreateInstance,
     Made,
+    Reference,
     SetBackups,
 )
 from atoll.domain.errors import Invalid
@@ -56,6 +58,7 @@ NOT_SERVED = {
 }
 
 
+DEFAULT_VPC2 = "default-vpc2"
 Tags = Annotated[list[str], Bounds(max_length=64)]
 
 
@@ -97,10 +100,18 @@ class Wishes(Wire, kw_only=True):
             attach_private_network=self.attach_private_network,
         )  # fmt: skip
 
-    def wants_default_vpc(self) -> bool:
+    def default_vpc(self, instance: Reference, region: str) -> AttachDefaultVpc | None:
         """One that the request names goes before it."""
-        asked = self.enable_vpc or self.enable_vpc2 or self.enable_private_network
-        return bool(asked) and not self.vpcs()
+        if self.vpcs():
+            return None
+        if self.enable_vpc or self.enable_private_network:
+            return AttachDefaultVpc(instance=instance, region=region)
+        if not self.enable_vpc2:
+            return None
+        notes = dict(IS_VPC2)
+        return AttachDefaultVpc(
+            instance=instance, region=region, name=DEFAULT_VPC2, annotations=notes
+        )
 
 
 class CreateBody(Wishes, kw_only=True):
@@ -132,6 +143,7 @@ async def wishes_of(request: Call, body: CreateBody) -> list[Asked]:
     view, names = view_of(request), catalogue_of(request)
     view.require("write")
     refuse_not_served(body)
+    await require_kinds(view, body.vpcs())
     plan = await offers.resolve_plan(view, names, body.plan)
     command = await parse_create(view, names, body)
     wishes = [Asked(command, {"image": body.source()}), *attachments(body)]
@@ -148,8 +160,8 @@ def attachments(body: CreateBody) -> list[Asked]:
         Asked(AttachVpc(instance=NEW, vpc=vpc), {"vpc": field, "subnet": field})
         for vpc, field in body.vpcs().items()
     ]
-    if body.wants_default_vpc():
-        wishes.append(Asked(AttachDefaultVpc(instance=NEW, region=body.region)))
+    if (default := body.default_vpc(NEW, body.region)) is not None:
+        wishes.append(Asked(default))
     for device in dict.fromkeys(one.block_id for one in body.block_devices or ()):
         if device:
             field = "block_devices"

@@ -17,6 +17,7 @@ from atoll.api.vultr.catalogue import (
     System,
     number_of,
 )
+from atoll.api.vultr.vpcs import find_vpc2
 from atoll.api.vultr.wire import catalogue_of, services_of, view_of
 from atoll.domain.images import Image, ImageKind
 from atoll.domain.instances import Instance, hostname_of
@@ -86,8 +87,8 @@ class InstanceOut(msgspec.Struct, kw_only=True):
 @dataclass(frozen=True)
 class Related:
     """What an instance's answer needs besides the instance: names of images by id, the instances
-    that have a backup schedule, the groups that stand for no firewall, and the network of their
-    addresses."""
+    that have a backup schedule, the groups that stand for no firewall, the ids of VPC 2.0, and the
+    network of their addresses."""
 
     services: Services
     caller: Caller
@@ -96,6 +97,7 @@ class Related:
     images: dict[str, str]
     backed_up: frozenset[str]
     open_groups: frozenset[str]
+    vpc2: frozenset[str]
     netmask: str
     gateway: str
 
@@ -104,13 +106,14 @@ async def load_related(request: Call, found: Sequence[Instance]) -> Related:
     services, view = services_of(request), view_of(request)
     network = ipaddress.IPv4Network(services.deployment.ranges.public_cidr)
     image_ids = [one.resolved.image_id for one in found]
+    vpc_ids = [place.vpc_id for one in found for place in one.attachments]
     schedules = await timers.find_backups(view, [one.id for one in found])
     return Related(
         services=services, caller=view.caller, catalogue=catalogue_of(request),
         origin=origin_of(request),
         images=names_of(await queries.find_by_ids(view, IMAGES, image_ids)),
         backed_up=frozenset(schedules), open_groups=await open_groups(view),
-        netmask=str(network.netmask), gateway=str(network[1]),
+        vpc2=await find_vpc2(view, vpc_ids), netmask=str(network.netmask), gateway=str(network[1]),
     )  # fmt: skip
 
 
@@ -165,7 +168,10 @@ def show(instance: Instance, related: Related) -> InstanceOut:
         snapshot_id=wire.uuid_of(instance.resolved.snapshot_id),
         firewall_group_id=firewall_of(instance, related), features=features_of(instance, related),
         user_scheme=notes.get(USER_SCHEME, "root"), vpc_only=False,
-        vpcs=[wire.uuid_of(place.vpc_id) for place in instance.attachments],
+        vpcs=[
+            wire.uuid_of(place.vpc_id) for place in instance.attachments
+            if place.vpc_id not in related.vpc2
+        ],
     )  # fmt: skip
 
 

@@ -14,9 +14,9 @@ from atoll.api.vultr.instances.create import (
     vpcs_of,
 )
 from atoll.api.vultr.instances.show import DDOS, IPV6, TAGS, USER_SCHEME, labels_of, noted_tags
+from atoll.api.vultr.vpcs import require_kinds
 from atoll.api.vultr.wire import catalogue_of, services_of, view_of
 from atoll.domain.commands import (
-    AttachDefaultVpc,
     AttachVpc,
     Command,
     DetachVpc,
@@ -38,11 +38,19 @@ class UpdateBody(Wishes, kw_only=True):
     detach_vpc2: list[str] | None = None
     detach_private_network: list[str] | None = None
 
+    def unwanted_vpcs(self) -> dict[str, str]:
+        return vpcs_of(
+            detach_vpc=self.detach_vpc, detach_vpc2=self.detach_vpc2,
+            detach_private_network=self.detach_private_network,
+        )  # fmt: skip
+
 
 async def wishes_of(request: Call, instance: Instance, body: UpdateBody) -> list[Asked]:
     """All changes as commands of one transaction. Raises Invalid."""
     if body.app_id or body.image_id:
         raise Invalid("app_id: applications are not supported: give an os_id", field="app_id")
+    for fields in (body.vpcs(), body.unwanted_vpcs()):
+        await require_kinds(view_of(request), fields)
     # Another size or system is for an instance that is idle: so it comes first.
     wishes = await large_changes(request, instance, body)
     wishes += plain_changes(instance, body)
@@ -81,22 +89,17 @@ def notes_of(body: UpdateBody) -> dict[str, str]:
 
 def network_changes(instance: Instance, body: UpdateBody) -> list[Asked]:
     """A VPC that it has already is no change."""
-    unwanted = vpcs_of(
-        detach_vpc=body.detach_vpc, detach_vpc2=body.detach_vpc2,
-        detach_private_network=body.detach_private_network,
-    )  # fmt: skip
     there = {place.vpc_id for place in instance.attachments}
     wishes = [
         Asked(AttachVpc(instance=instance.id, vpc=vpc), {"vpc": field, "subnet": field})
         for vpc, field in body.vpcs().items()
         if vpc not in there
     ]
-    if body.wants_default_vpc():
-        region = instance.spec.region
-        wishes.append(Asked(AttachDefaultVpc(instance=instance.id, region=region)))
+    if (default := body.default_vpc(instance.id, instance.spec.region)) is not None:
+        wishes.append(Asked(default))
     wishes += [
         Asked(DetachVpc(instance=instance.id, vpc=vpc), {"vpc": field})
-        for vpc, field in unwanted.items()
+        for vpc, field in body.unwanted_vpcs().items()
     ]
     return wishes
 

@@ -1,4 +1,5 @@
-"""`/v2/instances/…/vpcs`, `/vpc2` and `/private-networks`: three names of the same networks."""
+"""`/v2/instances/…/vpcs`, `/vpc2` and `/private-networks`: the networks of an instance, each under
+its own name."""
 
 from collections.abc import Sequence
 
@@ -11,7 +12,8 @@ from atoll.api.http import Call
 from atoll.api.serving import Asked
 from atoll.api.vultr import wire
 from atoll.api.vultr.instances.collection import instance_of
-from atoll.api.vultr.wire import Meta, Paging, Wire
+from atoll.api.vultr.vpcs import find_vpc2, require_kind
+from atoll.api.vultr.wire import Meta, Paging, Wire, view_of
 from atoll.domain import ids
 from atoll.domain.commands import AttachVpc, DetachVpc
 from atoll.domain.errors import Invalid
@@ -54,37 +56,50 @@ def show(place: Attachment) -> PlaceOut:
 
 
 async def places_of(
-    request: Call, instance_id: str, paging: Paging
+    request: Call, instance_id: str, paging: Paging, *, vpc2: bool = False
 ) -> tuple[Sequence[Attachment], Meta]:
     instance = await instance_of(request, instance_id)
-    return wire.part_of(instance.attachments, paging)
+    second = await find_vpc2(view_of(request), [one.vpc_id for one in instance.attachments])
+    places = [one for one in instance.attachments if (one.vpc_id in second) == vpc2]
+    return wire.part_of(places, paging)
 
 
-async def vpc_list(request: Call, instance_id: str, paging: Paging) -> Response[bytes]:
-    page, meta = await places_of(request, instance_id, paging)
+async def vpc_list(
+    request: Call, instance_id: str, paging: Paging, *, vpc2: bool = False
+) -> Response[bytes]:
+    page, meta = await places_of(request, instance_id, paging, vpc2=vpc2)
     return wire.answer(VpcList(vpcs=[show(place) for place in page], meta=meta))
 
 
+async def network_in(request: Call, network: str, field: str, *, vpc2: bool) -> str:
+    """What a field of the body means. Raises Invalid."""
+    vpc = wire.native_id_in(ids.VPC, network, field)
+    await require_kind(view_of(request), vpc, field, vpc2=vpc2)
+    return vpc
+
+
 async def attach(
-    request: Call, instance_id: str, network: str, field: str, status: int = 204
+    request: Call, instance_id: str, network: str, field: str, *, vpc2: bool = False
 ) -> Response[None]:
     """One that it has already is no error: clients ask again when they are not sure."""
     instance = await instance_of(request, instance_id)
-    vpc = wire.native_id_in(ids.VPC, network, field)
+    vpc = await network_in(request, network, field, vpc2=vpc2)
     command = AttachVpc(instance=instance.id, vpc=vpc, attached_ok=True)
-    response = await wire.no_content(request, Asked(command, {"vpc": field, "subnet": field}))
-    response.status_code = status
-    return response
+    return await wire.no_content(request, Asked(command, {"vpc": field, "subnet": field}))
 
 
 async def detach(
-    request: Call, instance_id: str, network: str, field: str, status: int = 204
+    request: Call, instance_id: str, network: str, field: str, *, vpc2: bool = False
 ) -> Response[None]:
     instance = await instance_of(request, instance_id)
-    vpc = wire.native_id_in(ids.VPC, network, field)
+    vpc = await network_in(request, network, field, vpc2=vpc2)
     command = DetachVpc(instance=instance.id, vpc=vpc)
-    response = await wire.no_content(request, Asked(command, {"vpc": field}))
-    response.status_code = status
+    return await wire.no_content(request, Asked(command, {"vpc": field}))
+
+
+def taken(response: Response[None]) -> Response[None]:
+    """With the status of VPC 2.0."""
+    response.status_code = 202
     return response
 
 
@@ -120,7 +135,7 @@ class InstanceVpcs(Controller):
     async def vpc2(
         self, request: Call, instance_id: FromPath[str], paging: NamedDependency[Paging]
     ) -> Response[bytes]:
-        return await vpc_list(request, instance_id, paging)
+        return await vpc_list(request, instance_id, paging, vpc2=True)
 
     @post(f"{PATH}/vpc2/attach", operation_id="attach-instance-vpc2", commands=(AttachVpc,),
           status_code=202, summary="Attach VPC 2.0 Network to Instance",
@@ -130,7 +145,7 @@ class InstanceVpcs(Controller):
     ) -> Response[None]:
         if data.ip_address:
             raise Invalid("ip_address cannot be chosen: omit it", field="ip_address")
-        return await attach(request, instance_id, data.vpc_id, "vpc_id", 202)
+        return taken(await attach(request, instance_id, data.vpc_id, "vpc_id", vpc2=True))
 
     @post(f"{PATH}/vpc2/detach", operation_id="detach-instance-vpc2", commands=(DetachVpc,),
           status_code=202, summary="Detach VPC 2.0 Network from Instance",
@@ -138,7 +153,7 @@ class InstanceVpcs(Controller):
     async def detach_vpc2(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[VpcBody]
     ) -> Response[None]:
-        return await detach(request, instance_id, data.vpc_id, "vpc_id", 202)
+        return taken(await detach(request, instance_id, data.vpc_id, "vpc_id", vpc2=True))
 
     @get(f"{PATH}/private-networks", operation_id="list-instance-private-networks",
          summary="List instance Private Networks",
