@@ -230,7 +230,7 @@ def down() -> None:
         delete_instances(demo)
         say("Stopping Atoll")
         demo.stop()
-        forget_profile(demo)
+        forget_context(demo)
     shutil.rmtree(STATE.resolve(), ignore_errors=True)
     shutil.rmtree(DEMO)
     print("The demo is gone. Built images are kept for the next time, in ~/.cache/atoll/images.")
@@ -245,18 +245,23 @@ def delete_instances(demo: Demo) -> None:
         (config_dir() / "known_hosts" / found["id"]).unlink(missing_ok=True)
 
 
-def forget_profile(demo: Demo) -> None:
-    """The server has written itself into the command line's profiles when it started."""
+def forget_context(demo: Demo) -> None:
+    """The server has registered itself as a context of the command line when it started."""
     file = config_dir() / "cli.json"
     with contextlib.suppress(OSError, ValueError, KeyError):
         kept = json.loads(file.read_text())
-        if kept["profiles"]["default"]["api_key"] != demo.environment()["ATOLL_API_KEY"]:
-            return
-        del kept["profiles"]["default"]
-        if kept["profiles"]:
-            file.write_text(json.dumps(kept, indent=1))
-        else:
+        key = demo.environment()["ATOLL_API_KEY"]
+        others = {name: one for name, one in kept["contexts"].items() if one.get("api_key") != key}
+        if not others:
             file.unlink()
+        elif len(others) < len(kept["contexts"]):
+            kept["contexts"] = others
+            if kept.get("current") not in others:
+                kept["current"] = next(iter(others)) if len(others) == 1 else ""
+            fresh = file.with_name(".cli.json.demo")
+            fresh.touch(mode=0o600)
+            fresh.write_text(json.dumps(kept, indent=2) + "\n")
+            fresh.replace(file)
 
 
 def config_dir() -> Path:

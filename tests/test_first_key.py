@@ -1,10 +1,12 @@
 """Who gets to see the admin key of a new cloud: whoever sits at the terminal, and no log."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
 import pytest
 
 from atoll.roots.control import Control
@@ -48,6 +50,31 @@ def test_a_log_names_the_file_of_the_key_and_not_the_key(
     said = capsys.readouterr().out
     assert KEY not in said
     assert f"admin key: in {control.settings.state / 'admin.key'}" in said
+
+
+def test_a_second_server_says_how_to_use_it(
+    control: Control, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    announce(control)
+    assert "context" not in capsys.readouterr().out
+    work = {"url": "https://cloud.example.org", "api_key": "ak_1"}
+    kept = {"current": "work", "contexts": {"work": work}}
+    control.settings.cli_config.write_text(json.dumps(kept))
+    announce(control)
+    said = capsys.readouterr().out
+    assert "still uses the context work" in said
+    assert "atoll context use local" in said
+
+
+@pytest.mark.parametrize(("host", "warns"), [("127.0.0.1", False), ("0.0.0.0", True)])
+def test_who_serves_a_network_is_warned_of_plain_http(
+    host: str, warns: bool, control: Control, capsys: pytest.CaptureFixture[str]
+) -> None:
+    control.settings = msgspec.structs.replace(control.settings, host=host)
+    announce(control)
+    said = capsys.readouterr()
+    assert ("plain HTTP" in said.err) is warns
+    assert "http://127.0.0.1:8080" in said.out
 
 
 def test_a_terminal_shows_the_key_once(

@@ -36,6 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
      "atoll.api.registry", "atoll.api.mcp", "atoll.names"),
     ("atoll.api.asgi", "atoll.api.docs", "atoll.api.native.openapi"),
     ("atoll.settings", "atoll.state_dir", "atoll.system"),
+    ("atoll.contexts",),
     ("atoll.roots",),
     ("atoll.__main__",),
 )  # fmt: skip

@@ -1,13 +1,10 @@
 """The state directory: its lock, and the small files that a server stores in it."""
 
-import contextlib
 import fcntl
 import json
 import os
 import secrets
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -17,7 +14,6 @@ ADMIN_KEY = "admin.key"
 HOSTS = "hosts.json"
 TOKENS = "tokens"
 SECRET_BYTES = 32
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class StateDir:
@@ -86,19 +82,3 @@ def write_private(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
-
-
-def remember_for_cli(config_file: Path, url: str, key: str) -> None:
-    """Record this server for the command line, which uses the most recently started server on this
-    machine, unless its default profile names another machine. The format: docs/operating/cli.md."""
-    kept: dict[str, Any] = {}
-    with contextlib.suppress(OSError, ValueError):
-        kept = json.loads(config_file.read_text())
-    profiles = kept.get("profiles", {})
-    known = profiles.get("default", {}).get("url", url)
-    if urlsplit(known).hostname not in LOOPBACK:
-        return
-    profiles["default"] = {"url": url, "api_key": key}
-    kept = {"current": "default"} | kept | {"profiles": profiles}
-    config_file.parent.mkdir(parents=True, exist_ok=True)
-    write_private(config_file, json.dumps(kept, indent=1))

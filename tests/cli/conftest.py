@@ -31,7 +31,8 @@ Atoll = Callable[..., Ended]
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home directory, and an environment that says nothing about Atoll."""
-    for name in ("ATOLL_URL", "ATOLL_API_KEY", "ATOLL_STATE", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+    named = ("ATOLL_URL", "ATOLL_API_KEY", "ATOLL_CONTEXT", "ATOLL_STATE")
+    for name in (*named, "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     return tmp_path

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from atoll.cli.contexts import Contexts
 from atoll.cli.errors import Usage
-from atoll.cli.settings import Surroundings, find_server, write_profile
+from atoll.cli.settings import Surroundings, find_server
 from tests.cli.cloud import Cloud
 from tests.cli.conftest import Atoll
 
@@ -20,8 +21,8 @@ def where(home: Path, **environment: str) -> Surroundings:
 
 
 def keep(home: Path, name: str, url: str, api_key: str) -> Path:
-    file = where(home).profiles_file
-    write_profile(file, name, url=url, api_key=api_key)
+    file = where(home).contexts_file
+    Contexts.read(file).keep(name, url=url, api_key=api_key)
     return file
 
 
@@ -37,14 +38,14 @@ def test_options_go_before_the_environment_and_the_environment_before_the_file(
     assert (seen.url, seen.api_key) == (HERE, "ak_file")
 
 
-def test_the_current_profile_names_the_server(tmp_path: Path) -> None:
+def test_the_current_context_names_the_server(tmp_path: Path) -> None:
     keep(tmp_path, "home", HERE, "ak_home")
     keep(tmp_path, "away", AWAY, "ak_away")
     seen = find_server(where(tmp_path), url=None, api_key=None)
     assert (seen.url, seen.api_key) == (AWAY, "ak_away")
 
 
-def test_a_url_picks_the_key_of_its_own_profile(tmp_path: Path) -> None:
+def test_a_url_picks_the_key_of_its_own_context(tmp_path: Path) -> None:
     keep(tmp_path, "home", HERE, "ak_home")
     keep(tmp_path, "away", AWAY, "ak_away")
     seen = find_server(where(tmp_path), url="http://localhost:8080/", api_key=None)
@@ -75,27 +76,27 @@ def test_without_a_key_the_user_is_told_what_to_do(bare_atoll: Atoll) -> None:
     assert "ATOLL_API_KEY" in ended.err
 
 
-def test_profiles_are_readable_by_their_owner_only(tmp_path: Path) -> None:
+def test_contexts_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     file = keep(tmp_path, "default", HERE, "ak_1")
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.parent.stat().st_mode & 0o777 == 0o700
     assert json.loads(file.read_text()) == {
         "current": "default",
-        "profiles": {"default": {"url": HERE, "api_key": "ak_1"}},
+        "contexts": {"default": {"url": HERE, "api_key": "ak_1"}},
     }
     assert [one.name for one in file.parent.iterdir()] == ["cli.json"]
 
 
-def test_a_profile_that_others_may_read_is_refused(tmp_path: Path) -> None:
+def test_contexts_that_others_may_read_is_refused(tmp_path: Path) -> None:
     keep(tmp_path, "default", HERE, "ak_1").chmod(0o644)
     with pytest.raises(Usage, match="chmod 600"):
         find_server(where(tmp_path), url=None, api_key=None)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"profiles": []}', '{"profiles": {"a": {}}}'])
-def test_a_broken_file_of_profiles_is_named(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"contexts": []}', '{"profiles": {"a": {}}}'])
+def test_a_damaged_file_of_contexts_is_named(tmp_path: Path, text: str) -> None:
     keep(tmp_path, "default", HERE, "ak_1").write_text(text)
-    with pytest.raises(Usage, match=r"cli\.json is not a valid profile file"):
+    with pytest.raises(Usage, match=r"cli\.json is not a valid file of contexts"):
         find_server(where(tmp_path), url=None, api_key=None)
 
 
@@ -122,3 +123,59 @@ def test_login_does_not_keep_a_key_that_the_server_refuses(
     monkeypatch.setattr("sys.stdin", io.StringIO("ak_wrong\n"))
     assert bare_atoll("login", cloud.url).code == 1
     assert not (home / ".config/atoll/cli.json").exists()
+
+
+def test_the_profiles_of_earlier_versions_are_contexts_now(tmp_path: Path) -> None:
+    file = keep(tmp_path, "x", HERE, "ak_x")
+    profiles = {"home": {"url": HERE, "api_key": "ak_home"}}
+    file.write_text(json.dumps({"current": "home", "profiles": profiles}))
+    assert find_server(where(tmp_path), url=None, api_key=None).api_key == "ak_home"
+    keep(tmp_path, "away", AWAY, "ak_away")
+    away = {"url": AWAY, "api_key": "ak_away"}
+    assert json.loads(file.read_text()) == {
+        "current": "away",
+        "contexts": profiles | {"away": away},
+    }
+
+
+def test_a_context_is_chosen_by_option_before_environment_before_the_current_one(
+    tmp_path: Path,
+) -> None:
+    for name in ("one", "two", "three"):
+        keep(tmp_path, name, f"https://{name}.example.org", f"ak_{name}")
+    seen = find_server(where(tmp_path), url=None, api_key=None)
+    assert (seen.context, seen.api_key) == ("three", "ak_three")
+    chosen = where(tmp_path, ATOLL_CONTEXT="two")
+    assert find_server(chosen, url=None, api_key=None).url == "https://two.example.org"
+    seen = find_server(chosen, url=None, api_key=None, context="one")
+    assert (seen.url, seen.api_key) == ("https://one.example.org", "ak_one")
+    seen = find_server(
+        where(tmp_path, ATOLL_URL=HERE, ATOLL_API_KEY="ak_e"), url=None, api_key=None
+    )
+    assert (seen.url, seen.context) == (HERE, "")
+
+
+def test_a_chosen_context_gets_its_own_key_and_not_that_of_the_environment(tmp_path: Path) -> None:
+    keep(tmp_path, "away", AWAY, "ak_away")
+    here = where(tmp_path, ATOLL_URL=HERE, ATOLL_API_KEY="ak_environment")
+    assert find_server(here, url=None, api_key=None, context="away").api_key == "ak_away"
+
+
+def test_an_unknown_context_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    keep(tmp_path, "away", AWAY, "ak_away")
+    with pytest.raises(Usage, match="no context named 'work'; there are: away"):
+        find_server(where(tmp_path), url=None, api_key=None, context="work")
+    with pytest.raises(Usage, match="either --url or --context"):
+        find_server(where(tmp_path), url=HERE, api_key=None, context="away")
+
+
+def test_login_takes_the_name_of_a_context(
+    bare_atoll: Atoll, cloud: Cloud, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.has("/v1/regions")
+    for option, name in (("--context", "work"), ("--profile", "old")):
+        monkeypatch.setattr("sys.stdin", io.StringIO("ak_piped\n"))
+        assert bare_atoll("login", cloud.url, option, name).code == 0
+        assert Contexts.read(where(home).contexts_file).current == name
+    monkeypatch.setattr("sys.stdin", io.StringIO("ak_piped\n"))
+    assert bare_atoll("login", cloud.url, "--context", "../x").code == 2

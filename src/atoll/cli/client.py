@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 import httpx2
 
+from atoll.cli.contexts import is_loopback
 from atoll.cli.errors import ServerRefused, Unreachable, Usage
-from atoll.cli.settings import Server, is_loopback
+from atoll.cli.settings import Server
 
 Json = dict[str, Any]
 Query = dict[str, str | int | bool | tuple[str, ...] | None]
@@ -187,11 +188,11 @@ class Client:
         raise AssertionError("the last try returns or raises")
 
     def _unreachable(self, error: Exception) -> Unreachable:
-        url = self.server.url
+        url = self.server
         if isinstance(error, httpx2.ConnectError):
             return Unreachable(
                 f"cannot connect to {url}. Start a server with `atoll up`, "
-                "or select another one with --url or ATOLL_URL"
+                "or select another one with `atoll context use`, --context or --url"
             )
         if isinstance(error, httpx2.TimeoutException):
             return Unreachable(f"{url} did not respond in time; try again")
@@ -254,7 +255,8 @@ def refusal(response: httpx2.Response) -> ServerRefused:
     lines = [message, *dict.fromkeys(line for line in details if line and line != message)]
     if response.status_code == httpx2.codes.UNAUTHORIZED:
         lines.append(
-            "set an API key for this server with ATOLL_API_KEY, --api-key or `atoll login`"
+            "set an API key for this server with ATOLL_API_KEY, --api-key or `atoll login`, "
+            "or select another server with `atoll context use`"
         )
     if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
         lines.append("wait a minute, or use a key with a higher limit class")

@@ -21,6 +21,7 @@ COMMANDS = (
     Command("up", "up:up", "start the server on this machine"),
     Command("status", "status:status", "show the server, its hosts, instances and operations"),
     Command("login", "login:login", "save a server's URL and API key"),
+    Command("context", "contexts:app", "list and select the servers that commands talk to"),
     Command("instance", "instances:app", "create, use and delete instances"),
     Command("image", "images:app", "list, build and import images"),
     Command("volume", "volumes:app", "create, attach and resize volumes"),

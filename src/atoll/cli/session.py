@@ -74,13 +74,19 @@ class Session:
 
     def confirm(self, question: str, *, yes: bool, ask: Callable[[], str] = input) -> None:
         """Ask for confirmation. Raises Usage unless the answer is yes, or without a terminal."""
-        if yes:
-            return
-        if not sys.stdin.isatty():
-            raise Usage(f"{question} Confirm with --yes: stdin is not a terminal")
-        print(f"{question} [y/N] ", end="", file=self.output.err, flush=True)
-        if ask().strip().lower() not in {"y", "yes"}:
-            raise Usage("cancelled; nothing was changed")
+        server = self.client.server
+        where = f" At {server}." if server.one_of_several else ""
+        confirm(self.output, f"{question}{where}", yes=yes, ask=ask)
+
+
+def confirm(output: Output, question: str, *, yes: bool, ask: Callable[[], str] = input) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Usage(f"{question} Confirm with --yes: stdin is not a terminal")
+    print(f"{question} [y/N] ", end="", file=output.err, flush=True)
+    if ask().strip().lower() not in {"y", "yes"}:
+        raise Usage("cancelled; nothing was changed")
 
 
 @Parameter(name="*")
@@ -90,10 +96,17 @@ class Connection:
 
     url: Annotated[
         str | None,
-        Parameter(group=CONNECTION, help="URL of the server. Default: ATOLL_URL, cli.json."),
+        Parameter(group=CONNECTION, help="URL of the server. Default: ATOLL_URL, the context."),
     ] = None
     api_key: Annotated[
-        str | None, Parameter(group=CONNECTION, help="API key. Default: ATOLL_API_KEY, cli.json.")
+        str | None,
+        Parameter(group=CONNECTION, help="API key. Default: ATOLL_API_KEY, the context."),
+    ] = None
+    context: Annotated[
+        str | None,
+        Parameter(
+            group=CONNECTION, help="Context to use. Default: ATOLL_CONTEXT, the current one."
+        ),
     ] = None
     json: Annotated[
         bool,
@@ -103,9 +116,11 @@ class Connection:
     @contextmanager
     def open(self) -> Iterator[Session]:
         surroundings = Surroundings.of_this_process()
-        server = find_server(surroundings, url=self.url, api_key=self.api_key)
+        server = find_server(surroundings, url=self.url, api_key=self.api_key, context=self.context)
         client = Client(server)
         output = Output(as_json=self.json, out=sys.stdout, err=sys.stderr)
+        if server.one_of_several and sys.stderr.isatty():
+            output.note(f"at {server}")
         try:
             yield Session(client=client, output=output, surroundings=surroundings)
         finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import ipaddress
 import os
 import socket
 import sys
@@ -12,13 +13,18 @@ from typing import Any
 import uvicorn
 
 from atoll.api.asgi import Front
+from atoll.contexts import remember, url_here
 from atoll.roots.control import Control
 from atoll.roots.http_protocol import Doors, bounded
 from atoll.roots.parts import Supervisor
-from atoll.state_dir import remember_for_cli
 
 GARBAGE_ALLOCATIONS = 20_000
 WEBSOCKET_MESSAGE_BYTES_MAX = 1024 * 1024
+PLAIN_HTTP = (
+    "warning: the API is served by plain HTTP at {host}:{port}: whoever sees the traffic of this "
+    "network can read API keys and administer this cloud. Put a TLS proxy in front of it, or leave "
+    "out --host\n"
+)
 
 
 def websocket_protocol(**options: Any) -> asyncio.Protocol:
@@ -97,13 +103,28 @@ def listen(host: str, port: int) -> socket.socket:
 def announce(control: Control) -> None:
     """The text of the key is printed only to a terminal: other users may read other outputs."""
     settings = control.settings
-    url = f"http://{settings.host}:{settings.port}"
+    url = url_here(settings.host, settings.port)
     key = control.state.admin_key() or ""
-    remember_for_cli(settings.cli_config, url, key)
     lines = [f"Atoll serves at {url} (docs at {url}/docs), state in {settings.state}"]
     if control.first_key is not None:
         kept = settings.state / "admin.key"
         shown = f"{key} (kept in {kept})" if sys.stdout.isatty() else f"in {kept}"
         lines.append(f"admin key: {shown}")
+    if key:
+        name, current = remember(settings.cli_config, url=url, api_key=key, state=settings.state)
+        if name != current:
+            lines.append(
+                f"the command line still uses the context {current}; "
+                f"to use this server: atoll context use {name}"
+            )
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
+    if not is_loopback(settings.host):
+        sys.stderr.write(PLAIN_HTTP.format(host=settings.host, port=settings.port))
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

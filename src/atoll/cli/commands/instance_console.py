@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
+from atoll.cli.contexts import is_loopback
 from atoll.cli.errors import CommandError, ServerRefused, Unreachable, Usage
 from atoll.cli.output import clean
 from atoll.cli.session import NEAREST, Connection, Reference
-from atoll.cli.settings import is_loopback
 from atoll.cli.terminal import raw_terminal
 
 LEAVE = b"\x1d"  # Ctrl-]

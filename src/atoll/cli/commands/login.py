@@ -7,14 +7,17 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from atoll.cli.client import Client
+from atoll.cli.contexts import Contexts
 from atoll.cli.errors import Usage
-from atoll.cli.settings import DEFAULT_URL, Server, Surroundings, require_http, write_profile
+from atoll.cli.settings import DEFAULT_URL, Server, Surroundings, require_http
 
 
 def login(
     url: Annotated[str, Parameter(help="URL of the server.")] = DEFAULT_URL,
     *,
-    profile: Annotated[str, Parameter(help="Name of the profile.")] = "default",
+    context: Annotated[
+        str, Parameter(name=("--context", "--profile"), help="Name of the context.")
+    ] = "default",
 ) -> None:
     """Save a server's URL and API key for later commands. Prompts for the key, or reads stdin."""
     require_http(url)
@@ -27,6 +30,6 @@ def login(
         client.get("/v1/regions", {"limit": 1})
     finally:
         client.close()
-    file = Surroundings.of_this_process().profiles_file
-    write_profile(file, profile, url=server.url, api_key=api_key)
-    print(f"saved in {file} as profile {profile}; commands now use {server.url}")
+    contexts = Contexts.read(Surroundings.of_this_process().contexts_file)
+    contexts.keep(context, url=server.url, api_key=api_key)
+    print(f"saved in {contexts.file} as the context {context}; commands now use {server.url}")
