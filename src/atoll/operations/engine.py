@@ -27,6 +27,7 @@ from atoll.domain.errors import (
 )
 from atoll.domain.events import Event
 from atoll.domain.operations import FAR_MS, Operation, OperationState, StepRecord
+from atoll.domain.secrets import scrub
 from atoll.operations.pace import Pace
 from atoll.operations.spent import Spent
 from atoll.operations.steps import Do, Prepare, Ranges, Retry, Step, StepContext, Workflow
@@ -327,6 +328,7 @@ class Engine:
         self, tx: Transaction, operation: Operation, workflow: Workflow, state: OperationState
     ) -> None:
         changes: dict[str, object] = {"state": state, "message": ""}
+        changes["arguments"] = scrub(operation.arguments)
         if state is OperationState.DONE:
             changes |= {"percent": 100.0, "step": len(workflow.steps)}
         uses = workflow.uses(operation)

@@ -6,7 +6,7 @@ the engine.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -19,6 +19,7 @@ from atoll.domain.events import AuditRecord, Event, IdempotencyRecord
 from atoll.domain.operations import Operation
 from atoll.domain.projects import RIGHTS, Caller
 from atoll.domain.reasons import Reason
+from atoll.domain.secrets import conceal, reveal
 from atoll.operations.steps import Workflow
 from atoll.ports import Clock, Ids, Store, Transaction
 from atoll.service.backlog import Backlog, require_queue
@@ -68,9 +69,12 @@ class View:
     def project_id(self) -> str:
         return self.caller.project_id
 
+    def may(self, right: str) -> bool:
+        return right in RIGHTS[self.caller.role]
+
     def require(self, right: str) -> None:
         """Raises Forbidden."""
-        if right not in RIGHTS[self.caller.role]:
+        if not self.may(right):
             raise Forbidden(Reason.ROLE_LACKS_RIGHT, role=self.caller.role, right=right)
 
 
@@ -144,6 +148,9 @@ class Case(View):
             )
         )
 
+    def _concealed(self, facts: dict[str, Any] | None) -> dict[str, Any] | None:
+        return None if facts is None else conceal("", facts, self.deployment.keys.conceal)
+
     def _audit(self, action: Action, command: Command, done: Done[Any]) -> None:
         self.tx.audit.add(
             AuditRecord(
@@ -157,8 +164,8 @@ class Case(View):
                 command=describe(command, self.deployment.keys.conceal),
                 resource_id=done.about or done.thing.id,
                 operation_id=done.operation.id if done.operation else None,
-                before=done.before,
-                after=done.after,
+                before=self._concealed(done.before),
+                after=self._concealed(done.after),
                 at_ms=self.now_ms,
             )
         )
@@ -188,9 +195,10 @@ class Desk:
         of the project wait, and Conflict after too many races with other changes."""
         for race in range(RACES_MAX):
             if once is not None:
-                first = await self.store.read().idempotency.find(caller.key_id, once.key)
+                read = self.store.read()
+                first = await read.idempotency.find(caller.key_id, once.key)
                 if first is not None:
-                    return replay(first, once)
+                    return await replay(read, first, once)
             try:
                 async with self.store.transaction(fresh=race > 0) as tx:
                     case = self._case(caller, tx)
@@ -249,11 +257,13 @@ def first_answer(case: Case, once: Once, outcome: Outcome[Any]) -> IdempotencyRe
     )
 
 
-def replay(first: IdempotencyRecord, once: Once) -> Outcome[Any]:
+async def replay(tx: Transaction, first: IdempotencyRecord, once: Once) -> Outcome[Any]:
     """Return the stored outcome of an Idempotency-Key. Raises KeyReused."""
     if first.fingerprint != once.fingerprint:
         raise KeyReused(Reason.KEY_REUSED, field="idempotency_key")
     try:
-        return decode_outcome(first.body)
+        outcome = decode_outcome(first.body)
     except msgspec.DecodeError as error:
         raise KeyReused(Reason.KEY_FROM_EARLIER_VERSION, field="idempotency_key") from error
+    things = [reveal(thing, await latest(tx, thing)) for thing in outcome.things]
+    return replace(outcome, things=tuple(things))

@@ -23,7 +23,7 @@ from atoll.operations import image_delete, image_import
 from atoll.service import owned, references
 from atoll.service.desk import Case, Done, View
 from atoll.service.nouns import IMAGES
-from atoll.service.queries import Query
+from atoll.service.queries import Query, seen
 
 FIELD = "image"
 CHECKSUMS = {"sha256": 64, "sha512": 128}
@@ -143,9 +143,8 @@ async def find_page(view: View, wanted: Query, states: Sequence[str] = ()) -> li
     )
     if states:
         clause += (("state", tuple(states)),)
-    return await view.tx.images.page(
-        msgspec.structs.replace(wanted, project_id=None, any_of=(clause,))
-    )
+    every = msgspec.structs.replace(wanted, project_id=None, any_of=(clause,))
+    return seen(view, await view.tx.images.page(every))
 
 
 async def find_catalogue(view: View) -> list[Image]:
@@ -157,8 +156,9 @@ async def find_catalogue(view: View) -> list[Image]:
 async def get(view: View, reference: str) -> Image:
     """Get an image of the project or the catalogue. Raises NotFound."""
     view.require("read")
-    own_image = await references.find(view, IMAGES, reference)
-    return own_image or await references.get(view, IMAGES, reference, FIELD, CATALOGUE)
+    found = await references.find(view, IMAGES, reference)
+    found = found or await references.get(view, IMAGES, reference, FIELD, CATALOGUE)
+    return seen(view, [found])[0]
 
 
 async def find(view: View, image_id: str) -> Image | None:
@@ -167,7 +167,7 @@ async def find(view: View, image_id: str) -> Image | None:
     image = await view.tx.images.find(image_id)
     if image is None or image.project_id not in {CATALOGUE, view.project_id}:
         return None
-    return image
+    return seen(view, [image])[0]
 
 
 async def get_own(case: Case, reference: Reference) -> Image:

@@ -7,6 +7,7 @@ import msgspec
 
 from atoll.domain.operations import Operation
 from atoll.domain.quotas import Quota
+from atoll.domain.secrets import hide, scrub
 from atoll.service.nouns import NOUNS
 
 T = TypeVar("T")
@@ -50,14 +51,19 @@ class Kept(msgspec.Struct, kw_only=True):
 
 
 def encode_outcome(outcome: Outcome[Any]) -> bytes:
+    """Encode an outcome without secrets; `desk.replay` adds those that the resources have then."""
     return msgspec.json.encode(
         Kept(
             kinds=tuple(type(thing).__name__ for thing in outcome.things),
-            things=tuple(msgspec.Raw(msgspec.json.encode(thing)) for thing in outcome.things),
-            operations=outcome.operations,
+            things=tuple(msgspec.Raw(msgspec.json.encode(hide(thing))) for thing in outcome.things),
+            operations=tuple(without_secrets(one) for one in outcome.operations),
             warnings=outcome.warnings,
         )
     )
+
+
+def without_secrets(operation: Operation) -> Operation:
+    return msgspec.structs.replace(operation, arguments=scrub(operation.arguments))
 
 
 def decode_outcome(stored: bytes) -> Outcome[Any]:

@@ -8,6 +8,7 @@ import msgspec
 
 from atoll.domain.errors import NotFound
 from atoll.domain.reasons import Reason
+from atoll.domain.secrets import hide
 from atoll.ports import Filter
 from atoll.service import references
 from atoll.service.desk import View
@@ -26,7 +27,7 @@ ALL = Query()
 async def find_page(view: View, noun: Noun[T], wanted: Query = ALL) -> list[T]:
     """Return one page, in increasing order of id."""
     view.require("read")
-    return await noun.rows(view.tx).page(scoped(view, noun, wanted))
+    return seen(view, await noun.rows(view.tx).page(scoped(view, noun, wanted)))
 
 
 async def count(view: View, noun: Noun[Any], wanted: Query = ALL) -> int:
@@ -57,13 +58,13 @@ async def find_by_ids(view: View, noun: Noun[K], wanted: Iterable[str | None]) -
     if not some:
         return {}
     query = Query(any_of=((("id", some),),), limit=len(some))
-    return {thing.id: thing for thing in await noun.rows(view.tx).page(query)}
+    return {thing.id: thing for thing in seen(view, await noun.rows(view.tx).page(query))}
 
 
 async def get(view: View, noun: Noun[OwnedT], reference: str) -> OwnedT:
     """Get a resource of the project by id or name. Raises NotFound."""
     view.require("read")
-    return await references.get(view, noun, reference)
+    return seen(view, [await references.get(view, noun, reference)])[0]
 
 
 async def get_by_id(view: View, noun: Noun[T], thing_id: str) -> T:
@@ -73,6 +74,11 @@ async def get_by_id(view: View, noun: Noun[T], thing_id: str) -> T:
     if thing is None:
         raise NotFound(Reason.NOT_FOUND, noun=noun.name, reference=thing_id)
     return thing
+
+
+def seen(view: View, things: list[T]) -> list[T]:
+    """Return resources as the caller may see them: secrets are for those who may write."""
+    return things if view.may("write") else [hide(thing) for thing in things]
 
 
 def scoped(view: View, noun: Noun[Any], wanted: Query) -> Filter:

@@ -74,6 +74,7 @@ def build(services: Services) -> Litestar:
         serving.Refusals(on_error, on_problems, on_http, on_bug), names=ALIASES,
     )  # fmt: skip
     app.state.instances = Rendered(instances.show)
+    app.state.listed_instances = Rendered(instances.show_listed)
     return app
 
 

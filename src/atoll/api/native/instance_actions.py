@@ -9,15 +9,8 @@ from msgspec import Meta
 
 from atoll.api.http import Call, json_response
 from atoll.api.native import wire
-from atoll.api.native.instances import (
-    DRY,
-    ChosenPassword,
-    DryRun,
-    UserData,
-    begin_or_propose,
-    optional_tuple,
-    secret_of,
-)
+from atoll.api.native.instances import ChosenPassword, UserData, optional_tuple, secret_of
+from atoll.api.native.proposals import DRY, DryRun, begin_or_propose
 from atoll.api.native.wire import Name, Wire, view_of
 from atoll.domain.commands import (
     AttachDisc,

@@ -9,7 +9,7 @@ from litestar.params import FromPath, QueryParameter
 
 from atoll.api.http import Call, json_response
 from atoll.api.native import wire
-from atoll.api.native.instances import HostVerdict, show_verdicts
+from atoll.api.native.proposals import HostVerdict, show_verdicts
 from atoll.api.native.wire import services_of, view_of
 from atoll.domain.instances import Instance
 from atoll.service import consoles, operations, proposals, queries

@@ -1,6 +1,6 @@
 """`/v1/instances`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
@@ -8,15 +8,14 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import UNSET, Meta, UnsetType
 
-from atoll.api import serving
-from atoll.api.http import Call, json_response, version_of
+from atoll.api.http import Call, version_of
 from atoll.api.native import accelerators, named, wire
 from atoll.api.native.accelerators import AcceleratorsBody, DeviceOut
 from atoll.api.native.paging import LABELLED, Paging
+from atoll.api.native.proposals import DRY, DryRun, begin_or_propose, propose
 from atoll.api.native.wire import ACCEPTED, Labels, Moment, Name, Wire, services_of, view_of
 from atoll.api.rendered import Rendered
 from atoll.domain.commands import (
-    Command,
     CreateInstance,
     DeleteInstance,
     RebootInstance,
@@ -36,8 +35,8 @@ from atoll.domain.instances import (
 )
 from atoll.domain.networks import ipv6_of
 from atoll.service import queries
+from atoll.service.desk import View
 from atoll.service.nouns import INSTANCES
-from atoll.service.proposals import Proposal
 from atoll.service.waiting import until_condition
 
 WAIT_S_MAX = 60
@@ -135,7 +134,7 @@ class InstanceSpec(msgspec.Struct, kw_only=True):
     security_groups: tuple[str, ...]
     ssh_key_ids: tuple[str, ...]
     startup_script_id: str
-    user_data: str
+    user_data: str  # empty in lists, and for keys that may only read
 
 
 class Condition(msgspec.Struct, kw_only=True):
@@ -193,35 +192,6 @@ class InstanceOut(msgspec.Struct, kw_only=True):
 class InstanceList(msgspec.Struct, kw_only=True):
     items: list[InstanceOut]
     next: str | None
-
-
-class HostVerdict(msgspec.Struct, kw_only=True):
-    host_id: str
-    host: str
-    fits: bool
-    reason: str
-
-
-class ProposalOut(msgspec.Struct, kw_only=True):
-    """What the request would do. `undo` are the steps that roll back a failure, in that order.
-    `risk` is safe, moderate or dangerous."""
-
-    kind: str
-    risk: str
-    resource_id: str
-    host_id: str
-    host: str
-    steps: tuple[str, ...]
-    undo: tuple[str, ...]
-    impact: str
-    reverted_by: str
-    hosts: list[HostVerdict]
-
-
-class ProposalBody(msgspec.Struct, kw_only=True):
-    """The same proposal under the original name of the field."""
-
-    plan: ProposalOut
 
 
 def parse_create(body: CreateInstanceBody) -> CreateInstance:
@@ -331,41 +301,23 @@ def show_networks(instance: Instance) -> list[NetworkOut]:
     ]  # fmt: skip
 
 
-def show_proposal(proposal: Proposal) -> ProposalBody:
-    return ProposalBody(
-        plan=ProposalOut(
-            kind=proposal.kind, risk=proposal.risk, resource_id=proposal.resource_id,
-            host_id=proposal.host_id, host=proposal.host, steps=proposal.steps,
-            undo=proposal.undo, impact=proposal.impact, reverted_by=proposal.reverted_by,
-            hosts=show_verdicts(proposal.hosts),
-        )
-    )  # fmt: skip
+def show_listed(instance: Instance) -> InstanceOut:
+    """A list leaves out the user data, which may be long."""
+    spec = msgspec.structs.replace(instance.spec, user_data="")
+    return show(msgspec.structs.replace(instance, spec=spec))
 
 
-def show_verdicts(verdicts: Any) -> list[HostVerdict]:
-    return [
-        HostVerdict(host_id=v.host.id, host=v.host.name, fits=not v.reason, reason=v.reason)
-        for v in verdicts
-    ]
-
-
-async def begin_or_propose(request: Call, command: Command, dry_run: bool) -> Response[bytes]:
-    return await (propose(request, command) if dry_run else wire.begin(request, command))
-
-
-async def propose(request: Call, command: Command) -> Response[bytes]:
-    """The response to `dry_run=true`."""
-    proposal = await serving.propose(request, command)
-    return json_response(wire.encode(show_proposal(proposal)))
-
-
-def rendered_in(request: Call) -> Rendered[Instance]:
-    rendered: Rendered[Instance] = request.app.state.instances
+def listed_in(request: Call) -> Rendered[Instance]:
+    rendered: Rendered[Instance] = request.app.state.listed_instances
     return rendered
 
 
-DRY = wire.shown(ProposalBody, "the proposal, where dry_run=true was asked for", 200)
-DryRun = FromQuery[bool]
+def json_of(request: Call, view: View, instance: Instance) -> bytes:
+    """The JSON of one instance; only that with all fields is cached."""
+    if not view.may("write"):
+        return wire.encode(show(instance))
+    rendered: Rendered[Instance] = request.app.state.instances
+    return rendered.json_of(instance)
 
 
 class Instances(Controller):
@@ -398,7 +350,7 @@ class Instances(Controller):
         wanted = msgspec.structs.replace(paging.wanted, any_of=clauses)
         found = await queries.find_page(view_of(request), INSTANCES, wanted)
         return wire.page_response(
-            found, paging.limit, rendered_in(request).part_of, lambda i: i.id,
+            found, paging.limit, listed_in(request).part_of, lambda i: i.id,
             keep=None if not words else lambda i: wire.instance_word(i) in words,
         )  # fmt: skip
 
@@ -417,14 +369,16 @@ class Instances(Controller):
         if until is not None and "wait" not in request.query_params:
             raise Invalid("until requires wait, the number of seconds to wait", field="wait")
         wait_s = wait_s_of(wait)
-        instance = await queries.get(view_of(request), INSTANCES, instance_id)
+        view = view_of(request)
+        instance = await queries.get(view, INSTANCES, instance_id)
         if wait_s:
-            instance = await until_condition(
+            waited = await until_condition(
                 services.store, services.clock, instance.id, until or "ready", wait_s
             )
+            (instance,) = queries.seen(view, [waited])
         if (password := services.passwords.of(instance)) is not None:
             return named.answer(show(instance, password))
-        return named.answer_json(rendered_in(request).json_of(instance), instance.version)
+        return named.answer_json(json_of(request, view, instance), instance.version)
 
     @patch(
         "/{instance_id:str}", operation_id="updateInstance", commands=(UpdateInstance,),

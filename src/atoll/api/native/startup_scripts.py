@@ -39,10 +39,16 @@ class PatchStartupScriptBody(Wire, kw_only=True):
     spec: StartupScriptSpec | UnsetType = UNSET
 
 
+class ShownScript(msgspec.Struct, kw_only=True):
+    """`script` is empty in lists, and for keys that may only read."""
+
+    script: str
+
+
 class StartupScriptOut(msgspec.Struct, kw_only=True):
     id: str
     metadata: Metadata
-    spec: StartupScriptSpec
+    spec: ShownScript
 
 
 class StartupScriptList(msgspec.Struct, kw_only=True):
@@ -57,8 +63,13 @@ def parse_create(body: CreateStartupScriptBody) -> CreateStartupScript:
 
 def show(script: StartupScript) -> StartupScriptOut:
     return StartupScriptOut(
-        id=script.id, metadata=named.metadata(script), spec=StartupScriptSpec(script=script.script)
+        id=script.id, metadata=named.metadata(script), spec=ShownScript(script=script.script)
     )
+
+
+def show_listed(script: StartupScript) -> StartupScriptOut:
+    """A list leaves out the text, which may be long."""
+    return show(msgspec.structs.replace(script, script=""))
 
 
 class StartupScripts(Controller):
@@ -77,7 +88,7 @@ class StartupScripts(Controller):
          summary="List startup scripts",
          responses=wire.LISTS | wire.shown(StartupScriptList, "one page of the list"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        return await named.page(request, STARTUP_SCRIPTS, paging, show)
+        return await named.page(request, STARTUP_SCRIPTS, paging, show_listed)
 
     @get("/{script_id:str}", operation_id="getStartupScript", summary="Get a startup script",
          responses=wire.READS | wire.shown(StartupScriptOut, "the script"))  # fmt: skip

@@ -1,6 +1,5 @@
 """`/v1/webhooks`."""
 
-import functools
 from typing import Annotated
 
 import msgspec
@@ -13,6 +12,7 @@ from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
 from atoll.api.native.wire import ChangedMetadata, Metadata, NewMetadata, Wire
+from atoll.api.serving import execute, respond
 from atoll.domain.commands import CreateWebhook, DeleteWebhook, UpdateWebhook
 from atoll.domain.events import EVERYTHING, PATTERNS
 from atoll.domain.webhooks import PATTERNS_MAX, URL_MAX, Webhook
@@ -119,8 +119,8 @@ class Webhooks(Controller):
           summary="Create a webhook",
           responses=wire.WRITES | wire.shown(WebhookOut, "created", 201))  # fmt: skip
     async def create(self, request: Call, data: JSONBody[CreateWebhookBody]) -> Response[bytes]:
-        show_secret = functools.partial(show, secret=True)
-        return await wire.mutate(request, show_secret, parse_create(data), 201)
+        outcome = await execute(request, parse_create(data))
+        return respond(outcome, show(outcome.thing, secret=not outcome.replayed), 201)
 
     @get("/", operation_id="listWebhooks", dependencies=LABELLED, summary="List webhooks",
          responses=wire.LISTS | wire.shown(WebhookList, "one page of the list"))  # fmt: skip

@@ -3,15 +3,13 @@ creates, secrets that are never printed, and canonical bytes."""
 
 import functools
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
-LONG_MAX = 256
-# Fields whose text may contain a secret of the caller: they are shown only as a digest.
-CONCEALED = frozenset({"password", "script", "user_data"})
-Digest = Callable[[bytes], str]
+from atoll.domain.secrets import Digest, conceal
+
 C = TypeVar("C", bound="Command")
 
 
@@ -78,9 +76,7 @@ def audit_value(name: str, value: Any, digest: Digest) -> Any:
         value = value.text
     if isinstance(value, bytes):
         return digest(value)
-    if isinstance(value, str) and (name in CONCEALED or len(value) > LONG_MAX):
-        return digest(value.encode())
-    return msgspec.to_builtins(value)
+    return conceal(name, msgspec.to_builtins(value), digest)
 
 
 def canonical(commands: Sequence[Command], digest: Digest) -> bytes:
