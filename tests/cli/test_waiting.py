@@ -10,8 +10,8 @@ from atoll.cli.client import Client
 from atoll.cli.errors import Unreachable
 from atoll.cli.output import Output
 from atoll.cli.settings import Server
-from atoll.cli.waiting import Poll, describe
-from tests.cli.cloud import operation
+from atoll.cli.waiting import Poll, Watch, describe
+from tests.cli.cloud import instance, operation
 from tests.cli.conftest import Terminal
 
 SERVER = Server(url="http://127.0.0.1:8080", api_key="ak_1", origin="a test")
@@ -54,9 +54,9 @@ def poll(script: Script, timeout_s: float) -> dict[str, Any] | None:
 
 
 def test_polls_are_as_long_as_the_time_that_is_left() -> None:
-    script = Script(Time(), operation("running"), held_s=25.0)
-    assert poll(script, 60.0) is None
-    assert script.waits == ["25", "25", "10"]
+    script = Script(Time(), operation("running"), held_s=10.0)
+    assert poll(script, 25.0) is None
+    assert script.waits == ["10", "10", "5"]
 
 
 def test_a_server_that_does_not_hold_its_answer_is_not_hammered() -> None:
@@ -86,8 +86,44 @@ def test_a_server_that_stays_away_is_reported() -> None:
 
 def test_what_an_operation_does_is_said_in_words() -> None:
     assert describe(operation("running")) == "instance.create: prepare_volume"
-    waiting = operation("pending", waiting_for="op-2")
-    assert describe(waiting) == "instance.create: waiting for op-2"
+    waiting = operation("pending", waiting_for="waits for op-2 (instance.reboot)")
+    assert describe(waiting) == "instance.create: waits for op-2 (instance.reboot)"
+
+
+def watching(err: io.StringIO, time: Time) -> Watch:
+    output = Output(as_json=False, out=io.StringIO(), err=err)
+    return Watch(output, lambda _text, _percent: None, now_s=lambda: time.now_s)
+
+
+def test_what_does_not_move_is_told_once_with_the_reason() -> None:
+    time, said = Time(), io.StringIO()
+    watch = watching(said, time)
+    stuck = operation("running", waiting_for="the host sim-1 is away")
+    for _ in range(5):
+        assert not watch.operation_ended(stuck)
+        time.now_s += 10.0
+    assert said.getvalue() == "still waiting: instance.create: the host sim-1 is away\n"
+
+
+def test_what_moves_is_not_commented() -> None:
+    time, said = Time(), io.StringIO()
+    watch = watching(said, time)
+    for step in range(5):
+        moving = {"step": step, "steps": 5, "name": f"step_{step}", "percent": 20.0 * step}
+        watch.operation_ended(operation("running", progress=moving))
+        time.now_s += 10.0
+    assert watch.operation_ended(operation())
+    assert said.getvalue() == ""
+
+
+def test_a_boot_that_takes_long_says_what_it_waits_for() -> None:
+    time, said = Time(), io.StringIO()
+    watch = watching(said, time)
+    for _ in range(3):
+        watch.instance_settled(instance(ready=False, reason="the host's disk is full"))
+        time.now_s += 10.0
+    assert said.getvalue() == "still waiting: first boot: the host's disk is full\n"
+    assert watch.instance_settled(instance())
 
 
 def test_a_bar_is_drawn_on_a_terminal_only() -> None:

@@ -5,7 +5,8 @@ CommandError
 ├── Usage              2  the command line is invalid, or cannot be carried out as given
 ├── Unreachable        3  the server cannot be reached
 ├── OperationFailed    4  the operation was accepted and then failed
-└── TimedOut           5  the operation did not end within the timeout
+├── TimedOut           5  the operation did not end within the timeout
+└── Interrupted      130  Ctrl-C while waiting for what goes on without the command
 """
 
 
@@ -44,3 +45,7 @@ class OperationFailed(CommandError):
 
 class TimedOut(CommandError):
     exit_code = 5
+
+
+class Interrupted(CommandError):
+    exit_code = 130

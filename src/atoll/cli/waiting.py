@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from atoll.cli.client import Client, Json, Query
-from atoll.cli.errors import OperationFailed, TimedOut, Unreachable
-from atoll.cli.output import Show
+from atoll.cli.errors import Interrupted, OperationFailed, TimedOut, Unreachable
+from atoll.cli.output import Output, Show
 from atoll.cli.session import Session
 
-POLL_S = 25
+POLL_S = 10
+STILL_S = 8.0
 POLL_ON_TERMINAL_S = 1
 PAUSE_S = 0.1
 RESTART_PATIENCE_S = 30.0
@@ -62,11 +63,19 @@ def wait_for_operation(session: Session, operation_id: str, *, timeout_s: float)
 
 
 def wait_until_ended(session: Session, operation_id: str, *, timeout_s: float) -> Json:
-    """Wait for an operation to end, successfully or not. Raises TimedOut."""
-    with session.output.progress() as show:
-        operation = poll_of(session, timeout_s).until(
-            f"/v1/operations/{operation_id}", {}, lambda seen: shown_and_ended(seen, show)
-        )
+    """Wait for an operation to end, successfully or not. Raises TimedOut or Interrupted."""
+    try:
+        with session.output.progress() as show:
+            watch = Watch(session.output, show)
+            operation = poll_of(session, timeout_s).until(
+                f"/v1/operations/{operation_id}", {}, watch.operation_ended
+            )
+    except KeyboardInterrupt as stopped:
+        raise Interrupted(
+            f"stopped waiting, but {operation_id} goes on: watch it with "
+            f"`atoll operation watch {operation_id}`, or cancel it with "
+            f"`atoll operation cancel {operation_id}`"
+        ) from stopped
     if operation is None:
         raise TimedOut(
             f"{operation_id} is still running after {timeout_s:g} s; "
@@ -75,13 +84,21 @@ def wait_until_ended(session: Session, operation_id: str, *, timeout_s: float) -
     return operation
 
 
-def wait_until_ready(session: Session, instance_id: str, *, timeout_s: float) -> Json | None:
-    """Wait until the guest is ready or has stopped; None if the time runs out."""
-    with session.output.progress() as show:
-        show("first boot", None)
-        return poll_of(session, timeout_s).until(
-            f"/v1/instances/{instance_id}", {"until": "ready"}, is_settled
-        )
+def wait_until_ready(session: Session, instance: Json, *, timeout_s: float) -> Json | None:
+    """Wait until the guest is ready or has stopped; None if the time runs out. Raises
+    Interrupted."""
+    name = instance["metadata"]["name"]
+    try:
+        with session.output.progress() as show:
+            watch = Watch(session.output, show)
+            return poll_of(session, timeout_s).until(
+                f"/v1/instances/{instance['id']}", {"until": "ready"}, watch.instance_settled
+            )
+    except KeyboardInterrupt as stopped:
+        raise Interrupted(
+            f"stopped waiting, but {name} goes on booting: see `atoll instance show {name}` "
+            f"and `atoll instance logs {name}`; delete it with `atoll instance delete {name}`"
+        ) from stopped
 
 
 def poll_of(session: Session, timeout_s: float) -> Poll:
@@ -90,19 +107,52 @@ def poll_of(session: Session, timeout_s: float) -> Poll:
     return Poll(client=session.client, timeout_s=timeout_s, longest_s=longest_s)
 
 
-def shown_and_ended(operation: Json, show: Show) -> bool:
-    progress = operation.get("progress") or {}
-    title = describe(operation)
-    show(title, progress.get("percent"))
-    return operation.get("status") in ENDED
+@dataclass
+class Watch:
+    """Shows what is waited for: always on a terminal; elsewhere one line for each thing that has
+    not moved for some seconds."""
+
+    output: Output
+    show: Show
+    now_s: Callable[[], float] = time.monotonic
+    words: str = ""
+    since_s: float = 0.0
+    told: str = ""
+
+    def operation_ended(self, operation: Json) -> bool:
+        over = operation.get("status") in ENDED
+        if not over:
+            progress = operation.get("progress") or {}
+            self.note(describe(operation), progress.get("percent"))
+        return over
+
+    def instance_settled(self, instance: Json) -> bool:
+        over = is_settled(instance)
+        if not over:
+            status = instance.get("status") or {}
+            why = status.get("reason") or status.get("waiting_for")
+            self.note(f"first boot: {why}" if why else "first boot", None)
+        return over
+
+    def note(self, words: str, percent: float | None) -> None:
+        self.show(words, percent)
+        if words != self.words:
+            self.words, self.since_s = words, self.now_s()
+        elif self.now_s() - self.since_s >= STILL_S and words != self.told:
+            self.told = words
+            if not self.output.err.isatty():
+                self.output.note(f"still waiting: {words}")
 
 
 def describe(operation: Json) -> str:
-    """Describe what an operation is doing."""
+    """Describe what an operation is doing, or why it is not."""
     progress = operation.get("progress") or {}
-    doing = progress.get("message") or progress.get("name") or operation.get("status", "")
-    if waiting_for := operation.get("waiting_for"):
-        doing = f"waiting for {waiting_for}"
+    doing = (
+        operation.get("waiting_for")
+        or progress.get("message")
+        or progress.get("name")
+        or operation.get("status", "")
+    )
     return f"{operation.get('kind', 'operation')}: {doing}"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from atoll.cli.client import Client
 from tests.cli.cloud import (
     INSTANCE_ID,
     KEY_ID,
@@ -51,6 +52,31 @@ def test_create_waits_and_prints_the_addresses_and_the_way_in(atoll: Atoll, clou
     assert "ssh root@127.16.0.1" in ended.out
 
 
+@pytest.mark.parametrize(
+    ("where", "advice"),
+    [
+        (f"/v1/operations/{OPERATION_ID}", f"atoll operation cancel {OPERATION_ID}"),
+        (PATH, "atoll instance show demo"),
+    ],
+)
+def test_ctrl_c_while_waiting_says_that_it_goes_on(
+    where: str, advice: str, atoll: Atoll, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created(cloud, ended=operation(), then=instance())
+    really_get = Client.get
+
+    def interrupted(client: Client, path: str, *given: Any, **named: Any) -> Any:
+        if path == where:
+            raise KeyboardInterrupt
+        return really_get(client, path, *given, **named)
+
+    monkeypatch.setattr(Client, "get", interrupted)
+    ended = atoll(*CREATE)
+    assert ended.code == 130
+    assert "goes on" in ended.err
+    assert advice in ended.err
+
+
 def test_create_prints_no_ssh_command_that_leads_to_the_callers_machine(
     atoll: Atoll, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,7 +91,7 @@ def test_create_waits_by_long_polls(atoll: Atoll, cloud: Cloud) -> None:
     created(cloud, ended=operation(), then=instance())
     atoll(*CREATE)
     polls = [asked for asked in cloud.all_of("GET") if "wait" in asked.query]
-    assert [asked.query["wait"] for asked in polls] == [["25"]] * 3
+    assert [asked.query["wait"] for asked in polls] == [["10"]] * 3
     assert polls[-1].query["until"] == ["ready"]
 
 

@@ -201,7 +201,7 @@ def show_ready(session: Session, created: Json, timeout_s: float) -> None:
     instance_id = created["id"]
     name = created["metadata"]["name"]
     wait_for_operation(session, created["operation_id"], timeout_s=timeout_s)
-    instance = wait_until_ready(session, instance_id, timeout_s=timeout_s)
+    instance = wait_until_ready(session, created, timeout_s=timeout_s)
     if instance is None:
         raise TimedOut(
             f"{name} is running, but not ready after {timeout_s:g} s; "

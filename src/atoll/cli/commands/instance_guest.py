@@ -57,7 +57,7 @@ def reachable(session: Session, instance: Json, timeout_s: float) -> Json:
         raise Usage(f"{name} is {state}; start it with `atoll instance start {name}`")
     if not pick(instance, "status.ready"):
         # A guest that never reports ready may still accept ssh, so try in any case.
-        instance = wait_until_ready(session, instance["id"], timeout_s=timeout_s) or instance
+        instance = wait_until_ready(session, instance, timeout_s=timeout_s) or instance
     address = ssh_address(instance)
     if address is None:
         raise Usage(
