@@ -172,3 +172,17 @@ def test_where_too_many_operations_wait_the_answer_says_when_to_come_back(
     assert response.headers["retry-after"] == str(backlog.RETRY_S_UNKNOWN)
     assert "retry in 10 s" in response.text
     assert api.items("/v1/instances") == []
+
+
+def test_the_limit_that_is_told_is_the_one_that_is_reached_first(clock: Clock) -> None:
+    limiter, now_ms = Limiter(), int(clock.now_s * 1000)
+    admin = key(Role.ADMIN, None)
+    told = [limiter.charge(admin, now_ms, per_second=3) for _ in range(4)]
+    assert [(one.limit, one.remaining) for one in told] == [(3, 2), (3, 1), (3, 0), (3, 0)]
+    assert [one.retry_after_s for one in told] == [0, 0, 0, 1]
+    assert {one.reset_s for one in told} == {now_ms // 1000 + 1}
+    for number in range(80):
+        clock.now_s += number % 20 == 0
+        limiter.charge(key(), now_ms, per_second=30)
+    clock.now_s += 1
+    assert limiter.charge(key(), now_ms, per_second=30).limit == 100, "19 are left in this minute"

@@ -1,7 +1,7 @@
 """Rate limits of keys: named classes with a burst and a rate per minute, counted in this
 process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.storage import MemoryStorage
@@ -49,13 +49,23 @@ class Limiter:
         self, key: ApiKey, now_ms: int, *, free: bool = False, per_second: int = 0
     ) -> Standing:
         """Count one request. `retry_after_s` is above 0 if it must be rejected. `per_second` is an
-        additional limit, 0 for none."""
+        additional limit, 0 for none. What is told is the limit that is reached first."""
+        if not per_second:
+            return self._charge_class(key, now_ms, free=free)
+        own = RateLimitItemPerSecond(per_second)
+        passed = self._windows.hit(own, OWN, key.id)
+        left = self._windows.get_window_stats(own, OWN, key.id).remaining
+        standing = Standing(limit=per_second, remaining=max(0, left), reset_s=now_ms // 1000 + 1)
+        if not passed:
+            exceeded = f"{per_second} requests a second"
+            return replace(standing, remaining=0, retry_after_s=1, exceeded=exceeded)
+        of_class = self._charge_class(key, now_ms, free=free)
+        if of_class.retry_after_s or of_class.remaining < standing.remaining:
+            return of_class
+        return standing
+
+    def _charge_class(self, key: ApiKey, now_ms: int, *, free: bool) -> Standing:
         now_s = now_ms // 1000
-        if per_second and not self._windows.hit(RateLimitItemPerSecond(per_second), OWN, key.id):
-            return Standing(
-                limit=per_second * 60, remaining=0, reset_s=now_s + 1, retry_after_s=1,
-                exceeded=f"{per_second} requests a second",
-            )  # fmt: skip
         name = class_of(key)
         if CLASSES[name] is UNLIMITED:
             most = UNLIMITED.per_minute

@@ -38,6 +38,7 @@ class Reason(Enum):
         "{highest} are allowed"
     )
     IMAGE_NEEDS_MEMORY = "{field} is {value}, image {image} needs at least {lowest}"
+    SOURCE_NEEDS_DISK = "{field} must be {lowest} to {highest} for {noun} {name}, not {value}"
     IMAGE_NEEDS_DISK = (
         "{field}: image {image} needs {lowest} GiB of disk, the instance has {present}: resize "
         "the instance first"

@@ -17,6 +17,7 @@ from atoll.domain.commands import (
 from atoll.domain.errors import Conflict, Invalid, require_all
 from atoll.domain.images import Image, ImageKind
 from atoll.domain.instances import (
+    DISK_GIB_MAX,
     USER_DATA_BYTES_MAX,
     Goal,
     Instance,
@@ -49,13 +50,16 @@ from atoll.ports import Filter
 from atoll.service import accelerators, owned, quotas, references, reverse_dns, room, timers
 from atoll.service.desk import Case, Done, View
 from atoll.service.nouns import (
+    IMAGES,
     INSTANCES,
     SECURITY_GROUPS,
+    SNAPSHOTS,
     SSH_KEYS,
     STARTUP_SCRIPTS,
     SUBNETS,
     VPCS,
 )
+from atoll.service.references import display_name
 
 FIELD = "instance"
 KEYS_MAX = 100
@@ -124,8 +128,8 @@ async def resolve(
     vcpus = plan.vcpus if command.vcpus is None else command.vcpus
     memory_mib = plan.memory_mib if command.memory_mib is None else command.memory_mib
     disk_gib = plan.disk_gib if command.disk_gib is None else command.disk_gib
-    smallest_gib = image.disk_gib_min if snapshot is None else snapshot.disk_gib
-    require_size(vcpus, memory_mib, disk_gib, disk_gib_min=smallest_gib)
+    require_size(vcpus, memory_mib, disk_gib, disk_gib_min=1)
+    require_disk(disk_gib, plan, image, snapshot)
     require_memory(memory_mib, image)
     groups = (DEFAULT_GROUP,) if command.security_groups is None else command.security_groups
     region = await region_of(case, command.region)
@@ -157,6 +161,18 @@ async def find_holder(view: View, address: str) -> str | None:
     """Find the id of the instance or floating IP, of any project, that has a public address."""
     view.require("read")
     return await reverse_dns.holder_of(view.tx, address, view.deployment.ranges)
+
+
+def require_disk(disk_gib: int, plan: Plan, image: Image, snapshot: Snapshot | None) -> None:
+    """The root volume must not be smaller than what it is created from. Raises Invalid."""
+    noun, name, lowest = IMAGES.name, image.name, image.disk_gib_min
+    if snapshot is not None:
+        noun, name, lowest = SNAPSHOTS.name, display_name(snapshot), snapshot.disk_gib
+    if disk_gib < lowest:
+        raise Invalid(
+            Reason.SOURCE_NEEDS_DISK, field="disk_gib", value=disk_gib, noun=noun, name=name,
+            lowest=lowest, highest=DISK_GIB_MAX, plan=plan.id,
+        )  # fmt: skip
 
 
 def require_memory(memory_mib: int, image: Image) -> None:

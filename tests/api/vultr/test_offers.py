@@ -5,6 +5,7 @@ import pytest
 from atoll.api.vultr import catalogue
 from tests.api.client import Api, Json, fresh
 from tests.api.vultr.client import Vultr, types_of
+from tests.api.vultr.things import instance_of, native
 
 PLAN = {
     "id": str, "vcpu_count": int, "ram": int, "disk": int, "disk_count": int, "bandwidth": int,
@@ -163,3 +164,20 @@ def test_a_size_that_an_operator_chose_is_shown(anybody: Vultr, admin: Api) -> N
     assert (shown["vcpu_count"], shown["ram"], shown["disk"]) == (3, 256, 2)
     assert shown["type"] == "voc"
     admin.delete(f"/v1/types/{plan}")
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "image"),
+    [
+        (387, "Ubuntu 20.04 LTS x64", "ubuntu-20.04"),
+        (477, "Debian 11 x64 (bullseye)", "debian-11-cloud"),
+    ],
+)
+def test_systems_that_examples_of_clients_name_are_there(
+    vultr: Vultr, api: Api, number: int, name: str, image: str
+) -> None:
+    systems = {one["id"]: one["name"] for one in vultr.get("/os?per_page=500")["os"]}
+    assert systems[number] == name
+    made = instance_of(vultr, api, os_id=number)
+    assert (made["os_id"], made["os"]) == (number, name)
+    assert native(api, "instances", made["id"])["spec"]["image"] == image

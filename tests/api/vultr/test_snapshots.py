@@ -267,3 +267,11 @@ def test_a_viewer_may_look_but_not_touch(vultr: Vultr, api: Api, key_for: KeyFor
     viewer.refused("PUT", f"/snapshots/{made['id']}", {"description": "x"}, status=403)
     viewer.refused("POST", "/snapshots/create-from-url", {"url": URL}, status=403)
     viewer.close()
+
+
+def test_a_plan_that_is_too_small_for_a_snapshot_is_told_so(vultr: Vultr, api: Api) -> None:
+    made = instance_of(vultr, api, plan="vc2-1c-2gb")
+    snapshot = vultr.post("/snapshots", {"instance_id": made["id"]})["snapshot"]["id"]
+    body = {"region": "ewr", "plan": "vc2-1c-1gb", "snapshot_id": snapshot}
+    told = vultr.refused("POST", "/instances", body)
+    assert told == "plan: the snapshot needs 55 GB, plan vc2-1c-1gb has 25"

@@ -39,6 +39,7 @@ SENTENCES = {
     Reason.KEY_EXPIRED: "Invalid API token: this key has expired",
     Reason.VOLUME_ATTACHED_ELSEWHERE: "Block storage is already attached to another server",
     Reason.FLOATING_IP_TAKEN: "Floating IPv4 address is already attached to another server",
+    Reason.SOURCE_NEEDS_DISK: "{field}: the {noun} needs {lowest} GB, plan {plan} has {value}",
     # Clients ask again as long as the refusal begins with these words.
     Reason.USED_BY_SUBNETS: "A server is attached to this VPC network",
 }
