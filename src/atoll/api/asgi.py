@@ -1,7 +1,9 @@
 """The front: passes each request on the one port to the dialect of its path's prefix, and serves
 what belongs to no dialect: documents, and the pages of consoles."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,10 +76,16 @@ class Front:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        path = scope["path"]
         if scope["type"] == "websocket":
-            await self._sockets.get(path, refuse_socket)(scope, receive, send)
+            await self._sockets.get(scope["path"], refuse_socket)(scope, receive, send)
             return
+        if scope.get("method") == "HEAD":
+            await head(self._http, scope, receive, send)
+            return
+        await self._http(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
         scope.setdefault("state", {})
         for prefix, below, app in self._faces:
             if path.startswith(below) or path == prefix:
@@ -118,6 +126,26 @@ class Front:
                 await self._stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+async def head(app: Asgi, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer HEAD as GET, without the body (RFC 9110, section 9.3.2): what would be sent after the
+    headers is not made, which of a stream would never end."""
+    started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def send_start(message: Any) -> None:
+        if message["type"] == "http.response.start" and not started.done():
+            await send(message)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            started.set_result(None)
+
+    work = asyncio.ensure_future(app({**scope, "method": "GET"}, receive, send_start))
+    try:
+        await asyncio.wait({work, started}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
 
 
 async def refuse_socket(scope: Scope, receive: Receive, send: Send) -> None:

@@ -33,9 +33,10 @@ def same_public_key(one: str, other: str) -> bool:
 
 
 def key_name(public_key: str, file: Path) -> str:
-    """Choose a default name for a key: its comment, or the name of its file."""
+    """Choose a default name for a key: its comment, or the name of its file. No name has a
+    slash."""
     comment = " ".join(public_key.split()[2:])
-    return comment or file.stem
+    return comment.replace("/", "-") or file.stem
 
 
 def known_hosts_file(config_dir: Path, instance_id: str) -> Path:

@@ -251,6 +251,8 @@ def require_labels(labels: dict[str, str]) -> None:
                 Reason.LABEL_KEY_LENGTH, field=field, key=key[:80], count=len(key),
                 lowest=1, highest=LABEL_KEY_MAX,
             )  # fmt: skip
+        if "=" in key:
+            raise Invalid(Reason.LABEL_KEY_EQUALS, field=field, key=key)
         if len(value) > LABEL_VALUE_MAX:
             raise Invalid(
                 Reason.LABEL_VALUE_LENGTH, field=f"{field}.{key}", count=len(value),

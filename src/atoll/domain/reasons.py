@@ -31,6 +31,7 @@ class Reason(Enum):
     LABEL_KEY_LENGTH = (
         "{field}: the key {key!r} has {count} characters, {lowest} to {highest} are allowed"
     )
+    LABEL_KEY_EQUALS = "{field}: the key {key!r} contains =, which separates a key from its value"
     LABEL_VALUE_LENGTH = "{field}: the value has {count} characters, at most {highest} are allowed"
     DISK_NEVER_SHRINKS = "{field} is {value}, the disk has {present}: a disk cannot shrink"
     VOLUME_ONLY_GROWS = (
@@ -38,7 +39,9 @@ class Reason(Enum):
         "{highest} are allowed"
     )
     IMAGE_NEEDS_MEMORY = "{field} is {value}, image {image} needs at least {lowest}"
-    SOURCE_NEEDS_DISK = "{field} must be {lowest} to {highest} for {noun} {name}, not {value}"
+    SOURCE_NEEDS_DISK = (
+        "{field} must be {lowest} to {highest} for {noun} {name}, not {value} (type {plan})"
+    )
     IMAGE_NEEDS_DISK = (
         "{field}: image {image} needs {lowest} GiB of disk, the instance has {present}: resize "
         "the instance first"

@@ -7,6 +7,7 @@ import msgspec
 from atoll.domain.errors import Invalid
 from atoll.domain.events import EVERYTHING, PATTERNS, VERBS
 from atoll.domain.reasons import Reason
+from atoll.domain.urls import is_web
 
 URL_MAX = 2048
 PATTERNS_MAX = 50
@@ -43,7 +44,7 @@ def is_subscribed(webhook: Webhook, kind: str) -> bool:
 
 def require_url(url: str) -> None:
     field = "url"
-    if not url.startswith(("http://", "https://")):
+    if not is_web(url):
         raise Invalid(Reason.NOT_HTTP_URL, field=field)
     if len(url) > URL_MAX or not all("!" <= character <= "~" for character in url):
         raise Invalid(Reason.URL_CHARACTERS, field=field, highest=URL_MAX)

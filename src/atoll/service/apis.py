@@ -11,6 +11,7 @@ from atoll.domain.commands import AddApi, RemoveApi
 from atoll.domain.errors import Invalid, NotFound
 from atoll.domain.images import CATALOGUE
 from atoll.domain.reasons import Reason
+from atoll.domain.urls import is_web
 from atoll.ports import Filter
 from atoll.service import references
 from atoll.service.desk import Case, Done, View
@@ -18,7 +19,6 @@ from atoll.service.nouns import APIS
 from atoll.service.tools import Spec, spec_of
 
 APIS_MAX = 1000
-WEB = ("http://", "https://")
 
 
 async def add(case: Case, command: AddApi) -> Done[Api]:
@@ -42,10 +42,10 @@ def base_url_of(command: AddApi, spec: Spec, known: Api | None) -> str:
     Invalid."""
     field, said = "base_url", command.base_url
     if said:
-        if not said.startswith(WEB):
+        if not is_web(said):
             raise Invalid(Reason.NOT_A_WEB_ADDRESS, field=field, value=said)
         return said
-    if spec.base_url.startswith(WEB):
+    if is_web(spec.base_url):
         return spec.base_url
     if known is not None:
         return known.newest.base_url

@@ -19,6 +19,7 @@ from atoll.domain.images import (
 from atoll.domain.instances import require_labels
 from atoll.domain.operations import Operation
 from atoll.domain.reasons import Reason
+from atoll.domain.urls import is_web
 from atoll.operations import image_delete, image_import
 from atoll.service import owned, references
 from atoll.service.desk import Case, Done, View
@@ -210,10 +211,10 @@ def require_source(case: Case, source: ImageSource | None) -> ImageSource:
         case.require("operate")
     if not 1 <= len(source.location) <= URL_MAX:
         raise Invalid(Reason.LENGTH, field="source.location", lowest=1, highest=URL_MAX)
-    if source.kind is SourceKind.URL and not source.location.startswith(("http://", "https://")):
+    if source.kind is SourceKind.URL and not is_web(source.location):
         raise Invalid(Reason.NOT_HTTP_URL, field="source.location")
     if source.checksum is not None:
-        kind, _, digest = source.checksum.partition(":")
+        kind, _, digest = source.checksum.lower().partition(":")
         hexadecimal = all(c in "0123456789abcdef" for c in digest)
         if CHECKSUMS.get(kind) != len(digest) or not hexadecimal:
             raise Invalid(Reason.CHECKSUM_FORM, field="source.checksum")

@@ -17,7 +17,6 @@ from atoll.service.desk import Case, Done, View
 from atoll.service.nouns import INSTANCES, TIMERS
 
 FIELD = "instance"
-YEARS_100_MS = 100 * 366 * 24 * 3600 * 1000
 # A disk has at most 32 snapshots, and the oldest backup is deleted only after the newest is
 # complete.
 KEEP_MAX = 30
@@ -31,7 +30,7 @@ async def expire(case: Case, instance: Instance, expires_at_ms: int | None) -> N
     if expires_at_ms is None:
         await drop_timer(case, TimerKind.EXPIRE, instance)
         return
-    if not case.now_ms < expires_at_ms < case.now_ms + YEARS_100_MS:
+    if expires_at_ms <= case.now_ms:
         raise Invalid(Reason.IN_THE_PAST, field="expires_at_ms")
     await set_timer(case, TimerKind.EXPIRE, instance, expires_at_ms)
 

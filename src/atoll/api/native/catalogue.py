@@ -12,7 +12,7 @@ from atoll.api.http import Call, json_response
 from atoll.api.native import accelerators, named, wire
 from atoll.api.native.accelerators import AcceleratorsBody
 from atoll.api.native.paging import NAMED, Paging
-from atoll.api.native.wire import Name, Wire, view_of
+from atoll.api.native.wire import NewName, Wire, view_of
 from atoll.domain.commands import CreatePlan, CreateRegion, DeletePlan, DeleteRegion
 from atoll.domain.plans import Plan
 from atoll.domain.regions import Region
@@ -21,7 +21,7 @@ from atoll.service.nouns import PLANS, REGIONS
 
 
 class TypeMetadata(Wire, kw_only=True):
-    name: Name
+    name: NewName
 
 
 class TypeSpec(Wire, kw_only=True):

@@ -49,7 +49,7 @@ UserData = Annotated[str, Meta(max_length=90_000)]
 
 
 class InstanceMetadataIn(Wire, kw_only=True):
-    name: Name
+    name: wire.NewName
     labels: Labels = {}
     protected: bool = False
     expires_at: Moment | None = None
@@ -84,7 +84,7 @@ class CreateInstanceBody(Wire, kw_only=True):
 class InstanceMetadataPatch(Wire, kw_only=True):
     """`expires_at` null removes the expiry."""
 
-    name: Name | None = None
+    name: wire.NewName | None = None
     labels: Labels | None = None
     protected: bool | None = None
     expires_at: Moment | UnsetType | None = UNSET

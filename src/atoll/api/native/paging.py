@@ -76,6 +76,13 @@ def selector(given: Sequence[str]) -> tuple[tuple[str, str], ...]:
     pairs = [one.partition("=") for one in given]
     if not all(key and found for key, found, _ in pairs):
         raise Invalid("label must have the form key=value", field="label")
+    for key, _, value in pairs:
+        if key.endswith("!") and value:
+            raise Invalid(
+                f"label: != is not supported in {key}={value}: list without it, and leave out what "
+                "has the label",
+                field="label",
+            )
     return tuple((key, value) for key, _, value in pairs)
 
 

@@ -12,7 +12,7 @@ from msgspec import Meta
 from atoll.api.http import Call
 from atoll.api.native import wire
 from atoll.api.native.paging import NAMED, Paging
-from atoll.api.native.wire import Name, Wire, view_of
+from atoll.api.native.wire import Wire, view_of
 from atoll.domain.commands import CreateApiKey, CreateProject, DeleteApiKey
 from atoll.domain.errors import Invalid
 from atoll.domain.projects import ApiKey, Project, Role
@@ -22,7 +22,7 @@ YEAR_10000_MS = 253_402_300_800_000
 
 
 class OnlyName(Wire, kw_only=True):
-    name: Name
+    name: wire.NewName
 
 
 class ProjectBody(Wire, kw_only=True):

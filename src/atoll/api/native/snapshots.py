@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from atoll.api.http import Call, version_of
 from atoll.api.native import named, wire
 from atoll.api.native.paging import LABELLED, Paging
-from atoll.api.native.wire import Metadata, Name, NewMetadata, Text, Wire
+from atoll.api.native.wire import Metadata, Name, NewMetadata, NewName, Text, Wire
 from atoll.domain.commands import CloneSnapshot, CreateSnapshot, DeleteSnapshot, UpdateSnapshot
 from atoll.domain.snapshots import Snapshot
 from atoll.service.nouns import SNAPSHOTS
@@ -31,7 +31,7 @@ class CloneSnapshotBody(Wire, kw_only=True):
     """`name` of the copy; default: the same name."""
 
     region: Name
-    name: Name | None = None
+    name: NewName | None = None
 
 
 class SnapshotSpec(msgspec.Struct, kw_only=True):

@@ -122,8 +122,20 @@ WRITES = documented(404, 409, 412, 413, 422)
 # Rules that are only documented here are checked below, with better sentences than a pattern's.
 PRINTABLE = "^[^\\x00-\\x1f\\x7f]*$"
 TEXT_SCHEMA = {"pattern": "^[^\\x00]*$"}
-KEYS_SCHEMA = {"propertyNames": {"minLength": 1, "maxLength": 63} | TEXT_SCHEMA}
+KEY_SCHEMA = {"minLength": 1, "maxLength": 63, "pattern": "^[^\\x00=]*$"}
+KEYS_SCHEMA = {"propertyNames": KEY_SCHEMA}
 Name = Annotated[str, Meta(min_length=1, max_length=253, extra_json_schema={"pattern": PRINTABLE})]
+# A name takes the place of an id in paths, in which these have a meaning of their own.
+NewName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=253,
+        pattern=r"^[^/]*[^/.][^/]*$",
+        description="a name must not contain a slash, nor consist of dots alone",
+        extra_json_schema={"allOf": [{"pattern": PRINTABLE}]},
+    ),
+]
 Text = Annotated[str, Meta(max_length=1000, extra_json_schema=TEXT_SCHEMA)]
 Cidr = Annotated[str, Meta(min_length=9, max_length=18, examples=["10.0.0.0/16"])]
 LabelValue = Annotated[str, Meta(extra_json_schema={"maxLength": 255} | TEXT_SCHEMA)]
@@ -138,12 +150,12 @@ class Wire(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class NewMetadata(Wire, kw_only=True):
-    name: Name
+    name: NewName
     labels: Labels = {}
 
 
 class ChangedMetadata(Wire, kw_only=True):
-    name: Name | None = None
+    name: NewName | None = None
     labels: Labels | None = None
 
 

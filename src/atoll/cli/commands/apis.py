@@ -85,7 +85,7 @@ def path_of(name: str) -> str:
 def text_of(document: str) -> str:
     """Read the document, from this machine if it is a URL. Raises Usage."""
     try:
-        if document.startswith(("http://", "https://")):
+        if document.lower().startswith(("http://", "https://")):
             answer = httpx2.get(document, timeout=FETCH_TIMEOUT_S, follow_redirects=True)
             return answer.raise_for_status().text
         return Path(document).read_text()

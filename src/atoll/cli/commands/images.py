@@ -78,7 +78,7 @@ def source_of(location: str | None, checksum: str | None, file: Path | None) -> 
     """Build the source of an import. Raises Usage."""
     if (location is None) == (file is None):
         raise Usage("use either --from-url or --file")
-    if checksum is not None and not checksum.startswith(CHECKSUMS):
+    if checksum is not None and not checksum.lower().startswith(CHECKSUMS):
         raise Usage(f"invalid --checksum {checksum}: use sha256:… or sha512:…")
     source: Json = {"kind": "url", "location": location}
     if file is not None:
