@@ -3,7 +3,6 @@
 import pytest
 
 from tests.cli.cloud import (
-    API_KEY_ID,
     FLOATING_IP_ID,
     GROUP_ID,
     IMAGE_ID,
@@ -30,7 +29,6 @@ OPERATION = f"/v1/operations/{OPERATION_ID}"
     [
         ("image", "/v1/images"),
         ("key", "/v1/ssh-keys"),
-        ("apikey", "/v1/api-keys"),
         ("type", "/v1/types"),
         ("region", "/v1/regions"),
         ("host", "/v1/hosts"),
@@ -59,7 +57,6 @@ def test_every_list_is_a_table_or_the_servers_json(
     ("group", "path", "thing_id"),
     [
         ("key", "/v1/ssh-keys", KEY_ID),
-        ("apikey", "/v1/api-keys", API_KEY_ID),
         ("floating-ip", "/v1/floating-ips", FLOATING_IP_ID),
         ("group", "/v1/security-groups", GROUP_ID),
         ("vpc", "/v1/vpcs", VPC_ID),

@@ -95,6 +95,23 @@ async def test_below_a_lowered_limit_less_is_still_allowed(store: Store) -> None
             tx.quotas.take(PROJECT, Amounts(instances=1))
 
 
+async def test_what_is_in_use_keeps_its_count_from_being_removed(store: Store) -> None:
+    await counting(store, instances=3)
+    async with store.transaction() as tx:
+        tx.quotas.take(PROJECT, Amounts(instances=1))
+    with pytest.raises(Lost):
+        async with store.transaction() as tx:
+            tx.quotas.remove(PROJECT)
+    async with store.transaction() as tx:
+        tx.quotas.give_back(PROJECT, Amounts(instances=1))
+    async with store.transaction() as tx:
+        tx.quotas.remove(PROJECT)
+    assert await store.read().quotas.find(PROJECT) is None
+    with pytest.raises(Lost):
+        async with store.transaction() as tx:
+            tx.quotas.take(PROJECT, Amounts(instances=1))
+
+
 async def test_a_fresh_transaction_sees_what_another_process_just_changed(store: Store) -> None:
     group = SecurityGroup(id="sg-1", project_id=PROJECT, name="web", created_at_ms=NOW)
     async with store.transaction() as tx:

@@ -41,6 +41,6 @@ COMMANDS = (
     Command("region", "regions:app", "list regions"),
     Command("host", "hosts:app", "list, enable, disable and remove hosts"),
     Command("quota", "quotas:app", "show and set project quotas"),
-    Command("project", "projects:app", "create and list projects"),
+    Command("project", "projects:app", "create, list and delete projects"),
     Command("apikey", "api_keys:app", "create, list and delete API keys"),
 )

@@ -237,6 +237,10 @@ ACTIONS: dict[type[Command], Action] = {
         "the address no longer has a reverse name", "set the name again"),
     c.CreateProject: Action(
         "project", "create", DANGEROUS, "administer", "a new, empty project", NONE),
+    c.DeleteProject: Action(
+        "project", "delete", DANGEROUS, "administer",
+        "the empty project, its limits and its built-in security groups are deleted",
+        "create the project again"),
     c.CreateApiKey: Action(
         "api_key", "create", DANGEROUS, "administer",
         "the holder of the key can do everything that the role allows", "delete the API key"),

@@ -207,6 +207,7 @@ class Reason(Enum):
     NOTHING_TO_COPY = "snapshot {snapshot} cannot be copied: it is {state}"
     SNAPSHOT_FAILED = "snapshot {snapshot} could not be created: {why}"
     WEBHOOKS_FULL = "the project already has {highest} webhooks, the maximum: delete one first"
+    PROJECT_NOT_EMPTY = "project {name} is not empty: it has {what}; delete that first"
     LAST_ADMIN_KEY = "api key {name} is the last key with the role admin: create another one first"
     HOST_READY = (
         "host {host} is ready, and only a lost host can be removed: stop its server and wait 30 "

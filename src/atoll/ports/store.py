@@ -265,6 +265,10 @@ class Quotas(Protocol):
         """Set limits. A resource that is not named has no limit; existing resources stay."""
         ...
 
+    def remove(self, project_id: str) -> None:
+        """Stop counting. The commit raises Lost if anything is in use."""
+        ...
+
 
 class Events(Forgets, Protocol):
     """Events. A reader whose position was deleted resumes at the oldest event kept."""

@@ -96,6 +96,7 @@ HANDLERS: Mapping[type[Command], Handler] = {
     c.SetReverseDns: reverse_dns.put,
     c.DeleteReverseDns: reverse_dns.delete,
     c.CreateProject: projects.create_project,
+    c.DeleteProject: projects.delete_project,
     c.CreateApiKey: projects.create_key,
     c.DeleteApiKey: projects.delete_key,
     c.SetQuota: quotas.limit,

@@ -2,17 +2,21 @@
 
 import contextlib
 
+import msgspec
+
 from atoll.domain import ids
-from atoll.domain.commands import CreateApiKey, CreateProject, DeleteApiKey
-from atoll.domain.errors import AlreadyExists, Forbidden, InUse, Invalid
+from atoll.domain.commands import CreateApiKey, CreateProject, DeleteApiKey, DeleteProject
+from atoll.domain.errors import AlreadyExists, Forbidden, InUse, Invalid, NotFound
+from atoll.domain.instances import InstanceState
 from atoll.domain.projects import RIGHTS, ApiKey, Project, Role
+from atoll.domain.quotas import Amounts
 from atoll.domain.reasons import Reason
 from atoll.domain.security_groups import BUILT_IN, SecurityGroup, number_rules
 from atoll.ports import Clock, Filter, Ids, Store, Transaction
 from atoll.service import queries, references
 from atoll.service.desk import Case, Done, View
 from atoll.service.keys import Keys, new_text
-from atoll.service.nouns import API_KEYS, PROJECTS
+from atoll.service.nouns import API_KEYS, INSTANCES, NOUNS, PROJECTS, SECURITY_GROUPS
 
 DEFAULT_PROJECT = "default"
 HINT_LENGTH = 4
@@ -108,7 +112,9 @@ async def create_key(case: Case, command: CreateApiKey) -> Done[ApiKey]:
         raise Invalid(Reason.IN_THE_PAST, field="expires_at_ms")
     project_id = case.project_id
     if command.project is not None:
-        project_id = (await resolve_project(case, command.project)).id
+        project = await resolve_project(case, command.project)
+        case.tx.projects.confirm(project)  # it may be deleted at the same time
+        project_id = project.id
     text = new_text(case.deployment.new_secret())
     key = key_of(case.ids, case.deployment.keys, text, project_id, command, case.now_ms)
     case.tx.api_keys.add(key)
@@ -117,13 +123,18 @@ async def create_key(case: Case, command: CreateApiKey) -> Done[ApiKey]:
 
 async def delete_key(case: Case, command: DeleteApiKey) -> Done[ApiKey]:
     """Delete a key by its id in any project, or by its name in the caller's project."""
-    by_id = await case.tx.api_keys.find(command.api_key)
-    key = by_id or await references.get(case, API_KEYS, command.api_key, "api_key")
+    key = await key_referred_to(case, command.api_key)
     if key.role is Role.ADMIN:
         await require_another_admin(case, key)
     case.tx.api_keys.remove(key)
     case.deployment.keys.forget()
     return Done(key, before={"name": key.name, "role": key.role})
+
+
+async def key_referred_to(view: View, reference: str) -> ApiKey:
+    """Raises NotFound."""
+    by_id = await view.tx.api_keys.find(reference)
+    return by_id or await references.get(view, API_KEYS, reference, "api_key")
 
 
 async def require_another_admin(case: Case, key: ApiKey) -> None:
@@ -144,10 +155,31 @@ async def require_another_admin(case: Case, key: ApiKey) -> None:
         after = page[-1].id
 
 
-async def find_keys(view: View, wanted: queries.Query) -> list[ApiKey]:
-    """Return the keys of the caller's project."""
+async def find_keys(
+    view: View, wanted: queries.Query, *, project: str | None = None, everywhere: bool = False
+) -> list[ApiKey]:
+    """Return the keys of a project, by default the caller's, or those of all projects."""
     view.require("administer")
-    return await queries.find_page(view, API_KEYS, wanted)
+    project_id = None if everywhere else view.project_id
+    if project is not None:
+        project_id = (await resolve_project(view, project)).id
+    found = await view.tx.api_keys.page(msgspec.structs.replace(wanted, project_id=project_id))
+    return queries.seen(view, found)
+
+
+async def get_key(view: View, reference: str) -> ApiKey:
+    """Get a key by its id in any project, or by its name in the caller's. Raises NotFound."""
+    view.require("administer")
+    return queries.seen(view, [await key_referred_to(view, reference)])[0]
+
+
+async def get_project(view: View, reference: str) -> Project:
+    """Get a project by id or name. Raises NotFound."""
+    view.require("administer")
+    found = await find_project(view, reference)
+    if found is None:
+        raise NotFound(Reason.NOT_FOUND, field="project", noun=PROJECTS.name, reference=reference)
+    return found
 
 
 async def find_projects(view: View, wanted: queries.Query) -> list[Project]:
@@ -165,10 +197,49 @@ async def create_project(case: Case, command: CreateProject) -> Done[Project]:
     return Done(project, after={"name": command.name})
 
 
+async def delete_project(case: Case, command: DeleteProject) -> Done[Project]:
+    """Delete an empty project. The commit fails if something is created in it meanwhile."""
+    project = await get_project(case, command.project)
+    groups = await case.tx.security_groups.page(Filter(project_id=project.id, limit=PAGE))
+    if what := await contents(case, project.id, groups):
+        raise InUse(Reason.PROJECT_NOT_EMPTY, name=project.name, what=", ".join(what))
+    for group in groups:
+        case.tx.security_groups.remove(group)
+    case.tx.quotas.remove(project.id)
+    case.tx.projects.remove(project)
+    return Done(project, before={"name": project.name})
+
+
+async def contents(view: View, project_id: str, groups: list[SecurityGroup]) -> list[str]:
+    """Count what is in a project, apart from the built-in security groups and what is deleted."""
+    found = []
+    for noun in NOUNS:
+        if not noun.is_owned:
+            continue
+        count = await noun.rows(view.tx).count(Filter(project_id=project_id))
+        if noun is INSTANCES:
+            deleted = Filter(project_id=project_id, equals=(("state", InstanceState.DELETED),))
+            count -= await view.tx.instances.count(deleted)
+        if noun is SECURITY_GROUPS:
+            count -= sum(group.name in BUILT_IN for group in groups)
+        if count:
+            found.append(f"{count} {noun.name}{'' if count == 1 else 's'}")
+    quota = await view.tx.quotas.find(project_id)
+    if not found and quota is not None and quota.used != Amounts():
+        found.append("deleted instances that can still be recovered")
+    return found
+
+
+async def find_project(view: View, reference: str) -> Project | None:
+    if found := await view.tx.projects.find(reference):
+        return found
+    named = await view.tx.projects.page(Filter(name=reference, limit=1))
+    return named[0] if named else None
+
+
 async def resolve_project(view: View, reference: str) -> Project:
     """Raises Invalid."""
-    found = await view.tx.projects.find(reference)
-    named = [found] if found else await view.tx.projects.page(Filter(name=reference, limit=1))
-    if not named:
+    found = await find_project(view, reference)
+    if found is None:
         raise Invalid(Reason.NO_SUCH_PROJECT, field="project", reference=reference)
-    return named[0]
+    return found

@@ -75,6 +75,23 @@ class QuotaRows:
             )
         )
 
+    def remove(self, project_id: str) -> None:
+        query = self.unit.statements.get("quotas.remove", remove_statement)
+        self.unit.write(
+            Write(
+                query,
+                query.place({"project_id": project_id}),
+                missing=lambda: Lost(f"something came into use in {project_id} meanwhile"),
+            )
+        )
+
+
+def remove_statement() -> sa.ClauseElement:
+    return tables.usages.delete().where(
+        usage.project_id == bind("project_id", usage.project_id),
+        *(usage[name] == 0 for name in RESOURCES),
+    )
+
 
 def take_statement() -> sa.ClauseElement:
     """A decrease is always allowed: a limit may have been lowered below the usage."""

@@ -62,6 +62,64 @@ def test_an_admin_revokes_a_key_of_another_project_by_its_id(api: Api, key_for: 
     refused(other.call("DELETE", f"/v1/api-keys/{made['id']}"), 404, "NOT_FOUND")
 
 
+def test_an_admin_lists_the_keys_of_another_project_and_of_all(api: Api, key_for: KeyFor) -> None:
+    other = key_for()
+    made = api.post("/v1/api-keys", key_body("laptop", project=other.project))
+    own = {one["id"] for one in api.items("/v1/api-keys")}
+    theirs = {one["id"] for one in api.items(f"/v1/api-keys?project={other.project}")}
+    everywhere = {one["id"] for one in api.items("/v1/api-keys?all_projects=true&limit=1000")}
+    assert made["id"] in theirs
+    assert made["id"] not in own
+    assert own | theirs <= everywhere
+    refused(api.call("GET", "/v1/api-keys?project=absent"), 422, "INVALID", "project")
+
+
+def test_an_admin_gets_one_key_of_any_project_and_never_its_text(api: Api, key_for: KeyFor) -> None:
+    other = key_for()
+    made = api.post("/v1/api-keys", key_body("laptop", project=other.project))
+    got = api.get(f"/v1/api-keys/{made['id']}")
+    assert (got["metadata"]["name"], got["spec"]["project_id"]) == ("laptop", other.project)
+    assert got["status"]["key"] is None
+    refused(api.call("GET", "/v1/api-keys/absent"), 404, "NOT_FOUND")
+
+
+def test_only_admins_list_keys(key_for: KeyFor) -> None:
+    member = key_for("operator")
+    for query in ("", "?all_projects=true", f"?project={member.project}"):
+        refused(member.call("GET", f"/v1/api-keys{query}"), 403, "FORBIDDEN")
+    refused(member.call("GET", f"/v1/api-keys/{member.key_id}"), 403, "FORBIDDEN")
+    for method in ("GET", "DELETE"):
+        refused(member.call(method, f"/v1/projects/{member.project}"), 403, "FORBIDDEN")
+
+
+def test_an_empty_project_is_deleted_by_its_name(api: Api) -> None:
+    made = api.post("/v1/projects", {"metadata": {"name": fresh("p")}})
+    name = made["metadata"]["name"]
+    assert api.get(f"/v1/projects/{name}") == api.get(f"/v1/projects/{made['id']}") == made
+    api.delete(f"/v1/projects/{name}")
+    refused(api.call("GET", f"/v1/projects/{name}"), 404, "NOT_FOUND")
+    refused(api.call("DELETE", f"/v1/projects/{made['id']}"), 404, "NOT_FOUND")
+    body = key_body("k", project=made["id"])
+    refused(api.call("POST", "/v1/api-keys", body), 422, "INVALID", "spec.project")
+    assert api.post("/v1/projects", {"metadata": {"name": name}})["id"] != made["id"]
+
+
+def test_a_project_is_deleted_only_when_nothing_is_left_in_it(
+    api: Api, cloud: RunningCloud
+) -> None:
+    project = api.post("/v1/projects", {"metadata": {"name": fresh("p")}})["id"]
+    made = api.post("/v1/api-keys", key_body("k", "member", project=project))
+    member = cloud.api(made["status"]["key"])
+    group = member.post("/v1/security-groups", {"metadata": {"name": "web"}, "spec": {"rules": []}})
+    told = refused(api.call("DELETE", f"/v1/projects/{project}"), 409, "IN_USE")
+    assert "it has 1 security group, 1 api key" in told["error"]
+    member.delete(f"/v1/security-groups/{group['id']}")
+    member.close()
+    refused(api.call("DELETE", f"/v1/projects/{project}"), 409, "IN_USE")
+    api.delete(f"/v1/api-keys/{made['id']}")
+    api.delete(f"/v1/projects/{project}")
+
+
 def test_the_last_admin_key_is_kept(own_cloud: RunningCloud) -> None:
     admin = own_cloud.api()
     (only,) = admin.items("/v1/api-keys")

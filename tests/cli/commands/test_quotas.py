@@ -31,6 +31,22 @@ def test_the_own_quota_is_a_table_of_what_is_used_and_what_is_allowed(
 
 
 @pytest.mark.parametrize("reference", ["team", PROJECT_ID])
+def test_the_quota_of_another_project_is_shown(reference: str, atoll: Atoll, cloud: Cloud) -> None:
+    cloud.has("/v1/projects", named(PROJECT_ID, "team"))
+    cloud.answers("GET", f"/v1/projects/{PROJECT_ID}/quota", quota(vcpus=7))
+    for words in (("quota", "show", reference), ("quota", reference)):
+        assert ["vcpus", "3", "7"] in rows(atoll(*words).out)
+
+
+def test_a_project_is_deleted_when_that_is_confirmed(atoll: Atoll, cloud: Cloud) -> None:
+    cloud.has("/v1/projects", named(PROJECT_ID, "team"))
+    cloud.answers("DELETE", f"/v1/projects/{PROJECT_ID}", "", status=204)
+    assert atoll("project", "delete", "team").code == 2
+    assert cloud.all_of("DELETE") == []
+    assert atoll("project", "delete", "team", "--yes").out == "team deleted\n"
+
+
+@pytest.mark.parametrize("reference", ["team", PROJECT_ID])
 def test_a_projects_limits_are_set_anew(reference: str, atoll: Atoll, cloud: Cloud) -> None:
     cloud.has("/v1/projects", named(PROJECT_ID, "team"))
     cloud.answers("PUT", f"/v1/projects/{PROJECT_ID}/quota", quota(instances=5, memory_mb=0))

@@ -60,6 +60,11 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "dry_run": {"description": "Return what would be done, without doing it."},
     "purge": {"description": "Delete permanently, without a recovery window."},
     "instance_id": {"description": "Filter by instance."},
+    "project": {
+        "description": "List the keys of this project (name or id).",
+        "schema": NO_NUL,
+    },
+    "all_projects": {"description": "List the keys of all projects."},
     "kind": {"description": "Filter by kind of operation.", "schema": NO_NUL},
     "bytes": {"description": "Number of bytes from the end."},
     "after": {

@@ -6,14 +6,14 @@ from typing import Annotated
 import msgspec
 from litestar import Controller, Response, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 from msgspec import Meta
 
-from atoll.api.http import Call
+from atoll.api.http import Call, json_response
 from atoll.api.native import wire
 from atoll.api.native.paging import NAMED, Paging
 from atoll.api.native.wire import Wire, view_of
-from atoll.domain.commands import CreateApiKey, CreateProject, DeleteApiKey
+from atoll.domain.commands import CreateApiKey, CreateProject, DeleteApiKey, DeleteProject
 from atoll.domain.errors import Invalid
 from atoll.domain.projects import ApiKey, Project, Role
 from atoll.service import projects
@@ -139,6 +139,18 @@ class Projects(Controller):
         command = CreateProject(name=data.metadata.name)
         return await wire.mutate(request, show_project, command, 201)
 
+    @get("/{project_id:str}", operation_id="getProject", summary="Get a project",
+         responses=wire.READS | wire.shown(ProjectOut, "the project"))  # fmt: skip
+    async def read(self, request: Call, project_id: FromPath[str]) -> Response[bytes]:
+        found = await projects.get_project(view_of(request), project_id)
+        return json_response(wire.encode(show_project(found)))
+
+    @delete("/{project_id:str}", operation_id="deleteProject", commands=(DeleteProject,),
+            status_code=204, summary="Delete an empty project",
+            responses=wire.WRITES)  # fmt: skip
+    async def remove(self, request: Call, project_id: FromPath[str]) -> Response[None]:
+        return await wire.no_content(request, DeleteProject(project=project_id))
+
 
 class ApiKeys(Controller):
     path = "/api-keys"
@@ -150,8 +162,12 @@ class ApiKeys(Controller):
         self,
         request: Call,
         paging: NamedDependency[Paging],
+        project: FromQuery[str | None] = None,
+        all_projects: FromQuery[bool] = False,
     ) -> Response[bytes]:
-        found = await projects.find_keys(view_of(request), paging.wanted)
+        found = await projects.find_keys(
+            view_of(request), paging.wanted, project=project, everywhere=all_projects
+        )
         return wire.page_response(found, paging.limit, show_key, lambda one: one.id)
 
     @post("/", operation_id="createApiKey", commands=(CreateApiKey,), status_code=201,
@@ -160,6 +176,12 @@ class ApiKeys(Controller):
     async def create(self, request: Call, data: JSONBody[CreateApiKeyBody]) -> Response[bytes]:
         outcome = await wire.execute(request, parse_key(data))
         return wire.respond(outcome, show_key(outcome.thing, outcome.secret or None), 201)
+
+    @get("/{key_id:str}", operation_id="getApiKey", summary="Get an API key",
+         responses=wire.READS | wire.shown(ApiKeyOut, "the API key, without its text"))  # fmt: skip
+    async def read(self, request: Call, key_id: FromPath[str]) -> Response[bytes]:
+        found = await projects.get_key(view_of(request), key_id)
+        return json_response(wire.encode(show_key(found)))
 
     @delete("/{key_id:str}", operation_id="deleteApiKey", commands=(DeleteApiKey,), status_code=204,
             summary="Delete (revoke) an API key", responses=wire.WRITES)  # fmt: skip

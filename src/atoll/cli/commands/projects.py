@@ -18,6 +18,8 @@ COLUMNS = (
 app = App(name="project")
 PROJECTS = Noun(app=app, one="a project", path="/v1/projects", columns=COLUMNS)
 PROJECTS.add_list("List projects.", labels=False)
+PROJECTS.add_show("Show a project.")
+PROJECTS.add_delete("Delete an empty project.")
 
 
 @app.command

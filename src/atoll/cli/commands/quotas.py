@@ -31,10 +31,22 @@ UNLIMITED = Limits()
 
 
 @app.default
-def show(*, connection: Connection = NEAREST) -> None:
-    """Show the usage and the limits of your project."""
+@app.command(name="show")
+def show(
+    project: Annotated[
+        str | None,
+        Parameter(help="Project (name or id), for admins. Default: your project."),
+    ] = None,
+    /,
+    *,
+    connection: Connection = NEAREST,
+) -> None:
+    """Show the usage and the limits of a project."""
     with connection.open() as session:
-        show_quota(session, session.client.get("/v1/quota"))
+        path = "/v1/quota"
+        if project is not None:
+            path = f"/v1/projects/{project_id(session.client, project)}/quota"
+        show_quota(session, session.client.get(path))
 
 
 @app.command(name="set")
@@ -56,7 +68,6 @@ def set_limits(
 
 
 def project_id(client: Client, reference: str) -> str:
-    """Resolve a project to its id: the API has no request for a single project."""
     if NATIVE_ID.match(reference):
         return reference
     return str(client.find("/v1/projects", reference)["id"])

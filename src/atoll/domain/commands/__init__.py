@@ -76,6 +76,7 @@ from atoll.domain.commands.projects import (
     CreateApiKey,
     CreateProject,
     DeleteApiKey,
+    DeleteProject,
     SetQuota,
 )
 from atoll.domain.commands.reverse_dns import (
@@ -152,6 +153,7 @@ __all__ = [
     "DeleteImage",
     "DeleteInstance",
     "DeletePlan",
+    "DeleteProject",
     "DeleteRegion",
     "DeleteReverseDns",
     "DeleteSecurityGroup",

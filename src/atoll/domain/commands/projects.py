@@ -8,6 +8,10 @@ class CreateProject(Command, frozen=True, kw_only=True):
     name: str
 
 
+class DeleteProject(Command, frozen=True, kw_only=True):
+    project: str
+
+
 class CreateApiKey(Command, frozen=True, kw_only=True):
     name: str
     role: Role
