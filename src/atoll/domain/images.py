@@ -54,6 +54,8 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     source: ImageSource
     alias_of: str | None = None
+    counted: bool = False
+    counted_gib: int = 0
     state: ImageState = ImageState.PENDING
     reason: str = ""
     disk_gib_min: int = 1

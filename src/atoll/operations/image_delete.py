@@ -6,6 +6,7 @@ from atoll.domain.errors import DriverElsewhere
 from atoll.domain.hosts import HostState
 from atoll.domain.instances import Instance
 from atoll.domain.operations import OperationState
+from atoll.domain.quotas import Amounts
 from atoll.domain.snapshots import Snapshot
 from atoll.messages import RemoveImage
 from atoll.operations.guests import note
@@ -39,6 +40,9 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
     ]
     if outcome is OperationState.DONE and not users:
         context.tx.images.remove(image)
+        if image.counted:
+            freed = Amounts(images=1, disk_gib=image.counted_gib)
+            context.tx.quotas.give_back(image.project_id, freed)
         note(context, "image.deleted")
         return
     in_use = f"the image was not deleted: {users[0].id} uses it" if users else ""

@@ -7,7 +7,9 @@ from atoll.domain.errors import DriverBusy, DriverElsewhere
 from atoll.domain.hosts import HostState
 from atoll.domain.images import Image, ImageKind, ImageState
 from atoll.domain.operations import OperationState
+from atoll.domain.quotas import Amounts
 from atoll.messages import EnsureImage, ImageFacts, RemoveImage
+from atoll.operations.counting import recount
 from atoll.operations.guests import image_spec, note
 from atoll.operations.steps import Step, StepContext, Workflow
 
@@ -31,7 +33,18 @@ async def fetch(context: StepContext) -> None:
         facts = answer
     if facts is None:
         raise elsewhere or DriverBusy("no host is ready", after_s=1.0)
-    context.tx.images.change(image, **fields_of(image, facts))
+    gib = await count_bytes(context, image, facts)
+    context.tx.images.change(image, counted_gib=gib, **fields_of(image, facts))
+
+
+async def count_bytes(context: StepContext, image: Image, facts: ImageFacts) -> int:
+    """Count the actual size in the quota, in GiB. Raises QuotaExceeded."""
+    if not image.counted:
+        return 0
+    gib = max(1, -(-facts.size_bytes // 2**30))
+    before, now = Amounts(disk_gib=image.counted_gib), Amounts(disk_gib=gib)
+    await recount(context, image.project_id, before, now)
+    return gib
 
 
 async def prepare_image(context: StepContext, host_id: str, image_id: str) -> None:

@@ -56,7 +56,7 @@ async def create(case: Case, command: CreateFloatingIp) -> Done[FloatingIp]:
         require_target(floating_ip, instance)
         operation = update_new_holder(case, floating_ip, instance)
         floating_ip = msgspec.structs.replace(floating_ip, instance_id=instance.id)
-    done = owned.add(case, FLOATING_IPS, floating_ip)
+    done = await owned.add(case, FLOATING_IPS, floating_ip)
     return Done(floating_ip, operation, after=done.after)
 
 

@@ -18,10 +18,11 @@ from atoll.domain.images import (
 )
 from atoll.domain.instances import require_labels
 from atoll.domain.operations import Operation
+from atoll.domain.quotas import Amounts
 from atoll.domain.reasons import Reason
 from atoll.domain.urls import is_web
 from atoll.operations import image_delete, image_import
-from atoll.service import owned, references
+from atoll.service import owned, quotas, references
 from atoll.service.desk import Case, Done, View
 from atoll.service.nouns import IMAGES
 from atoll.service.queries import Query, seen
@@ -30,12 +31,16 @@ FIELD = "image"
 CHECKSUMS = {"sha256": 64, "sha512": 128}
 URL_MAX = 2048
 CATALOGUE_MAX = 1000
+# What an image counts until its size is known.
+GIB_AT_FIRST = 1
 
 
 async def create(case: Case, command: CreateImage) -> Done[Image]:
     """Create an alias immediately, or accept an operation that imports an image."""
     name = await owned.name_of_new(case, IMAGES, name=command.name, free=command.free_name)
     require_labels(command.labels)
+    counted_gib = 0 if command.alias_of is not None else GIB_AT_FIRST
+    await quotas.take(case, Amounts(images=1, disk_gib=counted_gib))
     image_id = case.ids.new(ids.IMAGE)
     operation = None
     if command.alias_of is None:
@@ -57,6 +62,8 @@ async def create(case: Case, command: CreateImage) -> Done[Image]:
         description=command.description,
         source=source,
         alias_of=command.alias_of,
+        counted=True,
+        counted_gib=counted_gib,
         state=ImageState.IMPORTING if operation else ImageState.AVAILABLE,
         disk_gib_min=command.disk_gib_min,
         memory_mib_min=command.memory_mib_min,

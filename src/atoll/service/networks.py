@@ -53,7 +53,7 @@ async def create_vpc(case: Case, command: CreateVpc) -> Done[Vpc]:
         cidr=str(private_cidr_of(cidr)),
         created_at_ms=case.now_ms,
     )
-    done = owned.add(case, VPCS, vpc)
+    done = await owned.add(case, VPCS, vpc)
     if command.with_subnet:
         await case.execute(CreateSubnet(name=vpc.name, vpc=vpc.id, cidr=vpc.cidr))
     return done
@@ -103,7 +103,7 @@ async def create_subnet(case: Case, command: CreateSubnet) -> Done[Subnet]:
         cidr=str(network),
         created_at_ms=case.now_ms,
     )
-    return owned.add(case, SUBNETS, subnet)
+    return await owned.add(case, SUBNETS, subnet)
 
 
 async def update_subnet(case: Case, command: UpdateSubnet) -> Done[Subnet]:

@@ -7,9 +7,10 @@ import msgspec
 from atoll.domain.commands import Reference
 from atoll.domain.errors import Busy, InUse, VersionMismatch
 from atoll.domain.instances import Goal, InstanceState, require_labels
+from atoll.domain.quotas import Amounts
 from atoll.domain.reasons import Reason
 from atoll.ports import Filter
-from atoll.service import references
+from atoll.service import quotas, references
 from atoll.service.desk import Case, Done
 from atoll.service.nouns import Noun, Owned
 
@@ -23,6 +24,11 @@ REMEDIES = {
 REMEDY = "delete that instance first"
 PURGE = "purge that one first"
 USERS_MAX = 10
+# The resources of quotas, by the nouns that are added and removed here.
+COUNTED = {
+    "ssh key": "ssh_keys", "startup script": "startup_scripts", "vpc": "vpcs",
+    "subnet": "subnets", "security group": "security_groups",
+}  # fmt: skip
 
 
 class Update(Protocol):
@@ -130,13 +136,18 @@ def merge_annotations(before: dict[str, str], notes: dict[str, str]) -> dict[str
     return None if after == before else after
 
 
-def add(case: Case, noun: Noun[T], thing: T) -> Done[T]:
+async def add(case: Case, noun: Noun[T], thing: T) -> Done[T]:
+    """Add a resource, counted in the quota. Raises QuotaExceeded."""
+    if noun.name in COUNTED:
+        await quotas.take(case, Amounts(**{COUNTED[noun.name]: 1}))
     noun.rows(case.tx).add(thing)
     case.note(f"{noun.event}.created", thing.id)
     return Done(thing, after={"name": thing.name})
 
 
 def remove(case: Case, noun: Noun[T], thing: T) -> Done[T]:
+    if noun.name in COUNTED:
+        quotas.give_back(case, Amounts(**{COUNTED[noun.name]: 1}))
     noun.rows(case.tx).remove(thing)
     case.note(f"{noun.event}.deleted", thing.id)
     return Done(thing, before={"name": thing.name})

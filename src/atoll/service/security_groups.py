@@ -48,7 +48,7 @@ async def create(case: Case, command: CreateSecurityGroup) -> Done[SecurityGroup
         created_at_ms=case.now_ms,
         updated_at_ms=case.now_ms,
     )
-    return owned.add(case, SECURITY_GROUPS, group)
+    return await owned.add(case, SECURITY_GROUPS, group)
 
 
 async def update(case: Case, command: UpdateSecurityGroup) -> Done[SecurityGroup]:

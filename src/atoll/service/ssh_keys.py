@@ -26,7 +26,7 @@ async def create(case: Case, command: CreateSshKey) -> Done[SshKey]:
         fingerprint=fingerprint_of(command.public_key),
         created_at_ms=case.now_ms,
     )
-    return owned.add(case, SSH_KEYS, key)
+    return await owned.add(case, SSH_KEYS, key)
 
 
 async def update(case: Case, command: UpdateSshKey) -> Done[SshKey]:

@@ -24,7 +24,7 @@ async def create(case: Case, command: CreateStartupScript) -> Done[StartupScript
         created_at_ms=case.now_ms,
         updated_at_ms=case.now_ms,
     )
-    return owned.add(case, STARTUP_SCRIPTS, script)
+    return await owned.add(case, STARTUP_SCRIPTS, script)
 
 
 async def update(case: Case, command: UpdateStartupScript) -> Done[StartupScript]:

@@ -38,7 +38,7 @@ async def create(case: Case, command: CreateWebhook) -> Done[Webhook]:
         due_at_ms=case.now_ms,
         created_at_ms=case.now_ms,
     )
-    return owned.add(case, WEBHOOKS, webhook)
+    return await owned.add(case, WEBHOOKS, webhook)
 
 
 async def update(case: Case, command: UpdateWebhook) -> Done[Webhook]:

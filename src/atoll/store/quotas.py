@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from atoll.domain.errors import Lost
-from atoll.domain.quotas import RESOURCES, Amounts, Quota
+from atoll.domain.quotas import DEFAULTS, RESOURCES, Amounts, Quota
 from atoll.store import tables
 from atoll.store.sql import Write, bind
 from atoll.store.unit import Unit
@@ -102,9 +102,8 @@ def take_statement() -> sa.ClauseElement:
     for name, limit in LIMITS.items():
         more = bind(name, usage[name])
         changes[name] = usage[name] + more
-        statement = statement.where(
-            sa.or_(more <= 0, usage[limit].is_(None), usage[name] + more <= usage[limit])
-        )
+        most = sa.func.coalesce(usage[limit], DEFAULTS.get(name, sa.null()))
+        statement = statement.where(sa.or_(more <= 0, most.is_(None), usage[name] + more <= most))
     return statement.values(changes)
 
 

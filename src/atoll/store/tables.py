@@ -166,7 +166,10 @@ uses = sa.Table(
     sqlite_with_rowid=False,
 )
 
-USED = ("instances", "vcpus", "memory_mib", "disk_gib", "volumes", "snapshots", "floating_ips")
+USED = (
+    "instances", "vcpus", "memory_mib", "disk_gib", "volumes", "snapshots", "floating_ips",
+    "images", "startup_scripts", "ssh_keys", "security_groups", "vpcs", "subnets",
+)  # fmt: skip
 usages = sa.Table(
     "usages",
     METADATA,

@@ -6,12 +6,19 @@ import pytest
 
 from tests.api.client import Api, Json, fresh, instance_body
 from tests.api.conftest import KeyFor
+from tests.api.keys import ED25519
 from tests.api.native.test_errors import refused
 
 NOTHING = {
     "instances": 0, "vcpus": 0, "memory_mb": 0, "disk_gb": 0, "volumes": 0, "snapshots": 0,
-    "floating_ips": 0,
+    "floating_ips": 0, "images": 0, "startup_scripts": 0, "ssh_keys": 0, "security_groups": 0,
+    "vpcs": 0, "subnets": 0,
 }  # fmt: skip
+DISK = {"kind": "url", "location": "https://images.example/a.qcow2"}
+
+
+def named(**spec: object) -> Json:
+    return {"metadata": {"name": "x"}, "spec": spec}
 
 
 def limit(api: Api, admin: Api, **limits: int) -> None:
@@ -41,6 +48,13 @@ def test_what_a_project_has_is_counted_and_given_back(api: Api) -> None:
         ({"disk_gb": 4}, "/v1/volumes", {"metadata": {"name": "x"}, "spec": {"size_gb": 5}}),
         ({"volumes": 0}, "/v1/volumes", {"metadata": {"name": "x"}, "spec": {"size_gb": 1}}),
         ({"floating_ips": 0}, "/v1/floating-ips", {"metadata": {"name": "x"}}),
+        ({"images": 0}, "/v1/images", named(source=DISK)),
+        ({"disk_gb": 0}, "/v1/images", named(source=DISK)),
+        ({"images": 0}, "/v1/images", named(alias_of="atoll-mini")),
+        ({"startup_scripts": 0}, "/v1/startup-scripts", named(script="IyEvYmluL3NoCg==")),
+        ({"ssh_keys": 0}, "/v1/ssh-keys", named(public_key=ED25519)),
+        ({"security_groups": 0}, "/v1/security-groups", named(rules=[])),
+        ({"vpcs": 0}, "/v1/vpcs", named(cidr="10.9.0.0/16")),
     ],
 )
 def test_more_than_the_limit_is_refused_by_name(
@@ -49,6 +63,25 @@ def test_more_than_the_limit_is_refused_by_name(
     limit(api, admin, **limits)
     told = refused(api.call("POST", path, body), 422, "QUOTA_EXCEEDED")
     assert str(next(iter(limits.values()))) in told["error"]
+    assert api.get("/v1/quota")["used"] == NOTHING
+
+
+def test_an_image_counts_as_a_disk_until_it_is_deleted(api: Api) -> None:
+    made = api.post("/v1/images", named(source=DISK))
+    api.ended(made["operation_id"], "completed")
+    used = api.get("/v1/quota")["used"]
+    assert used == NOTHING | {"images": 1, "disk_gb": 1}
+    api.ended(api.delete("/v1/images/x", 202)["operation_id"], "completed")
+    assert api.get("/v1/quota")["used"] == NOTHING
+
+
+def test_small_things_are_given_back_too(api: Api) -> None:
+    key = api.post("/v1/ssh-keys", named(public_key=ED25519))
+    vpc = api.post("/v1/vpcs", named(cidr="10.9.0.0/16"))
+    used = api.get("/v1/quota")["used"]
+    assert used == NOTHING | {"ssh_keys": 1, "vpcs": 1}
+    api.delete(f"/v1/ssh-keys/{key['id']}")
+    api.delete(f"/v1/vpcs/{vpc['id']}")
     assert api.get("/v1/quota")["used"] == NOTHING
 
 

@@ -18,7 +18,9 @@ Limit = Annotated[int, Meta(ge=0, le=2**53)]
 
 
 class Limits(Wire, kw_only=True):
-    """A limit that is null or omitted means unlimited. Memory is in MiB, disks are in GiB."""
+    """A limit that is null or omitted means unlimited, or the default: 500 images and startup
+    scripts, 5,000 ssh keys, 2,000 security groups and VPCs, 4,000 subnets. Memory is in MiB, disks
+    are in GiB; images count as disks."""
 
     instances: Limit | None = None
     vcpus: Limit | None = None
@@ -27,6 +29,12 @@ class Limits(Wire, kw_only=True):
     volumes: Limit | None = None
     snapshots: Limit | None = None
     floating_ips: Limit | None = None
+    images: Limit | None = None
+    startup_scripts: Limit | None = None
+    ssh_keys: Limit | None = None
+    security_groups: Limit | None = None
+    vpcs: Limit | None = None
+    subnets: Limit | None = None
 
 
 class Used(msgspec.Struct, kw_only=True):
@@ -37,6 +45,12 @@ class Used(msgspec.Struct, kw_only=True):
     volumes: int
     snapshots: int
     floating_ips: int
+    images: int
+    startup_scripts: int
+    ssh_keys: int
+    security_groups: int
+    vpcs: int
+    subnets: int
 
 
 class QuotaOut(msgspec.Struct, kw_only=True):
