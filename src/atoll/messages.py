@@ -130,7 +130,8 @@ class GuestSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The complete specification of a guest. `boots`: a host that booted this guest fewer times
     resets it. `volumes` are its additional volumes, `nics` its additional network interfaces; both
     may change while it runs. `iso_id` is the ISO in its CD drive, from which it boots if the ISO is
-    bootable. `devices` are the devices of the host that it uses exclusively."""
+    bootable. `image_id` is empty if the root volume began empty. `devices` are the devices of the
+    host that it uses exclusively."""
 
     id: str
     name: str

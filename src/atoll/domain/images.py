@@ -69,3 +69,12 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
     created_at_ms: int
     updated_at_ms: int
+
+
+# In the place of the image of an instance that was created from an ISO: its disk began empty, and
+# it needs the ISO only as long as that is attached.
+EMPTY_DISK = Image(
+    id="", project_id=CATALOGUE, name="an empty disk",
+    source=ImageSource(kind=SourceKind.RECIPE, location=""), state=ImageState.AVAILABLE,
+    created_at_ms=0, updated_at_ms=0,
+)  # fmt: skip

@@ -78,7 +78,8 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Fals
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """The ids of the references of a spec, resolved when it was accepted. The root volume was
-    created from the snapshot if there is one, otherwise from the image."""
+    created from the snapshot if there is one, otherwise from the image. Without an image it began
+    empty, for the installation from an ISO."""
 
     image_id: str
     snapshot_id: str | None = None

@@ -116,6 +116,10 @@ class Reason(Enum):
     NOT_A_DISK = (
         "{field}: image {image} is an ISO, not a disk: attach it to an instance and install from it"
     )
+    NO_ORIGIN = (
+        "{field} is required: instance {instance} was installed from an ISO, not created from an "
+        "image"
+    )
     NOT_A_SNAPSHOT = (
         "{field}: {image!r} is an image, not a snapshot: reinstall the instance from it instead"
     )
@@ -157,6 +161,10 @@ class Reason(Enum):
     NO_DISC = "no ISO is attached to instance {instance}"
     HOST_REFUSED = "{why}"
     USED_BY = "{noun} {name} is in use by {user_noun} {user} ({user_id}): {remedy}"
+    DISC_IN_USE = (
+        "ISO {image} is still attached to instance {instance} ({instance_id}) at {address}: detach "
+        "it there first"
+    )
     USED_BY_OTHER_PROJECT = (
         "{noun} {name} is in use by {user_noun} {user} ({user_id}) of project {project}: {remedy}"
     )

@@ -20,10 +20,11 @@ class SnapshotKind(StrEnum):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """`image_id` is the image from which its instance was created, `annotations` are those of that
-    instance, `disk_gib` the size of the root volume, `size_bytes` the space that the snapshot alone
-    needs on its host. `copies` are further hosts that have it under the same id, or may have it:
-    they stay until it is deleted. An imported snapshot has an empty `instance_id`."""
+    """`image_id` is the image from which its instance was created; empty if there is none.
+    `annotations` are those of that instance, `disk_gib` the size of the root volume, `size_bytes`
+    the space that the snapshot alone needs on its host. `copies` are further hosts that have it
+    under the same id, or may have it: they stay until it is deleted. An imported snapshot has an
+    empty `instance_id`."""
 
     id: str
     project_id: str
@@ -61,4 +62,4 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def uses(self) -> frozenset[str]:
         """Return the ids of the resources that it needs: see `Instance.uses`."""
-        return frozenset({self.image_id})
+        return frozenset({self.image_id} - {""})

@@ -108,7 +108,9 @@ async def require_room(context: StepContext, held: Reservation | None, wanted: R
 async def root_volume_spec(context: StepContext, instance: Instance) -> VolumeSpec:
     """An instance created from an ISO begins with an empty disk, for the installation."""
     resolved = instance.resolved
-    image = None if resolved.snapshot_id else await image_spec(context, resolved.image_id)
+    image = None
+    if resolved.image_id and not resolved.snapshot_id:
+        image = await image_spec(context, resolved.image_id)
     return VolumeSpec(
         id=resolved.root_volume_id,
         size_gib=instance.spec.disk_gib,

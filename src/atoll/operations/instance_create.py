@@ -143,7 +143,8 @@ async def release_host(context: StepContext) -> None:
 async def prepare_volume(context: StepContext) -> Retry | None:
     instance = await instance_of(context)
     host_id, snapshot_id = host_of(instance), instance.resolved.snapshot_id
-    await prepare_image(context, host_id, instance.resolved.image_id)
+    for image_id in {instance.resolved.image_id, instance.iso_id or ""} - {""}:
+        await prepare_image(context, host_id, image_id)
     if snapshot_id is not None:
         waiting = await bring_copy(context, snapshot_id, host_id)
         if waiting is not None:

@@ -165,7 +165,8 @@ async def expect_snapshot(context: StepContext) -> None:
 async def prepare_new_volume(context: StepContext) -> Retry | None:
     instance, new = await instance_of(context), context.arguments(Arguments).new
     host_id, snapshot_id = host_of(instance), source_snapshot(context)
-    await prepare_image(context, host_id, new.image_id)
+    if new.image_id:
+        await prepare_image(context, host_id, new.image_id)
     if snapshot_id is not None:
         waiting = await bring_copy(context, snapshot_id, host_id)
         if waiting is not None:
@@ -226,7 +227,7 @@ async def wait_until_ready(context: StepContext) -> Retry | None:
     was installed from an ISO does not report."""
     instance = await instance_of(context)
     image = await context.tx.images.find(instance.resolved.image_id)
-    if image is not None and image.kind is ImageKind.ISO:
+    if not instance.resolved.image_id or (image is not None and image.kind is ImageKind.ISO):
         return None
     facts = await context.ask(host_of(instance), InspectGuest(guest_id=instance.id))
     if isinstance(facts, GuestFacts) and facts.ready and facts.boots == instance.boots:

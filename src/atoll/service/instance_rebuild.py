@@ -68,10 +68,13 @@ async def new_body(case: Case, instance: Instance, command: ReinstallInstance) -
 
 
 async def origin(case: Case, instance: Instance) -> str:
-    """Return the source of an instance: its snapshot if that still exists, otherwise its image."""
+    """Return the source of an instance: its snapshot if that still exists, otherwise its image.
+    Raises Invalid if it has none."""
     snapshot_id = instance.resolved.snapshot_id
     if snapshot_id and await case.tx.snapshots.find(snapshot_id) is not None:
         return snapshot_id
+    if not instance.resolved.image_id:
+        raise Invalid(Reason.NO_ORIGIN, field="image", instance=references.display_name(instance))
     return instance.resolved.image_id
 
 

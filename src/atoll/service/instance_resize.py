@@ -23,7 +23,8 @@ async def resize(case: Case, command: ResizeInstance) -> Done[Instance]:
     instance = await get_rebuildable(case, command.instance)
     old = await coming_size(case, instance)
     new = await new_size(case, old, command)
-    require_memory(new.memory_mib, await case.tx.images.get(instance.resolved.image_id))
+    if instance.resolved.image_id:
+        require_memory(new.memory_mib, await case.tx.images.get(instance.resolved.image_id))
     if new == old:
         raise Conflict(Reason.SAME_SIZE, instance=instance.name)
     if command.room_needed:

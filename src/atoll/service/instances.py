@@ -15,7 +15,7 @@ from atoll.domain.commands import (
     UpdateInstance,
 )
 from atoll.domain.errors import Conflict, Invalid, require_all
-from atoll.domain.images import Image, ImageKind
+from atoll.domain.images import EMPTY_DISK, Image, ImageKind
 from atoll.domain.instances import (
     DISK_GIB_MAX,
     USER_DATA_BYTES_MAX,
@@ -145,7 +145,7 @@ async def resolve(
         bare_metal=plan.bare_metal,
     )  # fmt: skip
     resolved = Resolved(
-        image_id=image.id,
+        image_id=image.id if snapshot or image.kind is ImageKind.DISK else EMPTY_DISK.id,
         snapshot_id=snapshot.id if snapshot else None,
         ssh_key_ids=keys,
         startup_script_id=await script_id_of(case, command.startup_script),

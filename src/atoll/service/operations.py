@@ -5,7 +5,7 @@ import msgspec
 from atoll.domain.commands import CancelOperation, RetryOperation
 from atoll.domain.errors import Conflict, NotFound
 from atoll.domain.images import ImageState
-from atoll.domain.instances import Resolved
+from atoll.domain.instances import Instance
 from atoll.domain.operations import ENDED, RETRYABLE, Operation, OperationState, StepRecord
 from atoll.domain.projects import Caller
 from atoll.domain.reasons import Reason
@@ -87,7 +87,7 @@ async def reopen_resource(case: Case, operation: Operation) -> None:
     instance = await case.tx.instances.find(operation.resource_id)
     if instance is not None:
         if operation.kind == instance_create.WORKFLOW.kind:
-            await require_needed(case.tx, instance.resolved)
+            await require_needed(case.tx, instance)
             await quotas.take(case, amounts_of(instance.spec))
             if instance.expires_at_ms is not None:
                 due_at_ms = max(instance.expires_at_ms, case.now_ms)
@@ -105,9 +105,11 @@ async def reopen_resource(case: Case, operation: Operation) -> None:
                           operation_id=operation.id, updated_at_ms=case.now_ms)  # fmt: skip
 
 
-async def require_needed(tx: Transaction, resolved: Resolved) -> None:
+async def require_needed(tx: Transaction, instance: Instance) -> None:
     """Check that everything an instance is created from still exists. Raises Conflict."""
-    needed: list[object] = [await tx.images.find(resolved.image_id)]
+    resolved = instance.resolved
+    images = [one for one in (resolved.image_id, instance.iso_id) if one]
+    needed: list[object] = [await tx.images.find(image_id) for image_id in images]
     needed += [await tx.security_groups.find(group) for group in resolved.security_group_ids]
     if resolved.subnet_id is not None:
         needed.append(await tx.subnets.find(resolved.subnet_id))

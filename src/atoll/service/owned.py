@@ -6,7 +6,8 @@ import msgspec
 
 from atoll.domain.commands import Reference
 from atoll.domain.errors import Busy, InUse, VersionMismatch
-from atoll.domain.instances import Goal, InstanceState, require_labels
+from atoll.domain.images import Image, ImageKind
+from atoll.domain.instances import Goal, Instance, InstanceState, require_labels
 from atoll.domain.quotas import Amounts
 from atoll.domain.reasons import Reason
 from atoll.ports import Filter
@@ -22,6 +23,7 @@ REMEDIES = {
     "subnet": "detach it from that instance, or delete that instance, first",
 }
 REMEDY = "delete that instance first"
+NO_ADDRESS = "0.0.0.0"  # noqa: S104
 PURGE = "purge that one first"
 USERS_MAX = 10
 # The resources of quotas, by the nouns that are added and removed here.
@@ -87,7 +89,7 @@ async def require_unused(case: Case, noun: Noun[Any], thing: Any) -> None:
     for user in await case.tx.instances.page(wanted):
         if user.state is InstanceState.DELETED:
             raise used_by(case, noun, thing, "recoverable instance", user, PURGE)
-        raise used_by(case, noun, thing, "instance", user, REMEDIES.get(noun.name, REMEDY))
+        raise used_by_instance(case, noun, thing, user)
     for snapshot in await case.tx.snapshots.page(wanted):
         raise used_by(case, noun, thing, "snapshot", snapshot, "delete that snapshot first")
     for user_id in await noun.rows(case.tx).users_of(thing.id, USERS_MAX):
@@ -105,7 +107,16 @@ async def require_no_operation(case: Case, noun: Noun[Any], thing: Any, user_id:
         return
     if user is None or user.goal is Goal.DELETED or operation.cancel_requested:
         raise Busy(noun=noun.name, name=thing.name, doing=operation.kind, operation_id=operation.id)
-    raise used_by(case, noun, thing, "instance", user, REMEDIES.get(noun.name, REMEDY))
+    raise used_by_instance(case, noun, thing, user)
+
+
+def used_by_instance(case: Case, noun: Noun[Any], thing: Any, user: Instance) -> InUse:
+    if isinstance(thing, Image) and thing.kind is ImageKind.ISO:
+        return InUse(
+            Reason.DISC_IN_USE, image=thing.name, instance=user.name, instance_id=user.id,
+            address=user.public_ip or NO_ADDRESS,
+        )  # fmt: skip
+    return used_by(case, noun, thing, "instance", user, REMEDIES.get(noun.name, REMEDY))
 
 
 def used_by(

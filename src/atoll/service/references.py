@@ -4,7 +4,7 @@ from typing import Any, Protocol, TypeVar
 
 from atoll.domain import ids
 from atoll.domain.errors import AlreadyExists, Busy, Conflict, Invalid, NotFound
-from atoll.domain.images import CATALOGUE, Image, ImageState
+from atoll.domain.images import CATALOGUE, EMPTY_DISK, Image, ImageState
 from atoll.domain.reasons import Reason
 from atoll.domain.snapshots import Snapshot, SnapshotState
 from atoll.operations import snapshot_delete
@@ -92,6 +92,8 @@ async def resolve_source(view: View, reference: str, field: str) -> tuple[Image,
         found = await behind_aliases(view, reference, named, field)
         return require_usable_image(found, field), None
     require_usable_snapshot(snapshot, field)
+    if not snapshot.image_id:
+        return EMPTY_DISK, snapshot
     return await view.tx.images.get(snapshot.image_id), snapshot
 
 

@@ -151,6 +151,55 @@ def test_what_an_iso_is_in_is_said_where_it_is_deleted(vultr: Vultr, api: Api) -
     made = instance_of(vultr, api, os_id=None, iso_id=iso["id"])
     told = vultr.refused("DELETE", f"/iso/{iso['id']}")
     assert made["id"] in told
+    assert "is still attached to" in told
+    assert told.split()[-1] == made["main_ip"], "clients look for the instance by its address"
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_an_iso_is_needed_only_while_it_is_attached(vultr: Vultr, api: Api, other: bool) -> None:
+    """Also by an instance that was made from it."""
+    iso = imported(vultr, api)
+    made = instance_of(vultr, api, os_id=None, iso_id=iso["id"], label="installed")
+    path = f"/instances/{made['id']}"
+    if other:
+        following = imported(vultr, api, "https://example.com/other.iso")
+        vultr.post(f"{path}/iso/attach", {"iso_id": following["id"]}, 202)
+    else:
+        vultr.post(f"{path}/iso/detach", None, 202)
+    vultr.delete(f"/iso/{iso['id']}")
+    settled(api, "instances", made["id"])
+    deleting = api.items("/v1/operations?kind=image.delete")
+    api.ended(deleting[0]["id"], "completed")
+    assert iso["id"] not in str(vultr.get("/iso"))
+    shown = vultr.get(path)["instance"]
+    assert (shown["os"], shown["os_id"], shown["server_status"]) == ("Custom", 159, "ok")
+    for verb in ("halt", "start", "reboot"):
+        vultr.post(f"{path}/{verb}", None, 204)
+        settled(api, "instances", made["id"])
+    changed = vultr.patch(path, {"plan": "vc2-1c-2gb"}, 202)["instance"]
+    settled(api, "instances", changed["id"])
+    snapshot = vultr.post("/snapshots", {"instance_id": made["id"]})["snapshot"]
+    settled(api, "snapshots", snapshot["id"])
+    assert vultr.get(f"/snapshots/{snapshot['id']}")["snapshot"]["os_id"] == 159
+    vultr.post(f"{path}/restore", {"snapshot_id": snapshot["id"]}, 202)
+    settled(api, "instances", made["id"])
+    copy = instance_of(vultr, api, os_id=None, snapshot_id=snapshot["id"], plan="vc2-1c-2gb")
+    assert state_of(vultr, copy) == {"iso_id": "", "state": "ready"}
+
+
+def test_what_was_installed_from_an_iso_is_reinstalled_from_a_named_system(
+    vultr: Vultr, api: Api
+) -> None:
+    iso = imported(vultr, api)
+    made = instance_of(vultr, api, os_id=None, iso_id=iso["id"], label="installed")
+    path = f"/instances/{made['id']}"
+    told = vultr.refused("POST", f"{path}/reinstall")
+    assert told == (
+        "os_id is required: instance installed was installed from an ISO, not created from an image"
+    )
+    vultr.patch(path, {"os_id": 2284}, 202)
+    settled(api, "instances", made["id"])
+    assert vultr.get(path)["instance"]["os_id"] == 2284
 
 
 @pytest.mark.parametrize("verb", ["attach", "create"])

@@ -52,6 +52,15 @@ def test_a_disc_that_starts_a_machine_goes_before_the_kernel(
     assert found == {"disc": "../../images/starts/disc.iso"}
 
 
+def test_a_guest_of_no_image_starts_from_its_disk_or_its_disc(
+    images: CopiedImages, tmp_path: Path
+) -> None:
+    spec = replace(guest(), image_id="")
+    assert medium_of(images, spec, tmp_path / FOLDER) == {}
+    found = medium_of(images, replace(spec, iso_id="data"), tmp_path / FOLDER)
+    assert found == {"disc": "../../images/data/disc.iso"}
+
+
 def test_another_disc_is_only_there(images: CopiedImages, tmp_path: Path) -> None:
     found = medium_of(images, replace(guest(), iso_id="data"), tmp_path / FOLDER)
     assert found["disc"] == "../../images/data/disc.iso"

@@ -40,6 +40,8 @@ SENTENCES = {
     Reason.VOLUME_ATTACHED_ELSEWHERE: "Block storage is already attached to another server",
     Reason.FLOATING_IP_TAKEN: "Floating IPv4 address is already attached to another server",
     Reason.SOURCE_NEEDS_DISK: "{field}: the {noun} needs {lowest} GB, plan {plan} has {value}",
+    # Terraform detaches it from the instance with the address at the end.
+    Reason.DISC_IN_USE: "ISO {image} is still attached to instance {instance_id} {address}",
     # Clients ask again as long as the refusal begins with these words.
     Reason.USED_BY_SUBNETS: "A server is attached to this VPC network",
 }

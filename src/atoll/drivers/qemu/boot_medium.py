@@ -24,13 +24,15 @@ class BootMedium(TypedDict, total=False):
 def medium_of(images: Images, spec: GuestSpec, folder: Path) -> BootMedium:
     """Choose the medium, with paths relative to the guest's folder. A kernel is omitted if an ISO
     is bootable. Raises DriverRefused if an image is missing."""
-    image = images.boot_of(spec.image_id)
     medium = BootMedium()
     if spec.iso_id is not None:
         disc = images.boot_of(spec.iso_id).disk
         medium["disc"] = os.path.relpath(disc, folder)
         if can_be_started(disc):
             return medium
+    if not spec.image_id:
+        return medium
+    image = images.boot_of(spec.image_id)
     if image.kernel is not None:
         medium["kernel"] = os.path.relpath(image.kernel, folder)
     if image.initrd is not None:
