@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from cyclopts import App, CycloptsError
+from cyclopts.exceptions import UnusedCliTokensError
 
 from atoll.cli.command_list import COMMANDS
 from atoll.cli.errors import CommandError, Usage
+from atoll.cli.words import usual
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -35,9 +37,12 @@ def make_app() -> App:
 def run(words: Sequence[str]) -> int:
     """Run one command line and return the exit code of the process."""
     try:
-        make_app()(list(words), exit_on_error=False, result_action="return_none")
+        make_app()(
+            usual(words), exit_on_error=False, print_error=False, result_action="return_none"
+        )
         sys.stdout.flush()
-    except CycloptsError:
+    except CycloptsError as error:
+        print(f"atoll: {wrong_words(error)}", file=sys.stderr)
         return Usage.exit_code
     except CommandError as error:
         print(f"atoll: {error.message}", file=sys.stderr)
@@ -49,3 +54,14 @@ def run(words: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     return 0
+
+
+def wrong_words(error: CycloptsError) -> str:
+    """Say what is wrong with a command line, and where its help is."""
+    command = " ".join(("atoll", *(error.command_chain or ())))
+    if isinstance(error, UnusedCliTokensError):
+        more = " ".join(error.unused_tokens or ())
+        said = f"{command} takes no further arguments, but was given: {more}"
+    else:
+        said = str(error)
+    return f"{said}\n  see `{command} --help`"

@@ -36,6 +36,6 @@ def overview() -> str:
             "  --install-completion  install shell completion",
             "  --version             print the version",
             "",
-            "Every command takes --help, --json, --url and --api-key.",
+            "Every command takes --help, --output, --context, --url and --api-key.",
         )
     )

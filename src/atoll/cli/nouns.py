@@ -117,7 +117,9 @@ class Noun:
     def add_show(self, help: str) -> None:
         def show(thing: Reference, /, *, connection: Connection = NEAREST) -> None:
             with connection.open() as session:
-                session.show(self.find(session.client, thing))
+                found = self.find(session.client, thing)
+                # Some fields are in a single resource only, such as a generated password.
+                session.show(session.client.get(f"{self.path}/{found['id']}"))
 
         self._add("show", show, help)
 
@@ -175,7 +177,7 @@ class Noun:
         self.app.command(command, name=verb, help=help)
 
     def _print_list(self, session: Session, query: Query, limit: int | None) -> None:
-        session.show_list(self.path, self.columns, query, limit=limit)
+        session.show_joined(self.path, self.columns, query, limit=limit)
 
     def _confirmed(self, session: Session, reference: str, loss: str, *, yes: bool) -> Json:
         """Find the resource and ask for confirmation. Raises Usage if the answer is no."""

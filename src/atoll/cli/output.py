@@ -6,45 +6,46 @@ control the terminal.
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, TextIO
+from pkgutil import resolve_name
+from typing import Any, Literal, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
+
+from atoll.cli.layout import Column, aligned, facts_of, pick, table_rows
 
 CONTROL_CHARACTERS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-PIPE_WIDTH = 10_000
+Form = Literal["table", "wide", "json", "yaml"]
+__all__ = ["Column", "Form", "Output", "Show", "clean", "flatten", "pick", "words"]
 Show = Callable[[str, float | None], None]
 
 
-@dataclass(frozen=True)
-class Column:
-    """`path` selects a value of a JSON object, such as `status.state`; lists apply it per item."""
-
-    title: str
-    path: str
-
-
 class Output:
-    """With `as_json`, `out` receives the server's JSON and nothing else."""
+    """With `as_json`, `out` receives the server's JSON and nothing else; in the form `yaml`, the
+    same as YAML. `wide` keeps all columns of a table."""
 
-    def __init__(self, *, as_json: bool, out: TextIO, err: TextIO) -> None:
-        self.as_json = as_json
+    def __init__(
+        self, *, as_json: bool = False, form: Form = "table", out: TextIO, err: TextIO
+    ) -> None:
+        self.as_json = as_json or form in {"json", "yaml"}
+        self.form = form
         self.out = out
         self.err = err
-        self._console = Console(
-            file=out, width=None if out.isatty() else PIPE_WIDTH, highlight=False, soft_wrap=False
-        )
 
     def json(self, value: Any) -> None:
-        print(json.dumps(value, indent=2, ensure_ascii=False), file=self.out, flush=True)
+        if self.form == "yaml":
+            print(yaml_of(value), end="", file=self.out, flush=True)
+        else:
+            print(json.dumps(value, indent=2, ensure_ascii=False), file=self.out, flush=True)
 
     def json_line(self, value: Any) -> None:
-        print(json.dumps(value, ensure_ascii=False), file=self.out, flush=True)
+        if self.form == "yaml":
+            print(f"---\n{yaml_of(value)}", end="", file=self.out, flush=True)
+        else:
+            print(json.dumps(value, ensure_ascii=False), file=self.out, flush=True)
 
     def line(self, text: str = "") -> None:
         print(clean(text), file=self.out, flush=True)
@@ -58,21 +59,29 @@ class Output:
         print(clean(sentence), file=self.err, flush=True)
 
     def table(self, columns: Sequence[Column], things: Sequence[Any]) -> None:
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-        for column in columns:
-            table.add_column(column.title.upper(), no_wrap=not self.out.isatty(), overflow="fold")
-        for thing in things:
-            table.add_row(*(Text(words(pick(thing, column.path))) for column in columns))
-        self._console.print(table)
+        """On a terminal, the columns that do not fit are left out, unless all are wanted."""
+        width = None
+        if self.out.isatty() and self.form != "wide":
+            width = shutil.get_terminal_size().columns
+        rows = [[column.cell(thing, words) for column in columns] for thing in things]
+        head, *body = table_rows([column.title for column in columns], rows, width)
+        print(self._bold(head), *body, sep="\n", file=self.out, flush=True)
 
     def fields(self, thing: Any) -> None:
-        """Print all values of one resource, one per line."""
-        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column(overflow="fold")
-        for path, value in flatten(thing):
-            table.add_row(Text(path), Text(words(value)))
-        self._console.print(table)
+        """Print values under their names, one per line."""
+        self._aligned([(path, words(value)) for path, value in flatten(thing)])
+
+    def thing(self, thing: Any) -> None:
+        """Print a resource of the API: the names of its fields in words, sizes with units."""
+        self._aligned(facts_of(thing, words))
+
+    def _aligned(self, pairs: Sequence[tuple[str, str]]) -> None:
+        for line in aligned(pairs):
+            print(line, file=self.out)
+        self.out.flush()
+
+    def _bold(self, text: str) -> str:
+        return f"\x1b[1m{text}\x1b[0m" if self.out.isatty() else text
 
     @contextmanager
     def progress(self) -> Iterator[Show]:
@@ -106,13 +115,10 @@ class Output:
             yield show
 
 
-def pick(thing: Any, path: str) -> Any:
-    for name in path.split("."):
-        if isinstance(thing, list):
-            thing = [pick(one, name) for one in thing]
-        else:
-            thing = thing.get(name) if isinstance(thing, dict) else None
-    return thing
+def yaml_of(value: Any) -> str:
+    """Loaded by name: few commands need it."""
+    dump: Callable[..., str] = resolve_name("yaml:safe_dump")
+    return dump(value, sort_keys=False, allow_unicode=True)
 
 
 def words(value: Any) -> str:

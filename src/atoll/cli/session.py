@@ -10,7 +10,8 @@ from cyclopts import Group, Parameter
 
 from atoll.cli.client import Client, Json, Query
 from atoll.cli.errors import Usage
-from atoll.cli.output import Column, Output
+from atoll.cli.names import INSTANCE, named_in, names_of, with_names
+from atoll.cli.output import Column, Form, Output
 from atoll.cli.settings import Surroundings, find_server
 
 CONNECTION = Group("Connection", sort_key=100)
@@ -52,12 +53,22 @@ class Session:
         if self.output.as_json:
             self.output.json(thing)
         else:
-            self.output.fields(thing)
+            self.output.thing(with_names(self.client, thing))
 
     def show_list(
         self, path: str, columns: Sequence[Column], query: Query, *, limit: int | None = None
     ) -> None:
         self.show_page(columns, self.client.items(path, query, limit=limit))
+
+    def show_joined(
+        self, path: str, columns: Sequence[Column], query: Query, *, limit: int | None = None
+    ) -> None:
+        """Show a list of things of instances, with the names of these instead of their ids."""
+        page = self.client.items(path, query, limit=limit)
+        if not self.output.as_json and any(INSTANCE in str(one) for one in page["items"]):
+            names = names_of(self.client, "/v1/instances")
+            page = {**page, "items": [named_in(one, names) for one in page["items"]]}
+        self.show_page(columns, page)
 
     def show_page(self, columns: Sequence[Column], page: Json) -> None:
         if self.output.as_json:
@@ -109,16 +120,27 @@ class Connection:
         ),
     ] = None
     json: Annotated[
-        bool,
-        Parameter(group=CONNECTION, negative=(), help="Print the server's JSON instead of text."),
+        bool, Parameter(group=CONNECTION, negative=(), help="The same as --output json.")
     ] = False
+    form: Annotated[
+        Form | None,
+        Parameter(
+            name=("--output", "-o"),
+            group=CONNECTION,
+            help="Form of the output: table, wide (all columns), json or yaml. Default: table.",
+        ),
+    ] = None
 
     @contextmanager
     def open(self) -> Iterator[Session]:
         surroundings = Surroundings.of_this_process()
         server = find_server(surroundings, url=self.url, api_key=self.api_key, context=self.context)
         client = Client(server)
-        output = Output(as_json=self.json, out=sys.stdout, err=sys.stderr)
+        if self.json and self.form not in {None, "json"}:
+            raise Usage("use either --json or --output")
+        output = Output(
+            as_json=self.json, form=self.form or "table", out=sys.stdout, err=sys.stderr
+        )
         if server.one_of_several and sys.stderr.isatty():
             output.note(f"at {server}")
         try:

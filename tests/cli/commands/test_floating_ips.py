@@ -51,7 +51,7 @@ def test_an_address_is_shown_with_where_its_ports_are_reached(atoll: Atoll, clou
     shown["status"]["ports"] = {"tcp/22": "127.16.0.9:10022"}
     cloud.has(LIST, shown)
     lines = atoll("floating-ip", "show", "127.16.0.9").out.splitlines()
-    assert ["status.ports.tcp/22", "127.16.0.9:10022"] in [line.split() for line in lines]
+    assert ["ports", "tcp/22=127.16.0.9:10022"] in [line.split() for line in lines]
 
 
 @pytest.mark.parametrize("reference", ["shop", "127.16.0.9", FLOATING_IP_ID])

@@ -209,8 +209,8 @@ def test_metrics_are_shown_a_line_each(atoll: Atoll, running: Cloud) -> None:
     measured = {"cpu_seconds": 1.5, "memory_bytes": 1024, "disks": [disk], "nics": []}
     running.answers("GET", f"{PATH}/metrics", measured)
     lines = [line.split() for line in atoll("instance", "metrics", "demo").out.splitlines()]
-    assert ["cpu_seconds", "1.5"] in lines
-    assert ["disks.1.read_bytes", "4096"] in lines
+    assert ["cpu", "seconds", "1.5"] in lines
+    assert ["disks", "volume", "id=vol-1,", "read=4", "KiB"] in lines
 
 
 @pytest.mark.parametrize("words", [("screenshot", "demo", "/dev/null"), ("metrics", "demo")])

@@ -77,6 +77,12 @@ def test_ctrl_c_while_waiting_says_that_it_goes_on(
     assert advice in ended.err
 
 
+def test_who_does_not_wait_is_told_where_the_password_will_be(atoll: Atoll, cloud: Cloud) -> None:
+    created(cloud, ended=operation(), then=instance())
+    assert "`atoll instance show demo`" in atoll(*CREATE, "--password", "--no-wait").err
+    assert "password" not in atoll(*CREATE, "--no-wait").err
+
+
 def test_create_prints_no_ssh_command_that_leads_to_the_callers_machine(
     atoll: Atoll, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,11 +267,11 @@ def test_names_cannot_drive_the_terminal(atoll: Atoll, cloud: Cloud) -> None:
     assert "red[/bold]" in ended.out
 
 
-def test_show_prints_every_value(atoll: Atoll, cloud: Cloud) -> None:
+def test_show_prints_what_is_known_in_words(atoll: Atoll, cloud: Cloud) -> None:
     cloud.has("/v1/instances", instance())
     lines = [line.split() for line in atoll("instance", "show", "demo").out.splitlines()]
-    assert ["metadata.labels", "tier=web"] in lines
-    assert ["status.public_ip", "127.16.0.1"] in lines
+    assert ["labels", "tier=web"] in lines
+    assert ["public", "ip", "127.16.0.1"] in lines
     assert atoll("instance", "show", INSTANCE_ID, "--json").json == instance()
 
 

@@ -3,8 +3,8 @@
 from cyclopts import App
 
 from atoll.cli.client import Json
+from atoll.cli.layout import Column, pick, size
 from atoll.cli.nouns import Noun
-from atoll.cli.output import Column
 from atoll.cli.proposals import operate, show_proposal
 from atoll.cli.session import (
     NEAREST,
@@ -17,11 +17,24 @@ from atoll.cli.session import (
 )
 
 NAMES_MAX = 5
+MIB, GIB = 1024**2, 1024**3
+
+
+def free(host: Json, resource: str) -> int | None:
+    """What can still be given to instances. More CPUs and disk are promised than there are."""
+    capacity = pick(host, f"status.{resource}")
+    used = pick(host, f"status.{resource}_used")
+    return None if capacity is None or used is None else int(capacity - used)
+
+
 COLUMNS = (
     Column("name", "metadata.name"),
     Column("state", "status.state"),
     Column("enabled", "spec.enabled"),
     Column("region", "spec.region"),
+    Column("cpus free", "status.vcpus", lambda host: free(host, "vcpus")),
+    Column("memory free", "status.memory_mb", lambda host: size(free(host, "memory_mb"), MIB)),
+    Column("disk free", "status.disk_gb", lambda host: size(free(host, "disk_gb"), GIB)),
     Column("driver", "status.driver"),
     Column("accelerator", "status.accelerator"),
     Column("emulated", "status.emulated"),

@@ -138,6 +138,10 @@ def create(
             show_ready(session, answer, pace.timeout_s)
         else:
             session.done(answer, f"{answer['id']} accepted: {answer['operation_id']}")
+            if first_boot.password:
+                session.output.note(
+                    f"the password of root is shown for ten minutes by `atoll instance show {name}`"
+                )
 
 
 def machine_spec(machine: Machine) -> Json:

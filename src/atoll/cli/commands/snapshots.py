@@ -5,8 +5,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from atoll.cli.client import Json
+from atoll.cli.layout import Column, size_at
 from atoll.cli.nouns import Noun
-from atoll.cli.output import Column
 from atoll.cli.proposals import follow, settle
 from atoll.cli.session import (
     NEAREST,
@@ -18,12 +18,13 @@ from atoll.cli.session import (
     labels_from,
 )
 
+GIB = 1024**3
 COLUMNS = (
     Column("name", "metadata.name"),
     Column("state", "status.state"),
     Column("kind", "status.kind"),
-    Column("disk gb", "status.disk_gb"),
-    Column("bytes", "status.size_bytes"),
+    Column("disk", "status.disk_gb", size_at("status.disk_gb", GIB)),
+    Column("size", "status.size_bytes", size_at("status.size_bytes")),
     Column("instance", "spec.instance_id"),
     Column("created", "metadata.created_at"),
     Column("id", "id"),
