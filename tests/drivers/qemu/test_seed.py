@@ -1,8 +1,11 @@
 """The seed as a guest reads it."""
 
 import json
+import os
+import subprocess
 from base64 import b64encode
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,3 +145,42 @@ def test_a_further_nic_has_its_addresses_and_no_way_out() -> None:
         "match": {"macaddress": "52:54:00:00:00:0a"},
         "addresses": ["10.2.0.5/16", "fd00::5/64"],
     }
+
+
+def renewed(tmp_path: Path, instance: str) -> str:
+    """What is left of the files below a root after a boot of this instance."""
+    script = seed.RENEW_IDENTITY
+    for folder in ("/etc/", "/var/"):
+        script = script.replace(folder, f"{tmp_path}{folder}")
+    tools = tmp_path / "tools"
+    tools.mkdir(exist_ok=True)
+    for name, does in (
+        ("systemctl", "exit 0"),
+        ("systemd-machine-id-setup", f"echo new >{tmp_path}/etc/machine-id"),
+    ):
+        (tools / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tools / name).chmod(0o755)
+    command = ["sh", "-c", script, "sh", instance]
+    path = f"{tools}:{os.environ['PATH']}"
+    subprocess.run(command, check=True, env={"PATH": path})
+    return (tmp_path / "etc/machine-id").read_text().strip()
+
+
+def test_a_copy_of_a_disk_becomes_a_machine_of_its_own_once(tmp_path: Path) -> None:
+    (tmp_path / "etc/iscsi").mkdir(parents=True)
+    (tmp_path / "var/lib/dhcp").mkdir(parents=True)
+    lease, name = tmp_path / "var/lib/dhcp/eth0.leases", tmp_path / "etc/iscsi/initiatorname.iscsi"
+    for file in (tmp_path / "etc/machine-id", lease, name):
+        file.write_text("first")
+    assert [renewed(tmp_path, "inst-1") for _ in range(2)] == ["first", "first"]
+    assert lease.read_text() == name.read_text() == "first"
+    assert renewed(tmp_path, "inst-2") == "new", "made from a snapshot of the first"
+    assert not lease.exists()
+    assert name.read_text() == "GenerateName=yes\n"
+    (tmp_path / "etc/machine-id").write_text("second")
+    assert renewed(tmp_path, "inst-2") == "second", "at its next boot it stays what it is"
+
+
+def test_the_guest_is_told_whose_machine_it_is() -> None:
+    first = vendor_data(built())["bootcmd"][0]
+    assert first == ["sh", "-c", seed.RENEW_IDENTITY, "sh", guest().id]

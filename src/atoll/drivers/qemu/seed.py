@@ -33,6 +33,23 @@ REPORT_READY = (
     "systemd-run --no-block --unit=atoll-report-ready --property=After=cloud-final.service "
     f"/bin/sh -c 'echo ready > /dev/virtio-ports/{READY_PORT}'"
 )
+# At every boot: note whose machine this is. On a copy of another instance's disk, remove what makes
+# a machine itself: its id, which DHCP clients and journals use too, its random seed, its leases,
+# and its iSCSI name. Host keys and host name are cloud-init's.
+OWNER = "/var/lib/atoll/instance-id"
+RENEW_IDENTITY = f"""
+old=$(cat {OWNER} 2>/dev/null)
+[ "$old" != "$1" ] || exit 0
+if [ -n "$old" ]; then
+    rm -f /etc/machine-id /var/lib/dbus/machine-id /var/lib/systemd/random-seed
+    rm -f /var/lib/dhcp/*.leases /var/lib/NetworkManager/*.lease /var/lib/NetworkManager/secret_key
+    systemd-machine-id-setup || dbus-uuidgen --ensure=/etc/machine-id
+    [ ! -e /etc/iscsi/initiatorname.iscsi ] ||
+        echo GenerateName=yes >/etc/iscsi/initiatorname.iscsi
+    systemctl --no-block try-restart systemd-journald.service
+fi
+mkdir -p {OWNER.rpartition("/")[0]} && echo "$1" >{OWNER}
+"""
 
 
 def build(guest: GuestSpec) -> bytes:
@@ -41,7 +58,7 @@ def build(guest: GuestSpec) -> bytes:
         {
             "meta-data": as_json(meta_data(guest.id, guest.seed)),
             "user-data": user_data(guest.seed),
-            "vendor-data": CLOUD_CONFIG + as_json(vendor_data(guest.seed)),
+            "vendor-data": CLOUD_CONFIG + as_json(vendor_data(guest.id, guest.seed)),
             "network-config": as_json(network_config(guest.nic, *guest.nics)),
         }
     )
@@ -65,7 +82,7 @@ def user_data(seed: SeedSpec) -> bytes:
         raise DriverRefused(f"user_data is not base64: {error}") from error
 
 
-def vendor_data(seed: SeedSpec) -> dict[str, Any]:
+def vendor_data(guest_id: str, seed: SeedSpec) -> dict[str, Any]:
     """Build the vendor data. Keys apply to the default user and, by `disable_root: false`, root."""
     config: dict[str, Any] = {
         "ssh_authorized_keys": list(seed.ssh_keys),
@@ -74,7 +91,10 @@ def vendor_data(seed: SeedSpec) -> dict[str, Any]:
         "manage_etc_hosts": "localhost",
         "growpart": {"mode": "auto", "devices": ["/"]},
         "resize_rootfs": True,
-        "bootcmd": [["sh", "-c", REPORT_READY]],
+        "bootcmd": [
+            ["sh", "-c", RENEW_IDENTITY, "sh", guest_id],
+            ["sh", "-c", REPORT_READY],
+        ],
     }
     if seed.password_hash is not None:
         root = {"name": "root", "password": seed.password_hash, "type": "hash"}
