@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.postgres import PostgresServer, find_programs
@@ -22,6 +23,9 @@ LONGEST_FIRST = (
     END_TO_END, *TOGETHER, "tests/contract/test_running_guest.py", "tests/clients", "tests/drivers",
     "tests/contract/test_driver", "tests/networks",
 )  # fmt: skip
+# How long an example takes depends on what else the machine does.
+settings.register_profile("atoll", deadline=None)
+settings.load_profile("atoll")
 # While all test modules are imported there is nothing to collect, and afterwards none of that is
 # ever garbage: looking through it again and again takes a sixth of the time of a test.
 gc.disable()

@@ -90,6 +90,15 @@ def test_what_is_free_passes_an_exhausted_key(charge: Callable[..., Standing]) -
     assert charge(free=True).remaining == before.remaining
 
 
+def test_what_is_free_is_bounded_by_the_second(
+    charge: Callable[..., Standing], clock: Clock
+) -> None:
+    standings = [charge(free=True) for _ in range(25)]
+    assert [one.retry_after_s for one in standings].count(1) == 5
+    clock.now_s += 1
+    assert charge(free=True).retry_after_s == 0
+
+
 @pytest.mark.parametrize(
     ("role", "limit_class", "limit"),
     [

@@ -8,12 +8,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 
-from atoll.domain.commands import CreateWebhook, UpdateWebhook
+from atoll.domain.commands import CreateVpc, CreateWebhook, UpdateWebhook
 from atoll.domain.errors import DriverUnavailable
+from atoll.domain.projects import Project
 from atoll.domain.webhooks import Webhook
-from atoll.operations.messenger import Messenger
+from atoll.operations.messenger import AT_ONCE, Messenger
+from tests.support.things import NOW
 from tests.support.world import World
 
 pytestmark = pytest.mark.anyio
@@ -120,6 +123,27 @@ async def test_a_slow_receiver_hurts_nobody(world: World) -> None:
     receiver.gate.set()
     await messenger.idle()
     assert "instance.running" in receiver.kinds("https://slow.example.com")
+
+
+async def test_slow_receivers_of_one_project_leave_room_for_others(world: World) -> None:
+    receiver = Receiver()
+    for number in range(AT_ONCE + 5):
+        receiver.slow.add(f"https://slow-{number}.example.com")
+        await hooked(world, f"slow-{number}")
+    await world.created()
+    world.caller = msgspec.structs.replace(world.caller, project_id="proj-2")
+    async with world.store.transaction() as tx:
+        tx.projects.add(Project(id="proj-2", name="other", created_at_ms=NOW))
+        tx.quotas.add("proj-2")
+    await hooked(world, "quick")
+    await world.execute(CreateVpc(name="mine", cidr="10.9.0.0/16"))
+    messenger = Messenger(world.store, world.clock, receiver)
+    await messenger.look()
+    async with asyncio.timeout(10):
+        while not receiver.kinds("https://quick.example.com"):
+            await asyncio.sleep(0.005)
+    receiver.gate.set()
+    await messenger.idle()
 
 
 async def test_two_messengers_tell_everything_once(world: World) -> None:

@@ -14,6 +14,7 @@ from atoll.domain.instances import Goal, Instance, InstanceState
 from atoll.domain.projects import ApiKey, Caller, Role
 from atoll.messages import Ask, Console, Done, Opening, Reply
 from atoll.ports import Stream
+from atoll.service import consoles
 from atoll.service.consoles import IDLE_MS, OPEN_MAX, TOKEN_MS, Connections, End, Ticket, Tickets
 from atoll.service.keys import Keys, new_text
 from atoll.service.projects import key_of
@@ -264,7 +265,27 @@ async def test_a_host_that_does_not_answer_is_said_to_be_unreachable(desk: Desk)
     assert await end_of(carried) is End.UNREACHABLE
 
 
-async def test_a_server_has_so_many_consoles_and_no_more(desk: Desk) -> None:
+async def test_a_project_leaves_room_for_others(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consoles, "PER_PROJECT_MAX", 2)
+    for _ in range(2):
+        desk.guest_opened.clear()
+        desk.carry()
+        await asyncio.wait_for(desk.guest_opened.wait(), END_S_MAX)
+    carried, _ = desk.carry()
+    assert await end_of(carried) is End.TOO_MANY
+    await desk.guest_ends[0].close()
+    assert await end_of(desk.carried[0]) is End.GUEST_CLOSED
+    desk.guest_opened.clear()
+    desk.carry()
+    await asyncio.wait_for(desk.guest_opened.wait(), END_S_MAX)
+
+
+async def test_a_server_has_so_many_consoles_and_no_more(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consoles, "PER_PROJECT_MAX", OPEN_MAX)
     for number in range(OPEN_MAX):
         async with desk.store.transaction() as tx:
             desk.instance = things.instance(host_id="host-1", state=InstanceState.RUNNING)

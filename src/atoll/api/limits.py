@@ -22,7 +22,7 @@ CLASSES = {
     "unlimited": LimitClass(per_minute=1_000_000_000, per_second=1_000_000_000),
 }
 UNLIMITED = CLASSES["unlimited"]
-OWN = "of the dialect"
+OWN, FREE = "of the dialect", "without charge"
 
 
 @dataclass(frozen=True)
@@ -71,18 +71,22 @@ class Limiter:
             most = UNLIMITED.per_minute
             return Standing(limit=most, remaining=most, reset_s=now_s + 60)
         minute, second = self._items[name]
-        passed = free or (
-            self._windows.test(minute, key.id)
-            and self._windows.hit(second, key.id)
-            and self._windows.hit(minute, key.id)
-        )
+        if free:
+            # Polling costs no allowance, and is bounded all the same.
+            passed = self._windows.hit(second, FREE, key.id)
+        else:
+            passed = (
+                self._windows.test(minute, key.id)
+                and self._windows.hit(second, key.id)
+                and self._windows.hit(minute, key.id)
+            )
         stats = self._windows.get_window_stats(minute, key.id)
         standing = Standing(
             limit=minute.amount, remaining=max(0, stats.remaining), reset_s=int(stats.reset_time)
         )
         if passed:
             return standing
-        spent = stats.remaining <= 0
+        spent = stats.remaining <= 0 and not free
         wait_s = max(1, standing.reset_s - now_s) if spent else 1
         amount, unit = (minute.amount, "minute") if spent else (second.amount, "second")
         exceeded = f"{amount} requests a {unit}"

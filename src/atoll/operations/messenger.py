@@ -10,6 +10,7 @@ import base64
 import functools
 import hashlib
 import hmac
+from collections import Counter
 from contextlib import suppress
 
 import msgspec
@@ -23,6 +24,8 @@ from atoll.ports import Clock, Courier, Store
 log = structlog.get_logger()
 LOOK_S = 1.0
 AT_ONCE = 32
+# Slow receivers of one project leave room for others.
+AT_ONCE_OF_PROJECT = 8
 WEBHOOKS_MAX = 10_000
 BATCH = 100
 # Longer than a courier may take: then another messenger may try.
@@ -54,6 +57,7 @@ class Messenger:
         self._clock = clock
         self._courier = courier
         self._going: dict[str, asyncio.Task[None]] = {}
+        self._busy: Counter[str] = Counter()
         self._quiet: dict[str, str] = {}
 
     async def run(self) -> None:
@@ -79,12 +83,17 @@ class Messenger:
                 continue
             if len(self._going) >= AT_ONCE:
                 return
+            if self._busy[webhook.project_id] >= AT_ONCE_OF_PROJECT:
+                continue
+            self._busy[webhook.project_id] += 1
             task = asyncio.create_task(self.tell(webhook, last), name=f"webhook {webhook.id}")
             self._going[webhook.id] = task
-            task.add_done_callback(functools.partial(self._told, webhook.id))
+            task.add_done_callback(functools.partial(self._told, webhook))
 
-    def _told(self, webhook_id: str, _: asyncio.Task[None]) -> None:
-        self._going.pop(webhook_id, None)
+    def _told(self, webhook: Webhook, _: asyncio.Task[None]) -> None:
+        self._going.pop(webhook.id, None)
+        self._busy[webhook.project_id] -= 1
+        self._busy += Counter()  # removes what is zero
 
     async def idle(self) -> None:
         """Return when no delivery is in progress."""

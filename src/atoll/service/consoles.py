@@ -57,6 +57,8 @@ LOOK_S = 15.0
 LAST_WORDS_S = 2.0
 SCREEN_BYTES_MAX = 32 * 2**20
 PER_INSTANCE_MAX = 10
+# A project leaves room for others.
+PER_PROJECT_MAX = 40
 OPEN_MAX = 100
 
 
@@ -240,13 +242,19 @@ class Connections:
         self._bus = bus
         self._clock = clock
         self._check_s = check_s
+        # By instance, and by project.
         self._open: Counter[str] = Counter()
+        self._of_projects: Counter[str] = Counter()
 
     async def carry(self, ticket: Ticket, viewer: Stream) -> End:
         """Connect the viewer with the guest until either side closes, or a limit is reached."""
-        if self._open.total() >= OPEN_MAX or self._open[ticket.instance_id] >= PER_INSTANCE_MAX:
+        if (
+            self._open.total() >= OPEN_MAX
+            or self._open[ticket.instance_id] >= PER_INSTANCE_MAX
+            or self._of_projects[ticket.project_id] >= PER_PROJECT_MAX
+        ):
             return End.TOO_MANY
-        with self._place(ticket.instance_id):
+        with self._place(ticket):
             try:
                 guest = await self._connect(ticket)
             except AtollError as error:
@@ -260,13 +268,17 @@ class Connections:
                 await guest.close()
 
     @contextmanager
-    def _place(self, instance_id: str) -> Iterator[None]:
-        self._open[instance_id] += 1
+    def _place(self, ticket: Ticket) -> Iterator[None]:
+        self._open[ticket.instance_id] += 1
+        self._of_projects[ticket.project_id] += 1
         try:
             yield
         finally:
-            self._open[instance_id] -= 1
-            self._open += Counter()  # removes closed consoles
+            self._open[ticket.instance_id] -= 1
+            self._of_projects[ticket.project_id] -= 1
+            # Remove what is zero.
+            self._open += Counter()
+            self._of_projects += Counter()
 
     async def _connect(self, ticket: Ticket) -> Stream | End:
         if end := await self._why_over(ticket):
