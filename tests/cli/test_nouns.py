@@ -136,3 +136,19 @@ def test_a_thing_that_is_not_there_is_said_with_the_noun_and_the_way_to_the_list
     assert (ended.code, ended.out) == (1, "")
     assert "named 'data'" in ended.err
     assert f"`atoll {group} list`" in ended.err
+
+
+def test_several_things_are_deleted_after_one_question(atoll: Atoll, cloud: Cloud) -> None:
+    second = VPC_ID[:-1] + "n"
+    cloud.has("/v1/vpcs", named(VPC_ID, "one"), named(second, "two"))
+    for vpc_id in (VPC_ID, second):
+        cloud.answers("DELETE", f"/v1/vpcs/{vpc_id}", "", status=204)
+    asked = atoll("vpc", "delete", "one", "two")
+    assert f"Delete 2 VPCs: one ({VPC_ID}), two ({second})?" in asked.err
+    assert atoll("vpc", "delete", "one", "two", "one", "--yes").out == "one deleted\ntwo deleted\n"
+
+
+def test_of_several_things_none_is_deleted_if_one_is_not_there(atoll: Atoll, cloud: Cloud) -> None:
+    cloud.has("/v1/vpcs", named(VPC_ID, "one"))
+    assert atoll("vpc", "delete", "one", "absent", "--yes").code == 1
+    assert cloud.all_of("DELETE") == []

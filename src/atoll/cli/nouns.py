@@ -20,6 +20,7 @@ from atoll.cli.session import (
     Connection,
     Labelled,
     Limit,
+    More,
     Named,
     OfInstance,
     Pace,
@@ -29,6 +30,7 @@ from atoll.cli.session import (
     labels_from,
     listed,
     of_instance,
+    once_each,
 )
 
 CHANGED_MEANWHILE = 412
@@ -147,25 +149,28 @@ class Noun:
         """Add `delete`. `loss` names what is lost as well; `waits` if it takes an operation."""
 
         def at_once(
-            thing: Reference, /, *, yes: Yes = False, connection: Connection = NEAREST
+            thing: Reference, /, *more: More, yes: Yes = False, connection: Connection = NEAREST
         ) -> None:
             with connection.open() as session:
-                found = self._confirmed(session, thing, loss, yes=yes)
-                answer = session.client.change("DELETE", f"{self.path}/{found['id']}")
-                session.done(answer, f"{found['metadata']['name']} deleted")
+                for found in self._confirmed(session, (thing, *more), loss, yes=yes):
+                    answer = session.client.change("DELETE", f"{self.path}/{found['id']}")
+                    session.done(answer, f"{found['metadata']['name']} deleted")
 
         def waited_for(
             thing: Reference,
             /,
-            *,
+            *more: More,
             yes: Yes = False,
             pace: Pace = PATIENT,
             connection: Connection = NEAREST,
         ) -> None:
             with connection.open() as session:
-                found = self._confirmed(session, thing, loss, yes=yes)
-                answer = session.client.change("DELETE", f"{self.path}/{found['id']}")
-                follow(session, answer, pace=pace, sentence=f"{found['metadata']['name']} deleted")
+                every = self._confirmed(session, (thing, *more), loss, yes=yes)
+                paths = [f"{self.path}/{found['id']}" for found in every]
+                answers = [session.client.change("DELETE", path) for path in paths]
+                for found, answer in zip(every, answers, strict=True):
+                    name = found["metadata"]["name"]
+                    follow(session, answer, pace=pace, sentence=f"{name} deleted")
 
         self._add("delete", waited_for if waits else at_once, help)
 
@@ -179,12 +184,17 @@ class Noun:
     def _print_list(self, session: Session, query: Query, limit: int | None) -> None:
         session.show_joined(self.path, self.columns, query, limit=limit)
 
-    def _confirmed(self, session: Session, reference: str, loss: str, *, yes: bool) -> Json:
-        """Find the resource and ask for confirmation. Raises Usage if the answer is no."""
-        found = self.find(session.client, reference)
-        thing = f"{self.name} {found['metadata']['name']} ({found['id']})"
-        session.confirm(f"Delete the {thing}{f' and {loss}' if loss else ''}?", yes=yes)
-        return found
+    def _confirmed(
+        self, session: Session, references: Sequence[str], loss: str, *, yes: bool
+    ) -> list[Json]:
+        """Find all resources and ask for confirmation once. Raises Usage if the answer is no."""
+        every = once_each(self.find(session.client, reference) for reference in references)
+        named = [f"{found['metadata']['name']} ({found['id']})" for found in every]
+        things = f"the {self.name} {named[0]}"
+        if len(named) > 1:
+            things = f"{len(named)} {self.name}s: {', '.join(named)}"
+        session.confirm(f"Delete {things}{f' and {loss}' if loss else ''}?", yes=yes)
+        return every
 
     def _change_labels(self, session: Session, reference: str, changes: Sequence[str]) -> None:
         removed = [one[:-1] for one in changes if one.endswith("-") and "=" not in one]

@@ -1,6 +1,7 @@
 """Sends changes that start an operation, and prints the proposal of a dry run."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 
 from atoll.cli.client import Json, Query
 from atoll.cli.output import Column, words
@@ -30,6 +31,28 @@ def operate(
         show_proposal(session, answer)
     else:
         follow(session, answer, pace=pace, sentence=sentence)
+
+
+def operate_on_each(
+    session: Session,
+    method: str,
+    paths: Sequence[str],
+    body: Json | None = None,
+    *,
+    query: Query | None = None,
+    dry_run: bool,
+    pace: Pace,
+    sentence: Callable[[int], str],
+) -> None:
+    """Send a change for each path, and then wait for all of them: they go on at the same time.
+    `sentence` gets the place of the path."""
+    asked: Query = {**(query or {}), **({"dry_run": True} if dry_run else {})}
+    answers = [session.client.change(method, path, body, query=asked) for path in paths]
+    for place, answer in enumerate(answers):
+        if dry_run:
+            show_proposal(session, answer)
+        else:
+            follow(session, answer, pace=pace, sentence=functools.partial(sentence, place))
 
 
 def follow(session: Session, answer: Json, *, pace: Pace, sentence: Sentence) -> None:

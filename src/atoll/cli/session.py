@@ -1,7 +1,7 @@
 """The options that all commands share, and the session they open."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,6 +17,7 @@ from atoll.cli.settings import Surroundings, find_server
 CONNECTION = Group("Connection", sort_key=100)
 
 Reference = Annotated[str, Parameter(help="Name or id.")]
+More = Annotated[str, Parameter(name="more", help="Further ones, by name or id.")]
 Limit = Annotated[int | None, Parameter(help="Maximum number of results.")]
 Named = Annotated[str | None, Parameter(name="--name", help="Filter by name.")]
 Labelled = Annotated[
@@ -178,6 +179,11 @@ def listed(name: str | None, labels: list[str] | None) -> Query:
 def of_instance(client: Client, instance: str | None) -> Query:
     """Build the filter by instance."""
     return {} if instance is None else {"instance_id": client.find("/v1/instances", instance)["id"]}
+
+
+def once_each(things: Iterable[Json]) -> list[Json]:
+    """Leave out what was named before: by its id, too, or twice."""
+    return list({thing["id"]: thing for thing in things}.values())
 
 
 def labels_from(pairs: Sequence[str]) -> dict[str, str]:

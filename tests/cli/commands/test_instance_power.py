@@ -6,9 +6,11 @@ import pytest
 
 from tests.cli.cloud import (
     INSTANCE_ID,
+    OPERATION_ID,
     Cloud,
     accepted,
     instance,
+    operation,
 )
 from tests.cli.conftest import Atoll
 
@@ -69,3 +71,16 @@ def test_a_deleted_instance_that_is_kept_can_be_purged_by_name(
     ended = atoll("instance", "delete", "demo", "--purge", "--yes")
     assert (ended.code, ended.out) == (0, "demo deleted\n")
     assert running.all_of("DELETE")[0].query == {"purge": ["true"]}
+
+
+def test_several_instances_are_stopped_at_the_same_time(atoll: Atoll, cloud: Cloud) -> None:
+    second = {**instance(), "id": INSTANCE_ID[:-1] + "b"}
+    second["metadata"] = {**second["metadata"], "name": "other"}
+    cloud.has("/v1/instances", instance(), second)
+    for instance_id in (INSTANCE_ID, second["id"]):
+        cloud.answers("POST", f"/v1/instances/{instance_id}/stop", accepted(), status=202)
+    cloud.answers("GET", f"/v1/operations/{OPERATION_ID}", operation())
+    ended = atoll("instance", "stop", "demo", "other")
+    assert ended.out == "demo stopped\nother stopped\n"
+    methods = [asked.method for asked in cloud.asked if asked.path != "/v1/instances"]
+    assert methods == ["POST", "POST", "GET", "GET"]

@@ -7,8 +7,18 @@ from cyclopts import Parameter
 from atoll.cli.client import NATIVE_ID, Client, Json
 from atoll.cli.errors import ServerRefused, Usage
 from atoll.cli.output import pick
-from atoll.cli.proposals import operate
-from atoll.cli.session import NEAREST, PATIENT, Connection, DryRun, Pace, Reference, Yes
+from atoll.cli.proposals import operate, operate_on_each
+from atoll.cli.session import (
+    NEAREST,
+    PATIENT,
+    Connection,
+    DryRun,
+    More,
+    Pace,
+    Reference,
+    Yes,
+    once_each,
+)
 
 PATH = "/v1/instances"
 NOT_FOUND = 404
@@ -17,19 +27,19 @@ NOT_FOUND = 404
 def start(
     instance: Reference,
     /,
-    *,
+    *more: More,
     dry_run: DryRun = False,
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Start a stopped instance."""
-    act(connection, instance, "start", None, "started", dry_run=dry_run, pace=pace)
+    """Start stopped instances."""
+    act(connection, (instance, *more), "start", None, "started", dry_run=dry_run, pace=pace)
 
 
 def stop(
     instance: Reference,
     /,
-    *,
+    *more: More,
     force: Annotated[bool, Parameter(negative=(), help="Power off immediately.")] = False,
     grace: Annotated[
         int, Parameter(help="Seconds to wait for a clean shutdown before powering off.")
@@ -38,39 +48,39 @@ def stop(
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Stop an instance. Shuts the guest down cleanly, then powers it off."""
+    """Stop instances. Shuts the guests down cleanly, then powers them off."""
     body: Json = {"force": force, "timeout_seconds": grace}
-    act(connection, instance, "stop", body, "stopped", dry_run=dry_run, pace=pace)
+    act(connection, (instance, *more), "stop", body, "stopped", dry_run=dry_run, pace=pace)
 
 
 def reboot(
     instance: Reference,
     /,
-    *,
+    *more: More,
     dry_run: DryRun = False,
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Reboot an instance. Shuts the guest down cleanly, then starts it."""
-    act(connection, instance, "reboot", None, "rebooted", dry_run=dry_run, pace=pace)
+    """Reboot instances. Shuts the guests down cleanly, then starts them."""
+    act(connection, (instance, *more), "reboot", None, "rebooted", dry_run=dry_run, pace=pace)
 
 
 def reset(
     instance: Reference,
     /,
-    *,
+    *more: More,
     dry_run: DryRun = False,
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Reset an instance without a clean shutdown."""
-    act(connection, instance, "reset", None, "reset", dry_run=dry_run, pace=pace)
+    """Reset instances without a clean shutdown."""
+    act(connection, (instance, *more), "reset", None, "reset", dry_run=dry_run, pace=pace)
 
 
 def delete(
     instance: Reference,
     /,
-    *,
+    *more: More,
     purge: Annotated[
         bool, Parameter(negative=(), help="Delete permanently, without a recovery window.")
     ] = False,
@@ -79,22 +89,28 @@ def delete(
     pace: Pace = PATIENT,
     connection: Connection = NEAREST,
 ) -> None:
-    """Delete an instance and its root disk. Volumes and snapshots are kept."""
+    """Delete instances and their root disks. Volumes and snapshots are kept."""
+    find = find_also_deleted if purge else find_live
     with connection.open() as session:
-        find = find_also_deleted if purge else find_live
-        found = find(session.client, instance)
-        name, path = found["metadata"]["name"], f"{PATH}/{found['id']}"
-        question = f"Delete the instance {name} ({found['id']}) and its root disk?"
-        session.confirm(question, yes=yes or dry_run)
-        operate(
+        found = once_each(find(session.client, one) for one in (instance, *more))
+        session.confirm(f"Delete {listed(found)}?", yes=yes or dry_run)
+        operate_on_each(
             session,
             "DELETE",
-            path,
+            [f"{PATH}/{one['id']}" for one in found],
             query={"purge": True} if purge else None,
             dry_run=dry_run,
             pace=pace,
-            sentence=lambda: farewell(session.client.get(path)),
+            sentence=lambda place: farewell(session.client.get(f"{PATH}/{found[place]['id']}")),
         )
+
+
+def listed(found: list[Json]) -> str:
+    """The instances that a prompt asks about."""
+    names = [f"{one['metadata']['name']} ({one['id']})" for one in found]
+    if len(names) == 1:
+        return f"the instance {names[0]} and its root disk"
+    return f"{len(names)} instances and their root disks: {', '.join(names)}"
 
 
 def farewell(instance: Json) -> str:
@@ -157,7 +173,7 @@ def recover(
 
 def act(
     connection: Connection,
-    instance: str,
+    instances: tuple[str, ...],
     verb: str,
     body: Json | None,
     outcome: str,
@@ -166,13 +182,13 @@ def act(
     pace: Pace,
 ) -> None:
     with connection.open() as session:
-        found = session.client.find(PATH, instance)
-        operate(
+        found = once_each(session.client.find(PATH, one) for one in instances)
+        operate_on_each(
             session,
             "POST",
-            f"{PATH}/{found['id']}/{verb}",
+            [f"{PATH}/{one['id']}/{verb}" for one in found],
             body,
             dry_run=dry_run,
             pace=pace,
-            sentence=f"{found['metadata']['name']} {outcome}",
+            sentence=lambda place: f"{found[place]['metadata']['name']} {outcome}",
         )
