@@ -12,13 +12,15 @@ LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 
 class ReverseRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """`id` is the address. `holder_id` is the instance or floating IP that has the address: the
-    record is valid only as long as that does not change."""
+    """`id` is the address. `name` is normalized, `given` the text as it was given. `holder_id` is
+    the instance or floating IP that has the address: the record is valid only as long as that does
+    not change."""
 
     id: str
     project_id: str
     holder_id: str
     name: str
+    given: str = ""
     version: int = 1
     created_at_ms: int
 

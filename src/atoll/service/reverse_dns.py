@@ -21,6 +21,7 @@ async def put(case: Case, command: SetReverseDns) -> Done[ReverseRecord]:
         project_id=case.project_id,
         holder_id=holder_id,
         name=host_name(command.name),
+        given=command.name,
         created_at_ms=case.now_ms,
     )
     before = await case.tx.reverse_records.find(address)
@@ -28,8 +29,9 @@ async def put(case: Case, command: SetReverseDns) -> Done[ReverseRecord]:
         case.tx.reverse_records.add(record)
     else:
         record = case.tx.reverse_records.change(
-            before, project_id=record.project_id, holder_id=holder_id, name=record.name
-        )
+            before, project_id=record.project_id, holder_id=holder_id, name=record.name,
+            given=record.given,
+        )  # fmt: skip
     after = {"address": address, "name": record.name}
     return Done(record, after=after, about=holder_id)
 

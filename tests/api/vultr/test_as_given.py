@@ -77,3 +77,15 @@ def test_the_range_of_a_rule_comes_back_as_it_was_given(
     canonical = {"subnet": "2001:db8::", "subnet_size": 32}
     again = vultr.call("POST", f"/firewalls/{group}/rules", body | canonical)
     assert again.status_code == (400 if size == 32 else 201), "one range is one rule"
+
+
+def test_the_name_of_an_address_comes_back_as_it_was_given(vultr: Vultr, api: Api) -> None:
+    made = instance_of(vultr, api)
+    path = f"/instances/{made['id']}/ipv4"
+    for given, served in (
+        ("Web.Example.com", "web.example.com"),
+        ("db.example.com.", "db.example.com"),
+    ):
+        vultr.post(f"{path}/reverse", {"ip": made["main_ip"], "reverse": given}, 204)
+        assert vultr.get(path)["ipv4s"][0]["reverse"] == given
+        assert api.get(f"/v1/reverse-dns/{made['main_ip']}")["name"] == served

@@ -138,7 +138,7 @@ async def second(view: View, address: str) -> Ipv4Out:
 
 async def name_of(view: View, address: str) -> str:
     record = await reverse_dns.find(view.tx, address, view.deployment.ranges)
-    return record.name if record else ""
+    return (record.given or record.name) if record else ""
 
 
 def require_own(instance: Instance, address: str) -> str:
