@@ -1,11 +1,13 @@
 """What is set by options and by the environment."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from atoll.domain.accelerators import Device
 from atoll.settings import Settings, read
+from atoll.state_dir import StateDir
 
 CARD = Device(kind="nvidia-rtx-3090", address="0000:65:00.0")
 OTHER = Device(kind="nvidia-a16", address="0000:17:00.0")
@@ -82,3 +84,23 @@ def test_a_device_is_of_one_kind_and_real_hosts_have_no_names_here(
     twice = ("--accelerator", "a=65:00.0", "--accelerator", "b=0000:65:00.0")
     assert "given twice" in refusal(capsys, *twice)
     assert "only simulated hosts" in refusal(capsys, "--accelerator", "a=65:00.0@sim-1")
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http"])
+def test_a_port_that_cannot_be_is_refused_in_one_line(
+    port: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal(capsys, f"--port={port}").splitlines()
+    assert said[0] == f"atoll: argument --port: 1 to 65535 is allowed, not '{port}'"
+    assert len(said) == 2
+
+
+def test_a_wrong_option_is_named_first_and_not_below_all_options(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert refusal(capsys, "--prot").splitlines()[0] == "atoll: unrecognized arguments: --prot"
+
+
+def test_a_state_directory_that_cannot_be_made_is_named() -> None:
+    with pytest.raises(RuntimeError, match="cannot use the state directory /proc/x"):
+        StateDir(Path("/proc/x")).open()

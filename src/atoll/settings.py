@@ -5,7 +5,7 @@ import ipaddress
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -72,6 +72,7 @@ PROXIES = ("http_proxy", "https_proxy", "no_proxy")
 DRIVERS = ("auto", "qemu", "simulator")
 NETWORKS = ("user", "bridge")
 DAYS_MAX = 36_500
+PORT_MAX = 65_535
 OVERCOMMIT_MAX = 100
 RESERVE_MIB_MAX = 2**30
 
@@ -93,17 +94,24 @@ def packaged_recipes() -> Path:
     return packaged if packaged.is_dir() else here.parent.parent / "images"
 
 
+class Options(argparse.ArgumentParser):
+    """Says what is wrong, and not the usage of all options before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"atoll: {message}\n  see `python -m atoll serve --help`\n")
+
+
 def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     """Every option can also be set by `ATOLL_` and its name in capitals."""
 
     def default(name: str, otherwise: object) -> object:
         return environment.get(f"ATOLL_{name.upper()}", otherwise)
 
-    options = argparse.ArgumentParser(prog="atoll up", description="Runs Atoll until SIGTERM.")
+    options = Options(prog="atoll up", description="Runs Atoll until SIGTERM.")
     add = options.add_argument
     add("--state", type=Path, default=default("state", default_state(environment)))
     add("--host", default=default("host", "127.0.0.1"))
-    add("--port", type=int, default=default("port", 8080))
+    add("--port", type=port, default=default("port", 8080))
     add("--driver", choices=DRIVERS, default=default("driver", "auto"))
     add("--network", choices=NETWORKS, default=default("network", "user"),
         help="bridge needs root: guests meet where rules allow it")  # fmt: skip
@@ -172,6 +180,12 @@ def factor(text: str) -> float:
     if not 1 <= number <= OVERCOMMIT_MAX:
         raise argparse.ArgumentTypeError(f"1 to {OVERCOMMIT_MAX} is allowed, not {text!r}")
     return number
+
+
+def port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= PORT_MAX:
+        raise argparse.ArgumentTypeError(f"1 to {PORT_MAX} is allowed, not {text!r}")
+    return int(text)
 
 
 def mebibytes(text: str) -> int:

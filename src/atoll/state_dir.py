@@ -24,11 +24,17 @@ class StateDir:
         self._lock: int | None = None
 
     def open(self) -> None:
-        """Raises RuntimeError if another server uses it."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        # Guests run as another user and need to reach their disks; they cannot list anything.
-        self.path.chmod(0o711)
-        self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Raises RuntimeError if another server uses it, or if it cannot be used at all."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            # Guests run as another user and need to reach their disks; they cannot list anything.
+            self.path.chmod(0o711)
+            self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise RuntimeError(
+                f"cannot use the state directory {self.path}: {error.strerror}; "
+                "name another --state"
+            ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -123,7 +123,8 @@ def test_a_field_that_the_sentence_names_is_not_named_twice() -> None:
     body = {"error": "spec.type: no such type", "code": "INVALID", "field": "spec.type"}
     with pytest.raises(ServerRefused) as refused:
         Wire(said(422, body)).client.change("POST", "/v1/instances", {})
-    assert refused.value.message == "spec.type: no such type"
+    lines = refused.value.message.splitlines()
+    assert lines == ["spec.type: no such type", "  list types with `atoll type list`"]
 
 
 def test_a_refused_key_comes_with_advice() -> None:

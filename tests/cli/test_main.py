@@ -10,6 +10,7 @@ from cyclopts import App
 
 from atoll.cli.app import make_app, run
 from atoll.cli.command_list import COMMANDS, Command
+from atoll.cli.contexts import Contexts
 from atoll.cli.main import main, overview
 from tests.cli.conftest import Atoll
 
@@ -124,3 +125,13 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch, home: Path) -> No
 
     monkeypatch.setattr("atoll.cli.app.make_app", lambda: interrupted)
     assert run(["status"]) == 130
+
+
+@pytest.mark.parametrize("words", [["--help"], ["instance", "--help"], ["context", "list"]])
+def test_an_output_that_is_full_is_told_in_one_line(words: list[str], home: Path) -> None:
+    Contexts.read(home / ".config/atoll/cli.json").keep("a", url="http://x", api_key="ak_1")
+    call = [sys.executable, "-c", "from atoll.cli.main import main; main()", *words]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(call, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.stderr == "atoll: cannot write the output: No space left on device\n"
+    assert ended.returncode == 1

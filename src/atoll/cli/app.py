@@ -13,6 +13,7 @@ from cyclopts.exceptions import UnusedCliTokensError
 
 from atoll.cli.command_list import COMMANDS
 from atoll.cli.errors import CommandError, Usage
+from atoll.cli.stdout import FULL, output_failed
 from atoll.cli.words import usual
 
 INTERRUPTED = 130
@@ -53,6 +54,10 @@ def run(words: Sequence[str]) -> int:
         # The reader closed the pipe. Keep Python from flushing into it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        return output_failed(error)
     return 0
 
 

@@ -38,6 +38,13 @@ NOUNS = {
     "startup-scripts": ("startup script", "startup-script"),
     "vpcs": ("VPC", "vpc"),
 }
+# Where a wrong value of a field can be looked up.
+LISTED_BY = {
+    "spec.type": "list types with `atoll type list`",
+    "spec.image": "list images with `atoll image list`, snapshots with `atoll snapshot list`",
+    "spec.region": "list regions with `atoll region list`",
+    "spec.project": "list projects with `atoll project list`",
+}
 
 
 class Client:
@@ -250,6 +257,7 @@ def refusal(response: httpx2.Response) -> ServerRefused:
         # Most messages already name the field.
         details = [f"field: {field}"] if field and str(field) not in message else []
         details += [detail_of(error) for error in body.get("errors") or ()]
+        details += [LISTED_BY[field]] if field in LISTED_BY else []
     except (ValueError, KeyError, TypeError, AttributeError):
         message, code, details = f"the server returned status {response.status_code}", "", []
     lines = [message, *dict.fromkeys(line for line in details if line and line != message)]

@@ -8,6 +8,7 @@ import importlib
 import sys
 
 from atoll.cli.command_list import COMMANDS
+from atoll.cli.stdout import output_failed
 
 OVERVIEW: tuple[list[str], ...] = ([], ["--help"], ["-h"])
 
@@ -15,7 +16,10 @@ OVERVIEW: tuple[list[str], ...] = ([], ["--help"], ["-h"])
 def main() -> None:
     words = sys.argv[1:]
     if words in OVERVIEW:
-        print(overview())
+        try:
+            print(overview(), flush=True)
+        except OSError as error:
+            sys.exit(output_failed(error))
         sys.exit(0)
     # Loaded by name, as the subcommands are: their libraries take longer than the whole overview.
     sys.exit(importlib.import_module("atoll.cli.app").run(words))

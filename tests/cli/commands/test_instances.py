@@ -147,6 +147,14 @@ def test_create_uses_the_users_own_key_if_it_is_registered(
     assert "hint" not in ended.err
 
 
+def test_create_names_the_registered_keys_if_none_of_them_is_in_the_home(
+    atoll: Atoll, cloud: Cloud
+) -> None:
+    created(cloud, ended=operation(), then=instance())
+    cloud.has("/v1/ssh-keys", named(KEY_ID, "me", public_key=PUBLIC_KEY))
+    assert "--key (me)" in atoll(*CREATE).err
+
+
 def test_create_without_a_registered_key_says_how_to_add_one(atoll: Atoll, cloud: Cloud) -> None:
     created(cloud, ended=operation(), then=instance())
     ended = atoll(*CREATE)

@@ -28,6 +28,8 @@ from atoll.cli.session import (
 from atoll.cli.ssh_files import own_public_key_files, read_public_key, same_public_key
 from atoll.cli.waiting import wait_for_operation, wait_until_ready
 
+KEYS_NAMED_MAX = 5
+
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
@@ -193,10 +195,16 @@ def own_keys(session: Session) -> list[str]:
 def hint_at_keys(session: Session) -> None:
     """Print a hint. Only after the request was accepted: an error would be more important."""
     own = own_public_key_files(session.surroundings.home)
-    make = "" if own else "ssh-keygen -t ed25519, then: "
+    registered = session.client.items("/v1/ssh-keys", limit=KEYS_NAMED_MAX)["items"]
+    if registered:
+        names = ", ".join(key["metadata"]["name"] for key in registered)
+        advice = f"Select a registered one with --key ({names}), or add yours with: atoll key add"
+    else:
+        make = "" if own else "ssh-keygen -t ed25519, then: "
+        advice = f"Add one with: {make}atoll key add"
     session.output.note(
-        "hint: none of your SSH keys is registered, so you cannot log in to the guest. "
-        f"Add one with: {make}atoll key add (or select one with --key)"
+        "hint: none of your SSH keys in ~/.ssh is registered, so you cannot log in to the guest. "
+        + advice
     )
 
 
