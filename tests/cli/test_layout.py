@@ -6,7 +6,7 @@ import pytest
 
 from atoll.cli.layout import Column, facts_of, size, table_rows
 from atoll.cli.output import Output, words
-from tests.cli.cloud import HOST_ID, INSTANCE_ID, VOLUME_ID, Cloud, instance, named
+from tests.cli.cloud import HOST_ID, INSTANCE_ID, VOLUME_ID, Cloud, instance, named, operation
 from tests.cli.conftest import Atoll, Terminal
 
 COLUMNS = (Column("name", "name"), Column("address", "address"), Column("id", "id"))
@@ -76,6 +76,23 @@ def test_a_resource_is_shown_in_words_without_what_is_empty() -> None:
         ("a b", "c=1"),
         ("operation id", "op-1"),
     ]
+
+
+def test_a_resource_whose_status_is_a_word_shows_it() -> None:
+    thing = {"id": "op-1", "kind": "instance.stop", "status": "running"}
+    assert facts_of(thing, words) == [
+        ("id", "op-1"),
+        ("kind", "instance.stop"),
+        ("status", "running"),
+    ]
+
+
+def test_operations_are_listed_with_the_names_of_their_instances(
+    atoll: Atoll, cloud: Cloud
+) -> None:
+    cloud.answers("GET", "/v1/operations", {"items": [operation()], "next": None})
+    cloud.has("/v1/instances", instance())
+    assert " demo " in atoll("operation", "list").out
 
 
 def test_show_names_the_host_and_gets_what_only_a_single_resource_has(

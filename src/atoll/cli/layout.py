@@ -99,10 +99,10 @@ def facts_of(thing: Any, said: Callable[[Any], str]) -> list[tuple[str, str]]:
     if not isinstance(thing, dict):
         return []
     facts = [("id", said(thing["id"]))] if "id" in thing else []
-    for part in PARTS:
-        if isinstance(thing.get(part), dict):
-            facts += part_of(part, thing[part], said)
-    rest = {name: value for name, value in thing.items() if name not in {"id", *PARTS}}
+    parts = [part for part in PARTS if isinstance(thing.get(part), dict)]
+    for part in parts:
+        facts += part_of(part, thing[part], said)
+    rest = {name: value for name, value in thing.items() if name not in {"id", *parts}}
     return facts + list(readable(rest, said))
 
 

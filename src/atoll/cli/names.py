@@ -24,12 +24,14 @@ def names_of(client: Client, path: str) -> dict[str, str]:
 
 
 def named_in(thing: Json, names: dict[str, str]) -> Json:
-    """Replace the ids of instances within spec and status."""
+    """Replace the ids of instances within spec and status, and of operations' instances."""
     changed = dict(thing)
+    if thing.get("resource_id") in names:
+        changed["resource_id"] = names[thing["resource_id"]]
     for part in ("spec", "status"):
-        found = (thing.get(part) or {}).get("instance_id")
-        if found in names:
-            changed[part] = {**thing[part], "instance_id": names[found]}
+        fields = thing.get(part)
+        if isinstance(fields, dict) and fields.get("instance_id") in names:
+            changed[part] = {**fields, "instance_id": names[fields["instance_id"]]}
     return changed
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from atoll.cli.client import Client
 from tests.cli.cloud import (
+    IMAGE_ID,
     INSTANCE_ID,
     KEY_ID,
     OPERATION_ID,
@@ -145,6 +146,16 @@ def test_create_uses_the_users_own_key_if_it_is_registered(
     ended = atoll(*CREATE)
     assert cloud.all_of("POST")[0].body["spec"]["ssh_key_ids"] == [KEY_ID]
     assert "hint" not in ended.err
+
+
+def test_an_instance_that_starts_from_a_disc_is_not_waited_for_to_be_ready(
+    atoll: Atoll, cloud: Cloud
+) -> None:
+    created(cloud, ended=operation(), then=instance(ready=False))
+    cloud.has("/v1/images", named(IMAGE_ID, "atoll-mini", kind="iso"))
+    ended = atoll(*CREATE)
+    assert (ended.code, ended.out.split(":")[0]) == (0, "demo is running from its disc")
+    assert not any("until" in asked.query for asked in cloud.asked)
 
 
 def test_create_names_the_registered_keys_if_none_of_them_is_in_the_home(

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from atoll.cli.client import Json, Query
 from atoll.cli.commands.instance_guest import SSH_PORT, ssh_address
-from atoll.cli.errors import OperationFailed, TimedOut, Usage
+from atoll.cli.errors import OperationFailed, ServerRefused, TimedOut, Usage
 from atoll.cli.moments import moment_from
 from atoll.cli.output import pick
 from atoll.cli.proposals import show_proposal
@@ -29,6 +29,7 @@ from atoll.cli.ssh_files import own_public_key_files, read_public_key, same_publ
 from atoll.cli.waiting import wait_for_operation, wait_until_ready
 
 KEYS_NAMED_MAX = 5
+NEVER_READY = "a disc never reports ready: see `atoll instance vnc` and `console`"
 
 
 @Parameter(name="*")
@@ -213,6 +214,9 @@ def show_ready(session: Session, created: Json, timeout_s: float) -> None:
     instance_id = created["id"]
     name = created["metadata"]["name"]
     wait_for_operation(session, created["operation_id"], timeout_s=timeout_s)
+    if starts_from_disc(session, created):
+        session.done(created, f"{name} is running from its disc: {instance_id}; {NEVER_READY}")
+        return
     instance = wait_until_ready(session, created, timeout_s=timeout_s)
     if instance is None:
         raise TimedOut(
@@ -236,6 +240,15 @@ def show_ready(session: Session, created: Json, timeout_s: float) -> None:
     if status.get("default_password"):
         facts["password"] = f"{status['default_password']} (for root; shown for ten minutes)"
     session.output.fields(facts)
+
+
+def starts_from_disc(session: Session, created: Json) -> bool:
+    """Whether the image is a CD image. Such a system does not report when it is ready."""
+    try:
+        image = session.client.find("/v1/images", created["spec"]["image"])
+    except ServerRefused:  # a snapshot, or an image that was deleted meanwhile
+        return False
+    return bool(pick(image, "spec.kind") == "iso")
 
 
 def ssh_words(server_url: str, host: str, port: int) -> str:

@@ -18,11 +18,11 @@ from atoll.cli.waiting import (
 COLUMNS = (
     Column("id", "id"),
     Column("kind", "kind"),
+    Column("resource", "resource_id"),
     Column("status", "status"),
     Column("percent", "progress.percent"),
     Column("step", "progress.name"),
     Column("waits for", "waiting_for"),
-    Column("resource", "resource_id"),
     Column("created", "created_at"),
 )
 WATCH_PAUSE_S = 1.0
@@ -50,7 +50,7 @@ def list_operations(
     """List operations, newest first."""
     query: Query = {"state": tuple(state or ()), "resource_id": resource, "order": "desc"}
     with connection.open() as session:
-        session.show_list("/v1/operations", COLUMNS, query, limit=limit)
+        session.show_joined("/v1/operations", COLUMNS, query, limit=limit)
 
 
 @app.command
