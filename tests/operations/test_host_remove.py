@@ -56,7 +56,7 @@ async def test_nothing_of_what_was_on_it_is_held_any_more(world: World) -> None:
     await settled(world)
     quota = await world.store.read().quotas.find(world.caller.project_id)
     assert quota is not None
-    assert quota.used == Amounts(floating_ips=1)
+    assert quota.used == Amounts(floating_ips=1, vpcs=1, subnets=1)
 
 
 async def test_its_users_are_told(world: World) -> None:

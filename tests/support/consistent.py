@@ -4,6 +4,7 @@ from collections import Counter
 
 from atoll.domain.instances import Instance, InstanceState
 from atoll.domain.quotas import Amounts
+from atoll.domain.security_groups import BUILT_IN
 from atoll.domain.snapshots import SnapshotState
 from atoll.messages import Power
 from atoll.ports import Filter
@@ -120,14 +121,24 @@ async def assert_devices_are_accounted_for(world: World, live: list[Instance]) -
 async def assert_quota_is_accounted_for(world: World, live: list[Instance]) -> None:
     read = world.store.read()
     volumes = await read.volumes.page(ALL)
+    images = [one for one in await read.images.page(ALL) if one.counted]
+    groups = [g for g in await read.security_groups.page(ALL) if g.name not in BUILT_IN]
     quota = await read.quotas.find(world.caller.project_id)
     assert quota is not None
     assert quota.used == Amounts(
         instances=len(live),
         vcpus=sum(i.spec.vcpus for i in live),
         memory_mib=sum(i.spec.memory_mib for i in live),
-        disk_gib=sum(i.spec.disk_gib for i in live) + sum(v.size_gib for v in volumes),
+        disk_gib=sum(i.spec.disk_gib for i in live)
+        + sum(v.size_gib for v in volumes)
+        + sum(one.counted_gib for one in images),
         volumes=len(volumes),
         snapshots=len(await read.snapshots.page(ALL)),
         floating_ips=len(await read.floating_ips.page(ALL)),
+        images=len(images),
+        startup_scripts=len(await read.startup_scripts.page(ALL)),
+        ssh_keys=len(await read.ssh_keys.page(ALL)),
+        security_groups=len(groups),
+        vpcs=len(await read.vpcs.page(ALL)),
+        subnets=len(await read.subnets.page(ALL)),
     )
