@@ -1,9 +1,12 @@
 """`atoll quota` and `atoll project`."""
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
+from atoll.cli.commands.quotas import Limits
+from tests.cli import shapes
 from tests.cli.cloud import PROJECT_ID, Cloud, named
 from tests.cli.conftest import Atoll
 
@@ -54,6 +57,11 @@ def test_a_projects_limits_are_set_anew(reference: str, atoll: Atoll, cloud: Clo
     assert ended.code == 0
     assert ["memory mb", "512", "0"] in rows(ended.out)
     assert cloud.all_of("PUT")[0].body == {"limits": {"instances": 5, "memory_mb": 0}}
+
+
+def test_every_limit_of_the_api_can_be_set() -> None:
+    schema = shapes.resolved({"$ref": "#/components/schemas/Limits"})
+    assert {field.name for field in fields(Limits)} == set(schema["properties"])
 
 
 def test_all_limits_can_be_lifted(atoll: Atoll, cloud: Cloud) -> None:

@@ -25,6 +25,12 @@ class Limits:
     volumes: Annotated[int | None, Parameter(help="Number of volumes.")] = None
     snapshots: Annotated[int | None, Parameter(help="Number of snapshots.")] = None
     floating_ips: Annotated[int | None, Parameter(help="Number of floating IPs.")] = None
+    images: Annotated[int | None, Parameter(help="Number of images.")] = None
+    startup_scripts: Annotated[int | None, Parameter(help="Number of startup scripts.")] = None
+    ssh_keys: Annotated[int | None, Parameter(help="Number of SSH keys.")] = None
+    security_groups: Annotated[int | None, Parameter(help="Number of security groups.")] = None
+    vpcs: Annotated[int | None, Parameter(help="Number of VPCs.")] = None
+    subnets: Annotated[int | None, Parameter(help="Number of subnets.")] = None
 
 
 UNLIMITED = Limits()
