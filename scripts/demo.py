@@ -24,6 +24,7 @@ DEMO = Path(__file__).resolve().parent.parent / ".demo"
 ATOLL = Path(sys.executable).parent / "atoll"
 STATE = DEMO / "state"
 SERVER_FILE = DEMO / "server.json"
+URL_FILE = DEMO / "url"  # for people and their scripts
 LOG_FILE = DEMO / "server.log"
 OWN_KEY = DEMO / "id_ed25519"
 INSTANCE, IMAGE, TYPE, KEY_NAME = "demo", "atoll-mini", "mini", "atoll-demo"
@@ -87,6 +88,7 @@ class Demo:
             )
         self.pid = server.pid
         SERVER_FILE.write_text(json.dumps({"pid": self.pid, "port": self.port}))
+        URL_FILE.write_text(f"{self.url}\n")
         ends_at_s = time.monotonic() + START_TIMEOUT_S
         while not self.ready():
             if server.poll() is not None:
