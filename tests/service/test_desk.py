@@ -33,6 +33,8 @@ async def desk(directory: Path) -> AsyncIterator[tuple[Desk, list[str]]]:
     """With a list that grows each time the engine is woken."""
     store, clock = SqliteStore(fresh_file(directory / "atoll.db")), JumpingClock()
     await store.open()
+    async with store.transaction() as tx:
+        tx.quotas.add(CALLER.project_id)
     woken: list[str] = []
     yield (
         Desk(

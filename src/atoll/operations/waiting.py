@@ -12,7 +12,6 @@ from atoll.operations.steps import Retry, StepContext
 # The pause between two looks is a share of the time already spent, within these bounds.
 PAUSE_S_MIN, PAUSE_S_MAX = 0.2, 10.0
 SHARE = 0.25
-USERS_SHOWN = 1
 
 
 async def wait_for_operations(context: StepContext, ids: Iterable[str]) -> Retry | None:

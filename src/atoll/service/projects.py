@@ -162,7 +162,7 @@ async def find_keys(
     view.require("administer")
     project_id = None if everywhere else view.project_id
     if project is not None:
-        project_id = (await resolve_project(view, project)).id
+        project_id = (await get_project(view, project)).id
     found = await view.tx.api_keys.page(msgspec.structs.replace(wanted, project_id=project_id))
     return queries.seen(view, found)
 
