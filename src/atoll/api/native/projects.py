@@ -157,7 +157,8 @@ class ApiKeys(Controller):
     tags = ("Projects and keys",)
 
     @get("/", operation_id="listApiKeys", dependencies=NAMED, summary="List API keys",
-         responses=wire.LISTS | wire.shown(ApiKeyList, "one page of the list"))  # fmt: skip
+         responses=wire.LISTS | wire.READS
+         | wire.shown(ApiKeyList, "one page of the list"))  # fmt: skip
     async def page(
         self,
         request: Call,
