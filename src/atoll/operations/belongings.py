@@ -14,7 +14,7 @@ async def release_belongings(context: StepContext, instance: Instance) -> dict[s
     """Release everything after the guest is removed, so no guest needs an update. Returns the
     changes of the instance itself."""
     mine = Filter(equals=(("instance_id", instance.id),), limit=BELONGINGS_MAX)
-    await release_volumes(context, instance)
+    await release_volumes(context, instance, mine)
     for floating_ip in await context.tx.floating_ips.page(mine):
         context.tx.floating_ips.change(floating_ip, instance_id=None)
     for attachment in instance.attachments:
@@ -22,9 +22,8 @@ async def release_belongings(context: StepContext, instance: Instance) -> dict[s
     return {"volumes": (), "floating_ips": (), "attachments": ()}
 
 
-async def release_volumes(context: StepContext, instance: Instance) -> None:
+async def release_volumes(context: StepContext, instance: Instance, mine: Filter) -> None:
     """A volume that will be attached to another instance is released only by the guest."""
-    mine = Filter(equals=(("instance_id", instance.id),), limit=BELONGINGS_MAX)
     volumes = {volume.id: volume for volume in await context.tx.volumes.page(mine)}
     for volume_id in instance.volumes:
         volume = volumes.get(volume_id) or await context.tx.volumes.find(volume_id)

@@ -11,16 +11,13 @@ from atoll.domain.snapshots import Snapshot
 from atoll.messages import RemoveImage
 from atoll.operations.guests import note
 from atoll.operations.steps import Retry, Step, StepContext, Workflow
-from atoll.operations.waiting import wait_for_operations
+from atoll.operations.waiting import wait_for_users
 from atoll.ports import Filter
-
-USERS_MAX = 100
 
 
 async def prepare(context: StepContext) -> Retry | None:
     """Wait for operations that were accepted before and still need it."""
-    image_id = context.operation.resource_id
-    return await wait_for_operations(context, await context.tx.images.users_of(image_id, USERS_MAX))
+    return await wait_for_users(context, context.tx.images, context.operation.resource_id)
 
 
 async def remove_copies(context: StepContext) -> None:

@@ -42,12 +42,12 @@ from atoll.operations.snapshot_copies import (
     wait_until_complete,
 )
 from atoll.operations.steps import (
-    NOTHING,
     Retry,
     Step,
     StepContext,
     Workflow,
     arguments_of,
+    ids_in,
 )
 
 POLL_S = 0.5
@@ -61,8 +61,7 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def uses(operation: Operation) -> frozenset[str]:
-    snapshot_id = arguments_of(operation, Arguments).snapshot_id
-    return frozenset({snapshot_id}) if snapshot_id else NOTHING
+    return ids_in(arguments_of(operation, Arguments).snapshot_id)
 
 
 async def take_addresses(context: StepContext) -> None:

@@ -19,7 +19,7 @@ from atoll.operations.image_import import prepare_image
 from atoll.operations.instance_create import wait_until_running
 from atoll.operations.instance_power import ask_to_stop, ensure_stopped, read_guest_state
 from atoll.operations.instance_rebuild import start_guest, start_guest_again, stop_guest
-from atoll.operations.steps import Retry, Step, StepContext, Workflow, arguments_of
+from atoll.operations.steps import Retry, Step, StepContext, Workflow, arguments_of, ids_in
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +39,7 @@ def change_of(instance: Instance, released: str | None, iso_id: str | None) -> A
 
 def uses(operation: Operation) -> frozenset[str]:
     given = arguments_of(operation, Arguments)
-    return frozenset({given.new or "", given.released or ""} - {""})
+    return ids_in(given.new, given.released)
 
 
 async def prepare(context: StepContext) -> Arguments:

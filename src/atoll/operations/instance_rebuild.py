@@ -39,7 +39,7 @@ from atoll.operations.snapshot_copies import (
     give_up_copy,
     wait_until_complete,
 )
-from atoll.operations.steps import Retry, Step, StepContext, Workflow, arguments_of
+from atoll.operations.steps import Retry, Step, StepContext, Workflow, arguments_of, ids_in
 from atoll.operations.volume_delete import discard
 
 READY_S = 900.0
@@ -137,8 +137,7 @@ def uses(operation: Operation) -> frozenset[str]:
     """The instance uses the new image only when the operation ends, and until then the old one may
     come back."""
     given = arguments_of(operation, Arguments)
-    images = {given.new.image_id, given.released or ""}
-    return frozenset({*images, given.source_snapshot or ""} - {""})
+    return ids_in(given.new.image_id, given.released, given.source_snapshot)
 
 
 async def prepare(context: StepContext) -> Retry | Arguments:

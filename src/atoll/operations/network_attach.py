@@ -21,7 +21,7 @@ from atoll.operations.guests import (
     numbers_of,
     settle_instance,
 )
-from atoll.operations.steps import Step, StepContext, Workflow, arguments_of
+from atoll.operations.steps import Step, StepContext, Workflow, arguments_of, ids_in
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ def subnet_id_of(context: StepContext) -> str:
 
 def uses(operation: Operation) -> frozenset[str]:
     """Until the interface is attached, only the operation uses the subnet."""
-    return frozenset({arguments_of(operation, Arguments).subnet_id})
+    return ids_in(arguments_of(operation, Arguments).subnet_id)
 
 
 async def take_place(context: StepContext) -> None:

@@ -8,7 +8,7 @@ from atoll.messages import RemoveSnapshot
 from atoll.operations.placing import serving
 from atoll.operations.snapshot_copies import keeper_of, parcel_of, wait_until_complete
 from atoll.operations.snapshot_create import finish
-from atoll.operations.steps import Retry, Step, StepContext, Workflow, arguments_of
+from atoll.operations.steps import Retry, Step, StepContext, Workflow, arguments_of, ids_in
 from atoll.operations.transfer import Way, bring, remove_exports
 from atoll.scheduler.placement import Demand, pick
 from atoll.scheduler.weighers import free_disk
@@ -40,7 +40,7 @@ def pending(source: Snapshot, operation: Operation, *, name: str, region: str) -
 
 
 def uses(operation: Operation) -> frozenset[str]:
-    return frozenset({arguments_of(operation, Arguments).source_id})
+    return ids_in(arguments_of(operation, Arguments).source_id)
 
 
 async def prepare(context: StepContext) -> Retry | None:

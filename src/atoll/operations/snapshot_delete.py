@@ -9,10 +9,8 @@ from atoll.messages import RemoveSnapshot
 from atoll.operations import image_delete
 from atoll.operations.guests import note
 from atoll.operations.steps import Retry, Step, StepContext, Workflow, enqueue
-from atoll.operations.waiting import wait_for_operations
+from atoll.operations.waiting import wait_for_operations, wait_for_users
 from atoll.ports import Filter
-
-USERS_MAX = 100
 
 
 class Arguments(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,14 +21,10 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True):
 
 async def prepare(context: StepContext) -> Retry | None:
     """Wait for its creation, and for operations that were accepted before and still need it."""
-    after = context.arguments(Arguments).after
-    waiting = await wait_for_operations(context, (after,) if after else ())
+    waiting = await wait_for_operations(context, [context.arguments(Arguments).after])
     if waiting is not None:
         return waiting
-    snapshot_id = context.operation.resource_id
-    return await wait_for_operations(
-        context, await context.tx.snapshots.users_of(snapshot_id, USERS_MAX)
-    )
+    return await wait_for_users(context, context.tx.snapshots, context.operation.resource_id)
 
 
 async def remove(context: StepContext) -> None:

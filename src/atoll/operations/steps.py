@@ -113,6 +113,11 @@ def uses_nothing(operation: Operation) -> frozenset[str]:
     return NOTHING
 
 
+def ids_in(*ids: str | None) -> frozenset[str]:
+    """Return the ids that are given: what an operation uses."""
+    return frozenset(one for one in ids if one)
+
+
 @dataclass(frozen=True)
 class Step:
     """`timeout_s` limits one attempt, `attempts_max` the number of temporary failures."""

@@ -25,8 +25,7 @@ class AnyArguments(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def wait_for_turn(context: StepContext) -> Retry | None:
-    after = context.arguments(AnyArguments).after
-    return await wait_for_operations(context, (after,) if after else ())
+    return await wait_for_operations(context, [context.arguments(AnyArguments).after])
 
 
 async def wait_until_free(
@@ -42,10 +41,7 @@ async def wait_until_free(
         return None
     if holder.is_leaving:
         return wait_for(context, f"the deletion of instance {holder.name}")
-    raise Conflict(
-        Reason.VOLUME_ATTACHED_ELSEWHERE, volume=volume.name or volume.id,
-        instance=holder.name, instance_id=holder.id,
-    )  # fmt: skip
+    raise Conflict(Reason.VOLUME_ATTACHED_ELSEWHERE, **attachment(volume, holder))
 
 
 async def holder_of(context: StepContext, volume: Volume) -> Instance | None:
@@ -69,6 +65,13 @@ def done_with(context: StepContext, volume: Volume) -> dict[str, Any]:
 
 
 def require_whole(volume: Volume) -> None:
-    """Raises Conflict if an operation before this one has left the volume in an error."""
+    """Raises Conflict if an operation has left the volume in an error."""
     if volume.state is VolumeState.ERROR:
         raise Conflict(Reason.VOLUME_BROKEN, volume=volume.name or volume.id, why=volume.reason)
+
+
+def attachment(volume: Volume, holder: Instance) -> dict[str, str]:
+    """Return the facts about an attachment for an error."""
+    return {
+        "volume": volume.name or volume.id, "instance": holder.name, "instance_id": holder.id,
+    }  # fmt: skip

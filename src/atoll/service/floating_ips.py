@@ -24,7 +24,7 @@ from atoll.domain.reasons import Reason
 from atoll.operations.guests import PUBLIC_SCOPE, numbers_of
 from atoll.service import owned, queries, quotas, references
 from atoll.service.desk import Case, Done, View
-from atoll.service.instances import configure, region_of, resolve_instance
+from atoll.service.instances import configure, find_lasting, region_of, resolve_instance
 from atoll.service.nouns import FLOATING_IPS, INSTANCES
 from atoll.service.references import display_name
 
@@ -72,7 +72,7 @@ async def attach(case: Case, command: AttachFloatingIp) -> Done[FloatingIp]:
     new = await resolve_instance(case, command.instance)
     if floating_ip.instance_id == new.id:
         return Done(floating_ip, changed=False)
-    holder = await holder_of(case, floating_ip)
+    holder = await find_lasting(case, floating_ip.instance_id)
     if holder is not None and not command.move:
         raise Invalid(
             Reason.FLOATING_IP_TAKEN, field=FIELD, address=floating_ip.address,
@@ -88,7 +88,7 @@ async def attach(case: Case, command: AttachFloatingIp) -> Done[FloatingIp]:
 
 async def detach(case: Case, command: DetachFloatingIp) -> Done[FloatingIp]:
     floating_ip = await get(case, command.floating_ip)
-    if await holder_of(case, floating_ip) is None:
+    if await find_lasting(case, floating_ip.instance_id) is None:
         raise Conflict(Reason.FLOATING_IP_NOT_ATTACHED, address=floating_ip.address)
     before = await update_old_holder(case, floating_ip)
     changed = case.tx.floating_ips.change(floating_ip, instance_id=None)
@@ -99,7 +99,7 @@ async def detach(case: Case, command: DetachFloatingIp) -> Done[FloatingIp]:
 async def delete(case: Case, command: DeleteFloatingIp) -> Done[FloatingIp]:
     floating_ip = await get(case, command.floating_ip)
     owned.require_version(floating_ip.version, command.version)
-    holder = await holder_of(case, floating_ip)
+    holder = await find_lasting(case, floating_ip.instance_id)
     if holder is not None:
         if not command.detach:
             raise InUse(
@@ -113,15 +113,6 @@ async def delete(case: Case, command: DeleteFloatingIp) -> Done[FloatingIp]:
         case.tx.reverse_records.remove(named)
     quotas.give_back(case, Amounts(floating_ips=1))
     return owned.remove(case, FLOATING_IPS, floating_ip)
-
-
-async def holder_of(case: Case, floating_ip: FloatingIp) -> Instance | None:
-    """Return the instance to which it is attached. An instance that is being deleted for good
-    holds nothing."""
-    if floating_ip.instance_id is None:
-        return None
-    holder = await case.tx.instances.find(floating_ip.instance_id)
-    return None if holder is None or holder.is_leaving else holder
 
 
 async def ports_of(view: View, found: Sequence[FloatingIp]) -> dict[str, dict[str, str]]:
@@ -160,7 +151,7 @@ def update_new_holder(case: Case, floating_ip: FloatingIp, instance: Instance) -
 
 async def update_old_holder(case: Case, floating_ip: FloatingIp) -> str | None:
     """Update the present instance of a floating IP, and return its id, if it is attached."""
-    instance = await holder_of(case, floating_ip)
+    instance = await find_lasting(case, floating_ip.instance_id)
     if instance is not None:
         rest = tuple(a for a in instance.floating_ips if a != floating_ip.address)
         configure(case, instance, floating_ips=rest)

@@ -8,12 +8,12 @@ from atoll.domain.reasons import Reason
 from atoll.operations import instance_iso
 from atoll.operations.steps import Workflow, arguments_of
 from atoll.service import references
+from atoll.service.coming import find_coming
 from atoll.service.desk import Case, Done, View
 from atoll.service.instance_rebuild import get_rebuildable
 from atoll.service.instances import get, mark_busy
 
 FIELD = "image"
-CHANGES = {instance_iso.ATTACH.kind, instance_iso.DETACH.kind}
 
 
 async def attach(case: Case, command: AttachDisc) -> Done[Instance]:
@@ -48,12 +48,8 @@ async def resolve_disc(view: View, reference: str) -> Image:
 
 async def find_change(view: View, instance: Instance) -> instance_iso.Arguments | None:
     """Find the last change of the ISO in progress, if there is one."""
-    if instance.doing is None:
-        return None
-    for operation in reversed(await view.tx.operations.live_on(instance.id)):
-        if operation.kind in CHANGES and not operation.cancel_requested:
-            return arguments_of(operation, instance_iso.Arguments)
-    return None
+    coming = await find_coming(view, instance, instance_iso.ATTACH, instance_iso.DETACH)
+    return arguments_of(coming[-1], instance_iso.Arguments) if coming else None
 
 
 async def coming_disc(view: View, instance: Instance) -> str | None:

@@ -15,6 +15,7 @@ from atoll.operations.guests import require_guest
 from atoll.operations.instance_rebuild import Body, change_of
 from atoll.operations.steps import Workflow, arguments_of
 from atoll.service import owned, references
+from atoll.service.coming import coming_size
 from atoll.service.desk import Case, Done
 from atoll.service.instances import (
     get,
@@ -25,7 +26,6 @@ from atoll.service.instances import (
     require_one_password,
     require_user_data,
 )
-from atoll.service.sizes import coming_size
 
 replace = msgspec.structs.replace
 

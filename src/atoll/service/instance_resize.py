@@ -11,10 +11,10 @@ from atoll.domain.reasons import Reason
 from atoll.operations import instance_resize
 from atoll.operations.instance_resize import Size, change_of, growth
 from atoll.service import quotas, room
+from atoll.service.coming import coming_size
 from atoll.service.desk import Case, Done, View
 from atoll.service.instance_rebuild import get_rebuildable
 from atoll.service.instances import mark_busy, plan_of, require_memory
-from atoll.service.sizes import coming_size
 
 
 async def resize(case: Case, command: ResizeInstance) -> Done[Instance]:

@@ -449,6 +449,13 @@ async def resolve_instance(case: Case, reference: Reference, field: str = FIELD)
     return await references.resolve(case, INSTANCES, case.id_of(reference), field)
 
 
+async def find_lasting(case: Case, instance_id: str | None) -> Instance | None:
+    """Find the instance to which a resource is attached. One that is being deleted for good holds
+    nothing."""
+    holder = await case.tx.instances.find(instance_id) if instance_id is not None else None
+    return None if holder is None or holder.is_leaving else holder
+
+
 def has_guest(instance: Instance) -> bool:
     """Tell whether it has a guest, or may soon have one, that does not read what is written now."""
     return instance.state is InstanceState.RUNNING or instance.doing is not None

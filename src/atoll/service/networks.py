@@ -25,6 +25,7 @@ from atoll.operations import network_attach
 from atoll.operations.steps import arguments_of
 from atoll.ports import Filter
 from atoll.service import instances, owned, references
+from atoll.service.coming import find_coming
 from atoll.service.desk import Case, Done, View
 from atoll.service.nouns import SUBNETS, VPCS
 from atoll.service.references import display_name
@@ -33,7 +34,6 @@ VPC, SUBNET = "vpc", "subnet"
 VPCS_MAX = 10_000
 SUBNETS_MAX = 200
 ATTACHMENTS_MAX = 4
-CHANGES = {network_attach.ATTACH.kind, network_attach.DETACH.kind}
 DEFAULT_CIDR = "10.99.0.0/20"
 
 
@@ -143,12 +143,12 @@ async def coming_subnets(view: View, instance: Instance) -> list[str]:
     """Return the ids of the further subnets in which the instance is when its accepted operations
     have ended."""
     there = [a.subnet_id for a in instance.attachments]
-    for operation in await view.tx.operations.live_on(instance.id) if instance.doing else ():
-        if operation.kind in CHANGES and not operation.cancel_requested:
-            subnet_id = arguments_of(operation, network_attach.Arguments).subnet_id
-            there = [one for one in there if one != subnet_id]
-            if operation.kind == network_attach.ATTACH.kind:
-                there.append(subnet_id)
+    attach, detach = network_attach.ATTACH, network_attach.DETACH
+    for operation in await find_coming(view, instance, attach, detach):
+        subnet_id = arguments_of(operation, network_attach.Arguments).subnet_id
+        there = [one for one in there if one != subnet_id]
+        if operation.kind == attach.kind:
+            there.append(subnet_id)
     return there
 
 

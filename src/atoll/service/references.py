@@ -7,7 +7,7 @@ from atoll.domain.errors import AlreadyExists, Busy, Conflict, Invalid, NotFound
 from atoll.domain.images import CATALOGUE, EMPTY_DISK, Image, ImageState
 from atoll.domain.reasons import Reason
 from atoll.domain.snapshots import Snapshot, SnapshotState
-from atoll.operations import snapshot_delete
+from atoll.operations.snapshot_copies import is_going
 from atoll.service.desk import View
 from atoll.service.nouns import IMAGES, SNAPSHOTS, Noun, Owned
 
@@ -107,7 +107,7 @@ def require_usable_snapshot(snapshot: Snapshot, field: str) -> None:
 
 def problem_of(snapshot: Snapshot) -> str | None:
     """Return why a snapshot cannot be used."""
-    if snapshot.doing == snapshot_delete.WORKFLOW.kind:
+    if is_going(snapshot):
         return "being deleted"
     return "in state error" if snapshot.state is SnapshotState.ERROR else None
 

@@ -17,6 +17,7 @@ from atoll.domain.quotas import Amounts
 from atoll.domain.reasons import Reason
 from atoll.domain.snapshots import Snapshot
 from atoll.operations import snapshot_clone, snapshot_create, snapshot_delete, snapshot_import
+from atoll.operations.snapshot_copies import is_going
 from atoll.service import images, owned, quotas, references
 from atoll.service.desk import Case, Done
 from atoll.service.instances import begin, region_of, resolve_instance
@@ -129,7 +130,7 @@ async def require_another_region(case: Case, source: Snapshot, region: str) -> N
 async def delete(case: Case, command: DeleteSnapshot) -> Done[Snapshot]:
     snapshot = await owned.get(case, SNAPSHOTS, command.snapshot, FIELD)
     owned.require_version(snapshot.version, command.version)
-    if snapshot.doing == snapshot_delete.WORKFLOW.kind:
+    if is_going(snapshot):
         assert snapshot.operation_id is not None, "a deletion in progress has an operation"
         operation = await case.tx.operations.get(snapshot.operation_id)
         return Done(snapshot, operation, changed=False)

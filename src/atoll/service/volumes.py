@@ -25,15 +25,15 @@ from atoll.domain.volumes import (
     SIZE_GIB_MIN,
     VOLUMES_MAX,
     Volume,
-    VolumeState,
     target_of,
 )
 from atoll.operations import volume_attach, volume_delete, volume_grow
 from atoll.operations.steps import Workflow, arguments_of
-from atoll.operations.volume_turns import AnyArguments
+from atoll.operations.volume_turns import AnyArguments, attachment, require_whole
 from atoll.service import owned, quotas, references
+from atoll.service.coming import find_coming
 from atoll.service.desk import Case, Done, View
-from atoll.service.instances import begin, region_of, resolve_instance
+from atoll.service.instances import begin, find_lasting, region_of, resolve_instance
 from atoll.service.nouns import VOLUMES
 from atoll.service.references import display_name
 
@@ -98,8 +98,7 @@ async def resolve_attachable(case: Case, volume: Volume, reference: Reference) -
             there=instance.spec.region, noun=VOLUMES.name, name=display_name(volume),
             here=volume.region,
         )  # fmt: skip
-    if volume.state is VolumeState.ERROR:
-        raise Conflict(Reason.VOLUME_BROKEN, volume=display_name(volume), why=volume.reason)
+    require_whole(volume)
     if await count_coming(case, instance) >= VOLUMES_MAX:
         raise Conflict(Reason.VOLUMES_FULL, instance=instance.name, highest=VOLUMES_MAX)
     return instance
@@ -108,13 +107,13 @@ async def resolve_attachable(case: Case, volume: Volume, reference: Reference) -
 async def count_coming(case: Case, instance: Instance) -> int:
     """Count the volumes of the instance when its accepted operations have ended."""
     there = set(instance.volumes)
-    for operation in await case.tx.operations.live_on(instance.id) if instance.doing else ():
-        if operation.cancel_requested:
-            continue
-        if operation.kind == volume_attach.ATTACH.kind:
-            there.add(arguments_of(operation, volume_attach.Arguments).volume_id)
-        elif operation.kind == volume_attach.DETACH.kind:
-            there.discard(arguments_of(operation, volume_attach.Arguments).volume_id)
+    attach, detach = volume_attach.ATTACH, volume_attach.DETACH
+    for operation in await find_coming(case, instance, attach, detach):
+        volume_id = arguments_of(operation, volume_attach.Arguments).volume_id
+        if operation.kind == attach.kind:
+            there.add(volume_id)
+        else:
+            there.discard(volume_id)
     return len(there)
 
 
@@ -227,11 +226,8 @@ async def get_usable(case: Case, reference: Reference) -> Volume:
 
 
 async def holder_of(case: Case, volume: Volume) -> Instance | None:
-    """Return the instance to which it is attached when the accepted operations have ended. An
-    instance that is being deleted for good holds nothing."""
-    holder_id = target_of(volume)
-    holder = await case.tx.instances.find(holder_id) if holder_id is not None else None
-    return None if holder is None or holder.is_leaving else holder
+    """Return the instance to which it is attached when the accepted operations have ended."""
+    return await find_lasting(case, target_of(volume))
 
 
 async def growing_volumes(view: View, found: Sequence[Volume]) -> dict[str, int]:
@@ -242,10 +238,6 @@ async def growing_volumes(view: View, found: Sequence[Volume]) -> dict[str, int]
         if size_gib != one.size_gib:
             sizes[one.id] = size_gib
     return sizes
-
-
-def attachment(volume: Volume, holder: Instance) -> dict[str, str]:
-    return {"volume": display_name(volume), "instance": holder.name, "instance_id": holder.id}
 
 
 def busy_with(operation: Operation) -> dict[str, Any]:
