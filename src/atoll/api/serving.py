@@ -32,7 +32,7 @@ from atoll.domain.errors import (
     RateLimited,
     Refused,
 )
-from atoll.domain.projects import RIGHTS, Caller, Role
+from atoll.domain.projects import Caller, Role
 from atoll.service import proposals
 from atoll.service.bundle import Services
 from atoll.service.desk import View
@@ -206,14 +206,15 @@ async def admit(request: Call) -> None:
     if request.method == "GET":
         return
     if declared := request.route_handler.opt.get(COMMANDS):
-        require_one_right(view_of(request), {ACTIONS[kind].right for kind in declared})
+        require_one_right(view_of(request), declared)
     if has_nul(await request.body()):
         raise Invalid("the body must not contain the character U+0000")
 
 
-def require_one_right(view: View, rights: set[str]) -> None:
-    """Raises Forbidden."""
-    if not rights & RIGHTS[view.caller.role]:
+def require_one_right(view: View, declared: Sequence[type[Command]]) -> None:
+    """Require the right to one of these commands. Raises Forbidden."""
+    rights = {ACTIONS[kind].right for kind in declared}
+    if not any(view.may(right) for right in rights):
         view.require(min(rights))
 
 

@@ -40,6 +40,9 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
     created_at_ms: int
 
+    def is_expired(self, at_ms: int) -> bool:
+        return self.expires_at_ms is not None and self.expires_at_ms <= at_ms
+
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """The sender of a request, and its dialect; `agent` is what a software agent says about

@@ -55,13 +55,20 @@ def reveal(hidden: T, current: T) -> T:
     return hidden
 
 
-def scrub(value: Any, name: str = "") -> Any:
-    """Return the arguments of an operation, or any part of them, with empty secrets."""
+def walk(name: str, value: Any, change: Callable[[str, Any], Any]) -> Any:
+    """Return a copy of nested data in which each plain value, with its field's name, is changed."""
     if isinstance(value, Mapping):
-        return {key: scrub(one, str(key)) for key, one in value.items()}
+        return {key: walk(str(key), one, change) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [scrub(one, name) for one in value]
-    return "" if isinstance(value, str) and name in TEXTS else value
+        return [walk(name, one, change) for one in value]
+    return change(name, value)
+
+
+def scrub(arguments: Mapping[str, Any]) -> Any:
+    """Return the arguments of an operation with empty secrets."""
+    return walk(
+        "", arguments, lambda name, one: "" if isinstance(one, str) and name in TEXTS else one
+    )
 
 
 def without_token(url: str) -> str:
@@ -77,15 +84,15 @@ def without_token(url: str) -> str:
 
 def conceal(name: str, value: Any, digest: Digest) -> Any:
     """Return a value for a record that lasts: secrets and long texts as digests."""
-    if isinstance(value, Mapping):
-        return {key: conceal(str(key), one, digest) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [conceal(name, one, digest) for one in value]
-    if isinstance(value, bytes):
-        return digest(value)
-    if not isinstance(value, str):
-        return value
-    if name in ADDRESSES:
-        value = without_token(value)
-    secret = name in TEXTS and value != ""
-    return digest(value.encode()) if secret or len(value) > LONG_MAX else value
+
+    def conceal_one(name: str, one: Any) -> Any:
+        if isinstance(one, bytes):
+            return digest(one)
+        if not isinstance(one, str):
+            return one
+        if name in ADDRESSES:
+            one = without_token(one)
+        secret = name in TEXTS and one != ""
+        return digest(one.encode()) if secret or len(one) > LONG_MAX else one
+
+    return walk(name, value, conceal_one)

@@ -15,6 +15,12 @@ MIB = 2**20
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
+def free_bytes(path: Path) -> int:
+    """Return the free space that users other than root may use."""
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
 class DiskRoom:
     """The file system of a path. `reserve_bytes` are kept free."""
 
@@ -24,8 +30,7 @@ class DiskRoom:
 
     def spare_bytes(self) -> int:
         """Return the free space without the reserve: negative if guests have taken some of it."""
-        found = os.statvfs(self._path)
-        return found.f_bavail * found.f_frsize - self._reserve_bytes
+        return free_bytes(self._path) - self._reserve_bytes
 
     def require(self, more_bytes: int = 0) -> None:
         """Raises DriverRefused if that many bytes more would take some of the reserve."""

@@ -49,7 +49,7 @@ class Keys:
             if len(self._cached) >= CACHED_MAX:
                 self._cached.clear()
             self._cached[digest] = (span_ms + CACHE_MS, key)
-        if key.expires_at_ms is not None and key.expires_at_ms <= now_ms:
+        if key.is_expired(now_ms):
             raise Unauthenticated(Reason.KEY_EXPIRED)
         return key
 
@@ -60,9 +60,7 @@ class Keys:
 async def is_valid(store: Store, key_id: str, now_ms: int) -> bool:
     """Tell whether a key still exists and has not expired: for connections that last."""
     key = await store.read().api_keys.find(key_id)
-    if key is None:
-        return False
-    return key.expires_at_ms is None or key.expires_at_ms > now_ms
+    return key is not None and not key.is_expired(now_ms)
 
 
 def new_text(random_256: bytes) -> str:

@@ -146,8 +146,7 @@ async def require_another_admin(case: Case, key: ApiKey) -> None:
         admins = (("role", Role.ADMIN.value),)
         page = await case.tx.api_keys.page(Filter(equals=admins, after=after, limit=PAGE))
         for one in page:
-            lasts = one.expires_at_ms is None or one.expires_at_ms > lasting_ms
-            if one.id != key.id and lasts:
+            if one.id != key.id and not one.is_expired(lasting_ms):
                 case.tx.api_keys.confirm(one)
                 return
         if len(page) < PAGE:

@@ -8,6 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from atoll.domain.quotas import RESOURCES
+
 METADATA = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -166,16 +168,12 @@ uses = sa.Table(
     sqlite_with_rowid=False,
 )
 
-USED = (
-    "instances", "vcpus", "memory_mib", "disk_gib", "volumes", "snapshots", "floating_ips",
-    "images", "startup_scripts", "ssh_keys", "security_groups", "vpcs", "subnets",
-)  # fmt: skip
 usages = sa.Table(
     "usages",
     METADATA,
     Column("project_id", Text, primary_key=True),
-    *[integer(name) for name in USED],
-    *[integer_or_null(f"{name}_max") for name in USED],
+    *[integer(name) for name in RESOURCES],
+    *[integer_or_null(f"{name}_max") for name in RESOURCES],
     sqlite_with_rowid=False,
 )
 

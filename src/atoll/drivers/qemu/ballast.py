@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from atoll.domain.instances import HALTS, Halt
+from atoll.drivers.disk_room import free_bytes
 from atoll.drivers.qemu import run_state
 from atoll.messages import GuestFacts
 
@@ -33,11 +34,10 @@ class Ballast:
 
     def keep(self) -> None:
         """Take the space if there is plenty, or give it up if there is none."""
-        found = os.statvfs(self._path.parent)
-        free_bytes = found.f_bavail * found.f_frsize
-        if free_bytes < NOTHING_BYTES:
+        free = free_bytes(self._path.parent)
+        if free < NOTHING_BYTES:
             self._path.unlink(missing_ok=True)
-        elif free_bytes > SIZE_BYTES + 2 * run_state.ROOM_BYTES and not self._path.exists():
+        elif free > SIZE_BYTES + 2 * run_state.ROOM_BYTES and not self._path.exists():
             with contextlib.suppress(OSError):
                 take(self._path)
 

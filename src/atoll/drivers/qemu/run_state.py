@@ -4,10 +4,10 @@ Called by `guest`, which asks after each of these events and after each connecti
 guest by itself when the disk is full, on an error of its own, or when the guest asks for it.
 """
 
-import os
 from pathlib import Path
 
 from atoll.domain.instances import Halt
+from atoll.drivers.disk_room import free_bytes
 from atoll.drivers.qemu.monitor import Monitor
 
 # After these events, the run state may be another one.
@@ -61,8 +61,7 @@ async def go_on(monitor: Monitor, halt: Halt) -> Halt | None:
 
 def has_room(folder: Path) -> bool:
     """Tell whether the disks below have space that QEMU's user may use."""
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize >= ROOM_BYTES
+    return free_bytes(folder) >= ROOM_BYTES
 
 
 class Retries:
