@@ -1,10 +1,8 @@
 """What every driver keeps to: the simulator, and QEMU with real guests."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from functools import partial
 from itertools import permutations
-from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -13,18 +11,9 @@ from atoll.domain import ids
 from atoll.domain.accelerators import Device
 from atoll.domain.errors import DriverBusy, DriverRefused
 from atoll.messages import GuestFacts, Power, VolumeSpec
-from tests.contract.drivers import Bench, new_id, qemu_bench, simulator_bench
+from tests.contract.drivers import Bench, new_id
 
 pytestmark = pytest.mark.anyio
-
-BENCHES = [simulator_bench, pytest.param(qemu_bench, marks=pytest.mark.qemu)]
-
-
-@pytest.fixture(params=BENCHES, ids=["simulator", "qemu"])
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    built: Bench = await request.param(tmp_path)
-    yield built
-    await built.end()
 
 
 async def test_a_guest_that_is_ensured_twice_runs_once(bench: Bench) -> None:

@@ -1,25 +1,13 @@
 """A guest that is powered on and does not execute: every driver says so, and makes it go on."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from msgspec.structs import replace
 
 from atoll.domain.instances import Halt
 from atoll.messages import GuestFacts, Power
-from tests.contract.drivers import Bench, qemu_bench, simulator_bench
+from tests.contract.drivers import Bench
 
 pytestmark = pytest.mark.anyio
-
-BENCHES = [simulator_bench, pytest.param(qemu_bench, marks=pytest.mark.qemu)]
-
-
-@pytest.fixture(params=BENCHES, ids=["simulator", "qemu"])
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    built: Bench = await request.param(tmp_path)
-    yield built
-    await built.end()
 
 
 def is_paused(facts: GuestFacts) -> bool:

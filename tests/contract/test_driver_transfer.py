@@ -21,11 +21,11 @@ from atoll.messages import (
     VolumeSpec,
     WriteImport,
 )
-from tests.contract.drivers import Bench, QemuBench, new_id, qemu_bench, simulator_bench
+from tests.contract.conftest import BENCH_NAMES, BENCHES
+from tests.contract.drivers import Bench, QemuBench, new_id, qemu_bench
 
 pytestmark = pytest.mark.anyio
 
-KINDS = [simulator_bench, pytest.param(qemu_bench, marks=pytest.mark.qemu)]
 BUSY_S = 30
 T = TypeVar("T")
 
@@ -95,7 +95,7 @@ async def patient(ask: Callable[[], Awaitable[T]]) -> T:
                 await asyncio.sleep(0.02)
 
 
-@pytest.fixture(params=KINDS, ids=["simulator", "qemu"])
+@pytest.fixture(params=BENCHES, ids=BENCH_NAMES)
 async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Pair]:
     benches = []
     for name in ("here", "there"):

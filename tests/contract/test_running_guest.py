@@ -11,16 +11,16 @@ from atoll.domain import ids
 from atoll.domain.errors import DriverRefused, DriverUnavailable
 from atoll.messages import Console, GuestSpec, Power
 from atoll.ports import Stream
-from tests.contract.drivers import Bench, new_id, qemu_bench, simulator_bench
+from tests.contract.conftest import BENCH_NAMES, BENCHES
+from tests.contract.drivers import Bench, new_id
 from tests.contract.lending import Lender
 
 pytestmark = pytest.mark.anyio
 
-BENCHES = [simulator_bench, pytest.param(qemu_bench, marks=pytest.mark.qemu)]
 ANSWER_S_MAX = 20
 
 
-@pytest.fixture(scope="module", params=BENCHES, ids=["simulator", "qemu"])
+@pytest.fixture(scope="module", params=BENCHES, ids=BENCH_NAMES)
 async def lender(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Lender]:

@@ -88,6 +88,12 @@ class Desk:
         self.carried.append(carried)
         return carried, viewer
 
+    async def carry_open(self) -> None:
+        """A connection whose guest has been reached."""
+        self.guest_opened.clear()
+        self.carry()
+        await asyncio.wait_for(self.guest_opened.wait(), END_S_MAX)
+
     async def close(self) -> None:
         for carried in self.carried:
             carried.cancel()
@@ -270,16 +276,12 @@ async def test_a_project_leaves_room_for_others(
 ) -> None:
     monkeypatch.setattr(consoles, "PER_PROJECT_MAX", 2)
     for _ in range(2):
-        desk.guest_opened.clear()
-        desk.carry()
-        await asyncio.wait_for(desk.guest_opened.wait(), END_S_MAX)
+        await desk.carry_open()
     carried, _ = desk.carry()
     assert await end_of(carried) is End.TOO_MANY
     await desk.guest_ends[0].close()
     assert await end_of(desk.carried[0]) is End.GUEST_CLOSED
-    desk.guest_opened.clear()
-    desk.carry()
-    await asyncio.wait_for(desk.guest_opened.wait(), END_S_MAX)
+    await desk.carry_open()
 
 
 async def test_a_server_has_so_many_consoles_and_no_more(
@@ -298,7 +300,5 @@ async def test_a_server_has_so_many_consoles_and_no_more(
     assert await end_of(carried) is End.TOO_MANY
     await desk.guest_ends[0].close()
     assert await end_of(desk.carried[0]) is End.GUEST_CLOSED
-    desk.guest_opened.clear()
-    desk.carry()
-    await asyncio.wait_for(desk.guest_opened.wait(), END_S_MAX)
+    await desk.carry_open()
     assert len(desk.guest_ends) == OPEN_MAX + 1, "a place that was left is taken again"
