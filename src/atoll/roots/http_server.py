@@ -21,7 +21,7 @@ from atoll.roots.parts import Supervisor
 GARBAGE_ALLOCATIONS = 20_000
 WEBSOCKET_MESSAGE_BYTES_MAX = 1024 * 1024
 PLAIN_HTTP = (
-    "warning: the API is served by plain HTTP at {host}:{port}: whoever sees the traffic of this "
+    "warning: the API uses plain HTTP at {host}:{port}: anyone who can read the traffic of this "
     "network can read API keys and administer this cloud. Put a TLS proxy in front of it, or leave "
     "out --host\n"
 )
