@@ -15,9 +15,11 @@ from atoll.roots.http_protocol import CONNECTIONS_MAX, Doors, bounded
 from atoll.roots.http_server import WEBSOCKETS
 from atoll.settings import Settings
 from atoll.state_dir import StateDir
+from atoll.store.postgres import PostgresStore
+from atoll.store.sqlite import SqliteStore
 from tests.api.client import Api
 from tests.support.postgres import free_port
-from tests.support.stores import fresh_file
+from tests.support.stores import fresh_file, share_compiled
 
 STOP_S = 20
 T = TypeVar("T")
@@ -59,6 +61,9 @@ class RunningCloud:
         if self._settings.database is None and not database.exists():
             fresh_file(database).chmod(0o600)
         self.cloud = Cloud(self._settings, self._state)
+        store = self.cloud.control.store
+        assert isinstance(store, SqliteStore | PostgresStore)
+        share_compiled(store)
         self.front = self.cloud.front()
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"

@@ -31,9 +31,14 @@ async def fresh_store(kind: str, request: pytest.FixtureRequest, directory: Path
         server = request.getfixturevalue("postgres_server")
         await server.empty_those_lent()
         store = PostgresStore(await asyncio.to_thread(server.lend))
-    store.statements = COMPILED.setdefault(kind, store.statements)
+    share_compiled(store)
     await store.open()
     return store
+
+
+def share_compiled(store: SqliteStore | PostgresStore) -> None:
+    kind = store.statements.dialect.name
+    store.statements = COMPILED.setdefault(kind, store.statements)
 
 
 def fresh_file(path: Path) -> Path:
