@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from atoll.domain import ids
 from atoll.domain.errors import DriverRefused, DriverUnavailable
-from atoll.messages import Console, GuestSpec, Power
+from atoll.domain.instances import Halt
+from atoll.messages import Console, GuestFacts, GuestSpec, Power
 from atoll.ports import Stream
 from tests.contract.conftest import BENCH_NAMES, BENCHES
 from tests.contract.drivers import Bench, new_id
@@ -156,6 +157,38 @@ async def test_a_higher_count_of_boots_resets_once(bench: Bench, guest: GuestSpe
     await bench.changes.until(lambda facts: facts.ready)
     facts = await bench.driver.ensure_running(again)
     assert facts.ready, "the second time there is nothing left to do"
+
+
+def is_paused(facts: GuestFacts) -> bool:
+    return facts.halt is Halt.PAUSED
+
+
+def executes(facts: GuestFacts) -> bool:
+    return facts.ready and facts.halt is None
+
+
+async def test_a_paused_guest_is_reported_and_goes_on_at_a_start_or_a_reset(
+    bench: Bench, guest: GuestSpec
+) -> None:
+    await bench.pause_inside(guest)
+    paused = await bench.changes.until(is_paused)
+    assert (paused.power, paused.ready, paused.crashed) == (Power.RUNNING, False, False)
+
+    await bench.reopen()
+    known = await bench.driver.inspect(guest.id)
+    assert known is not None
+    assert is_paused(known), "a driver that takes over knows it before it reports"
+
+    started = await bench.driver.ensure_running(guest)
+    assert (started.halt, started.boots) == (None, guest.boots)
+    await bench.changes.until(executes)
+
+    await bench.pause_inside(guest)
+    await bench.changes.until(is_paused)
+    again = await bench.driver.ensure_running(replace(guest, boots=guest.boots + 1))
+    assert again.boots == guest.boots + 1
+    if again.halt is not None:  # a reset takes a moment
+        await bench.changes.until(lambda facts: facts.halt is None)
 
 
 async def test_a_snapshot_holds_what_was_written_before_it_and_nothing_later(
