@@ -2,6 +2,7 @@
 
 The host follows a URL given by a user, which must not reach what only the host can reach (cloud
 metadata, services of the host, its private networks), by any name or redirect (SSRF protection).
+Its own public addresses are forbidden, too: from them it would reach what firewalls hide.
 """
 
 import asyncio
@@ -10,11 +11,15 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 
 from atoll.domain.errors import DriverRefused, DriverUnavailable
+from atoll.outbound.routes import stays_here
+from atoll.outbound.special import Address, embedded, is_public
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+ADVICE = (
+    "Ask the operator to allow private addresses (--allow-private-urls); an image can be imported "
+    "as a file as well"
+)
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
@@ -42,19 +47,25 @@ def require_allowed(host: str, address: Address, allow_private: bool) -> None:
     reached = embedded(address)
     if reached.is_multicast or reached.is_unspecified:
         raise DriverRefused(f"{host} is at {address}, to which nobody can connect")
-    if not reached.is_global and not allow_private:
+    if allow_private:
+        return
+    if not is_public(address):
         raise DriverRefused(
             f"{host} is at {address}, a loopback, link-local, private or reserved address, and "
-            "only public ones are connected to. Ask the operator to allow private addresses "
-            "(--allow-private-urls); an image can be imported as a file as well"
+            f"only public ones are connected to. {ADVICE}"
         )
+    require_elsewhere(host, address, reached)
 
 
-def embedded(address: Address) -> Address:
-    """Return the IPv4 address embedded in an IPv6 address, or else the address itself."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address in NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    teredo = address.teredo[1] if address.teredo else None
-    return address.ipv4_mapped or address.sixtofour or teredo or address
+def require_elsewhere(host: str, address: Address, reached: Address) -> None:
+    """Refuse this machine's own public addresses: its services, and its firewall, trust it."""
+    try:
+        here = stays_here(reached)
+    except OSError as error:
+        # Nothing says that it is elsewhere.
+        raise DriverUnavailable(f"{host} is at {address}: {error.strerror}") from error
+    if here:
+        raise DriverRefused(
+            f"{host} is at {address}, an address of this host itself, and only other machines are "
+            f"connected to. {ADVICE}"
+        )
