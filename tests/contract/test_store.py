@@ -93,6 +93,20 @@ async def test_pages_follow_the_ids_and_stop_at_their_limit(store: Store) -> Non
     assert newest[0].name == "i4"
 
 
+async def test_a_page_that_was_read_before_shows_what_changed_since(store: Store) -> None:
+    async with store.transaction() as tx:
+        for name in ("kept", "renamed", "removed"):
+            tx.instances.add(things.instance(name=name))
+    of_project = Filter(project_id="proj-1")
+    before = await store.read().instances.page(of_project)
+    assert await store.read().instances.page(of_project) == before
+    async with store.transaction() as tx:
+        tx.instances.change(before[1], name="other")
+        tx.instances.remove(before[2])
+    after = await store.read().instances.page(of_project)
+    assert [one.name for one in after] == ["kept", "other"]
+
+
 @pytest.mark.parametrize("descending", [False, True])
 async def test_pages_by_number_show_everything_once_beside_how_many_there_are(
     store: Store, descending: bool

@@ -11,7 +11,8 @@ from atoll.domain.events import AuditRecord, Event, IdempotencyRecord
 from atoll.domain.reasons import Reason
 from atoll.store import tables
 from atoll.store.forget import LIMIT, forgetting, thrown_away
-from atoll.store.rows import ColumnMapping, DocumentMapping, NounRows, encode_json
+from atoll.store.mappings import ColumnMapping, DocumentMapping, encode_json
+from atoll.store.rows import NounRows
 from atoll.store.sql import Write, bind
 from atoll.store.unit import Unit
 

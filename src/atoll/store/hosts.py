@@ -12,7 +12,8 @@ from atoll.domain.errors import Lost
 from atoll.domain.hosts import Host, HostState, Reservation
 from atoll.ports import Filter
 from atoll.store import tables
-from atoll.store.rows import ColumnMapping, NounRows
+from atoll.store.mappings import ColumnMapping
+from atoll.store.rows import NounRows
 from atoll.store.sql import Query, Write, bind
 from atoll.store.unit import Unit
 

@@ -11,7 +11,8 @@ from atoll.domain.errors import Lost
 from atoll.domain.operations import FAR_MS, Operation, OperationState, StepRecord
 from atoll.store import tables
 from atoll.store.forget import forgetting, oldest, thrown_away
-from atoll.store.rows import NONE, ColumnMapping, NounRows
+from atoll.store.mappings import ColumnMapping
+from atoll.store.rows import NONE, NounRows
 from atoll.store.sql import Write, bind
 from atoll.store.unit import Unit
 

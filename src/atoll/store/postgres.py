@@ -5,6 +5,7 @@ resource, the next address of a scope) hold an advisory lock until the end of th
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from atoll.domain.errors import StoreUnavailable
 from atoll.store import revision
+from atoll.store.decoded import Decoded
 from atoll.store.postgres_groups import GONE, OVERTAKEN, GroupWriter, overtaken, unanswered
 from atoll.store.postgres_pool import Pool
 from atoll.store.sql import Query, Statements, Write
@@ -34,6 +36,7 @@ class PostgresStore:
         self.statements = Statements(PGDialect_asyncpg())  # type: ignore[no-untyped-call]
         self._url = url
         self.kept = Kept()
+        self.decoded: defaultdict[str, Decoded] = defaultdict(Decoded)
         self._watchers = Watchers()
         self._writer = GroupWriter(self._connect)
         self._pool = Pool(self._connect)

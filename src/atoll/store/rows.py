@@ -1,11 +1,7 @@
 """The common queries of all nouns: rows as structs, reads, and held-back writes."""
 
-import functools
-import types
-import typing
 from collections.abc import Callable, Sequence
-from enum import Enum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -14,130 +10,16 @@ from atoll.domain.errors import AlreadyExists, Lost, NotFound
 from atoll.domain.reasons import Reason
 from atoll.ports import Filter
 from atoll.store import tables, uses
+from atoll.store.decoded import Decoded
+from atoll.store.mappings import Mapping
 from atoll.store.sql import Query, Write, bind
 from atoll.store.unit import Unit, Unwritten
 
 T = TypeVar("T", bound=msgspec.Struct)
-PLAIN = (str, int, float, bytes)
 SAME_NAME_MAX = 10
-# Decoded documents that are cached for a table, and the longest that is: 16 MiB of text in all.
-DECODED_MAX = 4_096
-DECODED_CHARS_MAX = 4_096
 NONE: frozenset[str] = frozenset()
 # The table of labels, joined once for each label of a selector.
 LABELS: dict[int, Any] = {}
-encode_json = msgspec.json.Encoder().encode
-
-
-class Mapping(Protocol[T]):
-    """The conversion of a struct to a row of its table, and back."""
-
-    @property
-    def table(self) -> sa.Table: ...
-    @property
-    def singular(self) -> str: ...
-    @property
-    def columns(self) -> Sequence[sa.Column[Any]]: ...
-    @property
-    def names(self) -> tuple[str, ...]: ...
-    @property
-    def kept(self) -> bool:
-        """Whether rows may be cached for a moment: see `unit.Kept`."""
-        ...
-
-    def values(self, thing: T) -> dict[str, Any]: ...
-
-    def thing(self, row: Any) -> T: ...
-
-
-class DocumentMapping(Generic[T]):
-    """The whole struct as a document; the other columns are copies of the fields that queries
-    use. Decoding takes most of the time of a long list: if `listed`, the struct of a document that
-    was decoded lately is used again. Structs are frozen, and equal texts are equal structs."""
-
-    def __init__(
-        self,
-        struct: type[T],
-        table: sa.Table,
-        singular: str,
-        *,
-        kept: bool = False,
-        listed: bool = False,
-    ) -> None:
-        self.table = table
-        self.singular = singular
-        self.kept = kept
-        self.columns = (table.c.document,)
-        self.names = tuple(column.name for column in table.c)
-        self._copied = tuple(name for name in self.names if name != "document")
-        self._decode = msgspec.json.Decoder(struct).decode
-        self._decoded = functools.lru_cache(DECODED_MAX)(self._decode)
-        self._chars_max = DECODED_CHARS_MAX if listed else 0
-
-    def values(self, thing: T) -> dict[str, Any]:
-        values = {name: getattr(thing, name) for name in self._copied}
-        values["document"] = encode_json(thing)
-        return values
-
-    def thing(self, row: Any) -> T:
-        text = row[0]
-        return self._decoded(text) if len(text) <= self._chars_max else self._decode(text)
-
-
-class ColumnMapping(Generic[T]):
-    """A column for every field. Codecs are determined once, from the struct's type hints."""
-
-    kept = False
-
-    def __init__(self, struct: type[T], table: sa.Table, singular: str) -> None:
-        self.struct = struct
-        self.table = table
-        self.singular = singular
-        hints = typing.get_type_hints(struct)
-        self.names = tuple(name for name in struct.__struct_fields__ if name in table.c)
-        self.columns = [table.c[name] for name in self.names]
-        self.encoders = {n: e for n in self.names if (e := encoder_of(hints[n])) is not None}
-        self.decoders = [(i, d) for i, n in enumerate(self.names) if (d := decoder_of(hints[n]))]
-
-    def values(self, thing: T) -> dict[str, Any]:
-        values = {name: getattr(thing, name) for name in self.names}
-        for name, encode in self.encoders.items():
-            if values[name] is not None:
-                values[name] = encode(values[name])
-        return values
-
-    def thing(self, row: Any) -> T:
-        cells = list(row)
-        for index, decode in self.decoders:
-            if cells[index] is not None:
-                cells[index] = decode(cells[index])
-        return self.struct(**dict(zip(self.names, cells, strict=True)))
-
-
-def bare(hint: Any) -> Any:
-    """Return the type without `| None`."""
-    if isinstance(hint, types.UnionType):
-        return next(a for a in typing.get_args(hint) if a is not type(None))
-    return hint
-
-
-def encoder_of(hint: Any) -> Callable[[Any], Any] | None:
-    kind = bare(hint)
-    if isinstance(kind, type) and issubclass(kind, PLAIN):
-        return None
-    return encode_json
-
-
-def decoder_of(hint: Any) -> Callable[[Any], Any] | None:
-    kind = bare(hint)
-    if isinstance(kind, type):
-        if issubclass(kind, Enum):
-            return {member.value: member for member in kind}.__getitem__
-        if kind is bool:
-            return bool
-        if issubclass(kind, PLAIN):
-            return None
-    return msgspec.json.Decoder(kind).decode
 
 
 class NounRows(Generic[T]):
@@ -172,8 +54,20 @@ class NounRows(Generic[T]):
 
     async def page(self, wanted: Filter) -> list[T]:
         wanted = in_few_shapes(wanted)
-        query = self._query(("page", *shape_of(wanted)), lambda: page_of(self.mapping, wanted))
-        return await self._things(query, page_values(wanted))
+        shape, values = shape_of(wanted), page_values(wanted)
+        if self.mapping.listed:
+            heads = (self.mapping.table.c.id, self.mapping.table.c.version)
+            query = self._query(
+                ("heads", *shape), lambda: page_of(self.mapping.table, heads, wanted)
+            )
+            known = self._decoded.all_of(await self.unit.fetch(query, values))
+            if known is not None:
+                return known
+        query = self._query(
+            ("page", *shape),
+            lambda: page_of(self.mapping.table, self.mapping.columns, wanted),
+        )
+        return await self._things(query, values)
 
     async def count(self, wanted: Filter) -> int:
         wanted = in_few_shapes(wanted)
@@ -183,7 +77,7 @@ class NounRows(Generic[T]):
 
     async def _things(self, query: Query, values: dict[str, Any]) -> list[T]:
         if self.unit.fresh or not self.mapping.kept:
-            return [self.mapping.thing(row) for row in await self.unit.fetch(query, values)]
+            return [self._thing(row) for row in await self.unit.fetch(query, values)]
         kept, table = self.unit.database.kept, self.mapping.table.name
         key = (query.text, query.place(values))
         things: list[T] | None = kept.find(table, key)
@@ -192,6 +86,20 @@ class NounRows(Generic[T]):
             things = [self.mapping.thing(row) for row in await self.unit.fetch(query, values)]
             kept.keep(table, key, things, forgotten)
         return list(things)
+
+    def _thing(self, row: Any) -> T:
+        if not self.mapping.listed:
+            return self.mapping.thing(row)
+        thing_id, version, document = row
+        thing: T | None = self._decoded.find(thing_id, version)
+        if thing is None:
+            thing = self.mapping.thing(row)
+            self._decoded.keep(thing_id, version, thing, len(document))
+        return thing
+
+    @property
+    def _decoded(self) -> Decoded:
+        return self.unit.database.decoded[self.mapping.table.name]
 
     def claim_name(self, project_id: str, name: str, *, chosen: bool = False) -> None:
         table, singular = self.mapping.table, self.mapping.singular
@@ -371,18 +279,17 @@ def shape_of(wanted: Filter) -> tuple[Any, ...]:
     )
 
 
-def page_of(mapping: Mapping[Any], wanted: Filter) -> sa.Select[Any]:
+def page_of(table: sa.Table, columns: Sequence[sa.Column[Any]], wanted: Filter) -> sa.Select[Any]:
     """Return one page in order of id. The rows of an offset are skipped in an index, and only the
     rows of the page are read."""
-    table = mapping.table
     if not wanted.offset:
-        return ordered(table, sa.select(*mapping.columns), wanted)
+        return ordered(table, sa.select(*columns), wanted)
     ids = ordered(table, sa.select(table.c.id), wanted)
     ids = ids.offset(sa.bindparam("offset", type_=sa.Integer()))
     page = table.alias("page")
-    columns = [page.c[column.name] for column in mapping.columns]
+    shown = [page.c[column.name] for column in columns]
     order = page.c.id.desc() if wanted.descending else page.c.id
-    return sa.select(*columns).where(page.c.id.in_(ids)).order_by(order)
+    return sa.select(*shown).where(page.c.id.in_(ids)).order_by(order)
 
 
 def ordered(table: sa.Table, query: sa.Select[Any], wanted: Filter) -> sa.Select[Any]:

@@ -10,7 +10,7 @@ WAL readers never wait.
 import asyncio
 import contextlib
 import sqlite3
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
@@ -22,6 +22,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from atoll.domain.errors import AtollError, StoreUnavailable
 from atoll.store import revision
+from atoll.store.decoded import Decoded
 from atoll.store.sql import Query, Statements, Write
 from atoll.store.transaction import SqlTransaction, committed
 from atoll.store.unit import Kept, TopicWatch, Watchers
@@ -54,6 +55,7 @@ class SqliteStore:
         self._idle.set()
         self._disk = Disk()
         self.kept = Kept()
+        self.decoded: defaultdict[str, Decoded] = defaultdict(Decoded)
         self._watchers = Watchers()
         self._read = SqlTransaction(self)
         self._probes = 0

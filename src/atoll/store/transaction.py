@@ -24,9 +24,10 @@ from atoll.store.addresses import AddressRows
 from atoll.store.due import DueRows
 from atoll.store.history import AnswerRows, AuditRows, EventRows
 from atoll.store.hosts import HostRows
+from atoll.store.mappings import DocumentMapping
 from atoll.store.operations import OperationRows
 from atoll.store.quotas import QuotaRows
-from atoll.store.rows import DocumentMapping, NounRows
+from atoll.store.rows import NounRows
 from atoll.store.unit import Database, Unit, lazily
 
 INSTANCES = DocumentMapping(Instance, tables.instances, "instance", listed=True)

@@ -1,11 +1,13 @@
 """A unit of work: reads go directly to the database, writes are held back for one commit."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
+from atoll.store.decoded import Decoded
 from atoll.store.sql import Query, Statements, Write
 
 KEPT_S = 1.0
@@ -65,6 +67,7 @@ class Database(Protocol):
 
     statements: Statements
     kept: Kept
+    decoded: defaultdict[str, Decoded]
 
     @property
     def lane(self) -> int | None:
