@@ -67,6 +67,15 @@ async def get(view: View, noun: Noun[OwnedT], reference: str) -> OwnedT:
     return seen(view, [await references.get(view, noun, reference)])[0]
 
 
+async def find(view: View, noun: Noun[OwnedT], thing_id: str) -> OwnedT | None:
+    """Find a resource of the project by id."""
+    view.require("read")
+    thing = await noun.rows(view.tx).find(thing_id)
+    if thing is None or thing.project_id != view.project_id:
+        return None
+    return seen(view, [thing])[0]
+
+
 async def get_by_id(view: View, noun: Noun[T], thing_id: str) -> T:
     """Get a resource that belongs to no project: a plan, a region, a project. Raises NotFound."""
     view.require("read")

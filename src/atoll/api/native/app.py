@@ -20,6 +20,7 @@ from atoll.api.native.instance_views import InstanceViews
 from atoll.api.native.instances import Instances
 from atoll.api.native.operations import Operations
 from atoll.api.native.projects import ApiKeys, Projects
+from atoll.api.native.quick import read_instance
 from atoll.api.native.quotas import Quotas
 from atoll.api.native.reverse_dns import ReverseDns
 from atoll.api.native.security_groups import SecurityGroups
@@ -52,14 +53,16 @@ CODES = {
 
 
 def face(services: Services) -> Face:
+    app = build(services)
     return Face(
         name="native",
         prefixes=(PREFIX,),
-        app=build(services),
+        app=app,
         secret_of=bearer_or_key,
         refuse=wire.refuse,
         is_public=lambda method, path: False,
         is_free=asks_for_an_operation,
+        quick=read_instance(services, app.state.instances),
     )
 
 
