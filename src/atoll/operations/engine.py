@@ -108,7 +108,9 @@ class Engine:
                         resuming = False
                     await self._claim_due()
                 except Exception as error:
-                    log.error("could not claim", exc_info=error)
+                    # A database that is away is no fault of the code: a sentence is enough.
+                    trace = None if isinstance(error, StoreUnavailable) else error
+                    log.error("could not claim", why=str(error), exc_info=trace)
                     await self._clock.sleep(self._limits.poll_s)
         finally:
             tasks = [*self._carrying.values(), heart]
