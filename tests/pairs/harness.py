@@ -134,11 +134,13 @@ def find_faults(
             finally:
                 admin.delete(f"/v1/simulator/faults/{fault_id}")
             found = list(pool.map(Ground.find_fault, grounds))
-            faults |= {ground.pair: fault for ground, fault in zip(grounds, found, strict=True)}
+            faults |= {
+                ground.pair: fault for ground, fault in zip(grounds, found, strict=True) if fault
+            }
             for ground in grounds:
                 ground.close()
     admin.close()
-    return {pair: fault for pair, fault in faults.items() if fault}
+    return faults
 
 
 def settled(api: Api) -> None:

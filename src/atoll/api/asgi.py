@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from atoll.api.http import Refusal, answer
+from atoll.api.http import Plain, answer
 
 # ASGI as in its specification; the framework types only half of it.
 Scope = Any
@@ -96,11 +96,11 @@ class Front:
 
     async def _page(self, path: str, send: Send) -> None:
         if path == "/healthz":
-            await answer(Refusal(200, b'{"status":"ok"}'), send)
+            await answer(Plain(200, b'{"status":"ok"}'), send)
         elif path == "/readyz":
             reason = self._not_ready()
             told = {"status": "unavailable", "reason": reason} if reason else {"status": "ready"}
-            await answer(Refusal(503 if reason else 200, msgspec.json.encode(told)), send)
+            await answer(Plain(503 if reason else 200, msgspec.json.encode(told)), send)
         elif path in self._pages:
             page = self._pages[path]
             body = page.make()
@@ -110,7 +110,7 @@ class Front:
             await send({"type": "http.response.body", "body": body, "more_body": False})
         else:
             text = {"error": f"there is nothing at {path}: see /docs", "code": "NOT_FOUND"}
-            await answer(Refusal(404, msgspec.json.encode(text)), send)
+            await answer(Plain(404, msgspec.json.encode(text)), send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:

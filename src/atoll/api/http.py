@@ -34,17 +34,11 @@ Headers = Iterable[tuple[bytes, bytes]]
 Quick = Callable[[HTTPScope, Caller], Awaitable["Plain | None"]]
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """An error response of the guard, in the dialect's format."""
+class Plain(NamedTuple):
+    """A JSON response that the framework does not make. `headers` are more than its type and
+    length."""
 
     status: int
-    body: bytes
-
-
-class Plain(NamedTuple):
-    """A JSON response with status 200. `headers` are more than its type and length."""
-
     body: bytes
     headers: Headers = ()
 
@@ -61,7 +55,7 @@ class Face:
     prefixes: tuple[str, ...]
     app: ASGIApp
     secret_of: Callable[[Headers], str | None]
-    refuse: Callable[[AtollError], Refusal]
+    refuse: Callable[[AtollError], Plain]
     is_public: Callable[[str, str], bool]
     is_free: Callable[[str, str], bool]
     per_second: int = 0
@@ -110,7 +104,7 @@ class Guard:
         if self._face.quick is not None and caller is not None:
             plain = await self._face.quick(scope, caller)
             if plain is not None:
-                await send_plain(plain, added, send)
+                await answer(plain, send_more)
                 return
         await self._face.app(scope, receive, send_more)
 
@@ -155,19 +149,10 @@ def limit_headers(standing: Standing) -> list[tuple[bytes, bytes]]:
     ]
 
 
-async def answer(refusal: Refusal, send: Send) -> None:
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(refusal.body)),
-    ]
-    await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-    await send({"type": "http.response.body", "body": refusal.body, "more_body": False})
-
-
-async def send_plain(plain: Plain, added: Headers, send: Send) -> None:
+async def answer(plain: Plain, send: Send) -> None:
     length = (b"content-length", b"%d" % len(plain.body))
-    headers = [(b"content-type", b"application/json"), length, *plain.headers, *added]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    headers = [(b"content-type", b"application/json"), length, *plain.headers]
+    await send({"type": "http.response.start", "status": plain.status, "headers": headers})
     await send({"type": "http.response.body", "body": plain.body, "more_body": False})
 
 

@@ -67,13 +67,11 @@ async def get(view: View, noun: Noun[OwnedT], reference: str) -> OwnedT:
     return seen(view, [await references.get(view, noun, reference)])[0]
 
 
-async def find(view: View, noun: Noun[OwnedT], thing_id: str) -> OwnedT | None:
-    """Find a resource of the project by id."""
+async def find_by_id(view: View, noun: Noun[OwnedT], reference: str) -> OwnedT | None:
+    """Find a resource of the project by its id, not by its name."""
     view.require("read")
-    thing = await noun.rows(view.tx).find(thing_id)
-    if thing is None or thing.project_id != view.project_id:
-        return None
-    return seen(view, [thing])[0]
+    thing = await references.find_by_id(view, noun, reference)
+    return None if thing is None else seen(view, [thing])[0]
 
 
 async def get_by_id(view: View, noun: Noun[T], thing_id: str) -> T:

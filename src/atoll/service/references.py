@@ -28,15 +28,22 @@ class Named(Protocol):
 async def find(view: View, noun: Noun[T], reference: str, project_id: str = "") -> T | None:
     """Find a resource in the caller's project, or in another one. Raises Conflict if several have
     the name."""
-    rows, owner = noun.rows(view.tx), project_id or view.project_id
-    if is_id(reference):
-        thing = await rows.find(reference)
-        if thing is not None and thing.project_id == owner:
-            return thing
-    named = await rows.named(owner, reference)
+    thing = await find_by_id(view, noun, reference, project_id)
+    if thing is not None:
+        return thing
+    named = await noun.rows(view.tx).named(project_id or view.project_id, reference)
     if len(named) > 1:
         raise Conflict(Reason.AMBIGUOUS, count=len(named), reference=reference, noun=noun.name)
     return named[0] if named else None
+
+
+async def find_by_id(view: View, noun: Noun[T], reference: str, project_id: str = "") -> T | None:
+    """Find a resource by its id, not by its name."""
+    if not is_id(reference):
+        return None
+    thing = await noun.rows(view.tx).find(reference)
+    owner = project_id or view.project_id
+    return thing if thing is not None and thing.project_id == owner else None
 
 
 async def get(

@@ -31,8 +31,8 @@ class Mapping(Protocol[T]):
         ...
 
     @property
-    def listed(self) -> bool:
-        """Whether rows are id, version and document, and cached: see `decoded.Decoded`."""
+    def heads(self) -> Sequence[sa.Column[Any]]:
+        """Id and version, the first columns, if rows are cached by them: see `decoded.Decoded`."""
         ...
 
     def values(self, thing: T) -> dict[str, Any]: ...
@@ -56,9 +56,8 @@ class DocumentMapping(Generic[T]):
         self.table = table
         self.singular = singular
         self.kept = kept
-        self.listed = listed
-        heads = (table.c.id, table.c.version) if listed else ()
-        self.columns = (*heads, table.c.document)
+        self.heads = (table.c.id, table.c.version) if listed else ()
+        self.columns = (*self.heads, table.c.document)
         self.names = tuple(column.name for column in table.c)
         self._copied = tuple(name for name in self.names if name != "document")
         self._decode = msgspec.json.Decoder(struct).decode
@@ -75,7 +74,8 @@ class DocumentMapping(Generic[T]):
 class ColumnMapping(Generic[T]):
     """A column for every field. Codecs are determined once, from the struct's type hints."""
 
-    kept = listed = False
+    kept = False
+    heads = ()
 
     def __init__(self, struct: type[T], table: sa.Table, singular: str) -> None:
         self.struct = struct

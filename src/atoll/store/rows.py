@@ -55,8 +55,7 @@ class NounRows(Generic[T]):
     async def page(self, wanted: Filter) -> list[T]:
         wanted = in_few_shapes(wanted)
         shape, values = shape_of(wanted), page_values(wanted)
-        if self.mapping.listed:
-            heads = (self.mapping.table.c.id, self.mapping.table.c.version)
+        if heads := self.mapping.heads:
             query = self._query(
                 ("heads", *shape), lambda: page_of(self.mapping.table, heads, wanted)
             )
@@ -88,7 +87,7 @@ class NounRows(Generic[T]):
         return list(things)
 
     def _thing(self, row: Any) -> T:
-        if not self.mapping.listed:
+        if not self.mapping.heads:
             return self.mapping.thing(row)
         thing_id, version, document = row
         thing: T | None = self._decoded.find(thing_id, version)

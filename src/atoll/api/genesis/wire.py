@@ -12,7 +12,7 @@ from litestar.params import FromQuery
 from atoll.api import foreign, serving
 from atoll.api.genesis.catalogue import Catalogue
 from atoll.api.genesis.wording import COMMON, wording_for
-from atoll.api.http import Call, Headers, Refusal, bearer_or_key, header, json_response
+from atoll.api.http import Call, Headers, Plain, bearer_or_key, header, json_response
 from atoll.api.serving import Asked
 from atoll.domain.commands import Command
 from atoll.domain.errors import (
@@ -151,11 +151,11 @@ def text_of(error: AtollError, asked: Asked | None) -> str:
     return foreign.say(error, asked, wording_for(asked)).message
 
 
-def refusal(status: int, code: str, text: str) -> Refusal:
-    return Refusal(status, encode(ErrorBody(code=code, message=text)))
+def refusal(status: int, code: str, text: str) -> Plain:
+    return Plain(status, encode(ErrorBody(code=code, message=text)))
 
 
-def refuse(error: AtollError) -> Refusal:
+def refuse(error: AtollError) -> Plain:
     """Of the guard, which knows no path."""
     return refusal(status_of_error(error), error.code, COMMON.say(error).message)
 

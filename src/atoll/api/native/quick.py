@@ -11,7 +11,7 @@ from atoll.api.http import Plain, Quick
 from atoll.api.rendered import Rendered
 from atoll.domain.instances import Instance
 from atoll.domain.projects import Caller
-from atoll.service import queries, references
+from atoll.service import queries
 from atoll.service.bundle import Services
 from atoll.service.nouns import INSTANCES
 
@@ -23,12 +23,14 @@ def read_instance(services: Services, rendered: Rendered[Instance]) -> Quick:
         if scope["method"] != "GET" or scope["query_string"]:
             return None
         place, _, instance_id = scope["path"].rpartition("/")
-        view = services.desk.view(caller)
-        if place != PLACE or not view.may("write") or not references.is_id(instance_id):
+        if place != PLACE:
             return None
-        instance = await queries.find(view, INSTANCES, instance_id)
+        view = services.desk.view(caller)
+        if not view.may("write"):
+            return None
+        instance = await queries.find_by_id(view, INSTANCES, instance_id)
         if instance is None or services.passwords.of(instance) is not None:
             return None
-        return Plain(rendered.json_of(instance), ((b"etag", b'"%d"' % instance.version),))
+        return Plain(200, rendered.json_of(instance), ((b"etag", b'"%d"' % instance.version),))
 
     return quick

@@ -11,7 +11,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from msgspec import Meta
 
 from atoll.api import serving
-from atoll.api.http import Call, Refusal, json_response
+from atoll.api.http import Call, Plain, json_response
 from atoll.api.native.wording import wording_for
 from atoll.api.problems import Problem
 from atoll.api.serving import Asked
@@ -92,8 +92,8 @@ def status_of_error(error: AtollError) -> int:
     return next((status for kind, status in STATUSES if isinstance(error, kind)), 409)
 
 
-def refuse(error: AtollError) -> Refusal:
-    return Refusal(status_of_error(error), encode(error_body(error)))
+def refuse(error: AtollError) -> Plain:
+    return Plain(status_of_error(error), encode(error_body(error)))
 
 
 def documented(*statuses: int) -> dict[int, ResponseSpec]:

@@ -13,7 +13,7 @@ from litestar.exceptions import HTTPException
 from litestar.params import FromPath, FromQuery
 
 from atoll.api import serving
-from atoll.api.http import Call, Face, Refusal, json_response, origin_of
+from atoll.api.http import Call, Face, Plain, json_response, origin_of
 from atoll.api.problems import Problem
 from atoll.api.registry import pages
 from atoll.api.registry.index import ApiIndex, Entry, Own
@@ -152,9 +152,9 @@ def build(services: Services, own: Mapping[str, Own]) -> Litestar:
     return app
 
 
-def refuse(error: AtollError) -> Refusal:
+def refuse(error: AtollError) -> Plain:
     """Format the guard's errors: here only an unavailable database."""
-    return Refusal(status_of(error), encode(ErrorBody(error=error.message)))
+    return Plain(status_of(error), encode(ErrorBody(error=error.message)))
 
 
 def status_of(error: AtollError) -> int:

@@ -13,7 +13,7 @@ from litestar import Response
 from litestar.params import FromQuery
 
 from atoll.api import foreign, serving
-from atoll.api.http import Call, Refusal, json_response
+from atoll.api.http import Call, Plain, json_response
 from atoll.api.serving import Asked
 from atoll.api.vultr.catalogue import Catalogue
 from atoll.api.vultr.wording import COMMON, wording_for
@@ -135,11 +135,11 @@ def text_of(error: AtollError, path: str, asked: Asked | None) -> str:
     return foreign.say(error, asked, wording_for(asked)).message
 
 
-def refusal(status: int, text: str) -> Refusal:
-    return Refusal(status, encode(ErrorBody(error=text, status=status)))
+def refusal(status: int, text: str) -> Plain:
+    return Plain(status, encode(ErrorBody(error=text, status=status)))
 
 
-def refuse(error: AtollError) -> Refusal:
+def refuse(error: AtollError) -> Plain:
     """Of the guard, which knows no path."""
     return refusal(status_of_error(error), COMMON.say(error).message)
 
