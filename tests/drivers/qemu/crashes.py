@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -15,14 +16,22 @@ class Crash(BaseException):
     """Our process dies here."""
 
 
+crashing: ContextVar["CrashAt"] = ContextVar("crashing")
+
+
 class CrashAt:
-    """Dies before, or after, the n-th of the things that change what is on the disk."""
+    """Dies before, or after, the n-th of the things that change what is on the disk.
+
+    Counts only the changes that the test itself causes. Tasks of the driver that were started
+    earlier, such as a merge in the background, run in a context of their own and go on.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, number: int, *, after: bool) -> None:
         self.reached = False
         self._patch = monkeypatch
         self._left = number
         self._after = after
+        crashing.set(self)
         for name in CHANGES:
             self.around(layers, name)
         for name in ("run_qemu_img", "sync"):
@@ -59,6 +68,8 @@ class CrashAt:
 
     def _count(self) -> bool:
         """Whether it dies after this one."""
+        if crashing.get(None) is not self:
+            return False
         self._left -= 1
         dies = self._left == 0
         self.reached |= dies
