@@ -93,7 +93,7 @@ instances = noun(
     sa.Index(None, "host_id"),
 )
 # A page of all live instances walks this index in order and stops at its limit. With the last
-# columns, SQLite counts, filters and skips in the index without reading rows.
+# columns, SQLite counts, filters, skips and compares versions in the index without reading rows.
 sa.Index(
     "ix_instances_live",
     instances.c.project_id,
@@ -101,6 +101,7 @@ sa.Index(
     instances.c.deleted_at_ms,
     instances.c.bare_metal,
     instances.c.region,
+    instances.c.version,
     sqlite_where=sa.text("deleted_at_ms IS NULL"),
     postgresql_where=sa.text("deleted_at_ms IS NULL"),
 )
