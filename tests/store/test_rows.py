@@ -19,8 +19,17 @@ def plan_of(query: sa.Select[object]) -> str:
     return "\n".join(row.detail for row in rows)
 
 
+HEADS = (tables.instances.c.id, tables.instances.c.version)
+
+
 def test_ids_and_versions_of_a_list_are_read_from_an_index_alone() -> None:
-    heads = (tables.instances.c.id, tables.instances.c.version)
-    plan = plan_of(page_of(tables.instances, heads, Filter(project_id="p", limit=100)))
+    plan = plan_of(page_of(tables.instances, HEADS, Filter(project_id="p")))
     assert "USING COVERING INDEX ix_instances_live" in plan
+    assert "TEMP B-TREE" not in plan, "it is sorted already"
+
+
+def test_instances_of_a_region_are_found_without_those_of_others() -> None:
+    wanted = Filter(project_id="p", equals=(("bare_metal", False), ("region", "east")))
+    plan = plan_of(page_of(tables.instances, HEADS, wanted))
+    assert "USING INDEX ix_instances_region (project_id=? AND region=? AND bare_metal=?)" in plan
     assert "TEMP B-TREE" not in plan, "it is sorted already"

@@ -36,8 +36,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     A `project_id` of None means all projects. `any_of` is an OR of ANDs of (column, allowed
     values); with it, deleted resources are included. `equals` are columns with one value each.
     `uses` is the id of a resource that each of them needs. `after` is the last id of the previous
-    page. `offset` skips as many at the start, for pages by number: they are counted in an index,
-    and the rest moves if a resource is created or deleted between two pages.
+    page. `offset` skips as many at the start, for pages by number: the rest moves if a resource is
+    created or deleted between two pages.
     """
 
     project_id: str | None = None

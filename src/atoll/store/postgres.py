@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 from atoll.domain.errors import StoreUnavailable
 from atoll.store import revision
+from atoll.store.bookmarks import Bookmarks
 from atoll.store.decoded import Decoded
 from atoll.store.postgres_groups import GONE, OVERTAKEN, GroupWriter, overtaken, unanswered
 from atoll.store.postgres_pool import Pool
@@ -37,6 +38,7 @@ class PostgresStore:
         self._url = url
         self.kept = Kept()
         self.decoded: defaultdict[str, Decoded] = defaultdict(Decoded)
+        self.bookmarks = Bookmarks()
         self._watchers = Watchers()
         self._writer = GroupWriter(self._connect)
         self._pool = Pool(self._connect)

@@ -22,6 +22,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from atoll.domain.errors import AtollError, StoreUnavailable
 from atoll.store import revision
+from atoll.store.bookmarks import Bookmarks
 from atoll.store.decoded import Decoded
 from atoll.store.sql import Query, Statements, Write
 from atoll.store.transaction import SqlTransaction, committed
@@ -56,6 +57,7 @@ class SqliteStore:
         self._disk = Disk()
         self.kept = Kept()
         self.decoded: defaultdict[str, Decoded] = defaultdict(Decoded)
+        self.bookmarks = Bookmarks()
         self._watchers = Watchers()
         self._read = SqlTransaction(self)
         self._probes = 0

@@ -92,6 +92,7 @@ instances = noun(
     sa.Index(None, "project_id", "name"),
     sa.Index(None, "host_id"),
 )
+LIVE = sa.text("deleted_at_ms IS NULL")
 # A page of all live instances walks this index in order and stops at its limit. With the last
 # columns, SQLite counts, filters, skips and compares versions in the index without reading rows.
 sa.Index(
@@ -100,10 +101,32 @@ sa.Index(
     instances.c.id,
     instances.c.deleted_at_ms,
     instances.c.bare_metal,
-    instances.c.region,
     instances.c.version,
-    sqlite_where=sa.text("deleted_at_ms IS NULL"),
-    postgresql_where=sa.text("deleted_at_ms IS NULL"),
+    sqlite_where=LIVE,
+    postgresql_where=LIVE,
+)
+# The same for a region that few of them are in.
+sa.Index(
+    "ix_instances_region",
+    instances.c.project_id,
+    instances.c.region,
+    instances.c.bare_metal,
+    instances.c.id,
+    sqlite_where=LIVE,
+    postgresql_where=LIVE,
+)
+
+# How many live instances there are of each kind in each region, and how often the places of those
+# in a list shifted: see `instances.InstanceRows`.
+instance_totals = sa.Table(
+    "instance_totals",
+    METADATA,
+    Column("project_id", Text, primary_key=True),
+    Column("bare_metal", Flag, primary_key=True),
+    Column("region", Text, primary_key=True),
+    integer("live"),
+    integer("shifts"),
+    sqlite_with_rowid=False,
 )
 
 images = owned("images", text("state"))

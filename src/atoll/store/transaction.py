@@ -24,6 +24,7 @@ from atoll.store.addresses import AddressRows
 from atoll.store.due import DueRows
 from atoll.store.history import AnswerRows, AuditRows, EventRows
 from atoll.store.hosts import HostRows
+from atoll.store.instances import InstanceRows
 from atoll.store.mappings import DocumentMapping
 from atoll.store.operations import OperationRows
 from atoll.store.quotas import QuotaRows
@@ -63,8 +64,8 @@ class SqlTransaction:
         self.unit.discard()
 
     @lazily
-    def instances(self) -> NounRows[Instance]:
-        return NounRows(self.unit, INSTANCES)
+    def instances(self) -> InstanceRows:
+        return InstanceRows(self.unit, INSTANCES)
 
     @lazily
     def images(self) -> NounRows[Image]:

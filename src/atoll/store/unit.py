@@ -7,6 +7,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
+from atoll.store.bookmarks import Bookmarks
 from atoll.store.decoded import Decoded
 from atoll.store.sql import Query, Statements, Write
 
@@ -68,6 +69,7 @@ class Database(Protocol):
     statements: Statements
     kept: Kept
     decoded: defaultdict[str, Decoded]
+    bookmarks: Bookmarks
 
     @property
     def lane(self) -> int | None:
