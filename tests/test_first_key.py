@@ -25,7 +25,7 @@ def control(tmp_path: Path) -> Control:
     )  # fmt: skip
     state = StateDir(settings.state)
     state.open()
-    state.keep_admin_key(KEY)
+    state.make_admin_key(KEY)
     control = Control(settings, state)
     control.first_key = KEY
     return control

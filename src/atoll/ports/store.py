@@ -11,6 +11,7 @@ from atoll.domain.events import AuditRecord, Event, IdempotencyRecord
 from atoll.domain.floating_ips import FloatingIp
 from atoll.domain.hosts import Host, Reservation
 from atoll.domain.images import Image
+from atoll.domain.installation import Installation
 from atoll.domain.instances import Instance
 from atoll.domain.networks import Subnet, Vpc
 from atoll.domain.operations import Operation, StepRecord
@@ -341,6 +342,8 @@ class Transaction(Protocol):
     def apis(self) -> Rows[Api]: ...
     @property
     def api_documents(self) -> Rows[ApiDocument]: ...
+    @property
+    def installation(self) -> Rows[Installation]: ...
     @property
     def quotas(self) -> Quotas: ...
     @property

@@ -15,10 +15,12 @@ from atoll.domain.security_groups import BUILT_IN, SecurityGroup, number_rules
 from atoll.ports import Clock, Filter, Ids, Store, Transaction
 from atoll.service import queries, references
 from atoll.service.desk import Case, Done, View
+from atoll.service.installation import mark_of
 from atoll.service.keys import Keys, new_text
 from atoll.service.nouns import API_KEYS, INSTANCES, NOUNS, PROJECTS, SECURITY_GROUPS
 
 DEFAULT_PROJECT = "default"
+FIRST_KEY = CreateApiKey(name="admin", role=Role.ADMIN)
 HINT_LENGTH = 4
 PROJECTS_MAX = 10_000
 PAGE = 500
@@ -77,10 +79,9 @@ async def ensure_first_key(store: Store, clock: Clock, new_ids: Ids, keys: Keys,
         if await tx.projects.page(Filter(limit=1)):
             return False
         project = add_project(tx, new_ids, DEFAULT_PROJECT, now_ms)
-        tx.api_keys.add(
-            key_of(new_ids, keys, text, project.id, CreateApiKey(name="admin", role=Role.ADMIN),
-                   now_ms)
-        )  # fmt: skip
+        key = key_of(new_ids, keys, text, project.id, FIRST_KEY, now_ms)
+        tx.api_keys.add(key)
+        tx.installation.add(mark_of(keys, key.id, now_ms))
     return True
 
 

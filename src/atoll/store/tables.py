@@ -156,6 +156,7 @@ api_keys = noun(
 )
 apis = owned("apis")
 api_documents = noun("api_documents", integer("version"))
+installation = noun("installation", integer("version"))
 audit = noun("audit", text("project_id"), text("resource_id"), sa.Index(None, "project_id", "id"))
 
 # In the order of a selector's pages: a page walks it and stops at its limit.

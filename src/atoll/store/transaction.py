@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from atoll.domain.apis import Api, ApiDocument
 from atoll.domain.floating_ips import FloatingIp
 from atoll.domain.images import Image
+from atoll.domain.installation import Installation
 from atoll.domain.instances import Instance
 from atoll.domain.networks import Subnet, Vpc
 from atoll.domain.plans import Plan
@@ -50,6 +51,7 @@ TIMERS = DocumentMapping(Timer, tables.timers, "timer")
 WEBHOOKS = DocumentMapping(Webhook, tables.webhooks, "webhook")
 APIS = DocumentMapping(Api, tables.apis, "API")
 API_DOCUMENTS = DocumentMapping(ApiDocument, tables.api_documents, "API's document")
+INSTALLATION = DocumentMapping(Installation, tables.installation, "installation")
 PROJECTS = DocumentMapping(Project, tables.projects, "project")
 API_KEYS = DocumentMapping(ApiKey, tables.api_keys, "api key")
 
@@ -146,6 +148,10 @@ class SqlTransaction:
     @lazily
     def api_documents(self) -> NounRows[ApiDocument]:
         return NounRows(self.unit, API_DOCUMENTS)
+
+    @lazily
+    def installation(self) -> NounRows[Installation]:
+        return NounRows(self.unit, INSTALLATION)
 
     @lazily
     def timers(self) -> DueRows[Timer]:
