@@ -58,10 +58,13 @@ class InstanceRows(NounRows[Instance]):
             at += WALKED_MAX
             marks.keep(of, shifts, at, last)
             await asyncio.sleep(0)
-        page = await super().page(replace(wanted, after=last, offset=wanted.offset - at))
+        early = 1 if wanted.offset > at else 0  # one more row, after which the page begins
+        begin, limit = wanted.offset - early, wanted.limit + early
+        page = await super().page(replace(wanted, after=last, offset=begin - at, limit=limit))
         if page:
-            marks.keep(of, shifts, wanted.offset + len(page), page[-1].id)
-        return page
+            marks.keep(of, shifts, begin + early, page[0].id if early else str(last))
+            marks.keep(of, shifts, begin + len(page), page[-1].id)
+        return page[early:]
 
     async def _skip(self, wanted: Filter) -> str | None:
         """Return the id at the offset."""
