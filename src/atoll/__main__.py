@@ -1,21 +1,24 @@
-"""`python -m atoll serve …`: the server. Users run `atoll up`."""
+"""`python -m atoll serve …`: the server; `python -m atoll admin-key …`: a new admin key. Users run
+`atoll up` and `atoll admin-key`."""
 
 import os
 import sys
 from pkgutil import resolve_name
 
 INTERRUPTED = 130
+PROGRAMS = {
+    "serve": "atoll.roots.all_in_one:main",
+    "admin-key": "atoll.roots.admin_key_recover:main",
+}
 
 
 def main() -> int:
-    arguments = sys.argv[1:]
-    if arguments[:1] == ["serve"]:
-        arguments = arguments[1:]
+    verb, *arguments = sys.argv[1:] or ["serve"]
+    if verb not in PROGRAMS:
+        verb, arguments = "serve", [verb, *arguments]
     try:
         # Loaded by name: Ctrl-C may also come while it loads.
-        read = resolve_name("atoll.settings:read")
-        serve = resolve_name("atoll.roots.all_in_one:serve")
-        return int(serve(read(arguments, os.environ)))
+        return int(resolve_name(PROGRAMS[verb])(arguments, os.environ))
     except KeyboardInterrupt:
         sys.stderr.write("atoll: stopped by Ctrl-C\n")
         return INTERRUPTED

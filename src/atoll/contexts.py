@@ -42,6 +42,17 @@ def remember(config_file: Path, *, url: str, api_key: str, state: Path) -> tuple
     return name, str(kept["current"])
 
 
+def renew(config_file: Path, *, api_key: str, state: Path) -> str | None:
+    """Give the context of this server another key. Returns its name, or None if it has none."""
+    kept = read(config_file)
+    for name, one in kept["contexts"].items():
+        if one.get("state") == str(state):
+            one["api_key"] = api_key
+            write_private(config_file, json.dumps(kept, indent=2) + "\n")
+            return str(name)
+    return None
+
+
 def read(config_file: Path) -> dict[str, Any]:
     """Return what is kept, or nothing if the file is absent or damaged. Until 0.1 contexts were
     called profiles."""

@@ -39,20 +39,27 @@ class StateDir:
             self.path.mkdir(parents=True, exist_ok=True)
             # Guests run as another user and need to reach their disks; they cannot list anything.
             self.path.chmod(0o711)
-            self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise RuntimeError(
-                f"cannot use the state directory {self.path}: {error.strerror}; "
-                "name another --state"
-            ) from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            raise unusable(self.path, error) from error
+        if not self.lock():
             raise RuntimeError(
                 f"another atoll runs on {self.path}: stop it, or name another --state"
-            ) from error
+            )
         for name in PRIVATE:
             make_private(self.path / name)
+
+    def lock(self) -> bool:
+        """Return False if another process has the lock."""
+        try:
+            self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise unusable(self.path, error) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            return False
+        return True
 
     def close(self) -> None:
         if self._lock is not None:
@@ -84,8 +91,23 @@ class StateDir:
             )
         return None if text is None else text.strip()
 
+    def admin_key_or_none(self) -> str | None:
+        """Return None also if the file is empty."""
+        return (read_own(self.path / ADMIN_KEY) or "").strip() or None
+
     def make_admin_key(self, text: str) -> None:
         self._make(self.path / ADMIN_KEY, text + "\n")
+
+    def replace_admin_key(self, text: str) -> None:
+        """Owned by the owner of the directory, if root does it."""
+        write_private(self.path / ADMIN_KEY, text + "\n")
+        if os.geteuid() == 0:
+            owner = self.path.stat()
+            os.chown(self.path / ADMIN_KEY, owner.st_uid, owner.st_gid)
+
+    @property
+    def has_secret(self) -> bool:
+        return (self.path / DIGEST_KEY_FILE).exists()
 
     @property
     def made_secret(self) -> bool:
@@ -121,6 +143,12 @@ class StateDir:
         folder = self.path / TOKENS
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder / f"{host_id}.jsonl"
+
+
+def unusable(path: Path, error: OSError) -> RuntimeError:
+    return RuntimeError(
+        f"cannot use the state directory {path}: {error.strerror}; name another --state"
+    )
 
 
 def read_own(path: Path) -> str | None:

@@ -19,6 +19,7 @@ class Command(NamedTuple):
 
 COMMANDS = (
     Command("up", "up:up", "start the server on this machine"),
+    Command("admin-key", "admin_key:admin_key", "replace a lost admin key on this machine"),
     Command("status", "status:status", "show the server, its hosts, instances and operations"),
     Command("login", "login:login", "save a server's URL and API key"),
     Command("context", "contexts:app", "list and select the servers that commands talk to"),

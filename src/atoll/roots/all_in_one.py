@@ -1,6 +1,7 @@
 """A complete cloud in one process, which `atoll up` runs."""
 
 import sys
+from collections.abc import Mapping, Sequence
 
 from atoll.api.asgi import Front
 from atoll.bus.inprocess import InProcessBus
@@ -16,7 +17,7 @@ from atoll.roots.http_protocol import Doors, raise_file_limit
 from atoll.roots.http_server import Server, announce, config_of, listen
 from atoll.roots.logs import configure_logs
 from atoll.roots.parts import Part, Supervisor
-from atoll.settings import Settings
+from atoll.settings import Settings, read
 from atoll.state_dir import StateDir
 
 
@@ -57,6 +58,10 @@ class Cloud:
 
     async def stop(self) -> None:
         await self.supervisor.stop()
+
+
+def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    return serve(read(arguments, environment))
 
 
 def serve(settings: Settings) -> int:

@@ -45,8 +45,8 @@ class PostgresStore:
         self._read = SqlTransaction(self)
         self.suspect = False
 
-    async def open(self) -> None:
-        await revision.ensure(self._url, await self._revision())
+    async def open(self, *, migrate: bool = True) -> None:
+        await revision.ensure(self._url, await self._revision(), migrate=migrate)
         await self._writer.open()
 
     @property

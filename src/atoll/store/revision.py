@@ -19,14 +19,19 @@ def wanted() -> str:
     return max(path.name.partition("_")[0] for path in VERSIONS.glob("[0-9]*.py"))
 
 
-async def ensure(url: str, found: str | None) -> None:
-    """Migrate unless the database has the required revision. Raises StoreUnavailable."""
+async def ensure(url: str, found: str | None, *, migrate: bool) -> None:
+    """Migrate unless the database has the required revision. Raises StoreUnavailable, also where it
+    must not `migrate`: a server of another version uses the database now."""
     if found == wanted():
         return
     if found is not None and found > wanted():
         raise StoreUnavailable(
             f"the database has revision {found}, this Atoll knows up to {wanted()}: "
             "run the newer Atoll that wrote it"
+        )
+    if not migrate:
+        raise StoreUnavailable(
+            f"the database has revision {found}, this Atoll needs {wanted()}: stop the server first"
         )
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "atoll.store.migrate",

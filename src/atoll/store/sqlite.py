@@ -63,12 +63,13 @@ class SqliteStore:
         self._probes = 0
         self.suspect = False
 
-    async def open(self) -> None:
+    async def open(self, *, migrate: bool = True) -> None:
         """Create the file or migrate its schema. Raises StoreUnavailable if a newer version of
         Atoll has written it."""
         # Its companion files (-wal, -shm) get the same mode.
         self._path.touch(mode=0o600)
-        await revision.ensure(f"sqlite:///{self._path}", revision_of(self._path))
+        found = revision_of(self._path)
+        await revision.ensure(f"sqlite:///{self._path}", found, migrate=migrate)
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
         self._writer = connect(self._path)
