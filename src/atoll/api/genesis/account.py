@@ -1,4 +1,4 @@
-"""What an account may have: quotas. Nothing is reserved or sold here: those lists are empty."""
+"""Quotas of an account. Lists of reservations and of the catalogue are empty."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from atoll.api.http import Call
 from atoll.domain.quotas import RESOURCES, Quota
 from atoll.service import quotas
 
-# Where there is no limit: the most that clients keep in 32 bits.
+# Shown for no limit: the largest number that clients store in 32 bits.
 UNLIMITED = 2**31 - 1
 
 
 class QuotaOut(msgspec.Struct, kw_only=True):
-    """`flavors` is empty: quotas are by resource here, not by instance type."""
+    """`flavors` is empty, because Atoll's quotas are not by instance type."""
 
     key: str
     capacity: int

@@ -1,4 +1,4 @@
-"""The application of Genesis Cloud's compute API v1: its routes, its errors, who needs no key."""
+"""The application of Genesis Cloud's compute API v1: its routes, its errors, its public routes."""
 
 from collections.abc import Sequence
 
@@ -30,13 +30,13 @@ CONTROLLERS = (
     FloatingIps, SshKeys, Availability, Account,
 )  # fmt: skip
 DOCUMENT = "/openapi.yaml"
-# Of what no use case refused.
+# Error codes of requests that no handler accepted.
 HTTP_CODES = {400: "INVALID", 404: wire.NO_ROUTE, 405: wire.NO_ROUTE}
 
 
 @get(DOCUMENT, include_in_schema=False)
 async def document(request: Call) -> Response[bytes]:
-    """Made when it is first asked for."""
+    """Build the document at its first request, and keep it."""
     state = request.app.state
     if "document" not in state:
         state.document = openapi.encode(openapi.genesis_document(request.app))

@@ -1,4 +1,4 @@
-"""`/compute/v1/availability/{region}/instances`: of which types an instance could be made now."""
+"""`/compute/v1/availability/{region}/instances`: the types with room for an instance now."""
 
 import msgspec
 from litestar import Controller, Response, get
@@ -29,7 +29,7 @@ class AvailabilityAnswer(msgspec.Struct, kw_only=True):
 
 
 async def types_in(request: Call, region: str) -> list[TypeOut]:
-    """Raises NotFound."""
+    """List the types of a region that have room. Raises NotFound."""
     view, names = view_of(request), catalogue_of(request)
     if region not in await offers.regions(view, names):
         raise NotFound(f"there is no region {region!r}")

@@ -1,4 +1,4 @@
-"""Genesis Cloud's own names of types, regions and images, and what they mean: `catalogue.toml`."""
+"""Genesis Cloud's names of types, regions and images, mapped to Atoll's: `catalogue.toml`."""
 
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +15,8 @@ MIB_A_GIB = 1024
 
 
 class Size(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One row of a family. `nvme_gib` is what the vendor's machines have besides; no guest here
-    gets it."""
+    """One row of a family. `nvme_gib` is a local disk of the vendor's machines; guests here have
+    none."""
 
     vcpus: int
     memory_gib: int
@@ -26,7 +26,7 @@ class Size(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Types with the same accelerators. `ids` are the forms that a type's identifier has had."""
+    """Types with the same accelerators. `ids` are the forms of a type's identifier, old and new."""
 
     name: str
     accelerator: str = ""
@@ -35,7 +35,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class GenesisType(msgspec.Struct, frozen=True, kw_only=True):
-    """One identifier, and what it stands for."""
+    """One identifier with the size and accelerators that it means."""
 
     id: str
     product: str
@@ -53,7 +53,7 @@ class GenesisRegion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class GenesisImage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`image` is an image of Atoll by its name."""
+    """`image` is the name of an image of Atoll."""
 
     slug: str
     name: str
@@ -75,7 +75,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unk
 
     @cached_property
     def types(self) -> tuple[GenesisType, ...]:
-        """In the order of the file, each identifier once."""
+        """Return all types in the order of the file, each identifier once."""
         return tuple(reversed(self.type_by_id.values()))
 
     @cached_property
@@ -88,12 +88,12 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unk
 
     @cached_property
     def image_by_own(self) -> dict[str, GenesisImage]:
-        """By the name that it has in Atoll; the first where several mean the same."""
+        """Find an image by its name in Atoll: the first one, if several have the same."""
         return {image.image: image for image in reversed(self.images)}
 
 
 def read(path: Path) -> Catalogue:
-    """Raises RuntimeError with a sentence where the file is not of that form."""
+    """Read the file. Raises RuntimeError with a sentence if its form is wrong."""
     return foreign.read(path, Catalogue, "Genesis Cloud")
 
 
@@ -112,7 +112,7 @@ def types_of(family: Family) -> list[GenesisType]:
 
 
 def plan_here(one: GenesisType) -> Plan:
-    """As a type of Atoll. Its accelerators are whole devices of a host."""
+    """Return the type as one of Atoll. Its accelerators are whole devices of a host."""
     wanted = Accelerators(kind=one.accelerator, count=one.count) if one.accelerator else None
     return Plan(
         id=one.id, vcpus=one.vcpus, memory_mib=one.memory_gib * MIB_A_GIB, disk_gib=one.disk_gib,
@@ -122,7 +122,7 @@ def plan_here(one: GenesisType) -> Plan:
 
 
 def region_here(region: GenesisRegion, own: str) -> Region:
-    """As a region of Atoll, which `own` carries unless the file names another."""
+    """Return the region as one of Atoll. It is served by `own`, unless the file names another."""
     return Region(
         id=region.id,
         description=f"{region.place}, as Genesis Cloud's region of that name",

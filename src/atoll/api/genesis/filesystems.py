@@ -1,7 +1,7 @@
-"""`/compute/v1/filesystems`: there are none here, and none can be made.
+"""`/compute/v1/filesystems`: an empty list. File systems cannot be created.
 
-A network file system needs a server of its own that the guests mount; Atoll has none. An empty list
-is the truth, and clients that look through everything go on.
+Guests would mount a network file system from a server, which Atoll does not have. Clients that read
+all lists work with an empty one.
 """
 
 from typing import Any

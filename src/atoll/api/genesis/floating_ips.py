@@ -1,4 +1,4 @@
-"""`/compute/v1/floating-ips`: IPv4 addresses. One is attached when an instance is made."""
+"""`/compute/v1/floating-ips`: IPv4 addresses. One can be attached when an instance is created."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ from atoll.service import queries
 from atoll.service.nouns import FLOATING_IPS, INSTANCES
 
 V4 = "ipv4"
-# What only this dialect speaks of, in an address' annotations.
+# Fields of this dialect alone, kept in an address's annotations.
 DESCRIPTION = "genesis.description"
 
 

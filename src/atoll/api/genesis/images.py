@@ -1,4 +1,4 @@
-"""`/compute/v1/images`: images of Atoll, and on request the project's snapshots."""
+"""`/compute/v1/images`: images of Atoll; with `type=snapshot`, the project's snapshots."""
 
 from collections.abc import Sequence
 
@@ -62,7 +62,7 @@ def show_snapshot(snapshot: Snapshot) -> ImageOut:
 
 
 async def of_type(request: Call, kind: str) -> list[ImageOut]:
-    """`cloud-image` and `base-os` are two names of the same. Raises Invalid."""
+    """Filter by type: `cloud-image` and `base-os` mean the same. Raises Invalid."""
     if kind not in TYPES:
         raise Invalid(f"type must be one of {', '.join(TYPES)}", field="type")
     view, names = view_of(request), catalogue_of(request)
@@ -76,7 +76,7 @@ async def of_type(request: Call, kind: str) -> list[ImageOut]:
 
 
 async def called(request: Call, image_id: str) -> ImageOut:
-    """By its id, or as an instance may name it. Raises NotFound."""
+    """Find an image by its id, or by a name that creating an instance accepts. Raises NotFound."""
     view, names = view_of(request), catalogue_of(request)
     found = await offers.resolve_source(view, names, image_id)
     if isinstance(found, Image):

@@ -31,7 +31,7 @@ class ActionBody(Wire, kw_only=True):
 
 
 class ActionList(msgspec.Struct, kw_only=True):
-    """Those that are possible now."""
+    """The actions that are possible now."""
 
     actions: list[str]
 

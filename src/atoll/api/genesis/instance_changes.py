@@ -1,6 +1,6 @@
-"""A request to change an instance, in Genesis Cloud's words, as the commands that it means.
+"""Conversion of a request to change an instance into commands of one transaction.
 
-They are one transaction. What a list says already is no change.
+Only differences from the present lists become commands.
 """
 
 from atoll.api.genesis.catalogue import Catalogue
@@ -22,14 +22,14 @@ from atoll.service.desk import View
 
 
 class Change(Wire, kw_only=True):
-    """One more, or one less: `attach` and `detach` of what is so already is no change."""
+    """Ids to attach and to detach. An id that is in that state already changes nothing."""
 
     attach: str | list[str] | None = None
     detach: str | list[str] | None = None
 
 
 class UpdateBody(Wire, kw_only=True):
-    """Each list is whole: what is not in it is taken away."""
+    """Each list is complete: a resource that is missing from it is detached."""
 
     name: str | None = None
     is_protected: bool | None = None
@@ -40,7 +40,7 @@ class UpdateBody(Wire, kw_only=True):
 
 
 async def wishes_of(request: Call, instance: Instance, body: UpdateBody) -> list[Asked]:
-    """All changes as commands of one transaction. Raises Invalid in this dialect's own words."""
+    """Return all changes as commands of one transaction. Raises Invalid in this dialect's words."""
     view = view_of(request)
     view.require("write")
     wishes = await disk_changes(view, instance, body.disk_size, catalogue_of(request))
@@ -65,7 +65,7 @@ def parse_update(instance: Instance, body: UpdateBody) -> UpdateInstance:
 async def disk_changes(
     view: View, instance: Instance, disk_gib: int | None, names: Catalogue
 ) -> list[Asked]:
-    """The size that it has, or is getting, is no change."""
+    """Return the resize, unless the disk has that size, or is being resized to it."""
     coming = await instance_resize.growing_disks(view, [instance])
     now_gib = coming.get(instance.id, instance.spec.disk_gib)
     if disk_gib is None or disk_gib == now_gib:
@@ -96,7 +96,7 @@ async def volume_changes(
 def wanted_of(
     prefix: str, now: tuple[str, ...], given: list[str] | Change, field: str
 ) -> tuple[str, ...]:
-    """All that the instance shall have. Raises Invalid."""
+    """Return all resources that the instance is to have. Raises Invalid."""
     if isinstance(given, list):
         return ids_in(prefix, given, field)
     if given.attach is None and given.detach is None:

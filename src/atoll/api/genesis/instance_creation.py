@@ -1,6 +1,6 @@
-"""A request to create an instance, in Genesis Cloud's words, as the commands that it means.
+"""Conversion of a request to create an instance into commands of one transaction.
 
-They are one transaction: an instance with all that was asked for, or an error and nothing.
+The instance is created with all requested resources, or none is.
 """
 
 from typing import Any
@@ -40,7 +40,7 @@ NOTE_MAX = 255
 ON_DEMAND, RESERVED = "on-demand", "reserved"
 LONG_TERM = ("prepaid-monthly", "prepaid-3-month", "prepaid-6-month", "prepaid-12-month")
 BILLING = (ON_DEMAND, *LONG_TERM, RESERVED)
-# What has no meaning here, with why, so that nobody believes it was done.
+# Fields that Atoll refuses, with the reasons: ignoring them would mislead.
 NOT_SERVED = {
     "destroy_on_shutdown": "an instance that shuts down stays stopped here: destroy it yourself",
     "public_ipv6": "every instance has a public IPv4 address here, and none of IPv6",
@@ -48,7 +48,7 @@ NOT_SERVED = {
 
 
 class CreateBody(Wire, kw_only=True):
-    """One of `ssh_keys` and `password` lets its owner in."""
+    """`ssh_keys` or `password` gives access to the instance."""
 
     name: str
     hostname: str
@@ -73,8 +73,8 @@ class CreateBody(Wire, kw_only=True):
 
 
 async def wishes_of(request: Call, body: CreateBody) -> list[Asked]:
-    """The commands of one transaction, the instance's first. Raises Invalid in this dialect's own
-    words. Types and regions that are used for the first time become known here before."""
+    """Return the commands of one transaction, the instance's first. Types and regions of the file
+    are created at their first use. Raises Invalid in this dialect's words."""
     view, names = view_of(request), catalogue_of(request)
     view.require("write")
     refuse_not_served(body)
@@ -89,13 +89,13 @@ async def wishes_of(request: Call, body: CreateBody) -> list[Asked]:
 
 
 def attach(volume_id: str, instance: Reference) -> Asked:
-    """The fault is always the volume's: the instance is the one that is asked about."""
+    """Return the command. Its errors name the volume, because the instance is in the path."""
     fields = {"volume": "volumes", "instance": "volumes"}
     return Asked(AttachVolume(volume=volume_id, instance=instance), fields)
 
 
 def attachments(body: CreateBody) -> list[Asked]:
-    """What the new instance is to have besides its own."""
+    """Return the commands that attach other resources to the new instance."""
     wishes = [attach(volume_id, NEW) for volume_id in ids_in(ids.VOLUME, body.volumes, "volumes")]
     if body.floating_ip:
         field = "floating_ip"
@@ -106,7 +106,7 @@ def attachments(body: CreateBody) -> list[Asked]:
 
 
 async def source_of(view: View, names: Catalogue, text: str) -> Image | Snapshot:
-    """Raises Invalid."""
+    """Return the image or snapshot. Raises Invalid."""
     try:
         return await offers.resolve_source(view, names, text)
     except NotFound as error:
@@ -149,7 +149,7 @@ def require_one_way_in(body: CreateBody) -> None:
 
 
 def disk_wanted(body: CreateBody, names: Catalogue, plan: Plan, source: Any) -> int:
-    """As asked for; otherwise the type's, or as much as the snapshot needs. Raises Invalid."""
+    """Return the requested size; by default the type's, or the snapshot's. Raises Invalid."""
     if body.disk_size is not None:
         require_disk(body.disk_size, names)
         return body.disk_size
@@ -162,12 +162,12 @@ def require_disk(disk_gib: int, names: Catalogue) -> None:
 
 
 def protected(body: CreateBody) -> bool:
-    """What is paid for long is protected by itself."""
+    """Return whether the instance is protected: a long billing term protects it by default."""
     return bool(body.is_protected) or body.billing_type in LONG_TERM
 
 
 def notes_of(body: CreateBody) -> dict[str, str]:
-    """What is remembered and given back, and means nothing here."""
+    """Return the fields that are kept and shown again, without an effect."""
     given = {PLACEMENT: body.placement_option, RESERVATION: body.reservation_id}
     for key, text in given.items():
         if text is not None and len(text) > NOTE_MAX:
@@ -177,6 +177,6 @@ def notes_of(body: CreateBody) -> dict[str, str]:
 
 
 def ids_in(prefix: str, given: list[str] | None, field: str) -> tuple[str, ...]:
-    """Each once, in their order. Raises Invalid."""
+    """Return the ids without duplicates, in their order. Raises Invalid."""
     found = [wire.native_id_in(prefix, one, field) for one in given or ()]
     return tuple(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-"""How an instance looks in Genesis Cloud's words, and what has to be known for that besides it."""
+"""Instances in Genesis Cloud's form, and the resources that this form needs."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -25,12 +25,12 @@ from atoll.service.queries import Query
 
 BELONGINGS_MAX = 10_000
 LINUX, AUTO = "linux", "AUTO"
-# What only this dialect speaks of, in an instance's annotations.
+# Fields of this dialect alone, kept in an instance's annotations.
 PLACEMENT, RESERVATION = "genesis.placement_option", "genesis.reservation_id"
 
 
 class InstanceOut(msgspec.Struct, kw_only=True):
-    """`floating_ip` only where one was asked for."""
+    """`floating_ip` is present only if one was requested."""
 
     id: str
     name: str
@@ -57,8 +57,8 @@ class InstanceOut(msgspec.Struct, kw_only=True):
 
 @dataclass(frozen=True)
 class Related:
-    """What instances mention, by its id; volumes and addresses by the instance that has them, and
-    the disk sizes that are on their way."""
+    """Resources that instances mention, by id; volumes and addresses by their instance; and the
+    disk sizes of running resizes."""
 
     names: Catalogue
     images: Mapping[str, Image]
@@ -88,13 +88,13 @@ async def load_related(request: Call, found: Sequence[Instance]) -> Related:
 
 
 def belonging(found: Sequence[Instance]) -> Query:
-    """What is attached to one of these."""
+    """Return a query for resources that are attached to one of the instances."""
     holders = tuple(one.id for one in found)
     return Query(any_of=((("instance_id", holders),),), limit=BELONGINGS_MAX)
 
 
 async def volumes_of(view: View, found: Sequence[Instance]) -> dict[str, list[Volume]]:
-    """From the wish on, and until the wish to detach it."""
+    """Return the volumes that are attached, or being attached."""
     grouped: dict[str, list[Volume]] = defaultdict(list)
     for volume in await queries.find_page(view, VOLUMES, belonging(found)) if found else ():
         if volume.instance_id is not None and not volume.leaving:
@@ -134,7 +134,7 @@ def show(instance: Instance, related: Related) -> InstanceOut:
 
 
 def image_of(instance: Instance, related: Related) -> Named:
-    """The snapshot that it was made from, otherwise the image."""
+    """Return the snapshot that the instance was created from, or else the image."""
     snapshot_id, image = (
         instance.resolved.snapshot_id,
         related.images.get(instance.resolved.image_id),
@@ -146,5 +146,5 @@ def image_of(instance: Instance, related: Related) -> Named:
 
 
 def mention(thing_id: str, thing: foreign.Named | None) -> Named:
-    """Without a name where it is gone by now: a guest keeps a key that was deleted."""
+    """Mention a resource. A deleted one has no name: a guest keeps a key that was deleted."""
     return Named(id=wire.uuid_of(thing_id), name=thing.name if thing is not None else "")

@@ -72,20 +72,20 @@ class Instances(Controller):
         instance = await instance_of(request, instance_id)
         wishes = await instance_changes.wishes_of(request, instance, data)
         outcome = await wire.execute(request, *wishes)
-        # The last command is about the instance itself.
+        # The last command changes the instance itself.
         return wire.respond(outcome, await answer_of(request, outcome.things[-1]))
 
     @delete("/{instance_id:str}", operation_id="destroyInstance", commands=(DeleteInstance,),
             status_code=204, summary="Delete an instance", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, instance_id: FromPath[str]) -> Response[None]:
-        """For good: when it is gone, its volumes and its address are free."""
+        """Delete the instance for good. Its volumes and its address are then free."""
         instance = await instance_of(request, instance_id)
         return await wire.no_content(request, DeleteInstance(instance=instance.id, purge=True))
 
 
 async def instance_of(request: Call, instance_id: str) -> Instance:
-    """What a path means. Raises NotFound, of a deleted one too: with the reason why, if it came to
-    nothing."""
+    """Find the instance of a path. Raises NotFound, also for a deleted one: with the reason, if its
+    creation failed."""
     instance = await foreign.get(request, INSTANCES, ids.INSTANCE, instance_id)
     if instance.state is InstanceState.DELETED:
         why = f": {instance.reason}" if instance.reason else ""
@@ -94,6 +94,6 @@ async def instance_of(request: Call, instance_id: str) -> Instance:
 
 
 async def answer_of(request: Call, instance: Instance) -> InstanceAnswer:
-    """With all that it has by now."""
+    """Show the instance with its present resources."""
     related = await load_related(request, [instance])
     return InstanceAnswer(instance=show(instance, related))

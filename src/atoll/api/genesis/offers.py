@@ -1,5 +1,4 @@
-"""What can be asked for in the vendor's words: the types, regions and images of the file, and those
-of Atoll that are not in it."""
+"""Lists of types, regions and images: those of the file, and others of Atoll."""
 
 import msgspec
 
@@ -23,7 +22,7 @@ OWN_SNAPSHOT = "snapshot "
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
-    """An image, and what the vendor would call it."""
+    """An image with its names in this dialect."""
 
     image: Image
     called: GenesisImage
@@ -34,7 +33,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def plans(view: View, names: Catalogue) -> list[Plan]:
-    """All types, with the sizes that they have here, where an operator chose others."""
+    """Return all types, with the sizes that the operator gave them."""
     own = {plan.id: plan for plan in await queries.find_every(view, PLANS)}
     known = {one.id: plan_here(one) for one in names.types}
     return list((known | own).values())
@@ -46,14 +45,14 @@ async def regions(view: View, names: Catalogue) -> list[str]:
 
 
 async def serving(view: View, names: Catalogue, region: str) -> str:
-    """Whose hosts carry what is in it, or would."""
+    """Return the region whose hosts serve the instances of this one."""
     if await queries.find_by_ids(view, REGIONS, [region]) or region not in names.region_by_id:
         return region
     return names.region_by_id[region].served_by or await foreign.own_region(view)
 
 
 async def images(view: View, names: Catalogue) -> list[Offer]:
-    """Those of everybody, then the project's own. Discs are none that this dialect speaks of."""
+    """Return the catalogue's images, then the project's. This dialect has no CD images."""
     found = await image_service.find_catalogue(view)
     found += await queries.find_every(view, IMAGES)
     return [
@@ -74,7 +73,7 @@ def called(names: Catalogue, image: Image) -> GenesisImage:
 
 
 async def resolve_plan(view: View, names: Catalogue, plan: str) -> Plan | None:
-    """A type that is not known here yet; None where it is. Raises Invalid."""
+    """Return a type of the file that does not exist yet; None for others. Raises Invalid."""
     if await queries.find_by_ids(view, PLANS, [plan]):
         return None
     theirs = names.type_by_id.get(plan)
@@ -84,8 +83,8 @@ async def resolve_plan(view: View, names: Catalogue, plan: str) -> Plan | None:
 
 
 async def ensure_region(request: Call, region: str | None) -> str:
-    """A region that was not named is the file's default. It becomes known here when it is first
-    used. Raises Invalid and Forbidden."""
+    """Create a region of the file at its first use. The default is in the file. Raises Invalid and
+    Forbidden."""
     view, names = view_of(request), catalogue_of(request)
     view.require("write")
     name = region or names.default_region
@@ -101,8 +100,8 @@ async def ensure_region(request: Call, region: str | None) -> str:
 
 
 async def resolve_source(view: View, names: Catalogue, text: str) -> Image | Snapshot:
-    """An image by its id, its slug, `slug:version` or its own name, or a snapshot by its id. Raises
-    NotFound, with a sentence that stands alone."""
+    """Find an image by its id, slug, `slug:version` or name, or a snapshot by its id. Raises
+    NotFound with a complete sentence."""
     try:
         image_id = ids.from_uuid(ids.IMAGE, text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""`/compute/v1/security-groups`. Groups are in no region here: theirs is remembered, no more."""
+"""`/compute/v1/security-groups`. Groups have no region; the requested one is kept and shown."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -25,12 +25,12 @@ from atoll.domain.errors import Invalid
 from atoll.domain.security_groups import BUILT_IN, Direction, Protocol, Rule, SecurityGroup
 from atoll.service.nouns import SECURITY_GROUPS
 
-# What only this dialect speaks of, in a group's annotations.
+# Fields of this dialect alone, kept in a group's annotations.
 REGION = "genesis.region"
 
 
 class RuleBody(Wire, kw_only=True):
-    """The ports are null where the protocol has none, or where all of them are meant."""
+    """The ports are null for a protocol without ports, and for all ports."""
 
     protocol: Protocol
     direction: Direction
@@ -62,7 +62,7 @@ class RuleOut(msgspec.Struct, kw_only=True):
 
 
 class SecurityGroupOut(msgspec.Struct, kw_only=True):
-    """`is_internal`: one that every project has."""
+    """`is_internal` is true for the built-in groups."""
 
     id: str
     name: str
@@ -100,7 +100,7 @@ def require_not_built_in(name: str | None) -> None:
 
 
 def parse_rules(given: list[RuleBody]) -> tuple[Rule, ...]:
-    """From and to everywhere. Raises Invalid."""
+    """Return the rules, without limits of addresses. Raises Invalid."""
     for place, rule in enumerate(given):
         if rule.port_range_min is None and rule.port_range_max is not None:
             field = f"rules.{place}.port_range_max"
@@ -126,7 +126,7 @@ def show(group: SecurityGroup, names: Catalogue) -> SecurityGroupOut:
 
 
 def show_rule(rule: Rule) -> RuleOut:
-    """The ports as they were given: nothing is filled in."""
+    """Show a rule with its ports as they were given."""
     return RuleOut(
         protocol=rule.protocol, direction=rule.direction, port_range_min=rule.port,
         port_range_max=rule.port_max,

@@ -1,4 +1,4 @@
-"""`/compute/v1/snapshots`: all of the project, those that a schedule made among them."""
+"""`/compute/v1/snapshots`: all snapshots of the project, including those of schedules."""
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
@@ -18,12 +18,12 @@ from atoll.domain.snapshots import Snapshot
 from atoll.service.nouns import SNAPSHOTS
 from atoll.service.queries import ALL, Query
 
-# What only this dialect speaks of, in a snapshot's annotations: what it was cloned from.
+# The source of a clone, kept in a snapshot's annotations.
 CLONE_OF = "genesis.clone_of"
 
 
 class CreateBody(Wire, kw_only=True):
-    """The size is found out when the disk is imported."""
+    """The size is unknown until the disk is imported."""
 
     name: str
     url: str
@@ -42,7 +42,7 @@ class UpdateBody(Wire, kw_only=True):
 
 
 class SnapshotOut(msgspec.Struct, kw_only=True):
-    """Of the two sources only the one that it has."""
+    """Only one of the two sources is present."""
 
     id: str
     name: str
@@ -66,7 +66,7 @@ class SnapshotList(Page, kw_only=True):
 
 
 def show(snapshot: Snapshot) -> SnapshotOut:
-    """An imported one has no source."""
+    """Show a snapshot. An imported one has no source."""
     instance = wire.uuid_of(snapshot.instance_id)
     first = wire.uuid_of(snapshot.annotations.get(CLONE_OF))
     return SnapshotOut(
@@ -90,7 +90,7 @@ def parse_import(body: CreateBody, region: str) -> ImportSnapshot:
 
 
 def parse_clone(reference: str, body: CloneBody, region: str) -> CloneSnapshot:
-    """The copy remembers what it was cloned from."""
+    """Return the command. The copy keeps the id of its source."""
     return CloneSnapshot(
         snapshot=reference, region=region, name=body.name, annotations={CLONE_OF: reference}
     )

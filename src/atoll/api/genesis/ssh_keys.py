@@ -1,4 +1,4 @@
-"""`/compute/v1/ssh-keys`. A single key is answered bare, with nothing around it."""
+"""`/compute/v1/ssh-keys`. The answer for one key has no envelope."""
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
@@ -14,7 +14,7 @@ from atoll.domain.commands import CreateSshKey, DeleteSshKey, UpdateSshKey
 from atoll.domain.ssh_keys import SshKey, bits_of, md5_fingerprint_of, type_of
 from atoll.service.nouns import SSH_KEYS
 
-# The text of keys that earlier versions stored without the spaces around it.
+# Keys that earlier versions stored, without the surrounding spaces.
 VALUE = "genesis.value"
 
 
@@ -28,7 +28,7 @@ class UpdateBody(Wire, kw_only=True):
 
 
 class SshKeyOut(msgspec.Struct, kw_only=True):
-    """`public_key` is what older clients read, `value` what newer ones do."""
+    """Older clients read `public_key`, newer ones `value`."""
 
     id: str
     name: str
@@ -62,7 +62,7 @@ def show(key: SshKey) -> SshKeyOut:
 
 
 def word_of(kind: str) -> str:
-    """As `rsa` of ssh-rsa, `ecdsa` of ecdsa-sha2-nistp256."""
+    """Return the short name of a key type: `rsa` for ssh-rsa, `ecdsa` for ecdsa-sha2-nistp256."""
     words = kind.partition("@")[0].removeprefix("sk-").removeprefix("ssh-")
     return words.partition("-")[0]
 

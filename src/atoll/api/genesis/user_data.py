@@ -1,7 +1,7 @@
-"""The `metadata` of a new instance as the user data that its guest reads, and back again.
+"""Conversion of an instance's `metadata` to the user data of its guest, and back.
 
-A startup script by itself is the user data as it stands. Typed parts become a MIME message of
-several parts, which cloud-init takes apart, and the script is one of them.
+A startup script alone is the user data itself. Typed parts, and a script among them, become a MIME
+message of several parts for cloud-init.
 """
 
 import base64
@@ -28,7 +28,7 @@ CONFIG, CONFIG_KIND = "#cloud-config", "text/cloud-config"
 
 
 class Part(Wire, kw_only=True):
-    """Of a kind that cloud-init knows, such as text/cloud-config."""
+    """A part with a content type of cloud-init, such as text/cloud-config."""
 
     type: str
     content: str
@@ -47,7 +47,7 @@ class PartOut(msgspec.Struct, kw_only=True):
 
 
 def parse(given: Metadata | None) -> str:
-    """User data in base64, empty where there is none. Raises Invalid."""
+    """Return user data in base64, or an empty string for none. Raises Invalid."""
     script = (given and given.startup_script) or ""
     parts = (given and given.user_data) or []
     require_script(script)
@@ -96,7 +96,7 @@ def message_of(parts: Sequence[Part]) -> Message:
 
 
 def one_of(part: Part) -> Message:
-    """In base64, in which no boundary can be."""
+    """Encode a part in base64, which cannot contain a boundary."""
     kind, _, detail = part.type.partition("/")
     one = MIMENonMultipart(kind, detail, charset="utf-8")
     one["Content-Transfer-Encoding"] = "base64"
@@ -107,7 +107,7 @@ def one_of(part: Part) -> Message:
 
 
 def show(user_data: str) -> dict[str, Any]:
-    """What was asked for, as far as it can be told from what the guest reads."""
+    """Convert user data back to the request, as far as possible."""
     content = base64.b64decode(user_data)
     if not content:
         return {}

@@ -25,7 +25,7 @@ from atoll.domain.volumes import Volume
 from atoll.service import queries, volumes
 from atoll.service.nouns import INSTANCES, VOLUMES
 
-# What only this dialect speaks of, in a volume's annotations.
+# Fields of this dialect alone, kept in a volume's annotations.
 DESCRIPTION, TYPE = "genesis.description", "genesis.type"
 TYPES = ("hdd", "ssd")
 DESCRIPTION_MAX = 1000
@@ -96,7 +96,7 @@ def show(volume: Volume, holders: Mapping[str, Instance], size_gib: int) -> Volu
 
 
 async def shown(request: Call, found: Sequence[Volume]) -> list[VolumeOut]:
-    """With their instances, and as large as they are to become."""
+    """Show volumes with their instances, and with the sizes of running resizes."""
     view = view_of(request)
     held = [one.instance_id for one in found]
     holders = await queries.find_by_ids(view, INSTANCES, held)
@@ -105,7 +105,7 @@ async def shown(request: Call, found: Sequence[Volume]) -> list[VolumeOut]:
 
 
 def parse_update(reference: str, body: UpdateBody) -> list[Command]:
-    """The size that it has already is no change."""
+    """Return the commands. The present size is no change."""
     require_description(body.description)
     notes = {} if body.description is None else {DESCRIPTION: body.description}
     wishes: list[Command] = [UpdateVolume(volume=reference, name=body.name, annotations=notes)]

@@ -1,4 +1,4 @@
-"""All that is peculiar to Genesis Cloud's compute v1: error bodies, pages, times, status words."""
+"""The formats of Genesis Cloud's compute v1: error bodies, pages, times and status words."""
 
 import datetime
 import functools
@@ -40,7 +40,7 @@ from atoll.service.queries import ALL, Query
 PREFIX = "/compute/v1"
 PER_PAGE, PER_PAGE_MAX = 50, 100
 PAGE_MAX = 10_000_000
-# The two codes that the vendor's pages tell. All others are Atoll's words for what is wrong.
+# The two codes that the vendor documents. All others are Atoll's codes.
 NO_ROUTE, IMAGE_CANNOT_RUN = "02001", "02035"
 encode, execute, no_content, respond = (
     serving.encode,
@@ -53,7 +53,7 @@ uuid_of, native_id, native_id_in = foreign.uuid_of, foreign.native_id, foreign.n
 K = TypeVar("K", bound=Identified)
 T = TypeVar("T")
 
-# The provider of Terraform asks again after a 429, and after nothing else.
+# The Terraform provider retries after a 429 alone.
 STATUSES: tuple[tuple[type[AtollError], int], ...] = (
     (Unauthenticated, 401),
     (Forbidden, 403),
@@ -74,19 +74,19 @@ class ErrorBody(msgspec.Struct, kw_only=True):
 
 
 class Wire(msgspec.Struct, kw_only=True):
-    """Base of request bodies. Unknown fields are passed over, and null is as good as nothing:
-    clients send what they leave open as null."""
+    """Base of request bodies. Unknown fields are ignored and null is the same as an absent field:
+    clients send null for unset fields."""
 
 
 class Named(msgspec.Struct, kw_only=True):
-    """How a thing is mentioned inside another one."""
+    """A resource as another one mentions it."""
 
     id: str
     name: str
 
 
 class Page(msgspec.Struct, kw_only=True):
-    """What every list has beside its things."""
+    """The paging fields of every list."""
 
     total_count: int
     page: int
@@ -103,7 +103,7 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def paging(page: FromQuery[int] = 1, per_page: FromQuery[int] = PER_PAGE) -> Paging:
-    """Of the query. Raises Invalid."""
+    """Read the paging parameters of a query. Raises Invalid."""
     if not 1 <= page <= PAGE_MAX:
         raise Invalid(f"page must be 1 to {PAGE_MAX}", field="page")
     if not 1 <= per_page <= PER_PAGE_MAX:
@@ -114,7 +114,7 @@ async def paging(page: FromQuery[int] = 1, per_page: FromQuery[int] = PER_PAGE) 
 async def page_of(
     request: Call, noun: Noun[K], asked: Paging, wanted: Query = ALL
 ) -> tuple[Sequence[K], dict[str, int]]:
-    """One page of the caller's project, in the order in which things were made."""
+    """Return a page of the project's resources, in order of creation."""
     view = view_of(request)
     page = msgspec.structs.replace(wanted, offset=asked.before, limit=asked.per_page)
     found = await queries.find_page(view, noun, page)
@@ -122,7 +122,7 @@ async def page_of(
 
 
 def part_of(things: Sequence[T], asked: Paging) -> tuple[Sequence[T], dict[str, int]]:
-    """One page of what is no table's."""
+    """Return a page of a list that has no table."""
     part = things[asked.before : asked.before + asked.per_page]
     return part, about_page(asked, len(things))
 
@@ -132,7 +132,7 @@ def about_page(asked: Paging, total: int) -> dict[str, int]:
 
 
 def secret_of(headers: Headers) -> str | None:
-    """`X-Auth-Token: …`, `Authorization: Bearer …` or `X-API-Key: …`."""
+    """Read the key from `X-Auth-Token`, `Authorization: Bearer` or `X-API-Key`."""
     given = header(headers, b"x-auth-token")
     return given.strip() if given else bearer_or_key(headers)
 
@@ -142,12 +142,12 @@ def status_of_error(error: AtollError) -> int:
 
 
 def code_of(error: AtollError) -> str:
-    """An image that needs more memory than the type has is what the vendor has a code for."""
+    """Return the code. The vendor has one for an image that needs more memory than the type has."""
     return IMAGE_CANNOT_RUN if error.reason is Reason.IMAGE_NEEDS_MEMORY else error.code
 
 
 def text_of(error: AtollError, asked: Asked | None) -> str:
-    """In the words, and with the ids, of this dialect."""
+    """Return the sentence of an error with the words and ids of this dialect."""
     return foreign.say(error, asked, wording_for(asked)).message
 
 
@@ -156,7 +156,7 @@ def refusal(status: int, code: str, text: str) -> Plain:
 
 
 def refuse(error: AtollError) -> Plain:
-    """Of the guard, which knows no path."""
+    """Answer an error of the guard, which does not know the path."""
     return refusal(status_of_error(error), error.code, COMMON.say(error).message)
 
 
@@ -175,7 +175,7 @@ ANY_ERROR = serving.errors(ErrorBody, ERRORS)
 
 @functools.lru_cache(maxsize=8192)
 def time_of(at_ms: int) -> str:
-    """As `2020-03-23T10:09:29.152Z`."""
+    """Format a time as `2020-03-23T10:09:29.152Z`."""
     moment = datetime.datetime.fromtimestamp(at_ms // 1000, datetime.UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
 
@@ -192,14 +192,14 @@ def answer(body: Any, status: int = 200) -> Response[bytes]:
 async def mutate(
     request: Call, show: Callable[[Any], Any], command: Command | Asked, status: int = 200
 ) -> Response[bytes]:
-    """Carries out a command and answers its thing, as `show` makes it."""
+    """Carry out a command and answer with its resource, formatted by `show`."""
     outcome = await execute(request, command)
     return respond(outcome, show(outcome.thing), status)
 
 
 def instance_status(instance: Instance) -> str:
-    """What is changed of one that runs leaves it `active`: clients take any other word in the
-    answer to a change for a failure."""
+    """Return the status. A change of a running instance leaves it `active`: clients take any other
+    status in the answer to a change for a failure."""
     state, goal = instance.state, instance.goal
     if goal is Goal.DELETED and (state is not InstanceState.ERROR or instance.doing is not None):
         return "deleting"
@@ -244,7 +244,7 @@ def snapshot_status(snapshot: Snapshot) -> str:
 
 
 def volume_status(volume: Volume) -> str:
-    """Attached, detached or growing, it is `created`: nothing else ends a client's waiting."""
+    """Return `created` also during attach, detach and resize: clients wait for no other."""
     if volume.doing == "volume.delete":
         return "deleting"
     return "error" if volume.state is VolumeState.ERROR else "created"

@@ -9,7 +9,7 @@ from atoll.domain.actions import ACTIONS
 from atoll.domain.commands import Command
 from atoll.domain.reasons import Reason
 
-# By the noun of the command.
+# Keyed by the noun of the command.
 FIELDS = {
     "instance": {
         "protected": "is_protected", "plan": "type", "user_data": "metadata",

@@ -1,4 +1,4 @@
-"""`/v2/account`: the project that the key belongs to. Nothing costs anything here."""
+"""`/v2/account`: the project of the API key. Balances are zero, because nothing is billed."""
 
 import msgspec
 from litestar import Controller, Response, get

@@ -1,4 +1,4 @@
-"""The application of Vultr's API v2: its routes, its errors, who needs no key."""
+"""The application of Vultr's API v2: its routes, its errors, and the routes that need no key."""
 
 from collections.abc import Sequence
 
@@ -57,7 +57,7 @@ PUBLIC = frozenset({
 
 @get("/openapi.json", include_in_schema=False)
 async def document(request: Call) -> Response[bytes]:
-    """Made when it is first asked for."""
+    """Build the document at its first request, and keep it."""
     state = request.app.state
     if "document" not in state:
         state.document = encode(vultr_document(request.app))

@@ -27,7 +27,7 @@ from atoll.domain.volumes import Volume, serial_of
 from atoll.service import queries
 from atoll.service.nouns import INSTANCES, VOLUMES
 
-# What only this dialect speaks of, in a volume's annotations.
+# Fields of this dialect alone, kept in a volume's annotations.
 BLOCK_TYPE = "vultr.block_type"
 BLOCK_TYPES = ("high_perf", "storage_opt")
 GIB_A_DOLLAR = 10
@@ -50,20 +50,20 @@ class UpdateBody(Wire, kw_only=True):
 
 
 class AttachBody(Wire, kw_only=True):
-    """A guest gets the disk while it runs, whatever `live` says."""
+    """`live` is accepted and ignored: disks are always attached without a restart."""
 
     instance_id: str
     live: bool | None = None
 
 
 class DetachBody(Wire, kw_only=True):
-    """As `AttachBody`."""
+    """`live` is accepted and ignored: disks are always detached without a restart."""
 
     live: bool | None = None
 
 
 class BlockOut(msgspec.Struct, kw_only=True):
-    """In a guest it is `/dev/disk/by-id/virtio-` and the `mount_id`."""
+    """A guest sees the disk as `/dev/disk/by-id/virtio-` followed by `mount_id`."""
 
     id: str
     cost: int
@@ -121,7 +121,7 @@ def show(volume: Volume, holders: Mapping[str, Instance]) -> BlockOut:
 
 
 def leaves(volume: Volume) -> bool:
-    """Whether it is on its way out of the instance that still has it."""
+    """Return whether the volume is being detached from its instance."""
     return volume.leaving
 
 
@@ -130,13 +130,13 @@ def show_new(volume: Volume) -> BlockAnswer:
 
 
 async def holders_of(request: Call, found: Sequence[Volume]) -> dict[str, Instance]:
-    """The instances that have them, by their ids."""
+    """Return the instances that the volumes are attached to, by id."""
     held = [one.instance_id for one in found]
     return await queries.find_by_ids(view_of(request), INSTANCES, held)
 
 
 def parse_update(reference: str, body: UpdateBody) -> list[Command]:
-    """The size that it has already is no change."""
+    """Return the resize, unless the volume has that size already."""
     wishes: list[Command] = [UpdateVolume(volume=reference, name=body.label)]
     if body.size_gb is not None:
         wishes.append(GrowVolume(volume=reference, size_gib=body.size_gb, same_ok=True))

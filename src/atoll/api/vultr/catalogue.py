@@ -1,4 +1,4 @@
-"""Vultr's own names of plans, regions and systems, and what they mean here: `catalogue.toml`."""
+"""Vultr's names of plans, regions and systems, mapped to Atoll's: `catalogue.toml`."""
 
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from atoll.domain.plans import Plan
 from atoll.domain.regions import Region
 
 PACKAGED = Path(__file__).parent / "catalogue.toml"
-# Systems that stand for what is no image: they are shown, and cannot be asked for.
+# Systems that stand for no image, such as ISO: lists show them, requests cannot use them.
 CUSTOM, SNAPSHOT, BACKUP, APPLICATION = 159, 164, 180, 186
 BANDWIDTH_GB = 1024
 NUMBERS_FROM = 1_000_000_000
@@ -45,7 +45,7 @@ class VultrRegion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class System(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`image` is an image of Atoll by its name."""
+    """`image` is the name of an image of Atoll."""
 
     id: int
     name: str
@@ -69,7 +69,7 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unk
         return frozenset(plan.id for plan in self.metal_plans)
 
     def is_metal(self, plan: str) -> bool:
-        """Whether instances of the plan are what Vultr calls bare metal."""
+        """Return whether instances of the plan are bare metal at Vultr."""
         return plan in self.metal_ids
 
     @cached_property
@@ -82,17 +82,17 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, dict=True, forbid_unk
 
     @cached_property
     def system_by_image(self) -> dict[str, System]:
-        """The first where several mean the same image."""
+        """Find the system of an image: the first one, if several have the same image."""
         return {s.image: s for s in reversed(self.systems) if s.image is not None}
 
 
 def read(path: Path) -> Catalogue:
-    """Raises RuntimeError with a sentence where the file is not of that form."""
+    """Read the file. Raises RuntimeError with a sentence if its form is wrong."""
     return foreign.read(path, Catalogue, "Vultr")
 
 
 def plan_here(plan: VultrPlan, *, bare_metal: bool) -> Plan:
-    """As a type of Atoll. One with a GPU, or a part of one, has a whole device."""
+    """Return the plan as a type of Atoll. A plan with a part of a GPU has a whole device."""
     return Plan(
         id=plan.id, vcpus=plan.vcpus, memory_mib=plan.ram, disk_gib=plan.disk,
         accelerators=Accelerators(kind=kind_of(plan.gpu_type)) if plan.gpu_type else None,
@@ -101,7 +101,7 @@ def plan_here(plan: VultrPlan, *, bare_metal: bool) -> Plan:
 
 
 def region_here(region: VultrRegion, own: str) -> Region:
-    """As a region of Atoll, which `own` carries unless the file names another."""
+    """Return the region as one of Atoll. It is served by `own`, unless the file names another."""
     return Region(
         id=region.id,
         description=f"{region.city}, {region.country}, as Vultr's region of that name",
@@ -110,7 +110,7 @@ def region_here(region: VultrRegion, own: str) -> Region:
 
 
 def plan_there(plan: Plan) -> VultrPlan:
-    """A type of Atoll that Vultr has none like."""
+    """Return a type of Atoll that has no equivalent at Vultr as a plan."""
     wanted = plan.accelerators
     return VultrPlan(
         id=plan.id, vcpus=plan.vcpus, ram=plan.memory_mib, disk=plan.disk_gib,
@@ -119,7 +119,7 @@ def plan_there(plan: Plan) -> VultrPlan:
 
 
 def kind_of(gpu_type: str) -> str:
-    """`nvidia-a16` of Vultr's `NVIDIA_A16`."""
+    """Convert Vultr's `NVIDIA_A16` to `nvidia-a16`."""
     return gpu_type.lower().replace("_", "-")
 
 
@@ -128,12 +128,12 @@ def gpu_of(kind: str) -> str:
 
 
 def region_there(region: Region) -> VultrRegion:
-    """It has no place on a map."""
+    """Return a region of Atoll as one of Vultr, without a country."""
     return VultrRegion(id=region.id, city=region.id, country="", continent="")
 
 
 def number_of(image_id: str) -> int:
-    """Of an image that has none in the file. Clients keep numbers in 32 bits."""
+    """Make the number of an image that the file does not list. Clients store 32 bits."""
     return NUMBERS_FROM + ids.bits_of(image_id) % NUMBERS_FROM
 
 

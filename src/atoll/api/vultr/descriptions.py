@@ -1,7 +1,6 @@
-"""Vultr's descriptions, which need not be unique and may be empty, beside names, which are here.
+"""Vultr's descriptions, which may be empty or equal, beside Atoll's names, which are unique.
 
-What is described so bears its description as its name too, where that is free: its commands ask
-for a free name.
+A resource that is created with a description gets it as its name as well, if that name is free.
 """
 
 from typing import Annotated, Protocol
@@ -21,12 +20,12 @@ class Described(Protocol):
 
 
 def description_of(thing: Described) -> str:
-    """What was made in another dialect has its name only."""
+    """Return the description, or the name if another dialect created the resource."""
     if thing.description or thing.name.startswith(UNNAMED):
         return thing.description
     return thing.name
 
 
 def new_name(thing: Described, description: str) -> str | None:
-    """The wish for a name that goes with a new description; None where it keeps its name."""
+    """Return the name that a new description asks for, or None to keep the name."""
     return None if description_of(thing) == description else description

@@ -27,8 +27,8 @@ NETWORKS = {"v4": ipaddress.IPv4Network, "v6": ipaddress.IPv6Network}
 
 
 class CreateBody(Wire, kw_only=True):
-    """Without a subnet it is for anybody: some clients drop zeros and empty texts. Without a port
-    it is for all of them."""
+    """No `subnet` means any source, because some clients omit zeros and empty strings. No `port`
+    means all ports."""
 
     ip_type: str
     protocol: str
@@ -124,8 +124,7 @@ def ports_of(given: str | int | None, protocol: Protocol) -> tuple[int | None, i
 
 
 def cidr_of(body: CreateBody) -> str:
-    """In the spelling in which it was given: Terraform would replace a rule that comes back in
-    another."""
+    """Return the range as the client wrote it: Terraform replaces a rule whose spelling changes."""
     if body.ip_type not in NETWORKS:
         raise Invalid("ip_type must be v4 or v6", field="ip_type")
     subnet = body.subnet or ANYBODY[body.ip_type]
@@ -141,7 +140,7 @@ def cidr_of(body: CreateBody) -> str:
 
 
 def rule_of(group: SecurityGroup, rule_id: str) -> Rule:
-    """What a path means. Raises NotFound."""
+    """Find the rule of a path. Raises NotFound."""
     for rule in shown_rules(group):
         if str(rule.number) == rule_id:
             return rule

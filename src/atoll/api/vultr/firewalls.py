@@ -1,4 +1,4 @@
-"""`/v2/firewalls`: security groups, but for those that every project has."""
+"""`/v2/firewalls`: security groups, except the built-in ones."""
 
 import msgspec
 from litestar import Controller, Response, delete, get, post, put
@@ -68,7 +68,7 @@ def show_answer(group: SecurityGroup) -> FirewallGroupAnswer:
 
 
 def rules_shown(group: SecurityGroup) -> list[Rule]:
-    """Vultr's groups say who may come in, and know ranges of addresses only."""
+    """Return the rules that Vultr can show: inbound ones, from ranges of addresses."""
     return [r for r in group.rules if r.direction is Direction.INGRESS and r.group is None]
 
 
@@ -78,7 +78,7 @@ async def instance_count(request: Call, group: SecurityGroup) -> int:
 
 
 async def group_of(request: Call, firewall_group_id: str) -> SecurityGroup:
-    """What a path means. Raises NotFound."""
+    """Find the group of a path. Raises NotFound."""
     group = await foreign.get(request, SECURITY_GROUPS, ids.SECURITY_GROUP, firewall_group_id)
     if group.name in BUILT_IN:
         raise NotFound(f"security group {group.name} is not a firewall group")

@@ -1,4 +1,4 @@
-"""`/v2/iso` and `/v2/iso-public`: images that are discs, the project's own and the catalogue's."""
+"""`/v2/iso` and `/v2/iso-public`: CD images, of the project and of the catalogue."""
 
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
@@ -32,7 +32,7 @@ class CreateBody(Wire, kw_only=True):
 
 
 class IsoOut(msgspec.Struct, kw_only=True):
-    """`size` in bytes; it and the checksums are not known until the disc is there."""
+    """`size` is in bytes. Size and checksums are empty until the download is complete."""
 
     id: str
     date_created: str
@@ -81,7 +81,7 @@ def show_public(image: Image) -> PublicIsoOut:
 
 
 def filename_of(location: str) -> str:
-    """The last word of a path or URL. Raises Invalid where that is not one."""
+    """Return the file name at the end of a URL. Raises Invalid if there is none."""
     try:
         return PurePosixPath(urlsplit(location).path).name[: references.NAME_MAX]
     except ValueError as error:
@@ -89,12 +89,12 @@ def filename_of(location: str) -> str:
 
 
 def is_listed(image: Image) -> bool:
-    """Vultr's own are gone at once when they are deleted."""
+    """Return whether lists show the ISO: at Vultr a deleted one disappears at once."""
     return image.kind is ImageKind.ISO and image.doing != "image.delete"
 
 
 async def find(request: Call, iso_id: str) -> Image:
-    """Of a path. Raises NotFound, of a disk too."""
+    """Find the ISO of a path. Raises NotFound, also for the image of a disk."""
     image = await foreign.get(request, IMAGES, ids.IMAGE, iso_id)
     if not is_listed(image):
         raise NotFound(f"image {image.id} is not an ISO")
@@ -102,7 +102,7 @@ async def find(request: Call, iso_id: str) -> Image:
 
 
 def parse_create(body: CreateBody) -> CreateImage:
-    """Called as its file; images of one project have different names."""
+    """Return the command. The image gets the name of its file, or a free one like it."""
     source = ImageSource(kind=SourceKind.URL, location=body.url)
     name = filename_of(body.url)
     return CreateImage(name=name, kind=ImageKind.ISO, source=source, free_name=True)
@@ -146,7 +146,7 @@ class PublicIsos(Controller):
     @get("/", operation_id="list-public-isos", summary="List Public ISOs",
          responses=wire.ANY_ERROR | wire.shown(PublicIsoList, "one page"))  # fmt: skip
     async def page(self, request: Call, paging: NamedDependency[Paging]) -> Response[bytes]:
-        """Its callers need no key."""
+        """List public ISOs, without a key."""
         found = await images.find_catalogue(view_of(request))
         page, meta = wire.part_of([image for image in found if is_listed(image)], paging)
         public = [show_public(image) for image in page]

@@ -1,7 +1,7 @@
-"""Operations that are newer than Vultr's document of 2023 and have no meaning here.
+"""Operations that are newer than Vultr's document of 2023 and that Atoll does not have.
 
-Each answers with a sentence that says what to use instead: without it, some would be taken for a
-thing that is not there.
+Each answers with a sentence that says which one to use instead. Without them, some requests would
+be answered as if a resource did not exist.
 """
 
 from litestar import Response, route

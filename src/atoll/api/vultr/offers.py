@@ -1,5 +1,5 @@
-"""What can be asked for in Vultr's words: the plans, regions and systems of the file, and those of
-Atoll that are not in it. Callers of these need no key."""
+"""Lists of plans, regions and systems: those of the file, and Atoll's own that the file does not
+list. They need no key."""
 
 from collections.abc import Mapping, Sequence
 
@@ -34,7 +34,7 @@ ALL, METAL_TYPE, WINDOWS = "all", "vbm", "windows"
 
 
 async def plans(view: View, names: Catalogue) -> list[VultrPlan]:
-    """With the sizes that they have here, where an operator chose others."""
+    """Return the plans, with the sizes that the operator gave them."""
     own = {plan.id: plan for plan in await queries.find_every(view, PLANS)}
     known = [sized(plan, own.get(plan.id)) for plan in names.plans]
     return known + [plan_there(p) for p in own.values() if p.id not in names.plan_by_id]
@@ -52,7 +52,7 @@ def sized(plan: VultrPlan, own: Plan | None) -> VultrPlan:
 
 
 def of_type(plans: Sequence[VultrPlan], wanted: str | None) -> list[VultrPlan]:
-    """A type, or the beginning of ids such as `voc-g`."""
+    """Filter by a type, or by the beginning of ids, such as `voc-g`."""
     if not wanted or wanted == ALL:
         return list(plans)
     return [p for p in plans if p.type == wanted or p.id.startswith(f"{wanted}-")]
@@ -62,8 +62,8 @@ Shapes = Mapping[str, frozenset[Shape]]
 
 
 def locations(plan: VultrPlan, regions: Sequence[VultrRegion], shapes: Shapes) -> list[str]:
-    """Where a host would hold it if it were empty; with a GPU, one that has such devices. Most
-    regions have the same hosts: each set of them is looked at once."""
+    """Return the regions with a host that is large enough, and has the GPU. Regions with equal sets
+    of hosts are examined once."""
     kind = kind_of(plan.gpu_type) if plan.gpu_type else None
     fits = {
         hosts: any(room.fits(host, plan.vcpus, plan.ram, plan.disk, kind) for host in hosts)
@@ -73,7 +73,7 @@ def locations(plan: VultrPlan, regions: Sequence[VultrRegion], shapes: Shapes) -
 
 
 async def shapes(view: View, regions: Sequence[VultrRegion]) -> Shapes:
-    """What hosts there are in each of these regions."""
+    """Return the different kinds of hosts in each region."""
     there = await room.shapes_by_region(view)
     own, known = await foreign.own_region(view), await queries.find_every(view, REGIONS)
     served = {region.id: region.served_by or region.id for region in known}
@@ -108,7 +108,7 @@ async def system(view: View, names: Catalogue, number: int) -> System | None:
 
 
 async def resolve_plan(view: View, names: Catalogue, plan: str) -> Plan | None:
-    """A plan that is not known here yet; None where it is. Raises Invalid."""
+    """Return a plan of the file that does not exist yet; None for others. Raises Invalid."""
     own, theirs = await queries.find_by_ids(view, PLANS, [plan]), names.plan_by_id.get(plan)
     if not own and theirs is None:
         raise Invalid("Invalid plan chosen. See /v2/plans", field="plan")
@@ -123,8 +123,7 @@ async def resolve_plan(view: View, names: Catalogue, plan: str) -> Plan | None:
 
 
 async def ensure_region(request: Call, region: str) -> None:
-    """Makes a region of the file known here, when it is first used. Raises Invalid and
-    Forbidden."""
+    """Create a region of the file at its first use. Raises Invalid and Forbidden."""
     view, names = view_of(request), catalogue_of(request)
     view.require("write")
 

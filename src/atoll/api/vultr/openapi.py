@@ -11,7 +11,7 @@ INFO = {
     "version": "2.0",
     "description": "What Atoll serves of Vultr's API v2, to clients of it. Keys are Atoll's.",
 }
-# They need no key.
+# Routes without a key.
 PUBLIC = frozenset({
     "list-os", "list-applications", "list-public-isos", "list-regions",
     "list-available-plans-region", "list-plans", "list-metal-plans",
@@ -46,7 +46,7 @@ def describe(parameter: dict[str, Any]) -> dict[str, Any]:
 
 
 def in_path(path: str) -> str:
-    """`/instances/{instance_id}` as Vultr writes it."""
+    """Write a path with Vultr's parameters: `/instances/{instance_id}`."""
     return "/".join(hyphened(part) if part.startswith("{") else part for part in path.split("/"))
 
 

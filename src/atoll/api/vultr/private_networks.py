@@ -1,4 +1,4 @@
-"""`/v2/private-networks`: what VPCs were called before."""
+"""`/v2/private-networks`: the former name of VPCs."""
 
 import msgspec
 from litestar import Controller, Response, delete, get, post, put

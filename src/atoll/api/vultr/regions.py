@@ -1,4 +1,4 @@
-"""`/v2/regions`, and which plans they have."""
+"""`/v2/regions`, and the plans of each."""
 
 import msgspec
 from litestar import Controller, Response, get
@@ -58,7 +58,7 @@ class Regions(Controller):
         region_id: FromPath[str],
         type: FromQuery[str | None] = None,
     ) -> Response[bytes]:
-        """Bare metal only where it is asked for."""
+        """List the plans of a region; bare metal only with `type`."""
         view, names = view_of(request), catalogue_of(request)
         here = [region for region in await offers.regions(view, names) if region.id == region_id]
         if not here:

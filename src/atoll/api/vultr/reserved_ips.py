@@ -1,4 +1,4 @@
-"""`/v2/reserved-ips`: floating IPs, of which each is one IPv4 address."""
+"""`/v2/reserved-ips`: floating IPs. Each is one IPv4 address."""
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
@@ -91,8 +91,8 @@ def show_answer(floating_ip: FloatingIp) -> ReservedIpAnswer:
 
 
 async def second_address(request: Call, address: str) -> FloatingIp:
-    """An instance's second address is one already, and only gets its label. Raises Forbidden, and
-    Invalid."""
+    """Convert an instance's additional address, which is a floating IP already: only its label
+    changes. Raises Forbidden and Invalid."""
     view = view_of(request)
     view.require("write")
     wanted = Query(equals=equal(address=address), limit=1)
@@ -151,7 +151,7 @@ class ReservedIps(Controller):
     @delete("/{reserved_ip:str}", operation_id="delete-reserved-ip", commands=(DeleteFloatingIp,),
             status_code=204, summary="Delete Reserved IP", responses=wire.ANY_ERROR)  # fmt: skip
     async def remove(self, request: Call, reserved_ip: FromPath[str]) -> Response[None]:
-        """Also while it is attached."""
+        """Delete a reserved IP, also an attached one."""
         reference = wire.native_id(ids.FLOATING_IP, reserved_ip)
         return await wire.no_content(request, DeleteFloatingIp(floating_ip=reference, detach=True))
 

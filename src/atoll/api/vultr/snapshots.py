@@ -1,4 +1,4 @@
-"""`/v2/snapshots`: those that somebody asked for. What a schedule makes is in `backups.py`."""
+"""`/v2/snapshots`: snapshots on request. Those of schedules are in `backups.py`."""
 
 from collections.abc import Mapping
 
@@ -54,8 +54,8 @@ class UpdateBody(Wire, kw_only=True):
 
 
 class SnapshotOut(msgspec.Struct, kw_only=True):
-    """`size` is that of the disk, `compressed_size` what the snapshot takes; both in bytes, and 0
-    until it is complete."""
+    """`size` is the size of the disk, `compressed_size` that of the snapshot: bytes, 0 until it is
+    complete."""
 
     id: str
     date_created: str
@@ -77,7 +77,7 @@ class SnapshotList(msgspec.Struct, kw_only=True):
 
 
 def one_line(description: str) -> str:
-    """What other dialects call it: one line of the description."""
+    """Return the first line of a description, as the name in other dialects."""
     printable = "".join(c if c.isprintable() else " " for c in description)
     return printable[: references.NAME_MAX]
 
@@ -91,12 +91,12 @@ def size_of(snapshot: Snapshot) -> int:
 
 
 def of_kind(kind: SnapshotKind, **columns: str) -> Query:
-    """Those of that kind, of which these columns have these values."""
+    """Return a query for snapshots of the kind, by the values of columns."""
     return Query(equals=equal(kind=str(kind), **columns))
 
 
 def show(snapshot: Snapshot, names: Catalogue, images: Mapping[str, str]) -> SnapshotOut:
-    """An imported one is of no system that could be named."""
+    """Show a snapshot. The system of an imported one is unknown."""
     os_id = CUSTOM
     if snapshot.instance_id:
         os_id = resolve_system(names, snapshot.annotations, snapshot.image_id, images).id
@@ -109,7 +109,7 @@ def show(snapshot: Snapshot, names: Catalogue, images: Mapping[str, str]) -> Sna
 
 
 async def find(request: Call, snapshot_id: str, kind: SnapshotKind) -> Snapshot:
-    """Raises NotFound, of the other kind too."""
+    """Find a snapshot. Raises NotFound, also for one of the other kind."""
     found = await foreign.get(request, SNAPSHOTS, ids.SNAPSHOT, snapshot_id)
     if found.kind is not kind:
         raise NotFound(f"snapshot {found.id} is of kind {found.kind}")

@@ -1,4 +1,4 @@
-"""`/v2/startup-scripts`: what guests run at their first boot."""
+"""`/v2/startup-scripts`: scripts that guests run at their first boot."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ Name = Annotated[str, Bounds(max_length=255)]
 
 
 class CreateBody(Wire, kw_only=True):
-    """`script` is base64 of what begins with `#!`."""
+    """`script` is base64. Decoded, it begins with `#!`."""
 
     name: Name
     script: str

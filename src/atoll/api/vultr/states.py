@@ -1,8 +1,8 @@
-"""The three words in which Vultr tells an instance's situation, each made in one place."""
+"""Vultr's three words for the state of an instance."""
 
 from atoll.domain.instances import Goal, Instance, InstanceState
 
-# An image that never says that its first boot is over counts as installed after that.
+# An image that never reports the end of its first boot counts as installed after this time.
 INSTALLED_AFTER_MS = 10 * 60 * 1000
 
 
@@ -13,8 +13,8 @@ def status(instance: Instance) -> str:
 
 
 def power_status(instance: Instance) -> str:
-    """Also while it is created: clients wait for `active` and take what they then read here. A
-    guest that does not execute is `stopped`: a start makes it go on."""
+    """Return `running` also during creation: clients wait for `active` and use this field of the
+    same answer. A halted guest is `stopped`, because a start resumes it."""
     if instance.halt is not None:
         return "stopped"
     on = instance.state in {InstanceState.CREATING, InstanceState.RUNNING}
@@ -22,8 +22,7 @@ def power_status(instance: Instance) -> str:
 
 
 def server_status(instance: Instance, now_ms: int) -> str:
-    """`locked` while an operation is in progress, `ok` once the guest is ready and the next request
-    would begin."""
+    """Return `locked` while an operation runs, `ok` once the guest is ready for another."""
     if instance.state is InstanceState.CREATING:
         return "none"
     if instance.doing is not None or instance.goal is Goal.DELETED:
@@ -32,7 +31,7 @@ def server_status(instance: Instance, now_ms: int) -> str:
         return "ok"
     if instance.ready_at_ms is not None:
         return "ok"
-    if instance.iso_id is not None:  # what was started from a disc says nothing
+    if instance.iso_id is not None:  # a guest that boots from a CD reports nothing
         return "ok"
     since_ms = instance.running_since_ms or instance.created_at_ms
     return "installingbooting" if now_ms - since_ms < INSTALLED_AFTER_MS else "ok"

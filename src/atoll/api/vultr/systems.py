@@ -1,4 +1,4 @@
-"""`/v2/os` and `/v2/applications`: what instances are made of. Neither needs a key."""
+"""`/v2/os` and `/v2/applications`: images. Neither needs a key."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ class SystemList(msgspec.Struct, kw_only=True):
 
 
 class ApplicationList(msgspec.Struct, kw_only=True):
-    """There are none here."""
+    """Always empty."""
 
     applications: list[dict[str, Any]]
     meta: Meta

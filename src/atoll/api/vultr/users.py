@@ -1,4 +1,4 @@
-"""`/v2/users`: there are none. Access is given by API keys."""
+"""`/v2/users`: an empty list. API keys give access."""
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post

@@ -1,4 +1,4 @@
-"""`/v2/vpc2`: the VPCs that were made here, and the instances in any VPC."""
+"""`/v2/vpc2`: VPCs that were created here, and the instances of any VPC."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ NODES_MAX = 1000
 
 
 class CreateBody(Wire, kw_only=True):
-    """Without a block it gets one that is free."""
+    """Without `ip_block` the VPC gets a free range."""
 
     region: str
     description: Description | None = None
@@ -43,7 +43,7 @@ class CreateBody(Wire, kw_only=True):
 
 
 class NodesBody(Wire, kw_only=True):
-    """Ids of instances."""
+    """`nodes` are ids of instances."""
 
     nodes: list[str]
 
@@ -67,7 +67,7 @@ class Vpc2List(msgspec.Struct, kw_only=True):
 
 
 class NodeOut(msgspec.Struct, kw_only=True):
-    """The MAC is a number here, as clients read it."""
+    """`mac_address` is a number, as clients expect."""
 
     id: str
     ip_address: str
@@ -92,7 +92,7 @@ def show(vpc: Vpc) -> Vpc2Out:
 
 
 def places_in(vpc: Vpc, instance: Instance) -> list[tuple[str, str]]:
-    """Its addresses there, each with its MAC: of the network that it was created in, too."""
+    """Return an instance's addresses in the VPC with their MACs, of its first network as well."""
     places = [(a.private_ip, a.mac) for a in instance.attachments if a.vpc_id == vpc.id]
     if instance.resolved.vpc_id == vpc.id:
         places.insert(0, (instance.private_ip or "", instance.mac or "0"))
@@ -120,8 +120,8 @@ async def nodes_of(request: Call, vpc: Vpc) -> list[NodeOut]:
 
 
 async def to_change(request: Call, vpc: Vpc, body: NodesBody, *, there: bool) -> list[str]:
-    """The instances that are to be there, or not, and do not yet; those that are not known are for
-    the commands to refuse. Raises Invalid, and Forbidden: without a command nobody else does."""
+    """Return the ids of instances to attach or detach. Unknown ids stay: the commands refuse them.
+    Raises Invalid, and Forbidden here, because no command may follow."""
     view = view_of(request)
     view.require("write")
     if not 1 <= len(body.nodes) <= NODES_MAX:
@@ -133,7 +133,7 @@ async def to_change(request: Call, vpc: Vpc, body: NodesBody, *, there: bool) ->
 
 
 async def change_nodes(request: Call, commands: Sequence[Command]) -> Response[None]:
-    """202: all of them, or none."""
+    """Attach or detach all instances, or none."""
     wishes = [Asked(command, {"instance": "nodes"}) for command in commands]
     response = await wire.no_content(request, *wishes)
     response.status_code = 202
@@ -196,7 +196,7 @@ class Vpc2s(Controller):
     async def attach(
         self, request: Call, vpc_id: FromPath[str], data: JSONBody[NodesBody]
     ) -> Response[None]:
-        """Those that are there already stay as they are."""
+        """Attach instances. Those that are attached already are skipped."""
         vpc = await vpcs.any_vpc_of(request, vpc_id)
         nodes = await to_change(request, vpc, data, there=True)
         joins = [AttachVpc(instance=one, vpc=vpc.id, attached_ok=True) for one in nodes]
@@ -208,7 +208,7 @@ class Vpc2s(Controller):
     async def detach(
         self, request: Call, vpc_id: FromPath[str], data: JSONBody[NodesBody]
     ) -> Response[None]:
-        """Those that are not there stay as they are."""
+        """Detach instances. Those that are not attached are skipped."""
         vpc = await vpcs.any_vpc_of(request, vpc_id)
         nodes = await to_change(request, vpc, data, there=False)
         return await change_nodes(request, [DetachVpc(instance=one, vpc=vpc.id) for one in nodes])

@@ -1,8 +1,9 @@
-"""`/v2/vpcs`, and what `/v2/vpc2` and `/v2/private-networks` share with it: a VPC of one subnet, of
-the same range.
+"""`/v2/vpcs`, and the code that `/v2/vpc2` and `/v2/private-networks` share with it.
 
-A private network is a VPC by another name. A VPC 2.0 is another resource at Vultr, and clients read
-the lists of both: so each VPC is in one of them, by an annotation.
+Each VPC has one subnet, with the same range.
+
+A private network is a VPC by another name. A VPC 2.0 is another resource at Vultr. Clients read the
+lists of both, so an annotation says which list shows a VPC.
 """
 
 import ipaddress
@@ -36,14 +37,14 @@ Show = Callable[[Vpc], msgspec.Struct]
 
 
 class NewVpc(Protocol):
-    """What the bodies of all three names have."""
+    """The fields that all three bodies share."""
 
     region: str
     description: str | None
 
 
 class CreateBody(Wire, kw_only=True):
-    """Without a subnet it gets one that is free."""
+    """Without `v4_subnet` the VPC gets a free range."""
 
     region: str
     description: Description | None = None
@@ -83,7 +84,7 @@ def show(vpc: Vpc) -> VpcOut:
 
 
 async def placed(request: Call, vpcs: Sequence[Vpc]) -> list[Vpc]:
-    """Those that are in all regions are shown in the server's own."""
+    """Return the region. A VPC of all regions is shown in the server's own."""
     if all(vpc.region for vpc in vpcs):
         return list(vpcs)
     own = await own_region(request)
@@ -91,7 +92,7 @@ async def placed(request: Call, vpcs: Sequence[Vpc]) -> list[Vpc]:
 
 
 async def own_region(request: Call) -> str:
-    """Empty where there are several that could be it."""
+    """Return the server's region, or an empty string if there are several."""
     try:
         return await instances.region_of(view_of(request), None)
     except Invalid:
@@ -109,7 +110,7 @@ async def page_of(request: Call, paging: Paging, *, vpc2: bool = False) -> tuple
 
 
 async def vpc_of(request: Call, vpc_id: str, *, vpc2: bool = False) -> Vpc:
-    """What a path means. Raises NotFound, of the other resource too."""
+    """Find the VPC of a path. Raises NotFound, also for the other resource."""
     found = await any_vpc_of(request, vpc_id)
     if is_vpc2(found) != vpc2:
         raise NotFound(f"vpc {found.id} is listed elsewhere")
@@ -122,15 +123,15 @@ async def any_vpc_of(request: Call, vpc_id: str) -> Vpc:
 
 
 async def find_vpc2(view: View, wanted: Iterable[str]) -> frozenset[str]:
-    """Of the ids of VPCs, those of the project's VPC 2.0."""
+    """Return which of the ids are VPCs 2.0 of the project."""
     found = await queries.find_by_ids(view, VPCS, wanted)
     own = [vpc for vpc in found.values() if vpc.project_id == view.project_id]
     return frozenset(vpc.id for vpc in own if is_vpc2(vpc))
 
 
 async def require_kind(view: View, vpc_id: str, field: str, *, vpc2: bool) -> None:
-    """Raises Invalid if the field names a network of the other kind. One that is not known is for
-    the command to refuse."""
+    """Raises Invalid if the field names a network of the other kind. The command refuses an unknown
+    one."""
     vpc = (await queries.find_by_ids(view, VPCS, [vpc_id])).get(vpc_id)
     if vpc is not None and vpc.project_id == view.project_id and is_vpc2(vpc) != vpc2:
         kind = "a VPC" if vpc2 else "a VPC 2.0"
@@ -138,13 +139,13 @@ async def require_kind(view: View, vpc_id: str, field: str, *, vpc2: bool) -> No
 
 
 async def require_kinds(view: View, fields: Mapping[str, str]) -> None:
-    """`fields` are those that named VPCs, by the id. Raises Invalid."""
+    """Check the kind of several VPCs. `fields` has the field that named each id. Raises Invalid."""
     for vpc_id, field in fields.items():
         await require_kind(view, vpc_id, field, vpc2=field.endswith("vpc2"))
 
 
 def range_of(block: str | None, bits: int | None, fields: tuple[str, str]) -> str | None:
-    """None where none is asked for. Raises Invalid."""
+    """Return the requested range, or None. Raises Invalid."""
     if not block and not bits:
         return None
     if not block or not bits:
@@ -178,7 +179,7 @@ async def created(
     *,
     notes: Mapping[str, str] = NO_NOTES,
 ) -> Response[bytes]:
-    """`field` names the range in the body."""
+    """Create the VPC. `field` is the name of the range in the body."""
     await offers.ensure_region(request, body.region)
     description = body.description or ""
     command = CreateVpc(

@@ -1,4 +1,4 @@
-"""All that is peculiar to Vultr's API v2: error bodies, ids, cursors, times, and its texts."""
+"""The formats of Vultr's API v2: error bodies, ids, cursors, times and texts."""
 
 import base64
 import binascii
@@ -49,8 +49,7 @@ uuid_of, native_id, native_id_in = foreign.uuid_of, foreign.native_id, foreign.n
 T = TypeVar("T")
 K = TypeVar("K", bound=Identified)
 
-# All other errors are a 400. A busy resource is a 429, after which clients retry; after most other
-# errors they give up.
+# All other errors are a 400. A busy resource is a 429, because clients retry after no other status.
 STATUSES: tuple[tuple[type[AtollError], int], ...] = (
     (Unauthenticated, 401),
     (Forbidden, 403),
@@ -60,7 +59,7 @@ STATUSES: tuple[tuple[type[AtollError], int], ...] = (
     (StoreUnavailable, 503),
     (DriverError, 503),
 )
-# By the last family of which the path names a thing: clients look for these words.
+# By the last family in the path that has an id: clients search for these words.
 MISSING = {
     "instances": "instance not found",
     "jobs": "job not found",
@@ -80,7 +79,7 @@ MISSING = {
     "users": "Invalid user ID",
     "regions": "Invalid region ID",
 }
-# What follows a family's name in paths beside ids.
+# Words other than ids that follow the name of a family in paths.
 VERBS = frozenset({"", "attach", "detach", "convert", "create-from-url", "start", "halt", "reboot"})
 
 
@@ -95,15 +94,15 @@ class Links(msgspec.Struct, kw_only=True):
 
 
 class Meta(msgspec.Struct, kw_only=True):
-    """`links` are cursors, empty where there is no such page."""
+    """`links` are cursors; empty if there is no such page."""
 
     total: int
     links: Links
 
 
 class Wire(msgspec.Struct, kw_only=True):
-    """Base of request bodies. Unknown fields are passed over, and null is as good as nothing:
-    clients repeat path parameters in bodies, and send what they leave open as null."""
+    """Base of request bodies. Unknown fields are ignored and null is the same as an absent field:
+    clients repeat path parameters in bodies, and send null for unset fields."""
 
 
 def status_of_error(error: AtollError) -> int:
@@ -111,13 +110,13 @@ def status_of_error(error: AtollError) -> int:
 
 
 def family_of(path: str) -> str:
-    """The last word of the path that is not an id, if it is one that things are known by."""
+    """Return the last word of the path that names a family of resources."""
     words = [word for word in path.removeprefix(PREFIX).split("/") if word in MISSING]
     return words[-1] if words else ""
 
 
 def missing_family(path: str) -> str:
-    """The last one of which the path names a thing: what was not found."""
+    """Return the family of the resource that was not found: the last one in the path with an id."""
     words = path.removeprefix(PREFIX).split("/")
     named = [
         word for word, next_one in pairwise(words) if word in MISSING and next_one not in VERBS
@@ -126,11 +125,11 @@ def missing_family(path: str) -> str:
 
 
 def text_of(error: AtollError, path: str, asked: Asked | None) -> str:
-    """In the words, and with the ids, of this dialect."""
+    """Return the sentence of an error with the words and ids of this dialect."""
     if isinstance(error, NotFound) and not (isinstance(error.reason, str) and error.field):
         family = missing_family(path)
         if error.reason is Reason.DELETED_ALREADY and family != "bare-metals":
-            family = "instances"  # also where the body names it
+            family = "instances"  # also if the body names the resource
         return MISSING.get(family, error.message)
     return foreign.say(error, asked, wording_for(asked)).message
 
@@ -140,7 +139,7 @@ def refusal(status: int, text: str) -> Plain:
 
 
 def refuse(error: AtollError) -> Plain:
-    """Of the guard, which knows no path."""
+    """Answer an error of the guard, which does not know the path."""
     return refusal(status_of_error(error), COMMON.say(error).message)
 
 
@@ -155,25 +154,25 @@ ANY_ERROR = serving.errors(ErrorBody, ERRORS)
 
 
 def date_of(at_ms: int) -> str:
-    """As `2020-10-10T01:56:20+00:00`."""
+    """Format a time as `2020-10-10T01:56:20+00:00`."""
     return second_text(at_ms // 1000)
 
 
 @functools.lru_cache(maxsize=8192)
 def second_text(at_s: int) -> str:
-    """Things of one page were often made in the same second."""
+    """Cache formatted seconds: resources of one page often have the same."""
     return datetime.datetime.fromtimestamp(at_s, datetime.UTC).isoformat()
 
 
 def plain_date_of(at_ms: int) -> str:
-    """As `2020-10-10 01:56:20`, which jobs and schedules have."""
+    """Format a time as `2020-10-10 01:56:20`, as in jobs and schedules."""
     return datetime.datetime.fromtimestamp(at_ms // 1000, datetime.UTC).strftime(
         "%Y-%m-%d %H:%M:%S"
     )
 
 
 def number_in(text: str) -> int | None:
-    """None where it is none, or has more digits than anything is counted with here."""
+    """Return the number, or None if the text is no number or too long for one."""
     return int(text) if text.isdecimal() and len(text) <= DIGITS_MAX else None
 
 
@@ -183,8 +182,8 @@ def catalogue_of(request: Call) -> Catalogue:
 
 
 class Paging(msgspec.Struct, frozen=True, kw_only=True):
-    """Which page: `at` is the id, or the place in a list, that the page before ended with, or that
-    the page after began with where `back` is set."""
+    """The requested page. `at` is the last id, or place, of the page before; with `back`, the first
+    one of the page after."""
 
     per_page: int
     at: str | None = None
@@ -194,7 +193,7 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True):
 async def paging(
     per_page: FromQuery[int] = PER_PAGE, cursor: FromQuery[str | None] = None
 ) -> Paging:
-    """Of the query. Raises Invalid."""
+    """Read the paging parameters of a query. Raises Invalid."""
     if not 1 <= per_page <= PER_PAGE_MAX:
         raise Invalid(f"per_page must be 1 to {PER_PAGE_MAX}", field="per_page")
     if not cursor:
@@ -221,7 +220,7 @@ def cursor_of(way: str, at: str) -> str:
 async def page_of(
     request: Call, noun: Noun[K], asked: Paging, wanted: Query = ALL
 ) -> tuple[Sequence[K], Meta]:
-    """One page of the caller's project, in the order in which things were made."""
+    """Return a page of the project's resources, in order of creation."""
     view = view_of(request)
     if asked.at is not None and not is_id(asked.at):
         raise foreign_cursor()
@@ -246,7 +245,7 @@ async def page_of(
 
 
 def part_of(things: Sequence[T], asked: Paging) -> tuple[Sequence[T], Meta]:
-    """One page of what is no table's: the cursor is a place in the list."""
+    """Return a page of a list that has no table. The cursor is a place in the list."""
     at = number_in(asked.at or "0")
     if at is None:
         raise foreign_cursor()
@@ -266,6 +265,6 @@ def answer(body: Any, status: int = 200) -> Response[bytes]:
 async def mutate(
     request: Call, show: Callable[[Any], Any], command: Command | Asked, status: int = 200
 ) -> Response[bytes]:
-    """Carries out a command and answers its thing, as `show` makes it."""
+    """Carry out a command and answer with its resource, formatted by `show`."""
     outcome = await execute(request, command)
     return respond(outcome, show(outcome.thing), status)

@@ -15,7 +15,7 @@ INSTANCE = {
     "startup_script": "script_id", "disk_gib": "plan", "memory_mib": "plan", "vcpus": "plan",
     "subnet": "vpc_id", "vpc": "vpc_id", "snapshot": "snapshot_id",
 }  # fmt: skip
-# By the noun of the command.
+# Keyed by the noun of the command.
 FIELDS = {
     "instance": INSTANCE,
     "network": INSTANCE,
@@ -40,9 +40,9 @@ SENTENCES = {
     Reason.VOLUME_ATTACHED_ELSEWHERE: "Block storage is already attached to another server",
     Reason.FLOATING_IP_TAKEN: "Floating IPv4 address is already attached to another server",
     Reason.SOURCE_NEEDS_DISK: "{field}: the {noun} needs {lowest} GB, plan {plan} has {value}",
-    # Terraform detaches it from the instance with the address at the end.
+    # Terraform detaches an address from the instance that the end of the sentence names.
     Reason.DISC_IN_USE: "ISO {image} is still attached to instance {instance_id} {address}",
-    # Clients ask again as long as the refusal begins with these words.
+    # Clients retry as long as the error begins with these words.
     Reason.USED_BY_SUBNETS: "A server is attached to this VPC network",
 }
 VPC_IN_USE = "A server is attached to this VPC network: {noun} {name} is in use by {user_noun} "

@@ -1,1 +1,1 @@
-"""`/v2/bare-metals` and what is below it."""
+"""`/v2/bare-metals` and the paths below it."""

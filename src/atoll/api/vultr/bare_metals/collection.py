@@ -1,4 +1,4 @@
-"""`/v2/bare-metals`: instances of the plans that Vultr calls bare metal, in its words for them."""
+"""`/v2/bare-metals`: instances of bare metal plans, in the form of that resource."""
 
 import msgspec
 from litestar import Controller, Response, delete, get, patch, post
@@ -50,7 +50,7 @@ class BulkBody(Wire, kw_only=True):
 
 
 class BareMetalOut(msgspec.Struct, kw_only=True):
-    """`ram` and `disk` in words: "32768 MB", "2x 240GB SSD"."""
+    """`ram` and `disk` are texts: "32768 MB", "2x 240GB SSD"."""
 
     id: str
     os: str
@@ -120,7 +120,7 @@ METAL = Query(equals=equal(bare_metal=True))
 
 
 async def accepted(request: Call, *wishes: Command | Asked) -> Response[bytes]:
-    """202 with the instance."""
+    """Answer 202 with the instance."""
     outcome = await wire.execute(request, *wishes)
     related = await load_related(request, [outcome.thing])
     return wire.respond(outcome, show_metal(outcome.thing, related), 202)

@@ -1,4 +1,4 @@
-"""`/v2/bare-metals/…`: addresses, bandwidth, user data and upgrades, as instances have them."""
+"""`/v2/bare-metals/…`: addresses, bandwidth, user data and upgrades, as for instances."""
 
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency

@@ -1,1 +1,1 @@
-"""`/v2/instances` and what is below it."""
+"""`/v2/instances` and the paths below it."""

@@ -1,6 +1,6 @@
 """`/v2/instances/…/ipv4` and `/ipv6`: addresses and their names.
 
-A second IPv4 address is a floating IP that was made for the instance.
+A second IPv4 address is a floating IP that was created for the instance.
 """
 
 import ipaddress
@@ -35,7 +35,7 @@ ALONE = "255.255.255.255"
 
 
 class AddressBody(Wire, kw_only=True):
-    """The new address works at once: no reboot is needed, and none is made."""
+    """`reboot` is ignored: a new address works at once."""
 
     reboot: bool | None = None
 
@@ -142,7 +142,7 @@ async def name_of(view: View, address: str) -> str:
 
 
 def require_own(instance: Instance, address: str) -> str:
-    """Raises NotFound where it is not one of the instance's public ones."""
+    """Raises Invalid unless it is a public address of the instance."""
     if address not in {instance.public_ip, *instance.floating_ips}:
         raise Invalid(f"ip: {address} is not a public address of this instance", field="ip")
     return address
@@ -226,7 +226,7 @@ class InstanceAddresses(Controller):
     async def unname(
         self, request: Call, instance_id: FromPath[str], data: JSONBody[DefaultReverseBody]
     ) -> Response[None]:
-        """The default is none."""
+        """Remove the name. By default an address has none."""
         address = require_own(await instance_of(request, instance_id), data.ip)
         return await wire.no_content(request, DeleteReverseDns(address=address, missing_ok=True))
 

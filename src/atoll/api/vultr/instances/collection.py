@@ -47,7 +47,7 @@ class InstanceAnswer(msgspec.Struct, kw_only=True):
 
 
 class UpdateAnswer(msgspec.Struct, kw_only=True):
-    """`job_ids` are those of the changes that go on."""
+    """`job_ids` are the ids of changes that are still running."""
 
     instance: InstanceOut
     job_ids: list[str]
@@ -137,7 +137,7 @@ def used(firewall_group_id: str | None) -> str | None:
 
 
 async def instance_of(request: Call, instance_id: str) -> Instance:
-    """What a path means. Raises NotFound, of a deleted one too."""
+    """Find the instance of a path. Raises NotFound, also for a deleted one."""
     instance = await foreign.get(request, INSTANCES, ids.INSTANCE, instance_id)
     if instance.state is InstanceState.DELETED:
         raise NotFound(f"instance {instance.id} is deleted")
@@ -145,12 +145,12 @@ async def instance_of(request: Call, instance_id: str) -> Instance:
 
 
 def instance_in(outcome: Outcome[Any], before: Instance) -> Instance:
-    """The instance as it is after all commands; some answer another thing, such as a timer."""
+    """Return the instance after all commands. Some return another resource, such as a timer."""
     return next((thing for thing in outcome.things if isinstance(thing, Instance)), before)
 
 
 async def accepted(request: Call, *wishes: Command | Asked) -> Response[bytes]:
-    """202 with the instance."""
+    """Answer 202 with the instance."""
     outcome = await wire.execute(request, *wishes)
     related = await load_related(request, [outcome.thing])
     answer = InstanceAnswer(instance=show_with_password(outcome.thing, related))

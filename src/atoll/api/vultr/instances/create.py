@@ -1,6 +1,6 @@
-"""A request to create an instance, in Vultr's words, as the commands that it means.
+"""Conversion of a request to create an instance into commands of one transaction.
 
-They are one transaction: an instance with all that was asked for, or an error and nothing.
+The instance is created with all requested resources, or none is.
 """
 
 import re
@@ -44,11 +44,11 @@ from atoll.service import catalogue, references
 from atoll.service.desk import View
 
 NEW = Made()
-# Vultr says nothing of when: at night, and as many as it keeps.
+# Vultr does not document these: the time, and the number of backups that are kept.
 BACKUPS = Backups(cron="0 3 * * *", keep=7)
 BACKUP_WORDS = ("enabled", "disabled")
 SCHEMES = ("root", "limited")
-# What has no meaning here, with why, so that nobody believes it was done.
+# Fields that Atoll refuses, with the reasons: ignoring them would mislead.
 NOT_SERVED = {
     "app_id": "there are no applications here: name an os_id",
     "image_id": "there are no marketplace applications here: name an os_id",
@@ -67,7 +67,7 @@ class BlockDevice(Wire, kw_only=True):
 
 
 class Wishes(Wire, kw_only=True):
-    """What may be said of an instance both when it is made and later."""
+    """The fields that requests to create and to update an instance share."""
 
     plan: str | None = None
     os_id: int | str | None = None
@@ -90,7 +90,7 @@ class Wishes(Wire, kw_only=True):
     user_scheme: str | None = None
 
     def all_tags(self) -> list[str] | None:
-        """Each once. None where nothing is said of them."""
+        """Return the tags without duplicates, or None if the request has none."""
         given = [self.tag] if self.tags is None and self.tag is not None else self.tags
         return None if given is None else [tag for tag in dict.fromkeys(given) if tag]
 
@@ -101,7 +101,7 @@ class Wishes(Wire, kw_only=True):
         )  # fmt: skip
 
     def default_vpc(self, instance: Reference, region: str) -> AttachDefaultVpc | None:
-        """One that the request names goes before it."""
+        """Return the command, if the request asks for a default VPC and names no VPC."""
         if self.vpcs():
             return None
         if self.enable_vpc or self.enable_private_network:
@@ -115,7 +115,7 @@ class Wishes(Wire, kw_only=True):
 
 
 class CreateBody(Wishes, kw_only=True):
-    """One of os_id, snapshot_id and iso_id says what its disk is made of."""
+    """One of os_id, snapshot_id and iso_id is the source of the disk."""
 
     region: str
     plan: str
@@ -132,14 +132,14 @@ class CreateBody(Wishes, kw_only=True):
     block_devices: list[BlockDevice] | None = None
 
     def source(self) -> str:
-        """The field that says what its disk is made of."""
+        """Return the field with the source of the disk."""
         given = {"iso_id": self.iso_id, "snapshot_id": self.snapshot_id}
         return next((field for field, value in given.items() if value), "os_id")
 
 
 async def wishes_of(request: Call, body: CreateBody) -> list[Asked]:
-    """The commands of one transaction, the instance's first. Raises Invalid in this dialect's own
-    words. Plans and regions that are used for the first time become known here before."""
+    """Return the commands of one transaction, the instance's first. Plans and regions of the file
+    are created at their first use. Raises Invalid in this dialect's words."""
     view, names = view_of(request), catalogue_of(request)
     view.require("write")
     refuse_not_served(body)
@@ -155,7 +155,7 @@ async def wishes_of(request: Call, body: CreateBody) -> list[Asked]:
 
 
 def attachments(body: CreateBody) -> list[Asked]:
-    """What the new instance is to have besides its own."""
+    """Return the commands that attach other resources to the new instance."""
     wishes = [
         Asked(AttachVpc(instance=NEW, vpc=vpc), {"vpc": field, "subnet": field})
         for vpc, field in body.vpcs().items()
@@ -207,7 +207,7 @@ async def parse_create(view: View, names: Catalogue, body: CreateBody) -> Create
 
 
 def group_of(firewall_group_id: str | None) -> str:
-    """Without a firewall group of Vultr's, an instance is in the standard one."""
+    """Return the security group. An instance without a firewall group is in the standard one."""
     if not firewall_group_id:
         return STANDARD_GROUP
     return wire.native_id_in(ids.SECURITY_GROUP, firewall_group_id, "firewall_group_id")
@@ -216,8 +216,8 @@ def group_of(firewall_group_id: str | None) -> str:
 async def source_of(
     view: View, names: Catalogue, os_id: int | str | None, snapshot_id: str | None
 ) -> tuple[str, dict[str, str]]:
-    """The image or snapshot, and the annotation that remembers the system's number. Clients name
-    the system 164, Snapshot, beside a snapshot."""
+    """Return the image or snapshot, and the annotation with the number of the system. Clients send
+    system 164, Snapshot, with a snapshot."""
     if snapshot_id:
         return wire.native_id_in(ids.SNAPSHOT, snapshot_id, "snapshot_id"), {}
     if os_id in {None, "", 0}:
@@ -232,7 +232,7 @@ async def source_of(
 
 
 async def disc_of(view: View, iso_id: str) -> str:
-    """Its image. Raises Invalid."""
+    """Return the CD image. Raises Invalid."""
     image_id = wire.native_id_in(ids.IMAGE, iso_id, "iso_id")
     image = await references.resolve_image(view, image_id, "iso_id")
     if image.kind is not ImageKind.ISO:
@@ -245,12 +245,12 @@ def keys_of(given: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def plain_base64(text: str | None) -> str:
-    """Many encoders break lines."""
+    """Remove line breaks, which many encoders insert."""
     return re.sub(r"\s", "", text or "")
 
 
 def vpcs_of(**lists: Sequence[str] | None) -> dict[str, str]:
-    """Each once, with the field that named it."""
+    """Return the VPCs without duplicates, with the fields that named them."""
     return {
         wire.native_id_in(ids.VPC, vpc, field): field
         for field, given in lists.items()

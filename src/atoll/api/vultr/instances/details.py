@@ -24,7 +24,7 @@ from atoll.service.queries import Query
 
 PATH = "/{instance_id:str}"
 NEIGHBOURS_MAX = 500
-# Of the forms that Vultr's schedules have, each as five fields of cron.
+# Vultr's forms of schedules, each as five fields of cron.
 CRON = {
     "daily": "0 {hour} * * *",
     "weekly": "0 {hour} * * {dow}",
@@ -41,7 +41,7 @@ class BandwidthDay(msgspec.Struct, kw_only=True):
 
 
 class BandwidthAnswer(msgspec.Struct, kw_only=True):
-    """By the day. Only what the guest has used since it was started is known, as today's."""
+    """Traffic by day. Atoll knows the traffic since the guest's start, shown as today's."""
 
     bandwidth: dict[str, BandwidthDay]
 
@@ -69,8 +69,8 @@ class UpgradesAnswer(msgspec.Struct, kw_only=True):
 
 
 class ScheduleBody(Wire, kw_only=True):
-    """`dow` counts from Sunday, which is 1, and only for weekly; `dom` only for monthly. Clients
-    send a 0 where they leave a number out."""
+    """`dow` is for weekly schedules, and 1 is Sunday; `dom` is for monthly ones. Clients send 0 for
+    an unset number."""
 
     type: str
     hour: int | None = None
@@ -108,8 +108,8 @@ def within(field: str, given: int | None, lowest: int, highest: int, otherwise: 
 
 
 def show_schedule(timer: Timer) -> Schedule:
-    """One that was made in another dialect may have a form that Vultr has no word for: the nearest
-    is shown, and when it is due is always right."""
+    """Show a schedule. Another dialect may have created a form that Vultr does not have: the
+    nearest form is shown, with the correct next time."""
     assert timer.backups is not None, "a backup timer has a schedule"
     _, hour, dom, _, dow = timer.backups.cron.split()
     kinds = {"2-30/2": "daily_alt_even", "1-31/2": "daily_alt_odd"}
@@ -143,7 +143,7 @@ async def measured(request: Call, instance: Instance) -> dict[str, BandwidthDay]
 
 
 def upgrades_of(instance: Instance, names: Catalogue, which: str) -> UpgradesAnswer:
-    """Larger plans of the same kind and with the same GPU, other systems. A disk never shrinks."""
+    """List larger plans of the same kind and GPU, and other systems. A disk never shrinks."""
     kind, wanted = instance.spec.plan.partition("-")[0], instance.spec.accelerators
     gpu = wanted.kind if wanted else ""
     plans = [
@@ -175,7 +175,7 @@ class InstanceDetails(Controller):
          summary="Get Instance neighbors",
          responses=wire.ANY_ERROR | wire.shown(NeighborsAnswer, "their ids"))  # fmt: skip
     async def neighbors(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
-        """Others of the project on the same host, including those that can be recovered."""
+        """List other instances of the project on the same host, including recoverable ones."""
         instance = await instance_of(request, instance_id)
         found: list[Instance] = []
         if instance.host_id is not None:

@@ -1,4 +1,4 @@
-"""`/v2/instances/…/iso`: the disc in an instance's CD drive."""
+"""`/v2/instances/…/iso`: the CD image in an instance's drive."""
 
 import msgspec
 from litestar import Controller, Response, get, post
@@ -24,7 +24,7 @@ class IsoBody(Wire, kw_only=True):
 
 
 class IsoStatus(msgspec.Struct, kw_only=True):
-    """`state`: ready (there is none), ismounting, isomounted."""
+    """`state` is `ready` (no CD image), `ismounting` or `isomounted`."""
 
     iso_id: str
     state: str
@@ -40,7 +40,7 @@ def status_of(iso_id: str | None, state: str = MOUNTED) -> IsoAnswer:
 
 
 async def status_now(view: View, instance: Instance) -> IsoAnswer:
-    """While its guest still starts without a disc, that is said to be out already."""
+    """Return the status. A CD image counts as detached while the guest restarts without it."""
     change = await instance_iso.find_change(view, instance)
     if change is None:
         return status_of(instance.iso_id)
@@ -75,7 +75,7 @@ class InstanceIsos(Controller):
           status_code=202, summary="Detach ISO from instance",
           responses=wire.ANY_ERROR | wire.shown(IsoAnswer, "the state", 202))  # fmt: skip
     async def detach(self, request: Call, instance_id: FromPath[str]) -> Response[bytes]:
-        """Where there is none, that is done already."""
+        """Detach the CD image. Without one, succeed."""
         instance = await instance_of(request, instance_id)
 
         command = DetachDisc(instance=instance.id, missing_ok=True)

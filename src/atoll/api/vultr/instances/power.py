@@ -1,4 +1,4 @@
-"""`/v2/instances/…`: power, reinstall, restore, and the jobs that such requests become."""
+"""`/v2/instances/…`: power, reinstall, restore, and the jobs of such requests."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -42,7 +42,7 @@ class ReinstallBody(Wire, kw_only=True):
 
 
 class RestoreBody(Wire, kw_only=True):
-    """One of both."""
+    """Either `backup_id` or `snapshot_id`."""
 
     backup_id: str | None = None
     snapshot_id: str | None = None
@@ -73,7 +73,7 @@ class Job(msgspec.Struct, kw_only=True):
 
 
 class JobAnswer(msgspec.Struct, kw_only=True):
-    """`state` stands at the top as well, where some clients look for it."""
+    """`state` is also at the top level, because some clients read it there."""
 
     job: Job
     state: str
@@ -92,7 +92,7 @@ def show_job(operation: Operation) -> JobAnswer:
 
 
 def power(verb: type[Power], instance_ids: Iterable[str]) -> list[Power]:
-    """Of one or many: all of them, or none."""
+    """Change the power of one or many instances: all of them, or none."""
     return [verb(instance=instance_id) for instance_id in instance_ids]
 
 
@@ -110,7 +110,7 @@ async def many(request: Call, verb: type[Power], body: BulkBody) -> Response[Non
 
 
 def restored_from(body: RestoreBody) -> tuple[str, str]:
-    """Which field names the source, and the source."""
+    """Return the field that names the source, and the source."""
     given = {"backup_id": body.backup_id, "snapshot_id": body.snapshot_id}
     named = [(field, text) for field, text in given.items() if text]
     if len(named) != 1:
@@ -124,7 +124,7 @@ def parse_reinstall(reference: str, body: ReinstallBody | None) -> ReinstallInst
 
 
 async def reinstalled(request: Call, command: ReinstallInstance) -> tuple[Outcome[Any], Instance]:
-    """The instance with the password and the host name that it is about to have."""
+    """Return the instance with its new password and host name."""
     outcome = await wire.execute(request, command)
     return outcome, instance_rebuild.apply_body(outcome.thing, outcome.operation)
 

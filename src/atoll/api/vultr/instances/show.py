@@ -1,4 +1,4 @@
-"""How an instance looks in Vultr's words, and what has to be known for that besides itself."""
+"""Instances in Vultr's form, and the resources that this form needs."""
 
 import ipaddress
 from collections.abc import Mapping, Sequence
@@ -32,9 +32,9 @@ from atoll.service.nouns import IMAGES
 
 KVM_MS = 10 * 60 * 1000
 V6_BITS = 64
-# What only this dialect speaks of, in an instance's annotations.
+# Fields of this dialect alone, kept in an instance's annotations.
 OS_ID, IPV6, DDOS, USER_SCHEME = "vultr.os_id", "vultr.ipv6", "vultr.ddos", "vultr.user_scheme"
-# The tags as they were given, where labels cannot hold them all: `a=1` beside `a=2`, or `a=`.
+# The tags as given, if labels cannot represent them: `a=1` with `a=2`, or `a=`.
 TAGS = "vultr.tags"
 
 
@@ -45,7 +45,7 @@ class V6Network(msgspec.Struct, kw_only=True):
 
 
 class InstanceOut(msgspec.Struct, kw_only=True):
-    """`default_password` only as long as it is shown."""
+    """`default_password` is present only while it is shown."""
 
     id: str
     os: str
@@ -86,9 +86,8 @@ class InstanceOut(msgspec.Struct, kw_only=True):
 
 @dataclass(frozen=True)
 class Related:
-    """What an instance's answer needs besides the instance: names of images by id, the instances
-    that have a backup schedule, the groups that stand for no firewall, the ids of VPC 2.0, and the
-    network of their addresses."""
+    """Other data for the answer of an instance: names of images by id, instances with a backup
+    schedule, groups that mean no firewall, ids of VPCs 2.0, and the network of the addresses."""
 
     services: Services
     caller: Caller
@@ -118,24 +117,25 @@ async def load_related(request: Call, found: Sequence[Instance]) -> Related:
 
 
 async def image_names(view: View) -> dict[str, str]:
-    """Of all images of the catalogue and the project, by id."""
+    """Return the names of all images of the catalogue and the project, by id."""
     found = [*await images.find_catalogue(view), *await queries.find_every(view, IMAGES)]
     return names_of({image.id: image for image in found})
 
 
 def names_of(found: Mapping[str, Image]) -> dict[str, str]:
-    """A disc is no system."""
+    """Return the names of images, without CD images."""
     return {image.id: image.name for image in found.values() if image.kind is ImageKind.DISK}
 
 
 async def open_groups(view: View) -> frozenset[str]:
-    """The ids of those that stand for no firewall group of Vultr's."""
+    """Return the ids of groups that mean no firewall group at Vultr."""
     found = await security_groups.find_built_in(view)
     return frozenset(group.id for group in found)
 
 
 def show_with_password(instance: Instance, related: Related) -> InstanceOut:
-    """As long as it is shown: of one instance, never in a list, and in no answer that is kept."""
+    """Show one instance with its password, for as long as that is shown. Lists and kept answers
+    never have it."""
     out = show(instance, related)
     text = related.services.passwords.of(instance)
     if text is not None:
@@ -185,8 +185,8 @@ def system_of(instance: Instance, related: Related) -> System:
 def resolve_system(
     names: Catalogue, annotations: Mapping[str, str], image_id: str, images: Mapping[str, str]
 ) -> System:
-    """The one that was asked for by its number; otherwise by what the image is called, which
-    `images` says by its id."""
+    """Return the system that was requested by number, or else the one of the image's name, from
+    `images` by id."""
     chosen = annotations.get(OS_ID, "")
     if chosen.isdecimal() and int(chosen) in names.system_by_id:
         return names.system_by_id[int(chosen)]
@@ -198,14 +198,14 @@ def resolve_system(
 
 
 def tags_of(instance: Instance) -> list[str]:
-    """The labels as tags; in the words in which they were given, if these are still the labels."""
+    """Return the labels as tags, spelled as given if they have not changed since."""
     noted = instance.annotations.get(TAGS)
     given = msgspec.json.decode(noted, type=list[str]) if noted else []
     return given if labels_of(given) == instance.labels else tags_in(instance.labels)
 
 
 def labels_of(tags: Sequence[str]) -> dict[str, str]:
-    """A tag is a label without a value; `key=value` is one with it."""
+    """Return tags as labels. A tag is a label without a value, `key=value` a label with one."""
     pairs = [tag.partition("=") for tag in tags]
     return {key: value for key, _, value in pairs}
 
@@ -215,7 +215,7 @@ def tags_in(labels: Mapping[str, str]) -> list[str]:
 
 
 def noted_tags(tags: Sequence[str]) -> str:
-    """The annotation of the tags of a request; empty where the labels say it all."""
+    """Return the annotation for the tags of a request; empty if labels represent all of them."""
     return "" if tags_in(labels_of(tags)) == tags else msgspec.json.encode(tags).decode()
 
 
@@ -226,7 +226,7 @@ def ipv6_shown(instance: Instance) -> str:
 
 
 def networks_of(v6: str) -> list[V6Network]:
-    """The form of Vultr's document; its clients read the flat one."""
+    """Return VPCs in the form of Vultr's document. Its clients read the flat form."""
     if not v6:
         return []
     return [V6Network(network=network_of(v6), main_ip=v6, network_size=V6_BITS)]

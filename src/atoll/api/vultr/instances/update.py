@@ -1,4 +1,4 @@
-"""A request to change an instance, in Vultr's words, as the commands that it means."""
+"""Conversion of a request to change an instance into commands of one transaction."""
 
 from atoll.api.http import Call
 from atoll.api.serving import Asked
@@ -46,12 +46,12 @@ class UpdateBody(Wishes, kw_only=True):
 
 
 async def wishes_of(request: Call, instance: Instance, body: UpdateBody) -> list[Asked]:
-    """All changes as commands of one transaction. Raises Invalid."""
+    """Return all changes as commands of one transaction. Raises Invalid."""
     if body.app_id or body.image_id:
         raise Invalid("app_id: applications are not supported: give an os_id", field="app_id")
     for fields in (body.vpcs(), body.unwanted_vpcs()):
         await require_kinds(view_of(request), fields)
-    # Another size or system is for an instance that is idle: so it comes first.
+    # A resize or reinstall needs an idle instance, so it comes first.
     wishes = await large_changes(request, instance, body)
     wishes += plain_changes(instance, body)
     wishes += network_changes(instance, body)
@@ -63,7 +63,7 @@ async def wishes_of(request: Call, instance: Instance, body: UpdateBody) -> list
 
 
 def plain_changes(instance: Instance, body: UpdateBody) -> list[Asked]:
-    """What is only written down, or told to a running guest."""
+    """Return changes that need no restart."""
     tags = body.all_tags()
     command = UpdateInstance(
         instance=instance.id, name=body.label,
@@ -77,7 +77,7 @@ def plain_changes(instance: Instance, body: UpdateBody) -> list[Asked]:
 
 
 def notes_of(body: UpdateBody) -> dict[str, str]:
-    """Of the annotations those that the request sets; an empty one is taken away."""
+    """Return the annotations that the request sets; an empty value removes one."""
     switches = ((IPV6, body.enable_ipv6), (DDOS, body.ddos_protection))
     notes = {key: "true" if on else "" for key, on in switches if on is not None}
     if (tags := body.all_tags()) is not None:
@@ -88,7 +88,7 @@ def notes_of(body: UpdateBody) -> dict[str, str]:
 
 
 def network_changes(instance: Instance, body: UpdateBody) -> list[Asked]:
-    """A VPC that it has already is no change."""
+    """Return attach and detach commands. A VPC that is attached already needs none."""
     there = {place.vpc_id for place in instance.attachments}
     wishes = [
         Asked(AttachVpc(instance=instance.id, vpc=vpc), {"vpc": field, "subnet": field})
@@ -120,7 +120,7 @@ def require_no_smaller_disk(instance: Instance, plan: Plan) -> None:
 
 
 async def large_changes(request: Call, instance: Instance, body: UpdateBody) -> list[Asked]:
-    """Another size or another system. The plan that it has already is no change."""
+    """Return a resize or a reinstall. The present plan needs none."""
     wishes: list[Asked] = []
     view, names = view_of(request), catalogue_of(request)
     if body.plan and body.plan != instance.spec.plan:

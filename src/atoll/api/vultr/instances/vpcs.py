@@ -1,5 +1,4 @@
-"""`/v2/instances/…/vpcs`, `/vpc2` and `/private-networks`: the networks of an instance, each under
-its own name."""
+"""`/v2/instances/…/vpcs`, `/vpc2` and `/private-networks`: the networks of an instance."""
 
 from collections.abc import Sequence
 
@@ -23,7 +22,7 @@ PATH = "/{instance_id:str}"
 
 
 class VpcBody(Wire, kw_only=True):
-    """`ip_address` cannot be chosen: the network gives the next free one."""
+    """`ip_address` cannot be chosen: the instance gets the next free address."""
 
     vpc_id: str
     ip_address: str | None = None
@@ -72,7 +71,7 @@ async def vpc_list(
 
 
 async def network_in(request: Call, network: str, field: str, *, vpc2: bool) -> str:
-    """What a field of the body means. Raises Invalid."""
+    """Find the network of a field in the body. Raises Invalid."""
     vpc = wire.native_id_in(ids.VPC, network, field)
     await require_kind(view_of(request), vpc, field, vpc2=vpc2)
     return vpc
@@ -81,7 +80,7 @@ async def network_in(request: Call, network: str, field: str, *, vpc2: bool) -> 
 async def attach(
     request: Call, instance_id: str, network: str, field: str, *, vpc2: bool = False
 ) -> Response[None]:
-    """One that it has already is no error: clients ask again when they are not sure."""
+    """Attach a VPC. One that is attached already is no error, because clients retry."""
     instance = await instance_of(request, instance_id)
     vpc = await network_in(request, network, field, vpc2=vpc2)
     command = AttachVpc(instance=instance.id, vpc=vpc, attached_ok=True)
@@ -98,7 +97,7 @@ async def detach(
 
 
 def taken(response: Response[None]) -> Response[None]:
-    """With the status of VPC 2.0."""
+    """Answer with the status of VPC 2.0."""
     response.status_code = 202
     return response
 
