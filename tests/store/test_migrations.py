@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 
 from atoll.domain.errors import StoreUnavailable
 from atoll.domain.instances import Instance, Resolved
+from atoll.domain.networks import VpcKind
 from atoll.domain.plans import Plan
 from atoll.domain.projects import Project
 from atoll.domain.quotas import Amounts
@@ -172,6 +173,28 @@ async def test_bare_metal_of_before_is_told_by_its_plan(tmp_path: Path) -> None:
     assert await read.instances.count(unmarked) == 1
     assert (await read.plans.get("vbm-4c-32gb")).bare_metal
     assert not (await read.plans.get("vc2-1c-1gb")).bare_metal
+    await store.close()
+
+
+async def test_the_kind_of_vpcs_of_before_is_told_by_an_annotation(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    migrate.upgrade(f"sqlite:///{path}", "0014")
+    facts = {"project_id": "proj-1", "name": "net", "cidr": "10.1.0.0/24", "created_at_ms": 1}
+    with sqlite3.connect(path) as connection:
+        for vpc_id, notes in (("vpc-1", {}), ("vpc-2", {"vultr.vpc2": "true", "other": "kept"})):
+            document = {"id": vpc_id, **facts, "annotations": notes}
+            connection.execute(
+                "INSERT INTO vpcs (id, project_id, name, version, document) VALUES (?, ?, ?, 1, ?)",
+                (vpc_id, "proj-1", "net", msgspec.json.encode(document)),
+            )
+    connection.close()
+    migrate.upgrade(f"sqlite:///{path}")
+    store = SqliteStore(path)
+    await store.open()
+    for kind, vpc_id in ((VpcKind.VPC, "vpc-1"), (VpcKind.VPC2, "vpc-2")):
+        wanted = Filter(project_id="proj-1", equals=(("kind", kind),))
+        (found,) = await store.read().vpcs.page(wanted)
+        assert (found.id, found.kind) == (vpc_id, kind)
     await store.close()
 
 

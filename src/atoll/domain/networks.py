@@ -4,6 +4,7 @@ import functools
 import hashlib
 import ipaddress
 from collections.abc import Iterable
+from enum import StrEnum
 
 import msgspec
 
@@ -16,8 +17,15 @@ RESERVED_AT_START = 4
 CHOSEN_FROM, CHOSEN_PREFIX = "10.0.0.0/8", 20
 
 
+class VpcKind(StrEnum):
+    """The list in which a dialect with several kinds of VPCs has one."""
+
+    VPC = "vpc"
+    VPC2 = "vpc2"
+
+
 class Vpc(msgspec.Struct, frozen=True, kw_only=True):
-    """Without a `region`, it exists in all regions. `annotations` belong to a dialect."""
+    """Without a `region`, it exists in all regions."""
 
     id: str
     project_id: str
@@ -26,7 +34,7 @@ class Vpc(msgspec.Struct, frozen=True, kw_only=True):
     region: str = ""
     cidr: str
     labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
+    kind: VpcKind = VpcKind.VPC
     version: int = 1
     created_at_ms: int
 

@@ -49,7 +49,7 @@ async def create_vpc(case: Case, command: CreateVpc) -> Done[Vpc]:
         description=command.description,
         region=command.region,
         labels=command.labels,
-        annotations=command.annotations,
+        kind=command.kind,
         cidr=str(private_cidr_of(cidr)),
         created_at_ms=case.now_ms,
     )
@@ -236,7 +236,7 @@ async def default_subnet(case: Case, wanted: AttachDefaultVpc) -> Subnet:
         return await instances.only_subnet(case, found[0])
     command = CreateVpc(
         name=name, description="Default private network", cidr=await default_cidr(case),
-        region=wanted.region, annotations=wanted.annotations,
+        region=wanted.region, kind=wanted.kind,
     )  # fmt: skip
     vpc: Vpc = (await case.execute(command)).thing
     subnet = CreateSubnet(name=vpc.name, vpc=vpc.id, cidr=vpc.cidr)

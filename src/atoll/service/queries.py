@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from atoll.domain.errors import NotFound
+from atoll.domain.images import CATALOGUE
 from atoll.domain.reasons import Reason
 from atoll.domain.secrets import hide
 from atoll.ports import Filter
@@ -52,13 +53,18 @@ async def find_every(view: View, noun: Noun[K], wanted: Query = ALL) -> list[K]:
 
 
 async def find_by_ids(view: View, noun: Noun[K], wanted: Iterable[str | None]) -> dict[str, K]:
-    """Return the existing resources with these ids, by id."""
+    """Return the existing resources of the project, or of the catalogue, with these ids, by id."""
     view.require("read")
     some = tuple({one for one in wanted if one})
     if not some:
         return {}
     query = Query(any_of=((("id", some),),), limit=len(some))
-    return {thing.id: thing for thing in seen(view, await noun.rows(view.tx).page(query))}
+    found = await noun.rows(view.tx).page(query)
+    if noun.is_owned:
+        # Not in the query: ids find rows by themselves, and no index of the project is needed.
+        allowed = {view.project_id, CATALOGUE}
+        found = [thing for thing in found if getattr(thing, "project_id", "") in allowed]
+    return {thing.id: thing for thing in seen(view, found)}
 
 
 async def get(view: View, noun: Noun[OwnedT], reference: str) -> OwnedT:

@@ -24,7 +24,7 @@ from atoll.domain.commands import (
 )
 from atoll.domain.errors import Invalid
 from atoll.domain.instances import Instance, InstanceState
-from atoll.domain.networks import Vpc, cidr_of
+from atoll.domain.networks import Vpc, VpcKind, cidr_of
 from atoll.service import queries
 from atoll.service.nouns import INSTANCES, SUBNETS
 from atoll.service.queries import Query, equal
@@ -127,8 +127,7 @@ async def to_change(request: Call, vpc: Vpc, body: NodesBody, *, there: bool) ->
     if not 1 <= len(body.nodes) <= NODES_MAX:
         raise Invalid(f"nodes must have 1 to {NODES_MAX} entries", field="nodes")
     given = [wire.native_id_in(ids.INSTANCE, node, "nodes") for node in dict.fromkeys(body.nodes)]
-    known = await queries.find_by_ids(view, INSTANCES, given)
-    own = {key: one for key, one in known.items() if one.project_id == view.project_id}
+    own = await queries.find_by_ids(view, INSTANCES, given)
     return [one for one in given if one not in own or bool(places_in(vpc, own[one])) != there]
 
 
@@ -159,7 +158,7 @@ class Vpc2s(Controller):
         cidr = vpcs.range_of(data.ip_block, data.prefix_length, ("ip_block", "prefix_length"))
         return await vpcs.created(
             request, data, cidr, lambda vpc: Vpc2Answer(vpc=show(vpc)), "ip_block",
-            notes=vpcs.IS_VPC2,
+            kind=VpcKind.VPC2,
         )  # fmt: skip
 
     @get("/{vpc_id:str}", operation_id="get-vpc2", summary="Get a VPC 2.0 network",

@@ -3,7 +3,7 @@
 Each VPC has one subnet, with the same range.
 
 A private network is a VPC by another name. A VPC 2.0 is another resource at Vultr. Clients read the
-lists of both, so an annotation says which list shows a VPC.
+lists of both, so the kind of a VPC says which list shows it.
 """
 
 import ipaddress
@@ -24,15 +24,13 @@ from atoll.api.vultr.wire import Meta, Paging, Wire, view_of
 from atoll.domain import ids
 from atoll.domain.commands import CreateVpc, DeleteVpc, UpdateVpc
 from atoll.domain.errors import Invalid, NotFound
-from atoll.domain.networks import Vpc, cidr_of
+from atoll.domain.networks import Vpc, VpcKind, cidr_of
 from atoll.service import instances, queries
 from atoll.service.desk import View
 from atoll.service.nouns import VPCS
+from atoll.service.queries import Query, equal
 
 BITS_MAX = 32
-VPC2 = "vultr.vpc2"
-IS_VPC2: Mapping[str, str] = {VPC2: "true"}
-NO_NOTES: Mapping[str, str] = {}
 Show = Callable[[Vpc], msgspec.Struct]
 
 
@@ -100,12 +98,12 @@ async def own_region(request: Call) -> str:
 
 
 def is_vpc2(vpc: Vpc) -> bool:
-    return VPC2 in vpc.annotations
+    return vpc.kind is VpcKind.VPC2
 
 
 async def page_of(request: Call, paging: Paging, *, vpc2: bool = False) -> tuple[list[Vpc], Meta]:
-    every = await queries.find_every(view_of(request), VPCS)
-    page, meta = wire.part_of([vpc for vpc in every if is_vpc2(vpc) == vpc2], paging)
+    kind = VpcKind.VPC2 if vpc2 else VpcKind.VPC
+    page, meta = await wire.page_of(request, VPCS, paging, Query(equals=equal(kind=kind)))
     return await placed(request, page), meta
 
 
@@ -125,15 +123,14 @@ async def any_vpc_of(request: Call, vpc_id: str) -> Vpc:
 async def find_vpc2(view: View, wanted: Iterable[str]) -> frozenset[str]:
     """Return which of the ids are VPCs 2.0 of the project."""
     found = await queries.find_by_ids(view, VPCS, wanted)
-    own = [vpc for vpc in found.values() if vpc.project_id == view.project_id]
-    return frozenset(vpc.id for vpc in own if is_vpc2(vpc))
+    return frozenset(vpc.id for vpc in found.values() if is_vpc2(vpc))
 
 
 async def require_kind(view: View, vpc_id: str, field: str, *, vpc2: bool) -> None:
     """Raises Invalid if the field names a network of the other kind. The command refuses an unknown
     one."""
     vpc = (await queries.find_by_ids(view, VPCS, [vpc_id])).get(vpc_id)
-    if vpc is not None and vpc.project_id == view.project_id and is_vpc2(vpc) != vpc2:
+    if vpc is not None and is_vpc2(vpc) != vpc2:
         kind = "a VPC" if vpc2 else "a VPC 2.0"
         raise Invalid(f"{field}: {wire.uuid_of(vpc_id)} is {kind} network", field=field)
 
@@ -177,14 +174,14 @@ async def created(
     answer: Show,
     field: str,
     *,
-    notes: Mapping[str, str] = NO_NOTES,
+    kind: VpcKind = VpcKind.VPC,
 ) -> Response[bytes]:
     """Create the VPC. `field` is the name of the range in the body."""
     await offers.ensure_region(request, body.region)
     description = body.description or ""
     command = CreateVpc(
         name=description, description=description, cidr=cidr, region=body.region,
-        annotations=dict(notes), with_subnet=True, free_name=True,
+        kind=kind, with_subnet=True, free_name=True,
     )  # fmt: skip
     return await wire.mutate(request, answer, Asked(command, {"cidr": field}), 201)
 

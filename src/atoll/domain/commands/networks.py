@@ -1,6 +1,7 @@
 """Commands on VPCs and subnets, and on the network interfaces of instances."""
 
 from atoll.domain.commands.base import Command, Reference
+from atoll.domain.networks import VpcKind
 
 
 class CreateVpc(Command, frozen=True, kw_only=True):
@@ -10,7 +11,7 @@ class CreateVpc(Command, frozen=True, kw_only=True):
 
     name: str
     labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
+    kind: VpcKind = VpcKind.VPC
     cidr: str | None = None
     description: str = ""
     region: str = ""
@@ -83,10 +84,10 @@ class DetachVpc(Command, frozen=True, kw_only=True):
 
 
 class AttachDefaultVpc(Command, frozen=True, kw_only=True):
-    """Attach the default VPC of the region, which is created, with these annotations, if it does
+    """Attach the default VPC of the region, which is created, as one of this kind, if it does
     not exist. `name` is what its name begins with."""
 
     instance: Reference
     region: str
     name: str = "default"
-    annotations: dict[str, str] = {}
+    kind: VpcKind = VpcKind.VPC

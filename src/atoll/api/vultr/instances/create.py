@@ -23,7 +23,7 @@ from atoll.api.vultr.instances.show import (
     labels_of,
     noted_tags,
 )
-from atoll.api.vultr.vpcs import IS_VPC2, require_kinds
+from atoll.api.vultr.vpcs import require_kinds
 from atoll.api.vultr.wire import Wire, catalogue_of, services_of, view_of
 from atoll.domain import ids
 from atoll.domain.commands import (
@@ -38,6 +38,7 @@ from atoll.domain.commands import (
 )
 from atoll.domain.errors import Invalid
 from atoll.domain.images import ImageKind
+from atoll.domain.networks import VpcKind
 from atoll.domain.security_groups import STANDARD_GROUP
 from atoll.domain.timers import Backups
 from atoll.service import catalogue, references
@@ -108,9 +109,8 @@ class Wishes(Wire, kw_only=True):
             return AttachDefaultVpc(instance=instance, region=region)
         if not self.enable_vpc2:
             return None
-        notes = dict(IS_VPC2)
         return AttachDefaultVpc(
-            instance=instance, region=region, name=DEFAULT_VPC2, annotations=notes
+            instance=instance, region=region, name=DEFAULT_VPC2, kind=VpcKind.VPC2
         )
 
 
