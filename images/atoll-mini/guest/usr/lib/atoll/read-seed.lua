@@ -1,5 +1,6 @@
 -- Reads the files of a NoCloud seed and writes what they say as plain files for the boot script:
 --   read-seed.lua <directory with meta-data, user-data, …> <directory for the results>
+-- In the latter there are the directories `scripts` and `content`.
 -- User data may be a script (`#!`) or a cloud-config; of the latter it knows hostname,
 -- fqdn, ssh_authorized_keys, users and chpasswd (root's password), ssh_pwauth, write_files and runcmd.
 -- Whatever cannot be read is reported and passed over: a guest with half a seed still boots.
@@ -141,6 +142,11 @@ local function joined(words)
   return #good > 0 and table.concat(good, " ") or "-"
 end
 
+local function mac_of(ethernet) -- in small letters, as the kernel says it
+  local mac = list(ethernet.match).macaddress
+  return type(mac) == "string" and mac:lower() or mac
+end
+
 -- Version 2 of the network configuration; a line for each interface.
 local function network(config)
   local lines = {}
@@ -152,7 +158,7 @@ local function network(config)
         if route.to == "default" or route.to == "0.0.0.0/0" then gateway = route.via end
       end
       lines[#lines + 1] = table.concat({
-        list(ethernet.match).macaddress or ethernet["set-name"] or name,
+        mac_of(ethernet) or ethernet["set-name"] or name,
         ethernet.dhcp4 == true and "yes" or "no",
         joined(ethernet.addresses),
         joined({ gateway }),
@@ -205,7 +211,6 @@ local function scripts(names, contents, configs)
 end
 
 local function main()
-  os.execute("mkdir -p -m 700 " .. quoted(target .. "/scripts") .. " " .. quoted(target .. "/content"))
   local meta = parse("meta-data", read("meta-data"))
   local vendor_script, vendor = parts("vendor-data")
   local user_script, user = parts("user-data")
@@ -226,7 +231,6 @@ local function main()
   write("network", network(parse("network-config", read("network-config"))))
   files(configs)
   scripts({ "vendor-data", "user-data" }, { vendor_script, user_script }, configs)
-  os.execute("chmod 700 " .. quoted(target) .. "/scripts/* 2>/dev/null")
 end
 
 main()
