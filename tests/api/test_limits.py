@@ -1,9 +1,9 @@
 """Rate limits: how much a key may ask, and what it is told of that."""
 
-import time
 from collections.abc import Callable
 
 import httpx2
+import msgspec
 import pytest
 
 from atoll.api.limits import Limiter, Standing
@@ -13,10 +13,10 @@ from tests.api.client import Api, Json
 from tests.api.conftest import KeyFor
 from tests.api.genesis.things import IMAGE as GENESIS_IMAGE
 from tests.api.genesis.things import TYPE as GENESIS_TYPE
+from tests.support.clock import JumpingClock
+from tests.support.things import NOW
 
 MINUTE_S = 60
-# The start of a minute and of a second, as the windows count them.
-NOON_S = 1_760_000_040
 
 
 def key(role: Role = Role.MEMBER, limit_class: str | None = "standard") -> ApiKey:
@@ -26,59 +26,82 @@ def key(role: Role = Role.MEMBER, limit_class: str | None = "standard") -> ApiKe
     )  # fmt: skip
 
 
-class Clock:
-    """The time that the windows look at."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now_s = float(NOON_S)
-        monkeypatch.setattr(time, "time", lambda: self.now_s)
+@pytest.fixture
+def clock() -> JumpingClock:
+    clock = JumpingClock()
+    clock.advance(MINUTE_S - NOW // 1000 % MINUTE_S)  # the start of a window
+    return clock
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-def charge(clock: Clock) -> Callable[..., Standing]:
-    limiter = Limiter()
+def charge(clock: JumpingClock) -> Callable[..., Standing]:
+    limiter = Limiter(clock)
 
     def call(charged: ApiKey | None = None, *, free: bool = False) -> Standing:
-        return limiter.charge(charged or key(), int(clock.now_s * 1000), free=free)
+        return limiter.charge(charged or key(), free=free)
 
     return call
 
 
 def test_a_standard_key_has_twenty_requests_a_second(
-    charge: Callable[..., Standing], clock: Clock
+    charge: Callable[..., Standing], clock: JumpingClock
 ) -> None:
     assert [charge().retry_after_s for _ in range(20)] == [0] * 20
     refused = charge()
     assert (refused.retry_after_s, refused.exceeded) == (1, "20 requests a second")
-    clock.now_s += 1
+    clock.advance(1)
     assert charge().retry_after_s == 0
 
 
 def test_a_standard_key_has_a_hundred_requests_a_minute(
-    charge: Callable[..., Standing], clock: Clock
+    charge: Callable[..., Standing], clock: JumpingClock
 ) -> None:
     for spent in range(1, 101):
         standing = charge()
         assert (standing.retry_after_s, standing.limit) == (0, 100)
         assert standing.remaining == 100 - spent
-        clock.now_s += 0.1
+        clock.advance(0.1)
     refused = charge()
     assert refused.remaining == 0
-    assert clock.now_s < refused.reset_s <= clock.now_s + MINUTE_S
-    assert refused.retry_after_s == refused.reset_s - int(clock.now_s)
-    clock.now_s += refused.retry_after_s
+    now_s = clock.now_ms() // 1000
+    assert now_s < refused.reset_s <= now_s + MINUTE_S
+    assert refused.retry_after_s == refused.reset_s - now_s
+    clock.advance(refused.retry_after_s)
     assert charge().retry_after_s == 0
 
 
-def test_what_is_refused_is_not_charged(charge: Callable[..., Standing], clock: Clock) -> None:
+@pytest.mark.parametrize("hours", [-5000, -1, 1, 5000])
+def test_a_clock_that_is_set_neither_locks_out_nor_opens(
+    hours: int, charge: Callable[..., Standing], clock: JumpingClock
+) -> None:
+    for _ in range(5):
+        for _ in range(20):
+            charge()
+        clock.advance(1)
+    clock.step(hours * 3600)
+    refused = charge()
+    assert refused.retry_after_s == MINUTE_S - 5
+    assert refused.reset_s == clock.now_ms() // 1000 + refused.retry_after_s
+    clock.advance(refused.retry_after_s)
+    assert charge().retry_after_s == 0
+
+
+def test_keys_of_earlier_windows_take_no_memory(clock: JumpingClock) -> None:
+    limiter = Limiter(clock)
+    for number in range(1000):
+        limiter.charge(msgspec.structs.replace(key(), id=f"ak-{number}"), per_second=5)
+        clock.advance(1)
+    windows = (limiter._minute, limiter._second, limiter._second_of_dialect)
+    assert [len(window._spent) for window in windows][1:] == [1, 1]
+    assert len(limiter._minute._spent) <= MINUTE_S
+
+
+def test_what_is_refused_is_not_charged(
+    charge: Callable[..., Standing], clock: JumpingClock
+) -> None:
     for _ in range(40):
         charge()
-    clock.now_s += 1
+    clock.advance(1)
     assert charge().remaining == 79
 
 
@@ -91,11 +114,11 @@ def test_what_is_free_passes_an_exhausted_key(charge: Callable[..., Standing]) -
 
 
 def test_what_is_free_is_bounded_by_the_second(
-    charge: Callable[..., Standing], clock: Clock
+    charge: Callable[..., Standing], clock: JumpingClock
 ) -> None:
     standings = [charge(free=True) for _ in range(25)]
     assert [one.retry_after_s for one in standings].count(1) == 5
-    clock.now_s += 1
+    clock.advance(1)
     assert charge(free=True).retry_after_s == 0
 
 
@@ -152,9 +175,9 @@ def test_the_list_of_operations_is_charged(key_for: KeyFor) -> None:
     assert left == [99, 98]
 
 
-def test_a_dialects_own_limit_is_told_in_its_own_unit(clock: Clock) -> None:
-    limiter, now_ms = Limiter(), int(clock.now_s * 1000)
-    told = [limiter.charge(key(), now_ms, per_second=3).exceeded for _ in range(4)]
+def test_a_dialects_own_limit_is_told_in_its_own_unit(clock: JumpingClock) -> None:
+    limiter = Limiter(clock)
+    told = [limiter.charge(key(), per_second=3).exceeded for _ in range(4)]
     assert told == ["", "", "", "3 requests a second"]
 
 
@@ -183,15 +206,15 @@ def test_where_too_many_operations_wait_the_answer_says_when_to_come_back(
     assert api.items("/v1/instances") == []
 
 
-def test_the_limit_that_is_told_is_the_one_that_is_reached_first(clock: Clock) -> None:
-    limiter, now_ms = Limiter(), int(clock.now_s * 1000)
+def test_the_limit_that_is_told_is_the_one_that_is_reached_first(clock: JumpingClock) -> None:
+    limiter, now_ms = Limiter(clock), clock.now_ms()
     admin = key(Role.ADMIN, None)
-    told = [limiter.charge(admin, now_ms, per_second=3) for _ in range(4)]
+    told = [limiter.charge(admin, per_second=3) for _ in range(4)]
     assert [(one.limit, one.remaining) for one in told] == [(3, 2), (3, 1), (3, 0), (3, 0)]
     assert [one.retry_after_s for one in told] == [0, 0, 0, 1]
     assert {one.reset_s for one in told} == {now_ms // 1000 + 1}
     for number in range(80):
-        clock.now_s += number % 20 == 0
-        limiter.charge(key(), now_ms, per_second=30)
-    clock.now_s += 1
-    assert limiter.charge(key(), now_ms, per_second=30).limit == 100, "19 are left in this minute"
+        clock.advance(number % 20 == 0)
+        limiter.charge(key(), per_second=30)
+    clock.advance(1)
+    assert limiter.charge(key(), per_second=30).limit == 100, "19 are left in this minute"

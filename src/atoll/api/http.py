@@ -18,7 +18,7 @@ from atoll.api.ocp import agent_in
 from atoll.domain.errors import AtollError, Invalid, RateLimited, Unauthenticated
 from atoll.domain.projects import Caller
 from atoll.domain.reasons import Reason
-from atoll.ports import Clock, Ids
+from atoll.ports import Ids
 from atoll.service.desk import Once
 from atoll.service.keys import Keys
 
@@ -66,13 +66,10 @@ class Face:
 class Guard:
     """Authenticates the caller, applies the rate limit of the key, and adds the common headers."""
 
-    def __init__(
-        self, face: Face, keys: Keys, limiter: Limiter, clock: Clock, new_ids: Ids
-    ) -> None:
+    def __init__(self, face: Face, keys: Keys, limiter: Limiter, new_ids: Ids) -> None:
         self._face = face
         self._keys = keys
         self._limiter = limiter
-        self._clock = clock
         self._ids = new_ids
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
@@ -120,7 +117,6 @@ class Guard:
         key = await self._keys.find(text)
         standing = self._limiter.charge(
             key,
-            self._clock.now_ms(),
             free=self._face.is_free(method, path),
             per_second=self._face.per_second,
         )

@@ -1,13 +1,10 @@
 """Rate limits of keys: named classes with a burst and a rate per minute, counted in this
 process."""
 
-from dataclasses import dataclass, replace
-
-from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
+from dataclasses import dataclass
 
 from atoll.domain.projects import ApiKey, Role
+from atoll.ports import Clock
 
 
 @dataclass(frozen=True)
@@ -22,7 +19,6 @@ CLASSES = {
     "unlimited": LimitClass(per_minute=1_000_000_000, per_second=1_000_000_000),
 }
 UNLIMITED = CLASSES["unlimited"]
-OWN, FREE = "of the dialect", "without charge"
 
 
 @dataclass(frozen=True)
@@ -37,60 +33,78 @@ class Standing:
     exceeded: str = ""
 
 
-class Limiter:
-    def __init__(self) -> None:
-        self._windows = FixedWindowRateLimiter(MemoryStorage())
-        self._items = {
-            name: (RateLimitItemPerMinute(c.per_minute), RateLimitItemPerSecond(c.per_second))
-            for name, c in CLASSES.items()
-        }
+class Window:
+    """What keys spent in the current span of time. Earlier spans are forgotten, so that memory is
+    bounded by the keys of one. A monotonic clock counts: the time of day may jump."""
 
-    def charge(
-        self, key: ApiKey, now_ms: int, *, free: bool = False, per_second: int = 0
-    ) -> Standing:
+    def __init__(self, length_ms: int) -> None:
+        self._length_ms = length_ms
+        self._number = 0
+        self._spent: dict[str, int] = {}
+
+    def spent(self, span_ms: int) -> dict[str, int]:
+        number = span_ms // self._length_ms
+        if number != self._number:
+            self._number, self._spent = number, {}
+        return self._spent
+
+    def take(self, key_id: str, highest: int, span_ms: int) -> int:
+        """Return how many are left, or -1 if none was."""
+        spent = self.spent(span_ms)
+        count = spent.get(key_id, 0)
+        if count >= highest:
+            return -1
+        spent[key_id] = count + 1
+        return highest - count - 1
+
+    def left_s(self, span_ms: int) -> int:
+        """Return the seconds until the next one begins, rounded up."""
+        return -(-(self._length_ms - span_ms % self._length_ms) // 1000)
+
+
+class Limiter:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._minute = Window(60_000)
+        self._second = Window(1000)
+        self._second_of_dialect = Window(1000)
+        self._second_of_free = Window(1000)
+
+    def charge(self, key: ApiKey, *, free: bool = False, per_second: int = 0) -> Standing:
         """Count one request. `retry_after_s` is above 0 if it must be rejected. `per_second` is an
         additional limit, 0 for none. What is told is the limit that is reached first."""
         if not per_second:
-            return self._charge_class(key, now_ms, free=free)
-        own = RateLimitItemPerSecond(per_second)
-        passed = self._windows.hit(own, OWN, key.id)
-        left = self._windows.get_window_stats(own, OWN, key.id).remaining
-        standing = Standing(limit=per_second, remaining=max(0, left), reset_s=now_ms // 1000 + 1)
-        if not passed:
-            exceeded = f"{per_second} requests a second"
-            return replace(standing, remaining=0, retry_after_s=1, exceeded=exceeded)
-        of_class = self._charge_class(key, now_ms, free=free)
-        if of_class.retry_after_s or of_class.remaining < standing.remaining:
+            return self._charge_class(key, free=free)
+        left = self._second_of_dialect.take(key.id, per_second, self._clock.span_ms())
+        reset_s = self._clock.now_ms() // 1000 + 1
+        if left < 0:
+            return Standing(per_second, 0, reset_s, 1, f"{per_second} requests a second")
+        of_class = self._charge_class(key, free=free)
+        if of_class.retry_after_s or of_class.remaining < left:
             return of_class
-        return standing
+        return Standing(per_second, left, reset_s)
 
-    def _charge_class(self, key: ApiKey, now_ms: int, *, free: bool) -> Standing:
-        now_s = now_ms // 1000
-        name = class_of(key)
-        if CLASSES[name] is UNLIMITED:
-            most = UNLIMITED.per_minute
-            return Standing(limit=most, remaining=most, reset_s=now_s + 60)
-        minute, second = self._items[name]
-        if free:
-            # Polling costs no allowance, and is bounded all the same.
-            passed = self._windows.hit(second, FREE, key.id)
-        else:
-            passed = (
-                self._windows.test(minute, key.id)
-                and self._windows.hit(second, key.id)
-                and self._windows.hit(minute, key.id)
-            )
-        stats = self._windows.get_window_stats(minute, key.id)
-        standing = Standing(
-            limit=minute.amount, remaining=max(0, stats.remaining), reset_s=int(stats.reset_time)
-        )
+    def _charge_class(self, key: ApiKey, *, free: bool) -> Standing:
+        now_s, span_ms = self._clock.now_ms() // 1000, self._clock.span_ms()
+        of_key = CLASSES[class_of(key)]
+        highest = of_key.per_minute
+        if of_key is UNLIMITED:
+            return Standing(limit=highest, remaining=highest, reset_s=now_s + 60)
+        minute = self._minute.spent(span_ms)
+        left = highest - minute.get(key.id, 0)
+        # Polling costs no allowance, and is bounded all the same.
+        second = self._second_of_free if free else self._second
+        passed = free or left > 0
+        passed = passed and second.take(key.id, of_key.per_second, span_ms) >= 0
+        wait_s = self._minute.left_s(span_ms)
+        if passed and not free:
+            left = self._minute.take(key.id, highest, span_ms)
         if passed:
-            return standing
-        spent = stats.remaining <= 0 and not free
-        wait_s = max(1, standing.reset_s - now_s) if spent else 1
-        amount, unit = (minute.amount, "minute") if spent else (second.amount, "second")
-        exceeded = f"{amount} requests a {unit}"
-        return Standing(standing.limit, standing.remaining, standing.reset_s, wait_s, exceeded)
+            return Standing(limit=highest, remaining=max(0, left), reset_s=now_s + wait_s)
+        if left <= 0 and not free:
+            return Standing(highest, 0, now_s + wait_s, wait_s, f"{highest} requests a minute")
+        exceeded = f"{of_key.per_second} requests a second"
+        return Standing(highest, max(0, left), now_s + wait_s, 1, exceeded)
 
 
 def class_of(key: ApiKey) -> str:

@@ -48,9 +48,9 @@ def front_of(
     dialects = dialects_of(services, control.settings)
     own = {name: own for name, (_, own) in dialects.items()}
     faces = [*(face for face, _ in dialects.values()), registry.face(services, own)]
-    limiter = Limiter()
+    limiter = Limiter(control.clock)
     guards = [
-        (prefix, Guard(face, control.keys, limiter, control.clock, control.ids))
+        (prefix, Guard(face, control.keys, limiter, control.ids))
         for face in faces
         for prefix in face.prefixes
     ]
