@@ -78,6 +78,16 @@ def test_a_resource_is_shown_in_words_without_what_is_empty() -> None:
     ]
 
 
+def test_conditions_are_shown_with_the_time_and_the_reason() -> None:
+    power = {"type": "power", "status": False, "reason": "disk full", "message": "", "at": "then"}
+    status = {"conditions": [power, {"type": "boot", "status": True, "at": "now"}]}
+    assert facts_of({"id": "i", "status": status}, words) == [
+        ("id", "i"),
+        ("", ""),
+        ("conditions", f"power: {words(False)}, disk full, then\nboot: {words(True)}, now"),
+    ]
+
+
 def test_a_resource_whose_status_is_a_word_shows_it() -> None:
     thing = {"id": "op-1", "kind": "instance.stop", "status": "running"}
     assert facts_of(thing, words) == [

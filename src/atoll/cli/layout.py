@@ -19,6 +19,8 @@ SIZE_NAME = re.compile(r"(\w+)_(mb|gb|bytes)(_used)?")
 UNITS = {"mb": KIB**2, "gb": KIB**3, "bytes": 1}
 PARTS = ("metadata", "spec", "status")
 HIDDEN = frozenset({"metadata.version"})
+# The fields by which a condition of a resource is recognised.
+CONDITION = frozenset({"type", "status", "at"})
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,9 @@ def is_flat(value: dict[str, Any]) -> bool:
 def in_one_line(value: Any, said: Callable[[Any], str]) -> str:
     if not isinstance(value, dict):
         return said(value)
+    if value.keys() >= CONDITION:
+        rest = (said(part) for name, part in value.items() if name != "type" and not is_empty(part))
+        return f"{value['type']}: {', '.join(rest)}"
     return ", ".join(f"{name}={shown}" for name, shown in readable(value, said))
 
 
