@@ -18,7 +18,7 @@ from atoll.api.native.wire import services_of, view_of
 from atoll.domain.agents import Agent
 from atoll.domain.events import AuditRecord, Event
 from atoll.domain.projects import Caller
-from atoll.service import events
+from atoll.service import events, pages
 from atoll.service.bundle import Services
 from atoll.service.keys import is_valid
 from atoll.service.queries import equal
@@ -151,5 +151,6 @@ class Events(Controller):
         resource_id: FromQuery[str | None] = None,
     ) -> Response[bytes]:
         wanted = paging.changed(equals=equal(resource_id=resource_id)).wanted
-        found = await events.find_audit(view_of(request), wanted)
-        return wire.page_response(found, paging.limit, show_audit, lambda r: r.id)
+        view = view_of(request)
+        found, limit = await pages.read(lambda part: events.find_audit(view, part), wanted)
+        return wire.page_response(found, limit, show_audit, lambda r: r.id)

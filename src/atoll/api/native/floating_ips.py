@@ -20,7 +20,7 @@ from atoll.domain.commands import (
     UpdateFloatingIp,
 )
 from atoll.domain.floating_ips import FloatingIp
-from atoll.service import floating_ips, queries
+from atoll.service import floating_ips, pages, queries
 from atoll.service.desk import View
 from atoll.service.nouns import FLOATING_IPS
 from atoll.service.outcomes import Outcome
@@ -129,9 +129,11 @@ class FloatingIps(Controller):
         instance_id: FromQuery[str | None] = None,
     ) -> Response[bytes]:
         wanted, view = paging.changed(equals=equal(instance_id=instance_id)), view_of(request)
-        found = await queries.find_page(view, FLOATING_IPS, wanted.wanted)
+        found, limit = await pages.read(
+            lambda part: queries.find_page(view, FLOATING_IPS, part), wanted.wanted
+        )
         show_one = await shower(view, found)
-        return wire.page_response(found, wanted.limit, show_one, lambda one: one.id)
+        return wire.page_response(found, limit, show_one, lambda one: one.id)
 
     @get("/{floating_ip_id:str}", operation_id="getFloatingIp", summary="Get a floating IP",
          responses=wire.READS | wire.shown(FloatingIpOut, "the floating IP"))  # fmt: skip

@@ -21,7 +21,7 @@ from atoll.api.native.wire import (
 )
 from atoll.domain.commands import CreateImage, DeleteImage, ImportImage, UpdateImage
 from atoll.domain.images import CATALOGUE, Image, ImageKind, ImageSource, SourceKind
-from atoll.service import images
+from atoll.service import images, pages
 
 Words = Annotated[str, Meta(max_length=1000)]
 
@@ -159,8 +159,11 @@ class Images(Controller):
         paging: NamedDependency[Paging],
         states: Annotated[list[State] | None, QueryParameter(name="state")] = None,
     ) -> Response[bytes]:
-        found = await images.find_page(view_of(request), paging.wanted, states or ())
-        return wire.page_response(found, paging.limit, show, lambda image: image.id)
+        view = view_of(request)
+        found, limit = await pages.read(
+            lambda part: images.find_page(view, part, states or ()), paging.wanted
+        )
+        return wire.page_response(found, limit, show, lambda image: image.id)
 
     @get("/{image_id:str}", operation_id="getImage", summary="Get an image",
          responses=wire.READS | wire.shown(ImageOut, "the image"))  # fmt: skip

@@ -34,7 +34,7 @@ from atoll.domain.instances import (
     own_ports,
 )
 from atoll.domain.networks import ipv6_of
-from atoll.service import queries
+from atoll.service import pages, queries
 from atoll.service.desk import View
 from atoll.service.nouns import INSTANCES
 from atoll.service.waiting import until_condition
@@ -348,9 +348,12 @@ class Instances(Controller):
         words = set(states or ())
         clauses = tuple(c for word in sorted(words) for c in wire.INSTANCE_CLAUSES[word])
         wanted = msgspec.structs.replace(paging.wanted, any_of=clauses)
-        found = await queries.find_page(view_of(request), INSTANCES, wanted)
+        view = view_of(request)
+        found, limit = await pages.read(
+            lambda part: queries.find_page(view, INSTANCES, part), wanted
+        )
         return wire.page_response(
-            found, paging.limit, listed_in(request).part_of, lambda i: i.id,
+            found, limit, listed_in(request).part_of, lambda i: i.id,
             keep=None if not words else lambda i: wire.instance_word(i) in words,
         )  # fmt: skip
 

@@ -10,7 +10,7 @@ from atoll.api.native import wire
 from atoll.api.native.paging import Paging
 from atoll.api.native.wire import ChangedMetadata, Metadata, Wire, view_of
 from atoll.domain.commands import Command
-from atoll.service import queries
+from atoll.service import pages, queries
 from atoll.service.nouns import Noun
 
 T = TypeVar("T", bound=Any)
@@ -38,8 +38,9 @@ def parse_update(request: Call, body: PatchBody, kind: type[C], **given: Any) ->
 async def page(
     request: Call, noun: Noun[T], paging: Paging, show: Callable[[T], Any]
 ) -> Response[bytes]:
-    found = await queries.find_page(view_of(request), noun, paging.wanted)
-    return wire.page_response(found, paging.limit, show, lambda thing: str(thing.id))
+    view = view_of(request)
+    found, limit = await pages.read(lambda part: queries.find_page(view, noun, part), paging.wanted)
+    return wire.page_response(found, limit, show, lambda thing: str(thing.id))
 
 
 async def read(

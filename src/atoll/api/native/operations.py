@@ -14,7 +14,7 @@ from atoll.api.native.wire import OperationRef, services_of, view_of
 from atoll.domain.commands import CancelOperation, RetryOperation
 from atoll.domain.operations import ENDED, Operation, OperationState, StepRecord
 from atoll.operations.registry import WORKFLOWS
-from atoll.service import operations
+from atoll.service import operations, pages
 from atoll.service.desk import View
 
 Status = Literal["pending", "running", "completed", "failed"]
@@ -138,8 +138,9 @@ class Operations(Controller):
             clause += (("kind", (kind,)),)
         any_of = (clause,) if clause else ()
         wanted = msgspec.structs.replace(paging.wanted, any_of=any_of)
-        found = await operations.find_page(view_of(request), wanted)
-        return wire.page_response(found, paging.limit, show, lambda o: o.id)
+        view = view_of(request)
+        found, limit = await pages.read(lambda part: operations.find_page(view, part), wanted)
+        return wire.page_response(found, limit, show, lambda o: o.id)
 
     @get("/{operation_id:str}", operation_id="getOperation",
          summary="Get or await an operation",

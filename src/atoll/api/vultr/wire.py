@@ -30,7 +30,7 @@ from atoll.domain.errors import (
     Unauthenticated,
 )
 from atoll.domain.reasons import Reason
-from atoll.service import queries
+from atoll.service import pages, queries
 from atoll.service.nouns import Identified, Noun
 from atoll.service.queries import ALL, Query
 from atoll.service.references import is_id
@@ -224,14 +224,11 @@ async def page_of(
     view = view_of(request)
     if asked.at is not None and not is_id(asked.at):
         raise foreign_cursor()
-    found = await queries.find_page(
-        view,
-        noun,
-        msgspec.structs.replace(
-            wanted, after=asked.at, limit=asked.per_page + 1, descending=asked.back
-        ),
+    part = msgspec.structs.replace(
+        wanted, after=asked.at, limit=asked.per_page + 1, descending=asked.back
     )
-    more, page = len(found) > asked.per_page, found[: asked.per_page]
+    found, limit = await pages.read(lambda one: queries.find_page(view, noun, one), part)
+    more, page = len(found) > limit, found[:limit]
     if asked.back:
         page.reverse()
     before, after = (more, True) if asked.back else (asked.at is not None, more)
