@@ -6,6 +6,7 @@ It must never count an answer that it did not expect as a success.
 """
 
 import asyncio
+import itertools
 import os
 import re
 import subprocess
@@ -15,6 +16,9 @@ from typing import cast
 
 import msgspec
 import uvloop
+
+# In a body, it becomes a number that no other request has, of the same length: nanoseconds.
+UNIQUE = "{number of the ask}"
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +147,7 @@ class Runner:
         self.find = re.compile(job.find.encode()) if job.find else None
         self.until = 0.0
         self.left = job.count
+        self.numbers = itertools.count(time.time_ns())
 
     async def run(self) -> Result:
         began = time.perf_counter()
@@ -169,8 +174,9 @@ class Runner:
         first = self.job.request.raw(self.job.port)
         while self._goes_on():
             began = time.perf_counter()
+            asked = first.replace(UNIQUE.encode(), b"%d" % next(self.numbers))
             try:
-                client, answer = await self._ask(client, self.job.request, first)
+                client, answer = await self._ask(client, self.job.request, asked)
                 if answer is not None and self.job.following is not None:
                     answer = await self._follow(client, self.job.following, answer)
             except (OSError, ValueError) as error:

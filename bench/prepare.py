@@ -20,13 +20,13 @@ from atoll.roots.control import DATABASE_FILE
 from atoll.store.sqlite import SqliteStore
 from atoll.system import RandomIds, SystemClock
 from bench import servers
-from bench.load import Request
+from bench.load import UNIQUE, Request
 
 PER_TRANSACTION = 200
 TEMPLATE = "template.json"
-# The example of the native API's document, to the letter.
+# The example of the native API's document, to the letter, but for the name, which must be free.
 BODY: dict[str, Any] = {
-    "metadata": {"name": "web-server-01", "labels": {"env": "production", "team": "platform"}},
+    "metadata": {"name": UNIQUE, "labels": {"env": "production", "team": "platform"}},
     "spec": {
         "type": "cx31", "image": "ubuntu-22.04", "vcpus": 2, "memory_mb": 4096, "disk_gb": 80,
         "vpc_id": "vpc-abc123", "subnet_id": "subnet-def456",
@@ -87,7 +87,8 @@ def furnish(server: servers.Server, template_file: Path) -> str:
         make("security-groups", "sg-web", {"rules": [web]})
         make("security-groups", "sg-ssh", {"rules": [web | {"port": 22}]})
         make("ssh-keys", "key-001", {"public_key": public_key()})
-        made = client.post("/v1/instances", json=BODY).raise_for_status().json()
+        first = BODY | {"metadata": BODY["metadata"] | {"name": "web-server-01"}}
+        made = client.post("/v1/instances", json=first).raise_for_status().json()
         path = f"/v1/instances/{made['id']}?wait=60&until=running"
         shown = client.get(path).raise_for_status()
         template_file.write_bytes(shown.content)
@@ -112,14 +113,14 @@ async def add_rows(store: SqliteStore, template: str, count: int) -> None:
     like = await store.read().instances.get(template)
     for start in range(0, count, PER_TRANSACTION):
         async with store.transaction() as tx:
-            for number in range(start, min(start + PER_TRANSACTION, count)):
-                tx.instances.add(another(like, new_ids.new(ids.INSTANCE), number))
+            for _ in range(start, min(start + PER_TRANSACTION, count)):
+                tx.instances.add(another(like, new_ids.new(ids.INSTANCE)))
     await store.close()
 
 
-def another(like: Instance, instance_id: str, number: int) -> Instance:
+def another(like: Instance, instance_id: str) -> Instance:
     return msgspec.structs.replace(
-        like, id=instance_id, name=f"filler-{number}", goal=Goal.STOPPED, ready_at_ms=None,
+        like, id=instance_id, name=f"filler-{instance_id}", goal=Goal.STOPPED, ready_at_ms=None,
         state=InstanceState.STOPPED, doing=None, running_since_ms=None,
     )  # fmt: skip
 

@@ -35,7 +35,7 @@ async def test_nothing_is_written_when_the_block_fails(store: Store) -> None:
 
 
 async def test_a_refused_write_takes_the_others_of_its_transaction_with_it(store: Store) -> None:
-    there, fresh = things.instance(), things.instance()
+    there, fresh = things.instance(name=""), things.instance()
     async with store.transaction() as tx:
         tx.instances.add(there)
     with pytest.raises(AlreadyExists):
@@ -64,7 +64,7 @@ async def test_of_two_changes_to_the_same_version_the_second_is_lost(store: Stor
 
 
 async def test_many_transactions_at_once_fail_each_for_itself(store: Store) -> None:
-    same = things.instance()
+    same = things.instance(name="")
 
     async def add() -> str:
         try:

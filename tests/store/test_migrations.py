@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from atoll.domain.errors import StoreUnavailable
-from atoll.domain.instances import Instance, Resolved
+from atoll.domain.instances import Goal, Instance, InstanceState, Resolved
 from atoll.domain.networks import VpcKind
 from atoll.domain.plans import Plan
 from atoll.domain.projects import Project
@@ -229,3 +229,38 @@ async def test_a_database_of_a_newer_atoll_is_left_alone(tmp_path: Path) -> None
     connection.close()
     with pytest.raises(StoreUnavailable, match="run the newer Atoll"):
         await SqliteStore(path).open()
+
+
+async def test_of_equal_names_of_before_the_oldest_stays_and_the_others_get_suffixes(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.db"
+    migrate.upgrade(f"sqlite:///{path}", "0015")
+    long = "w" * 253
+    gone = things.instance(name="web", goal=Goal.DELETED, state=InstanceState.DELETED)
+    old = [gone, *[things.instance(name=name) for name in ("web", "web-2", "web", "", "")]]
+    old += [things.instance(name=long) for _ in range(2)]
+    old += [things.instance(name="web", project_id="proj-2")]
+    with sqlite3.connect(path) as connection:
+        for one in old:
+            connection.execute(
+                "INSERT INTO instances (id, project_id, name, goal, state, region, bare_metal,"
+                " version, document) VALUES (?, ?, ?, ?, ?, 'local', 0, 1, ?)",
+                (one.id, one.project_id, one.name, one.goal, one.state, msgspec.json.encode(one)),
+            )
+    connection.close()
+    migrate.upgrade(f"sqlite:///{path}")
+    store = SqliteStore(path)
+    await store.open()
+    read = store.read()
+    found = [await read.instances.get(one.id) for one in old]
+    names = ["web", "web", "web-2", "web-3", "", "", long, "w" * 251 + "-2", "web"]
+    assert [one.name for one in found] == names
+    assert [one.given_name for one in found] == [one.name for one in old]
+    for one in found[1:]:
+        if one.name:
+            assert await read.instances.holder(one.project_id, one.name) == one
+    async with store.transaction() as tx:
+        tx.instances.change(found[0], reason="still there")
+        tx.instances.change(found[3], name="other")
+    await store.close()

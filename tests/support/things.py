@@ -21,7 +21,7 @@ def instance(**changes: Any) -> Instance:
     given: dict[str, Any] = {
         "id": new_id("inst"),
         "project_id": "proj-1",
-        "name": "web",
+        "name": f"web-{next(numbers)}",
         "spec": InstanceSpec(
             plan="cx11", image="mini", vcpus=1, memory_mib=512, disk_gib=10, region="local"
         ),

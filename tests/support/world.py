@@ -28,6 +28,7 @@ from atoll.domain.quotas import Amounts
 from atoll.domain.regions import Region
 from atoll.drivers.simulator.driver import SimulatorDriver
 from atoll.drivers.simulator.faults import FaultPlan
+from atoll.operations import names
 from atoll.operations.engine import Engine, Limits
 from atoll.operations.reconcile import Reconciler
 from atoll.operations.registry import WORKFLOWS
@@ -206,8 +207,15 @@ class World:
     def view(self) -> View:
         return self.desk.view(self.caller)
 
+    async def new_name(self) -> str:
+        """web, or web-2 and so on while another has it."""
+        rows = self.store.read().instances
+        return await names.find_free(rows, self.ids, self.caller.project_id, "web")
+
     async def accept_create(self, **changes: Any) -> tuple[Instance, Operation]:
-        given: dict[str, Any] = {"name": "web", "plan": "small", "image": "mini"}
+        given: dict[str, Any] = {"plan": "small", "image": "mini"}
+        if "name" not in changes:
+            given["name"] = await self.new_name()
         outcome = await self.execute(CreateInstance(**(given | changes)))
         return outcome.thing, outcome.operation
 

@@ -59,6 +59,12 @@ def show_id(text: str) -> str:
     return uuid_of(text) if NATIVE_ID.fullmatch(text) else text
 
 
+def name_of(thing: Named) -> str:
+    """Return the name as it was given, also if Atoll has appended a suffix to it."""
+    name: str = getattr(thing, "given_name", thing.name)
+    return name
+
+
 def native_id(prefix: str, text: str) -> str:
     """Parse an id in a path. Raises NotFound."""
     try:

@@ -122,11 +122,13 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     deleted instance with a `purge_at_ms` can be recovered until then. `releasing` are the ids of
     resources that accepted operations will release; an instance that is `leaving` will be deleted
     for good, and releases everything. `crashes` counts consecutive crashes: see `count_crashes`.
-    `halt` is set while a running guest does not execute."""
+    `halt` is set while a running guest does not execute. `requested_name` is the name as a dialect
+    with repeatable names gave it, if another instance had that name."""
 
     id: str
     project_id: str
     name: str
+    requested_name: str | None = None
     hostname: str = ""
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
@@ -165,6 +167,18 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True):
     booted_at_ms: int | None = None
     ready_at_ms: int | None = None
     deleted_at_ms: int | None = None
+
+    @property
+    def given_name(self) -> str:
+        """The name that dialects with repeatable names show."""
+        return self.name if self.requested_name is None else self.requested_name
+
+    @property
+    def held_name(self) -> str | None:
+        """The name that no other instance of the project can have meanwhile. One that is deleted,
+        or being deleted, holds none."""
+        gone = self.goal is Goal.DELETED or self.state is InstanceState.DELETED
+        return None if gone else self.name or None
 
     @property
     def region(self) -> str:

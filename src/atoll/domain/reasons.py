@@ -141,6 +141,10 @@ class Reason(Enum):
 
     # Conflicts with the present situation
     ALREADY_EXISTS = "{noun} already exists: {name}"
+    NAME_TAKEN = (
+        "{field}: the name {name} is taken by {noun} {holder}: choose another name, or rename or "
+        "delete that one first"
+    )
     RULE_EXISTS = "{noun} {name} already has this rule: its number is {number}"
     BUSY = "{noun} {name} is busy ({doing} in progress): wait for {operation}"
     QUEUE_FULL = (

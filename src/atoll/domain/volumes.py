@@ -10,6 +10,8 @@ import msgspec
 
 SIZE_GIB_MIN, SIZE_GIB_MAX = 1, 65_536
 VOLUMES_MAX = 12
+# The kind of the operation that deletes a volume.
+DELETION = "volume.delete"
 
 
 class VolumeState(StrEnum):
@@ -22,11 +24,13 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     """`instance_id` is the instance to which it is, or will be, attached, and `leaving` says that
     it is being detached. `holder_id` is the instance whose guest has the disk now. `doing` and
     `operation_id` are the kind and the id of the last accepted operation that has not ended.
-    `annotations` belong to a dialect."""
+    `annotations` belong to a dialect. `requested_name` is the name as a dialect with repeatable
+    names gave it, if another volume had that name."""
 
     id: str
     project_id: str
     name: str
+    requested_name: str | None = None
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     size_gib: int
@@ -42,6 +46,17 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 1
     created_at_ms: int
     updated_at_ms: int
+
+    @property
+    def given_name(self) -> str:
+        """The name that dialects with repeatable names show."""
+        return self.name if self.requested_name is None else self.requested_name
+
+    @property
+    def held_name(self) -> str | None:
+        """The name that no other volume of the project can have meanwhile. One that is being
+        deleted holds none."""
+        return None if self.doing == DELETION else self.name or None
 
 
 def target_of(volume: Volume) -> str | None:

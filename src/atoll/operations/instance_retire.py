@@ -5,6 +5,7 @@ Its guest is off; its disk, addresses and reservation stay until `instance.delet
 
 from atoll.domain.instances import Goal, InstanceState
 from atoll.domain.operations import OperationState
+from atoll.operations import names
 from atoll.operations.guests import instance_of, settle_instance
 from atoll.operations.instance_power import ensure_stopped, read_guest_state
 from atoll.operations.steps import Step, StepContext, Workflow
@@ -29,8 +30,9 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
         await settle_instance(context, instance, state=instance.state, reason=reason)
         return
     goal = Goal.RUNNING if instance.state is InstanceState.RUNNING else Goal.STOPPED
+    name = await names.regain(context.tx.instances, context.ids, instance)
     await settle_instance(
-        context, instance, state=instance.state, goal=goal, purge_at_ms=None, reason=reason
+        context, instance, state=instance.state, goal=goal, purge_at_ms=None, reason=reason, **name
     )
 
 

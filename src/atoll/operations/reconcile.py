@@ -209,7 +209,8 @@ def judge(instance: Instance, facts: GuestFacts, now_ms: int) -> Verdict | None:
     }
     if facts.crashed and instance.goal is Goal.RUNNING:
         return crashed(instance, stopped, now_ms)
-    return Verdict({**stopped, "goal": Goal.STOPPED}, "instance.stopped")
+    goal = Goal.DELETED if instance.goal is Goal.DELETED else Goal.STOPPED
+    return Verdict({**stopped, "goal": goal}, "instance.stopped")
 
 
 def event_of(instance: Instance, facts: GuestFacts) -> tuple[str | None, dict[str, Any]]:

@@ -8,8 +8,9 @@ import msgspec
 
 from atoll.domain.operations import OperationState
 from atoll.domain.quotas import Amounts
-from atoll.domain.volumes import VolumeState
+from atoll.domain.volumes import DELETION, VolumeState
 from atoll.messages import RemoveVolume
+from atoll.operations import names
 from atoll.operations.guests import note
 from atoll.operations.steps import Retry, Step, StepContext, Workflow, enqueue
 from atoll.operations.volume_turns import done_with, wait_until_free
@@ -48,8 +49,10 @@ async def settle(context: StepContext, outcome: OperationState) -> None:
         context.tx.quotas.give_back(volume.project_id, Amounts(volumes=1, disk_gib=volume.size_gib))
         note(context, "volume.deleted")
         return
+    name = await names.regain(context.tx.volumes, context.ids, volume)
     context.tx.volumes.change(
         volume,
+        **name,
         state=VolumeState.ERROR if volume.holder_id is None else volume.state,
         reason=context.operation.error_message or "",
         updated_at_ms=context.now_ms,
@@ -87,7 +90,7 @@ async def nothing_to_settle(context: StepContext, outcome: OperationState) -> No
 
 # No step has an undo: deleted data is lost, and a repeated request removes the rest.
 DELETE = Workflow(
-    kind="volume.delete",
+    kind=DELETION,
     steps=(Step(remove_bytes, attempts_max=10), Step(release_place)),
     settle=settle,
     deadline_s=1800,

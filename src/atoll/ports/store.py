@@ -36,13 +36,15 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
     A `project_id` of None means all projects. `any_of` is an OR of ANDs of (column, allowed
     values); with it, deleted resources are included. `equals` are columns with one value each.
-    `uses` is the id of a resource that each of them needs. `after` is the last id of the previous
-    page. `offset` skips as many at the start, for pages by number: the rest moves if a resource is
-    created or deleted between two pages.
+    `given_name` is the name that dialects with repeatable names show. `uses` is the id of a
+    resource that each of them needs. `after` is the last id of the previous page. `offset` skips as
+    many at the start, for pages by number: the rest moves if a resource is created or deleted
+    between two pages.
     """
 
     project_id: str | None = None
     name: str | None = None
+    given_name: str | None = None
     labels: tuple[tuple[str, str], ...] = ()
     any_of: tuple[tuple[tuple[str, tuple[str, ...]], ...], ...] = ()
     equals: tuple[tuple[str, str | bool], ...] = ()
@@ -68,6 +70,11 @@ class Rows(Protocol[T]):
         """Return all resources with that name, at most ten."""
         ...
 
+    async def holder(self, project_id: str, name: str) -> T | None:
+        """Return the resource that has the name now, so that no other can get it: see `held_name`.
+        It sees the writes of the transaction itself."""
+        ...
+
     async def page(self, wanted: Filter) -> list[T]: ...
 
     async def count(self, wanted: Filter) -> int:
@@ -80,13 +87,13 @@ class Rows(Protocol[T]):
         ...
 
     def add(self, thing: T) -> None:
-        """The commit raises AlreadyExists if the id is taken, and Lost if a resource that it uses
-        was deleted."""
+        """The commit raises Lost if a resource that it uses was deleted, or if it holds a name that
+        was taken since `holder` was asked. AlreadyExists means that its id is taken."""
         ...
 
     def change(self, thing: T, **changes: Any) -> T:
         """Return the resource with these changes and the next version. The commit raises Lost if it
-        was changed since it was read."""
+        was changed since it was read, or its new name was taken."""
         ...
 
     def confirm(self, thing: T) -> None:

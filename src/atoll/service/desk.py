@@ -194,11 +194,9 @@ class Desk:
         Raises KeyReused if the key was used for another request, RateLimited if too many operations
         of the project wait, and Conflict after too many races with other changes."""
         for race in range(RACES_MAX):
-            if once is not None:
-                read = self.store.read()
-                first = await read.idempotency.find(caller.key_id, once.key)
-                if first is not None:
-                    return await replay(read, first, once)
+            first = await self._first_outcome(caller, once)
+            if first is not None:
+                return first
             try:
                 async with self.store.transaction(fresh=race > 0) as tx:
                     case = self._case(caller, tx)
@@ -209,9 +207,24 @@ class Desk:
                         tx.idempotency.add(first_answer(case, once, outcome))
             except Lost:
                 continue
+            except Refused:
+                # The same request may have been accepted since, and be the reason: it has the name.
+                first = await self._first_outcome(caller, once)
+                if first is not None:
+                    return first
+                raise
             self.wake()
             return outcome
         raise Conflict(Reason.TOO_MANY_RACES)
+
+    async def _first_outcome(self, caller: Caller, once: Once | None) -> Outcome[Any] | None:
+        """Return the outcome of the request that used the Idempotency-Key first. Raises
+        KeyReused."""
+        if once is None:
+            return None
+        read = self.store.read()
+        first = await read.idempotency.find(caller.key_id, once.key)
+        return None if first is None else await replay(read, first, once)
 
     async def rehearse(self, caller: Caller, *commands: Command) -> Outcome[Any]:
         """Return the outcome that the commands would have, without writing."""

@@ -22,7 +22,7 @@ from atoll.domain.operations import Operation
 from atoll.domain.quotas import Amounts
 from atoll.domain.reasons import Reason
 from atoll.operations.guests import PUBLIC_SCOPE, numbers_of
-from atoll.service import owned, queries, quotas, references
+from atoll.service import owned, queries, quotas
 from atoll.service.desk import Case, Done, View
 from atoll.service.instances import configure, find_lasting, region_of, resolve_instance
 from atoll.service.nouns import FLOATING_IPS, INSTANCES
@@ -34,7 +34,6 @@ ADDRESSES_MAX = 16
 
 async def create(case: Case, command: CreateFloatingIp) -> Done[FloatingIp]:
     """Reserve an address; with an instance, it is also attached."""
-    references.require_label(command.name)
     require_labels(command.labels)
     await quotas.take(case, Amounts(floating_ips=1))
     public = ipaddress.IPv4Network(case.deployment.ranges.public_cidr)
@@ -43,7 +42,7 @@ async def create(case: Case, command: CreateFloatingIp) -> Done[FloatingIp]:
     floating_ip = FloatingIp(
         id=new_id,
         project_id=case.project_id,
-        name=command.name,
+        **await owned.hold_name(case, FLOATING_IPS, command.name, free=command.free_name),
         labels=command.labels,
         annotations=command.annotations,
         address=str(public[number]),

@@ -8,7 +8,7 @@ from atoll.domain.instances import Goal, Instance, InstanceState, require_unprot
 from atoll.domain.operations import OperationState
 from atoll.domain.reasons import Reason
 from atoll.domain.timers import TimerKind
-from atoll.operations import instance_delete, instance_power, instance_retire
+from atoll.operations import instance_delete, instance_power, instance_retire, names
 from atoll.operations.registry import WORKFLOWS
 from atoll.ports import Filter
 from atoll.service import owned, references
@@ -52,7 +52,8 @@ async def delete(case: Case, command: DeleteInstance) -> Done[Instance]:
 
 
 async def recover(case: Case, command: RecoverInstance) -> Done[Instance]:
-    """Start a deleted instance again, unless it has been purged."""
+    """Start a deleted instance again, unless it has been purged. If its name was taken meanwhile,
+    it gets a free one: a refusal would cost time while its recovery window passes."""
     instance = await get(case, command.instance)
     if instance.state is not InstanceState.DELETED:
         going = instance.goal is Goal.DELETED
@@ -71,8 +72,9 @@ async def recover(case: Case, command: RecoverInstance) -> Done[Instance]:
         state=InstanceState.STOPPED,
         deleted_at_ms=None,
         purge_at_ms=None,
+        **await names.regain(case.tx.instances, case.ids, instance),
     )
-    return Done(changed, operation)
+    return Done(changed, operation, after={"name": changed.name})
 
 
 async def gone_error(case: Case, instance: Instance) -> Conflict:

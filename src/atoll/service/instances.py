@@ -97,7 +97,7 @@ async def create(case: Case, command: CreateInstance) -> Done[Instance]:
     instance = Instance(
         id=instance_id,
         project_id=case.project_id,
-        name=command.name,
+        **await owned.hold_name(case, INSTANCES, command.name, free=command.free_name),
         hostname=command.hostname or hostname_of(command.name),
         labels=command.labels,
         annotations=command.annotations,
@@ -117,7 +117,7 @@ async def create(case: Case, command: CreateInstance) -> Done[Instance]:
         await timers.expire(case, instance, command.expires_at_ms)
     if command.room_needed:
         await room.require_for_new(case, instance)
-    after = {"name": command.name, "plan": command.plan, "image": command.image}
+    after = {"name": instance.name, "plan": command.plan, "image": command.image}
     return Done(instance, operation, after=after)
 
 
@@ -306,8 +306,9 @@ async def changes_of(case: Case, instance: Instance, command: UpdateInstance) ->
     """Return the changed fields of the instance. Raises Invalid."""
     changes: dict[str, Any] = {}
     if command.name is not None:
-        references.require_label(command.name)
-        changes["name"] = command.name
+        changes |= await owned.rename_held(
+            case, INSTANCES, instance, command.name, free=command.free_name
+        )
     if command.labels is not None:
         require_labels(command.labels)
         changes["labels"] = command.labels

@@ -47,13 +47,15 @@ K = TypeVar("K", bound=Identified)
 @dataclass(frozen=True)
 class Noun(Generic[T]):
     """`name` is the word in sentences. Resources with `is_owned` belong to a project, the others to
-    the whole deployment; with `is_unique`, names are unique in their project."""
+    the whole deployment; with `is_unique`, names are unique in their project. With `is_held`, a
+    name may be empty, and is free again when its resource is being deleted: see `held_name`."""
 
     name: str
     struct: type[T]
     rows: Callable[[Transaction], Rows[T]]
     is_owned: bool = True
     is_unique: bool = True
+    is_held: bool = False
 
     @property
     def event(self) -> str:
@@ -61,7 +63,7 @@ class Noun(Generic[T]):
         return self.name.replace(" ", "_").lower()
 
 
-INSTANCES = Noun("instance", Instance, lambda tx: tx.instances, is_unique=False)
+INSTANCES = Noun("instance", Instance, lambda tx: tx.instances, is_held=True)
 IMAGES = Noun("image", Image, lambda tx: tx.images)
 PLANS = Noun("type", Plan, lambda tx: tx.plans, is_owned=False)
 REGIONS = Noun("region", Region, lambda tx: tx.regions, is_owned=False)
@@ -70,9 +72,9 @@ STARTUP_SCRIPTS = Noun("startup script", StartupScript, lambda tx: tx.startup_sc
 VPCS = Noun("vpc", Vpc, lambda tx: tx.vpcs)
 SUBNETS = Noun("subnet", Subnet, lambda tx: tx.subnets)
 SECURITY_GROUPS = Noun("security group", SecurityGroup, lambda tx: tx.security_groups)
-VOLUMES = Noun("volume", Volume, lambda tx: tx.volumes, is_unique=False)
+VOLUMES = Noun("volume", Volume, lambda tx: tx.volumes, is_held=True)
 SNAPSHOTS = Noun("snapshot", Snapshot, lambda tx: tx.snapshots, is_unique=False)
-FLOATING_IPS = Noun("floating IP", FloatingIp, lambda tx: tx.floating_ips, is_unique=False)
+FLOATING_IPS = Noun("floating IP", FloatingIp, lambda tx: tx.floating_ips, is_held=True)
 REVERSE_RECORDS = Noun("reverse record", ReverseRecord, lambda tx: tx.reverse_records)
 WEBHOOKS: Noun[Webhook] = Noun("webhook", Webhook, lambda tx: tx.webhooks)
 TIMERS: Noun[Timer] = Noun("timer", Timer, lambda tx: tx.timers)

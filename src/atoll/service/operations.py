@@ -5,12 +5,12 @@ import msgspec
 from atoll.domain.commands import CancelOperation, RetryOperation
 from atoll.domain.errors import Conflict, NotFound
 from atoll.domain.images import ImageState
-from atoll.domain.instances import Instance
+from atoll.domain.instances import Goal, Instance
 from atoll.domain.operations import ENDED, RETRYABLE, Operation, OperationState, StepRecord
 from atoll.domain.projects import Caller
 from atoll.domain.reasons import Reason
 from atoll.domain.timers import TimerKind
-from atoll.operations import image_import, instance_create
+from atoll.operations import image_import, instance_create, names
 from atoll.operations.instance_create import amounts_of
 from atoll.operations.registry import WORKFLOWS
 from atoll.ports import Transaction
@@ -92,7 +92,10 @@ async def reopen_resource(case: Case, operation: Operation) -> None:
             if instance.expires_at_ms is not None:
                 due_at_ms = max(instance.expires_at_ms, case.now_ms)
                 await timers.set_timer(case, TimerKind.EXPIRE, instance, due_at_ms)
-        case.tx.instances.change(instance, **reopen(instance, operation, case.now_ms))
+        changes = reopen(instance, operation, case.now_ms)
+        if changes["goal"] is not Goal.DELETED and instance.held_name is None:
+            changes |= await names.regain(case.tx.instances, case.ids, instance)
+        case.tx.instances.change(instance, **changes)
         return
     image = await case.tx.images.find(operation.resource_id)
     if operation.kind != image_import.WORKFLOW.kind:

@@ -5,11 +5,12 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from atoll.domain.commands import Reference
-from atoll.domain.errors import Busy, InUse, VersionMismatch
+from atoll.domain.errors import AlreadyExists, Busy, InUse, VersionMismatch
 from atoll.domain.images import Image, ImageKind
 from atoll.domain.instances import Goal, Instance, InstanceState, require_labels
 from atoll.domain.quotas import Amounts
 from atoll.domain.reasons import Reason
+from atoll.operations import names
 from atoll.ports import Filter
 from atoll.service import quotas, references
 from atoll.service.desk import Case, Done
@@ -53,8 +54,8 @@ async def update(case: Case, noun: Noun[T], thing: T, command: Update, **more: A
     """Change name, labels, and `more` fields of the noun; None leaves a field unchanged."""
     require_version(thing.version, command.version)
     changes = {key: value for key, value in more.items() if value is not None}
-    if command.name is not None and command.name != thing.name:
-        changes["name"] = await new_name(case, noun, thing, command)
+    if command.name is not None:
+        changes |= await new_name(case, noun, thing, command)
     if command.labels is not None:
         require_labels(command.labels)
         changes["labels"] = command.labels
@@ -64,15 +65,48 @@ async def update(case: Case, noun: Noun[T], thing: T, command: Update, **more: A
     return Done(changed, before=before, after=msgspec.to_builtins(changes))
 
 
-async def new_name(case: Case, noun: Noun[T], thing: T, command: Update) -> str:
+async def new_name(case: Case, noun: Noun[T], thing: T, command: Update) -> dict[str, Any]:
+    """Return the changes of a new name. Raises AlreadyExists, unless a free name may be derived."""
     assert command.name is not None, "a thing is only renamed where a name is given"
+    free = getattr(command, "free_name", False)
+    if noun.is_held:
+        return await rename_held(case, noun, thing, command.name, free=free)
+    if command.name == thing.name:
+        return {}
     if not noun.is_unique:
         references.require_label(command.name)
-        return command.name
-    if getattr(command, "free_name", False):
-        return await references.choose_name(case, command.name, noun)
+        return {"name": command.name}
+    if free:
+        return {"name": await references.choose_name(case, command.name, noun)}
     await references.require_free_name(case, noun, command.name, thing.project_id)
-    return command.name
+    return {"name": command.name}
+
+
+async def rename_held(
+    case: Case, noun: Noun[Any], thing: Any, wish: str, *, free: bool
+) -> dict[str, Any]:
+    if wish == (thing.given_name if free else thing.name):
+        return {}
+    changes = await hold_name(case, noun, wish, free=free, holder_id=thing.id)
+    return {key: value for key, value in changes.items() if value != getattr(thing, key)}
+
+
+async def hold_name(
+    case: Case, noun: Noun[Any], wish: str, *, free: bool, holder_id: str = ""
+) -> dict[str, Any]:
+    """Return the name of a resource that holds it, and the requested name if that is taken. Raises
+    AlreadyExists, unless a `free` name may be derived. The commit checks it again."""
+    references.require_label(wish)
+    rows, project_id = noun.rows(case.tx), case.project_id
+    if free:
+        name = await names.find_free(rows, case.ids, project_id, wish, holder_id)
+        return {"name": name, "requested_name": None if name == wish else wish}
+    holder = await rows.holder(project_id, wish) if wish else None
+    if holder is not None and holder.id != holder_id:
+        raise AlreadyExists(
+            Reason.NAME_TAKEN, field="name", name=wish, noun=noun.name, holder=holder.id
+        )
+    return {"name": wish, "requested_name": None}
 
 
 async def delete(case: Case, noun: Noun[T], thing: T, version: int | None) -> Done[T]:

@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeVar
 from atoll.domain import ids
 from atoll.domain.errors import AlreadyExists, Busy, Conflict, Invalid, NotFound
 from atoll.domain.images import CATALOGUE, EMPTY_DISK, Image, ImageState
+from atoll.domain.names import NAME_MAX
 from atoll.domain.reasons import Reason
 from atoll.domain.snapshots import Snapshot, SnapshotState
 from atoll.operations.snapshot_copies import is_going
@@ -12,7 +13,6 @@ from atoll.service.desk import View
 from atoll.service.nouns import IMAGES, SNAPSHOTS, Noun, Owned
 
 ALIASES_MAX = 5
-NAME_MAX = 253
 UNNAMED = "unnamed-"
 TAIL = 6
 T = TypeVar("T", bound=Owned)
@@ -26,12 +26,15 @@ class Named(Protocol):
 
 
 async def find(view: View, noun: Noun[T], reference: str, project_id: str = "") -> T | None:
-    """Find a resource in the caller's project, or in another one. Raises Conflict if several have
-    the name."""
+    """Find a resource in the caller's project, or in another one. The one that has the name now
+    precedes those that are being deleted. Raises Conflict if several have the name."""
     thing = await find_by_id(view, noun, reference, project_id)
     if thing is not None:
         return thing
-    named = await noun.rows(view.tx).named(project_id or view.project_id, reference)
+    rows, owner = noun.rows(view.tx), project_id or view.project_id
+    if (holder := await rows.holder(owner, reference)) is not None:
+        return holder
+    named = await rows.named(owner, reference)
     if len(named) > 1:
         raise Conflict(Reason.AMBIGUOUS, count=len(named), reference=reference, noun=noun.name)
     return named[0] if named else None

@@ -30,7 +30,7 @@ from atoll.domain.volumes import (
 from atoll.operations import volume_attach, volume_delete, volume_grow
 from atoll.operations.steps import Workflow, arguments_of
 from atoll.operations.volume_turns import AnyArguments, attachment, require_whole
-from atoll.service import owned, quotas, references
+from atoll.service import owned, quotas
 from atoll.service.coming import find_coming
 from atoll.service.desk import Case, Done, View
 from atoll.service.instances import begin, find_lasting, region_of, resolve_instance
@@ -42,13 +42,12 @@ FIELD = "volume"
 
 async def create(case: Case, command: CreateVolume) -> Done[Volume]:
     """Create a volume immediately; with an instance, it is also attached."""
-    references.require_label(command.name)
     require_labels(command.labels)
     require_bounds("size_gib", command.size_gib, SIZE_GIB_MIN, SIZE_GIB_MAX)
     volume = Volume(
         id=case.ids.new(ids.VOLUME),
         project_id=case.project_id,
-        name=command.name,
+        **await owned.hold_name(case, VOLUMES, command.name, free=command.free_name),
         labels=command.labels,
         annotations=command.annotations,
         size_gib=command.size_gib,

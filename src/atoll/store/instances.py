@@ -113,7 +113,8 @@ def key_of(instance: Instance) -> Key | None:
 
 def is_counted(wanted: Filter) -> bool:
     """Whether the totals tell how many these are."""
-    others = wanted.name, wanted.labels, wanted.any_of, wanted.uses, wanted.after
+    names = wanted.name, wanted.given_name
+    others = *names, wanted.labels, wanted.any_of, wanted.uses, wanted.after
     return not any(others) and all(column in KEY for column, _ in wanted.equals)
 
 

@@ -1,12 +1,13 @@
 """The common queries of all nouns: rows as structs, reads, and held-back writes."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 import sqlalchemy as sa
 
-from atoll.domain.errors import AlreadyExists, Lost, NotFound
+from atoll.domain.errors import AlreadyExists, AtollError, Lost, NotFound
 from atoll.domain.reasons import Reason
 from atoll.ports import Filter
 from atoll.store import tables, uses
@@ -51,6 +52,28 @@ class NounRows(Generic[T]):
 
     async def named(self, project_id: str | None, name: str) -> list[T]:
         return await self.page(Filter(project_id=project_id, name=name, limit=SAME_NAME_MAX))
+
+    async def holder(self, project_id: str, name: str) -> T | None:
+        table = self.mapping.table
+        if "held_name" not in table.c:
+            return next(iter(await self.named(project_id, name)), None)
+        for written in self.unit.all_written(table.name):
+            if (written.project_id, written.held_name) == (project_id, name):
+                return cast("T", written)
+        query = self._query(
+            "holder",
+            lambda: sa.select(*self.mapping.columns).where(
+                table.c.project_id == bind("project_id", table.c.project_id),
+                table.c.held_name == bind("name", table.c.held_name),
+            ),
+        )
+        rows = await self.unit.fetch(query, {"project_id": project_id, "name": name})
+        still = [one for one in map(self._thing, rows) if self._is_unwritten(one)]
+        return still[0] if still else None
+
+    def _is_unwritten(self, thing: T) -> bool:
+        thing_id: str = thing.id  # type: ignore[attr-defined]
+        return isinstance(self.unit.written(self.mapping.table.name, thing_id), Unwritten)
 
     async def page(self, wanted: Filter) -> list[T]:
         wanted = in_few_shapes(wanted)
@@ -124,11 +147,8 @@ class NounRows(Generic[T]):
         query = self._query("add", lambda: self.mapping.table.insert())
         values = self.mapping.values(thing)
         singular, thing_id = self.mapping.singular, values["id"]
-        self._write(
-            query,
-            values,
-            duplicate=lambda: already_exists(singular, thing_id),
-        )
+        exists = partial(already_exists, singular, thing_id)
+        self._write(query, values, **self._claim_of(None, thing, or_else=exists))
         self._add_labels(thing)
         self._change_uses(values["id"], NONE, uses_of(thing))
         self.unit.note_written(self.mapping.table.name, values["id"], thing)
@@ -154,7 +174,8 @@ class NounRows(Generic[T]):
         )
         values = self.mapping.values(changed)
         values["of_id"], values["of_version"] = values["id"], version
-        self._write(query, values, missing=self._lost(values["id"]))
+        claim = self._claim_of(thing, changed)
+        self._write(query, values, missing=self._lost(values["id"]), **claim)
         if "labels" in changes:
             self._drop_labels(values["id"])
             self._add_labels(changed)
@@ -201,6 +222,20 @@ class NounRows(Generic[T]):
             uses.users(self.unit.statements), {"used_id": thing_id, "limit": limit}
         )
         return [row[0] for row in rows]
+
+    def _claim_of(
+        self, before: T | None, after: T, or_else: Callable[[], AtollError] | None = None
+    ) -> dict[str, Any]:
+        """Return what a write needs whose resource takes or releases a name, which a unique index
+        checks. `or_else` is the error of an id that is taken."""
+        old, new = getattr(before, "held_name", None), getattr(after, "held_name", None)
+        if old == new:
+            return {"duplicate": or_else}
+        singular, project_id = self.mapping.singular, after.project_id  # type: ignore[attr-defined]
+        claim: dict[str, Any] = {"lock": f"{self.mapping.table.name}/{project_id}/{new or old}"}
+        if new is not None:
+            claim["duplicate"] = lambda: Lost(f"{singular} {new} was made by somebody else")
+        return claim
 
     def _add_labels(self, thing: T) -> None:
         query = self.unit.statements.get("labels.add", lambda: tables.labels.insert())
@@ -268,6 +303,7 @@ def shape_of(wanted: Filter) -> tuple[Any, ...]:
     return (
         wanted.project_id is None,
         wanted.name is None,
+        wanted.given_name is None,
         len(wanted.labels),
         wanted.uses is None,
         tuple(tuple((c, len(v)) for c, v in every) for every in wanted.any_of),
@@ -333,8 +369,7 @@ def filtered(table: sa.Table, query: sa.Select[Any], wanted: Filter) -> sa.Selec
             query = query.where(user < after if wanted.descending else user > after)
     if wanted.project_id is not None:
         query = query.where(table.c.project_id == bind("project_id", table.c.project_id))
-    if wanted.name is not None:
-        query = query.where(table.c.name == bind("name", table.c.name))
+    query = query.where(*names_of(table, wanted))
     for name, _ in wanted.equals:
         query = query.where(table.c[name] == bind(f"equal_{name}", table.c[name]))
     if wanted.any_of:
@@ -344,6 +379,18 @@ def filtered(table: sa.Table, query: sa.Select[Any], wanted: Filter) -> sa.Selec
     if wanted.after is not None:
         query = query.where(table.c.id < after if wanted.descending else table.c.id > after)
     return query
+
+
+def names_of(table: sa.Table, wanted: Filter) -> list[sa.ColumnElement[bool]]:
+    """Each side of the OR has its own index."""
+    clauses: list[sa.ColumnElement[bool]] = []
+    if wanted.name is not None:
+        clauses.append(table.c.name == bind("name", table.c.name))
+    if wanted.given_name is not None:
+        given, requested = bind("given_name", table.c.name), table.c.requested_name
+        unchanged = sa.and_(table.c.name == given, requested.is_(None))
+        clauses.append(sa.or_(unchanged, requested == given))
+    return clauses
 
 
 def every_of(
@@ -363,6 +410,7 @@ def page_values(wanted: Filter) -> dict[str, Any]:
     values: dict[str, Any] = {
         "project_id": wanted.project_id,
         "name": wanted.name,
+        "given_name": wanted.given_name,
         "uses": wanted.uses,
         "after": wanted.after,
         "limit": wanted.limit,

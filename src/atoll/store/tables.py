@@ -24,6 +24,7 @@ Integer = sa.BigInteger
 Real = sa.Float
 Flag = sa.Boolean
 Document = sa.LargeBinary
+REQUESTED = "requested_name IS NOT NULL"
 
 
 def text(name: str) -> sa.Column[str]:
@@ -77,10 +78,28 @@ def owned(name: str, *columns: sa.Column[Any]) -> sa.Table:
     )
 
 
+def held_names() -> tuple[sa.Column[Any], ...]:
+    """`held_name` is the name that no other resource of the project can have meanwhile, or null;
+    `requested_name` the name that a dialect shows in place of a derived one."""
+    return text_or_null("held_name"), text_or_null("requested_name")
+
+
+def index_held_names(table: sa.Table) -> None:
+    sa.Index(None, table.c.project_id, table.c.held_name, unique=True)
+    sa.Index(
+        f"ix_{table.name}_requested",
+        table.c.project_id,
+        table.c.requested_name,
+        sqlite_where=sa.text(REQUESTED),
+        postgresql_where=sa.text(REQUESTED),
+    )
+
+
 instances = noun(
     "instances",
     text("project_id"),
     text("name"),
+    *held_names(),
     text("goal"),
     text("state"),
     text_or_null("host_id"),
@@ -128,6 +147,7 @@ instance_totals = sa.Table(
     integer("shifts"),
     sqlite_with_rowid=False,
 )
+index_held_names(instances)
 
 images = owned("images", text("state"))
 ssh_keys = owned("ssh_keys")
@@ -136,11 +156,13 @@ vpcs = owned("vpcs", text("kind"))
 sa.Index(None, vpcs.c.project_id, vpcs.c.kind, vpcs.c.id)
 subnets = owned("subnets", text("vpc_id"))
 security_groups = owned("security_groups")
-volumes = owned("volumes", text("state"), text_or_null("instance_id"))
+volumes = owned("volumes", *held_names(), text("state"), text_or_null("instance_id"))
+index_held_names(volumes)
 sa.Index(None, volumes.c.instance_id)
 snapshots = owned("snapshots", text("state"), text("kind"), text("instance_id"))
 sa.Index(None, snapshots.c.instance_id)
-floating_ips = owned("floating_ips", text("address"), text_or_null("instance_id"))
+floating_ips = owned("floating_ips", *held_names(), text("address"), text_or_null("instance_id"))
+index_held_names(floating_ips)
 sa.Index(None, floating_ips.c.address)
 plans = noun("plans", integer("version"))
 regions = noun("regions", integer("version"))

@@ -44,8 +44,8 @@ def test_a_refused_request_does_not_use_its_key_up(api: Api) -> None:
 
 def test_a_key_belongs_to_whoever_sent_it(api: Api, key_for: KeyFor) -> None:
     other = key_for(project=api.project)
-    ids = {one.post("/v1/instances", instance_body("a"), Idempotency_Key="k")["id"]
-           for one in (api, other)}  # fmt: skip
+    ids = {one.post("/v1/instances", instance_body(name), Idempotency_Key="k")["id"]
+           for one, name in ((api, "a"), (other, "b"))}  # fmt: skip
     assert len(ids) == 2
 
 

@@ -28,13 +28,6 @@ def test_an_instance_can_be_named_by_its_name(api: Api) -> None:
     api.delete("/v1/instances/web", 202)
 
 
-def test_two_instances_may_share_a_name_which_then_names_neither(api: Api) -> None:
-    ids = {api.create("twin")["id"] for _ in range(2)}
-    told = refused(api.call("GET", "/v1/instances/twin"), 409, "CONFLICT")
-    assert "give the id of the instance" in told["error"]
-    assert {one["id"] for one in api.items("/v1/instances?name=twin")} == ids
-
-
 def test_a_name_is_not_taken_for_an_id_of_somebody_else(api: Api) -> None:
     """A thing may be called what looks like an id."""
     name = "inst-00000000000000000000000000"

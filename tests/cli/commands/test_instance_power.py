@@ -33,6 +33,16 @@ def test_a_deletion_that_can_be_taken_back_says_until_when(atoll: Atoll, running
     assert "with `atoll instance recover demo`" in out
 
 
+def test_the_command_of_a_recovery_can_be_copied(atoll: Atoll, running: Cloud) -> None:
+    running.answers("DELETE", PATH, accepted(), status=202)
+    running.forgets("GET", PATH)
+    gone = terminated(recoverable_until=UNTIL)
+    gone["metadata"]["name"] = "Bad Name"
+    running.answers("GET", PATH, gone)
+    out = atoll("instance", "delete", "demo", "--yes").out
+    assert "with `atoll instance recover 'Bad Name'`" in out
+
+
 @pytest.mark.parametrize("reference", ["demo", INSTANCE_ID])
 def test_a_deleted_instance_is_recovered(reference: str, atoll: Atoll, running: Cloud) -> None:
     gone = {**terminated(recoverable_until=None), "id": INSTANCE_ID[:-1] + "z"}
@@ -40,6 +50,16 @@ def test_a_deleted_instance_is_recovered(reference: str, atoll: Atoll, running: 
     ended = atoll("instance", "recover", reference)
     assert (ended.code, ended.out) == (0, "demo recovered and started\n")
     assert running.all_of("POST")[0].path == f"{PATH}/recover"
+
+
+def test_a_recovered_instance_that_got_another_name_says_so(atoll: Atoll, running: Cloud) -> None:
+    running.has("/v1/instances", terminated(recoverable_until=UNTIL))
+    back = instance("running")
+    back["metadata"]["name"] = "demo-2"
+    running.forgets("GET", PATH)
+    running.answers("GET", PATH, back)
+    ended = atoll("instance", "recover", "demo")
+    assert (ended.code, "recovered and started as demo-2" in ended.out) == (0, True)
 
 
 def test_what_is_gone_for_good_is_not_recovered(atoll: Atoll, running: Cloud) -> None:

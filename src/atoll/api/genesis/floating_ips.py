@@ -69,16 +69,16 @@ def parse_create(body: CreateBody, region: str) -> CreateFloatingIp:
         raise Invalid(f"version must be {V4}", field="version")
     require_description(body.description)
     notes = {DESCRIPTION: body.description or ""}
-    return CreateFloatingIp(name=body.name, region=region, annotations=notes)
+    return CreateFloatingIp(name=body.name, region=region, annotations=notes, free_name=True)
 
 
 def show(floating_ip: FloatingIp, holder: Instance | None) -> FloatingIpOut:
     made_at = wire.time_of(floating_ip.created_at_ms)
     return FloatingIpOut(
-        id=wire.uuid_of(floating_ip.id), name=floating_ip.name,
+        id=wire.uuid_of(floating_ip.id), name=floating_ip.given_name,
         description=floating_ip.annotations.get(DESCRIPTION, ""), ip_address=floating_ip.address,
         is_public=True, version=V4, region=floating_ip.region, status="created",
-        instance=Named(id=wire.uuid_of(holder.id), name=holder.name) if holder else None,
+        instance=Named(id=wire.uuid_of(holder.id), name=holder.given_name) if holder else None,
         created_at=made_at, updated_at=made_at,
     )  # fmt: skip
 
@@ -97,7 +97,9 @@ async def answer_of(request: Call, floating_ip: FloatingIp) -> FloatingIpAnswer:
 def parse_update(reference: str, body: UpdateBody) -> UpdateFloatingIp:
     require_description(body.description)
     notes = {} if body.description is None else {DESCRIPTION: body.description}
-    return UpdateFloatingIp(floating_ip=reference, name=body.name, annotations=notes)
+    return UpdateFloatingIp(
+        floating_ip=reference, name=body.name, annotations=notes, free_name=True
+    )
 
 
 async def change(request: Call, command: Command, status: int = 200) -> Response[bytes]:

@@ -58,7 +58,7 @@ def parse_update(instance: Instance, body: UpdateBody) -> UpdateInstance:
         groups = wanted if wanted != now else None
     return UpdateInstance(
         instance=instance.id, name=body.name, protected=body.is_protected, annotations=notes,
-        security_groups=groups,
+        security_groups=groups, free_name=True,
     )  # fmt: skip
 
 

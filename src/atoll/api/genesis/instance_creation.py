@@ -123,7 +123,7 @@ def parse_create(body: CreateBody, image: str, disk_gib: int) -> CreateInstance:
         image=image, disk_gib=disk_gib, security_groups=groups,
         ssh_keys=ids_in(ids.SSH_KEY, body.ssh_keys, "ssh_keys"),
         user_data=user_data.parse(body.metadata), protected=protected(body),
-        password=None if body.password is None else Secret(body.password),
+        password=None if body.password is None else Secret(body.password), free_name=True,
     )  # fmt: skip
 
 

@@ -114,9 +114,9 @@ def show(instance: Instance, related: Related) -> InstanceOut:
     spec, named, notes = instance.spec, instance.resolved, instance.annotations
     addresses = related.addresses.get(instance.id, ())
     floating = addresses[0] if addresses else None
-    hostname = instance.hostname or instance.name
+    hostname = instance.hostname or instance.given_name
     return InstanceOut(
-        id=wire.uuid_of(instance.id), name=instance.name, hostname=hostname,
+        id=wire.uuid_of(instance.id), name=instance.given_name, hostname=hostname,
         dns_name=host_names_of(instance)[0], type=spec.plan, os_type=LINUX,
         image=image_of(instance, related), region=spec.region,
         placement_option=notes.get(PLACEMENT, AUTO),
@@ -147,4 +147,6 @@ def image_of(instance: Instance, related: Related) -> Named:
 
 def mention(thing_id: str, thing: foreign.Named | None) -> Named:
     """Mention a resource. A deleted one has no name: a guest keeps a key that was deleted."""
-    return Named(id=wire.uuid_of(thing_id), name=thing.name if thing is not None else "")
+    return Named(
+        id=wire.uuid_of(thing_id), name=foreign.name_of(thing) if thing is not None else ""
+    )

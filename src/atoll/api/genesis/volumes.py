@@ -72,7 +72,7 @@ def parse_create(body: CreateBody, region: str) -> CreateVolume:
         raise Invalid(f"type must be {' or '.join(TYPES)}", field="type")
     require_description(body.description)
     return CreateVolume(
-        name=body.name, size_gib=body.size, region=region,
+        name=body.name, size_gib=body.size, region=region, free_name=True,
         annotations={DESCRIPTION: body.description or "", TYPE: kind},
     )  # fmt: skip
 
@@ -87,9 +87,9 @@ def show(volume: Volume, holders: Mapping[str, Instance], size_gib: int) -> Volu
     holder = None if volume.leaving else holders.get(volume.instance_id or "")
     notes = volume.annotations
     return VolumeOut(
-        id=wire.uuid_of(volume.id), name=volume.name, description=notes.get(DESCRIPTION, ""),
+        id=wire.uuid_of(volume.id), name=volume.given_name, description=notes.get(DESCRIPTION, ""),
         type=notes.get(TYPE, TYPES[0]), size=size_gib, region=volume.region,
-        instances=[Named(id=wire.uuid_of(holder.id), name=holder.name)] if holder else [],
+        instances=[Named(id=wire.uuid_of(holder.id), name=holder.given_name)] if holder else [],
         status=wire.volume_status(volume), created_at=wire.time_of(volume.created_at_ms),
         updated_at=wire.time_of(volume.updated_at_ms),
     )  # fmt: skip
@@ -108,7 +108,8 @@ def parse_update(reference: str, body: UpdateBody) -> list[Command]:
     """Return the commands. The present size is no change."""
     require_description(body.description)
     notes = {} if body.description is None else {DESCRIPTION: body.description}
-    wishes: list[Command] = [UpdateVolume(volume=reference, name=body.name, annotations=notes)]
+    command = UpdateVolume(volume=reference, name=body.name, annotations=notes, free_name=True)
+    wishes: list[Command] = [command]
     if body.size is not None:
         wishes.append(GrowVolume(volume=reference, size_gib=body.size, same_ok=True))
     return wishes

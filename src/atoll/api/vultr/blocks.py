@@ -101,7 +101,7 @@ def parse_create(body: CreateBody) -> CreateVolume:
             raise Invalid(f"{field}: {BLANK}", field=field)
     return CreateVolume(
         name=body.label or "", annotations={BLOCK_TYPE: block_type}, size_gib=body.size_gb,
-        region=body.region,
+        region=body.region, free_name=True,
     )  # fmt: skip
 
 
@@ -112,8 +112,8 @@ def show(volume: Volume, holders: Mapping[str, Instance]) -> BlockOut:
         status="active" if volume.doing is None else "pending", size_gb=volume.size_gib,
         region=volume.region, attached_to_instance=wire.uuid_of(holder.id if holder else None),
         attached_to_instance_ip=(holder.public_ip if holder else None) or "",
-        attached_to_instance_label=holder.name if holder else "",
-        date_created=wire.date_of(volume.created_at_ms), label=volume.name,
+        attached_to_instance_label=holder.given_name if holder else "",
+        date_created=wire.date_of(volume.created_at_ms), label=volume.given_name,
         mount_id=serial_of(volume.id),
         block_type=volume.annotations.get(BLOCK_TYPE, BLOCK_TYPES[0]),
         os_id=0, snapshot_id="", bootable=False,
@@ -137,7 +137,7 @@ async def holders_of(request: Call, found: Sequence[Volume]) -> dict[str, Instan
 
 def parse_update(reference: str, body: UpdateBody) -> list[Command]:
     """Return the resize, unless the volume has that size already."""
-    wishes: list[Command] = [UpdateVolume(volume=reference, name=body.label)]
+    wishes: list[Command] = [UpdateVolume(volume=reference, name=body.label, free_name=True)]
     if body.size_gb is not None:
         wishes.append(GrowVolume(volume=reference, size_gib=body.size_gb, same_ok=True))
     return wishes

@@ -16,7 +16,8 @@ from atoll.domain import ids
 from atoll.domain.commands import CreateImage, DeleteImage
 from atoll.domain.errors import Invalid, NotFound
 from atoll.domain.images import Image, ImageKind, ImageSource, ImageState, SourceKind
-from atoll.service import images, queries, references
+from atoll.domain.names import NAME_MAX
+from atoll.service import images, queries
 from atoll.service.nouns import IMAGES
 
 STATUSES = {
@@ -83,7 +84,7 @@ def show_public(image: Image) -> PublicIsoOut:
 def filename_of(location: str) -> str:
     """Return the file name at the end of a URL. Raises Invalid if there is none."""
     try:
-        return PurePosixPath(urlsplit(location).path).name[: references.NAME_MAX]
+        return PurePosixPath(urlsplit(location).path).name[:NAME_MAX]
     except ValueError as error:
         raise Invalid(f"url: {error}", field="url") from error
 

@@ -75,13 +75,15 @@ def parse_create(body: CreateBody) -> CreateFloatingIp:
             field="ip_address",
         )
     instance = body.instance_id and wire.native_id_in(ids.INSTANCE, body.instance_id, "instance_id")
-    return CreateFloatingIp(name=body.label or "", region=body.region, instance=instance or None)
+    return CreateFloatingIp(
+        name=body.label or "", region=body.region, instance=instance or None, free_name=True
+    )
 
 
 def show(floating_ip: FloatingIp) -> ReservedIpOut:
     return ReservedIpOut(
         id=wire.uuid_of(floating_ip.id), region=floating_ip.region, ip_type=V4,
-        subnet=floating_ip.address, subnet_size=V4_BITS, label=floating_ip.name,
+        subnet=floating_ip.address, subnet_size=V4_BITS, label=floating_ip.given_name,
         instance_id=wire.uuid_of(floating_ip.instance_id),
     )  # fmt: skip
 
@@ -129,7 +131,7 @@ class ReservedIps(Controller):
           responses=wire.ANY_ERROR | wire.shown(ReservedIpAnswer, "reserved", 201))  # fmt: skip
     async def convert(self, request: Call, data: JSONBody[ConvertBody]) -> Response[bytes]:
         found = await second_address(request, data.ip_address)
-        command = UpdateFloatingIp(floating_ip=found.id, name=data.label)
+        command = UpdateFloatingIp(floating_ip=found.id, name=data.label, free_name=True)
         return await wire.mutate(request, show_answer, command, 201)
 
     @get("/{reserved_ip:str}", operation_id="get-reserved-ip", summary="Get Reserved IP",
@@ -145,7 +147,7 @@ class ReservedIps(Controller):
         self, request: Call, reserved_ip: FromPath[str], data: JSONBody[UpdateBody]
     ) -> Response[bytes]:
         reference = wire.native_id(ids.FLOATING_IP, reserved_ip)
-        command = UpdateFloatingIp(floating_ip=reference, name=data.label)
+        command = UpdateFloatingIp(floating_ip=reference, name=data.label, free_name=True)
         return await wire.mutate(request, show_answer, command)
 
     @delete("/{reserved_ip:str}", operation_id="delete-reserved-ip", commands=(DeleteFloatingIp,),

@@ -24,8 +24,9 @@ from atoll.domain.commands import (
 )
 from atoll.domain.errors import Invalid, NotFound
 from atoll.domain.images import ImageSource, SourceKind
+from atoll.domain.names import NAME_MAX
 from atoll.domain.snapshots import Snapshot, SnapshotKind, SnapshotState
-from atoll.service import queries, references
+from atoll.service import queries
 from atoll.service.nouns import SNAPSHOTS
 from atoll.service.queries import Query, equal
 
@@ -79,7 +80,7 @@ class SnapshotList(msgspec.Struct, kw_only=True):
 def one_line(description: str) -> str:
     """Return the first line of a description, as the name in other dialects."""
     printable = "".join(c if c.isprintable() else " " for c in description)
-    return printable[: references.NAME_MAX]
+    return printable[:NAME_MAX]
 
 
 def status_of(snapshot: Snapshot) -> str:

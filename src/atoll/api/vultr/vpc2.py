@@ -103,7 +103,7 @@ def show_nodes(vpc: Vpc, instance: Instance) -> list[NodeOut]:
     return [
         NodeOut(
             id=wire.uuid_of(instance.id), ip_address=address,
-            mac_address=int(mac.replace(":", ""), 16), description=instance.name, type="vps",
+            mac_address=int(mac.replace(":", ""), 16), description=instance.given_name, type="vps",
             node_status=states.status(instance),
         )
         for address, mac in places_in(vpc, instance)

@@ -1,5 +1,6 @@
 """`atoll instance start|stop|reboot|reset|delete|recover`: each starts one operation."""
 
+from shlex import quote
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -16,6 +17,7 @@ from atoll.cli.session import (
     More,
     Pace,
     Reference,
+    Session,
     Yes,
     once_each,
 )
@@ -118,7 +120,7 @@ def farewell(instance: Json) -> str:
     name, until = instance["metadata"]["name"], pick(instance, "status.recoverable_until")
     if not until:
         return f"{name} deleted"
-    return f"{name} deleted; recover it until {until} with `atoll instance recover {name}`"
+    return f"{name} deleted; recover it until {until} with `atoll instance recover {quote(name)}`"
 
 
 def find_live(client: Client, reference: str) -> Json:
@@ -167,8 +169,17 @@ def recover(
             f"{PATH}/{found['id']}/recover",
             dry_run=False,
             pace=pace,
-            sentence=f"{found['metadata']['name']} recovered and started",
+            sentence=lambda: welcome(session, found),
         )
+
+
+def welcome(session: Session, found: Json) -> str:
+    """Format the message about a recovered instance, whose name may have been taken meanwhile."""
+    old = found["metadata"]["name"]
+    new = session.client.get(f"{PATH}/{found['id']}")["metadata"]["name"]
+    if new == old:
+        return f"{old} recovered and started"
+    return f"{old} recovered and started as {new}: its name was taken meanwhile"
 
 
 def act(

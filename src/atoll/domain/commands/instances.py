@@ -7,7 +7,8 @@ from atoll.domain.timers import Backups
 class CreateInstance(Command, frozen=True, kw_only=True):
     """References are ids or names. None means the default: the plan's size, the default region, the
     default security group; an empty tuple of groups means no group. `room_needed` rejects the
-    command if no host has room now. A password is either generated or chosen."""
+    command if no host has room now. A password is either generated or chosen. `free_name`: if the
+    name is taken, a free name is derived from it, and the dialect still shows the requested one."""
 
     name: str
     hostname: str = ""
@@ -30,12 +31,14 @@ class CreateInstance(Command, frozen=True, kw_only=True):
     protected: bool = False
     expires_at_ms: int | None = None
     room_needed: bool = False
+    free_name: bool = False
 
 
 class UpdateInstance(Command, frozen=True, kw_only=True):
     """None leaves a field unchanged. New groups and keys apply to a running guest; user data is
     read at the next reinstallation. An `expires_at_ms` of 0 means that the instance does not
-    expire. `annotations` are merged into the existing ones; an empty text removes one."""
+    expire. `annotations` are merged into the existing ones; an empty text removes one. `free_name`:
+    as in `CreateInstance`."""
 
     instance: Reference
     name: str | None = None
@@ -46,6 +49,7 @@ class UpdateInstance(Command, frozen=True, kw_only=True):
     ssh_keys: tuple[str, ...] | None = None
     user_data: str | None = None
     expires_at_ms: int | None = None
+    free_name: bool = False
 
 
 class StartInstance(Command, frozen=True, kw_only=True):

@@ -4,7 +4,8 @@ from atoll.domain.commands.base import Command, Reference
 
 
 class CreateVolume(Command, frozen=True, kw_only=True):
-    """`instance` attaches the new volume to that instance."""
+    """`instance` attaches the new volume to that instance. `free_name`: if the name is taken, a
+    free name is derived from it, and the dialect still shows the requested one."""
 
     name: str
     labels: dict[str, str] = {}
@@ -12,15 +13,17 @@ class CreateVolume(Command, frozen=True, kw_only=True):
     size_gib: int
     region: str | None = None
     instance: Reference | None = None
+    free_name: bool = False
 
 
 class UpdateVolume(Command, frozen=True, kw_only=True):
-    """`annotations` are merged into the existing ones."""
+    """`annotations` are merged into the existing ones. `free_name`: as in `CreateVolume`."""
 
     volume: Reference
     name: str | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] = {}
+    free_name: bool = False
 
 
 class AttachVolume(Command, frozen=True, kw_only=True):

@@ -193,9 +193,9 @@ class InstanceAddresses(Controller):
     ) -> Response[bytes]:
         instance = await instance_of(request, instance_id)
         command = CreateFloatingIp(
-            name=f"{instance.name}"[:253], region=instance.spec.region, instance=instance.id
-        )
-
+            name=instance.given_name, region=instance.spec.region, instance=instance.id,
+            free_name=True,
+        )  # fmt: skip
         return await wire.mutate(request, show_new, command, 202)
 
     @delete(f"{PATH}/ipv4/{{ipv4:str}}", operation_id="delete-instance-ipv4",

@@ -78,7 +78,7 @@ class Instances(Controller):
         if main_ip:
             holder_id = await instances.find_holder(view_of(request), main_ip) or ""
         wanted = Query(
-            name=label or None,
+            given_name=label or None,
             labels=tuple(labels_of([tag]).items()) if tag else (),
             equals=equal(bare_metal=False, region=region or None, id=holder_id),
             uses=used(firewall_group_id),

@@ -202,7 +202,7 @@ async def parse_create(view: View, names: Catalogue, body: CreateBody) -> Create
         annotations=annotations, plan=body.plan, image=image, region=body.region,
         security_groups=(group_of(body.firewall_group_id),), ssh_keys=keys_of(body.sshkey_id),
         startup_script=script or None, user_data=plain_base64(body.user_data),
-        generate_password=True, room_needed=True,
+        generate_password=True, room_needed=True, free_name=True,
     )  # fmt: skip
 
 

@@ -161,7 +161,7 @@ def show(instance: Instance, related: Related) -> InstanceOut:
         server_status=states.server_status(instance, related.services.clock.now_ms()),
         v6_network=network_of(v6), v6_main_ip=v6, v6_network_size=V6_BITS if v6 else 0,
         v6_networks=networks_of(v6),
-        label=instance.name,
+        label=instance.given_name,
         internal_ip=instance.attachments[0].private_ip if instance.attachments else "",
         kvm=kvm_of(instance, related), hostname=instance.hostname or hostname_of(instance.name),
         tag=tags[0] if tags else "", tags=tags, os_id=system.id, app_id=0, image_id="",

@@ -72,8 +72,10 @@ def plain_changes(instance: Instance, body: UpdateBody) -> list[Asked]:
         security_groups=None if body.firewall_group_id is None
         else (group_of(body.firewall_group_id),),
         user_data=None if body.user_data is None else plain_base64(body.user_data),
+        free_name=True,
     )  # fmt: skip
-    return [] if command == UpdateInstance(instance=instance.id) else [Asked(command)]
+    nothing = UpdateInstance(instance=instance.id, free_name=True)
+    return [] if command == nothing else [Asked(command)]
 
 
 def notes_of(body: UpdateBody) -> dict[str, str]:
