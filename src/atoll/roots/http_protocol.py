@@ -17,6 +17,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEAD_BYTES_MAX = 64 * 1024
 # All heads that did not arrive in one piece, together.
 HEADS_BYTES_MAX = 32 * 1024 * 1024
+CROWDED = (
+    b"the server holds too many heads of requests that have not arrived completely: retry, and "
+    b"send the head in one piece"
+)
 # Of a body: the lines between its chunks, and its trailers.
 FRAMING_BYTES_MAX = 256 * 1024
 HEAD_S, BODY_S, READ_S = 15.0, 120.0, 30.0
@@ -180,8 +184,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def _hold(self, more: int) -> None:
         self.held += more
         self.doors.held += more
-        if self.held > HEAD_BYTES_MAX or self.doors.held > HEADS_BYTES_MAX:
-            self._refuse_head()
+        if self.held > HEAD_BYTES_MAX:
+            said = b"the head of the request has more than %d bytes" % HEAD_BYTES_MAX
+            self._refuse(b"431 Request Header Fields Too Large", said)
+        elif self.doors.held > HEADS_BYTES_MAX:
+            self._refuse(b"503 Service Unavailable\r\nretry-after: 1", CROWDED)
 
     def _release(self) -> None:
         self.doors.held -= self.held
@@ -204,9 +211,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self.stage = stage
         self.since_s = self.loop.time()
 
-    def _refuse_head(self) -> None:
-        text = b"the head of the request has more than %d bytes" % HEAD_BYTES_MAX
-        head = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain\r\n"
+    def _refuse(self, status: bytes, text: bytes) -> None:
+        head = b"HTTP/1.1 %s\r\ncontent-type: text/plain\r\n" % status
         length = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(text)
         self.doors.leave(self)
         self.transport.write(head + length + text)
