@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ocp_agent.branches import Branches
 from ocp_agent.checks import Checks
 from ocp_agent.errors import ArgumentError, InvalidArguments
 from ocp_agent.integers import Integers, has_float
@@ -33,6 +34,10 @@ else:
 MESSAGE_LONGEST = 300
 OTHER_LETTERS = re.compile(r"[^a-zA-Z0-9]")
 NO_SEGMENT = {".", ".."}
+TOO_MANY_BRANCHES = (
+    "cannot be checked: the document describes them by alternatives of alternatives, too many to "
+    "follow; call the tool without a check"
+)
 
 
 # A JSON Patch, also where a document only says that it is an object.
@@ -101,6 +106,7 @@ class Checker:
         self.places = {one.location for one in self.shape.parameters} - {"body"}
         self.schema = schema_of(tool)
         self.validator = compiled(self.schema)
+        self.branches = Branches(self.schema)
         self._takes_null: dict[str, bool] = {}
 
     def sort(self, given: Mapping[str, Any]) -> tuple[Arguments, list[ArgumentError]]:
@@ -145,8 +151,9 @@ class Checker:
         if key not in self._takes_null:
             definitions: dict[str, Schema] = {}
             built = Checks(self.schemas, definitions).built(schema)
-            is_said = bool(built) and compiled({**built, "$defs": definitions}).is_valid(None)
-            self._takes_null[key] = is_said
+            whole = {**built, "$defs": definitions}
+            is_sound = bool(built) and not Branches(whole).are_too_many(None)
+            self._takes_null[key] = is_sound and compiled(whole).is_valid(None)
         return self._takes_null[key]
 
     def further(self) -> Any:
@@ -187,6 +194,8 @@ class Checker:
                 del instance["body"]
         found = self.errors_in_segments(arguments)
         plain = without_bytes(instance) if self.may_hold_files else instance
+        if self.branches.are_too_many(plain):
+            return [*found, ArgumentError("arguments", TOO_MANY_BRANCHES)]
         if not self.validator.is_valid(plain):
             found += [self.error_of(one) for one in self.validator.iter_errors(plain)]
         return found

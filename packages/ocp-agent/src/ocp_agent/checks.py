@@ -19,9 +19,10 @@ from ocp_agent.keywords import (
     sound,
     with_plain_edges,
 )
+from ocp_agent.nesting import Nesting
 from ocp_agent.raw import list_at
 from ocp_agent.references import MISSING
-from ocp_agent.schemas import COMPOSITIONS, NESTED_DEEPEST, READ_ONLY, Schemas, is_nullable
+from ocp_agent.schemas import COMPOSITIONS, READ_ONLY, Schemas, is_nullable
 
 USES_MOST = 4_000  # definitions of one tool with a use of their own
 NULL: Schema = {"type": "null"}
@@ -45,7 +46,7 @@ class Checks:
         self.api, self.definitions = api, definitions
         self._names: dict[tuple[str, Use], str] = {}
         self._waiting: list[tuple[str, Use]] = []
-        self._depth = 0
+        self._nesting = Nesting()
 
     def built(self, schema: Any) -> Schema:
         """Point all references into the definitions, and add their targets there."""
@@ -71,15 +72,10 @@ class Checks:
 
     def _built(self, schema: Any, use: Use, pointer: str) -> Schema:
         """Build one schema. `pointer` leads to it if it is a definition."""
-        if schema is False:
-            return {"not": {}}
-        if not isinstance(schema, dict) or self._depth > NESTED_DEEPEST:
-            return {}
-        self._depth += 1
-        try:
+        if (end := self._nesting.end(schema)) is not None:
+            return end
+        with self._nesting:
             return self._built_one(schema, use, pointer)
-        finally:
-            self._depth -= 1
 
     def _built_one(self, schema: Schema, use: Use, pointer: str) -> Schema:
         if isinstance(onward := schema.get("$ref"), str):

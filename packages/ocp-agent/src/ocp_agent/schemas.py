@@ -14,12 +14,12 @@ from ocp_agent.circles import Circles
 from ocp_agent.document import Document, decoded
 from ocp_agent.keywords import LIST_BELOW, NAMED_BELOW, ONE_BELOW, Schema, sound
 from ocp_agent.limits import SCHEMA_NODES
+from ocp_agent.nesting import Nesting
 from ocp_agent.raw import dict_at, list_at, text_at
 from ocp_agent.references import MISSING
 
 DEEPEST = 32  # depth of expanded references
 COMPOSED_DEEPEST = 16  # levels of allOf, oneOf and anyOf within one another
-NESTED_DEEPEST = 100  # schemas written within one another; what is deeper takes any value
 PARTS_MOST = 1_000  # parts of an allOf
 ALIASES_LONGEST = 1_000  # chain of references to references
 COMPOSITIONS = ("allOf", "anyOf", "oneOf")
@@ -245,7 +245,8 @@ class View:
     """The schemas of requests, or those of answers."""
 
     def __init__(self, api: Schemas, hidden: str) -> None:
-        self.api, self.hidden, self.depth = api, hidden, 0
+        self.api, self.hidden = api, hidden
+        self._nesting = Nesting()
 
     def build(self, schema: Any, depth: int, within: str | None, *, inner: bool) -> Shown:
         """Expand one level. `within` is the enclosing definition; `inner` means that a circular
@@ -271,15 +272,10 @@ class View:
         self, schema: Any, reference: Callable[[str], Schema], finish: Callable[[Schema], Schema]
     ) -> Schema:
         """Return a valid copy, with references replaced."""
-        if schema is False:
-            return {"not": {}}
-        if not isinstance(schema, dict) or self.depth > NESTED_DEEPEST:
-            return {}
-        self.depth += 1
-        try:
+        if (end := self._nesting.end(schema)) is not None:
+            return end
+        with self._nesting:
             return self._rebuilt_one(schema, reference, finish)
-        finally:
-            self.depth -= 1
 
     def _rebuilt_one(
         self, schema: Schema, reference: Callable[[str], Schema], finish: Callable[[Schema], Schema]
