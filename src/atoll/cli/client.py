@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import httpx2
 
+from atoll.cli import certificates
 from atoll.cli.contexts import is_loopback
 from atoll.cli.errors import ServerRefused, Unreachable, Usage
 from atoll.cli.settings import Server
@@ -64,7 +65,8 @@ class Client:
             headers={"X-API-Key": server.api_key},
             timeout=ANSWER_TIMEOUT_S,
             transport=transport,
-            # Proxies and certificates from the environment apply to remote servers only.
+            verify=certificates.load(server.url),
+            # Proxies from the environment are used for remote servers only.
             trust_env=not is_loopback(server.url),
         )
 
@@ -196,6 +198,8 @@ class Client:
 
     def _unreachable(self, error: Exception) -> Unreachable:
         url = self.server
+        if sentence := certificates.explain(error, url):
+            return Unreachable(sentence)
         if isinstance(error, httpx2.ConnectError):
             return Unreachable(
                 f"cannot connect to {url}. Start a server with `atoll up`, "
