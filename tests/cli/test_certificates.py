@@ -53,7 +53,7 @@ def test_certificates_that_cannot_be_read_are_named(
     server: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
-    with pytest.raises(Usage, match=r"cannot read the certificates of SSL_CERT_FILE: .*No such"):
+    with pytest.raises(Usage, match=r"cannot read the certificates in SSL_CERT_FILE .*No such"):
         ask("https", server)
 
 

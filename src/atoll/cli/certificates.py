@@ -1,6 +1,5 @@
 """Certificates of servers that are reached by TLS."""
 
-import os
 import ssl
 
 import httpx2
@@ -19,8 +18,7 @@ def load(url: str) -> ssl.SSLContext:
     try:
         return httpx2.create_ssl_context()
     except OSError as error:
-        name = FILE if os.environ.get(FILE) else DIRECTORY
-        raise Usage(f"cannot read the certificates of {name}: {error}") from error
+        raise Usage(f"cannot read the certificates in {FILE} or {DIRECTORY}: {error}") from error
 
 
 def explain(error: BaseException | None, server: object) -> str | None:
