@@ -61,6 +61,7 @@ MODULES = (
     *("evdev", "button", "isofs", "sr_mod", "vfat", "nls_ascii", "nls_cp437", "nls_utf8"),
     *("ahci", "ata_piix", "qemu_fw_cfg", "acpiphp", "pciehp", "pvpanic_mmio"),
 )
+WGET_OPTIONS = b"^cqSO:o:P:Y:U:T:"
 DIRECTORIES = (
     *("bin", "sbin", "etc/dropbear", "dev", "proc", "sys", "run", "home", "mnt", "opt", "srv"),
     *("var/log", "var/lib/atoll", "lib/modules", "lib64", "usr/bin", "usr/sbin", "usr/lib"),
@@ -118,12 +119,25 @@ def make_root(packages: Path, root: Path, guest: Path) -> None:
 
 def install_busybox(busybox: Path, root: Path) -> None:
     copy_program(busybox, root / "bin/busybox")
+    (root / "bin/busybox").write_bytes(without_wget_crash(busybox.read_bytes()))
     for applet in run(busybox, "--list-full").split():
         link = root / applet
         if not link.exists():
             link.parent.mkdir(parents=True, exist_ok=True)
             up = os.path.relpath(root / "bin/busybox", link.parent)
             link.symlink_to(up)
+
+
+def without_wget_crash(program: bytes) -> bytes:
+    """Debian builds busybox without the timeout of wget, and `wget -T 3` crashes: + says that the
+    value is a number to be stored, and there is no place for it. Without the +, the option is
+    ignored. A busybox that declares its options in another way stays as it is."""
+    start, plus, rest = program.partition(WGET_OPTIONS + b"+")
+    if not plus:
+        return program
+    # The declaration has two parts, each with its end; it must not change its length.
+    options, rule, after = rest.split(b"\0", 2)
+    return b"".join((start, WGET_OPTIONS, options, b"\0", rule, b"\0\0", after))
 
 
 def copy_program(source: Path, target: Path) -> None:

@@ -53,6 +53,13 @@ def test_it_has_the_memory_and_vcpus_asked_for(guest: Any, login: Login) -> None
     assert 0.75 * 192 * 1024 < kib <= 192 * 1024
 
 
+def test_it_fetches_by_name_within_a_time_limit(guest: Any, login: Login) -> None:
+    """Debian's busybox crashes with that limit."""
+    login.run(guest, "httpd -p 127.0.0.1:8000 -h /etc; echo 127.0.0.1 shop.test >> /etc/hosts")
+    fetched = login.run(guest, "wget -T 3 -q -O - http://shop.test:8000/hostname")
+    assert fetched == "web-server-01"
+
+
 def test_it_has_its_private_address(guest: Any, login: Login) -> None:
     assert f"inet {guest['status']['private_ip']}/" in login.run(guest, "ip -4 addr")
 
