@@ -103,7 +103,7 @@ def trouble_of(standing: installation.Standing, admin_key: str | None, state: st
         return (
             "the server.secret of this server is not the one of the database, so no API key would "
             f"be valid: copy server.secret to {state} from the state directory of the other "
-            "server, or from a backup"
+            "server, or from a backup; if it is lost: `atoll admin-key --recover`"
         )
     if admin_key is None and standing.secret:
         return (
