@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from atoll.cli.errors import Usage
-from atoll.cli.moments import moment_from
+from atoll.cli.moments import moment_from, past_from
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -24,6 +24,14 @@ NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 )
 def test_a_while_and_a_time_are_both_times_in_utc(text: str, moment: str) -> None:
     assert moment_from(text, NOW) == moment
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [("90m", "2026-01-01T10:30:00Z"), ("2025-01-31T18:00:00Z", "2025-01-31T18:00:00Z")],
+)
+def test_a_while_in_the_past_is_as_long_ago(text: str, moment: str) -> None:
+    assert past_from(text, NOW) == moment
 
 
 @pytest.mark.parametrize(

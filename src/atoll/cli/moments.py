@@ -12,10 +12,27 @@ HOW = "use a duration such as 90m, 8h, 7d or 2w, or a time such as 2027-01-31T18
 
 def moment_from(text: str, now: datetime | None = None) -> str:
     """Return the time as RFC 3339 in UTC. Raises Usage if the text is not a time."""
-    if found := WHILE.fullmatch(text):
-        amount, unit = found.groups()
-        moment = (now or datetime.now(UTC)) + timedelta(**{UNITS[unit]: int(amount)})
-        return words_of(moment)
+    if (duration := duration_from(text)) is not None:
+        return words_of((now or datetime.now(UTC)) + duration)
+    return time_from(text)
+
+
+def past_from(text: str, now: datetime | None = None) -> str:
+    """Like `moment_from`, for the past: a duration is as long ago. Raises Usage."""
+    if (duration := duration_from(text)) is not None:
+        return words_of((now or datetime.now(UTC)) - duration)
+    return time_from(text)
+
+
+def duration_from(text: str) -> timedelta | None:
+    found = WHILE.fullmatch(text)
+    if found is None:
+        return None
+    amount, unit = found.groups()
+    return timedelta(**{UNITS[unit]: int(amount)})
+
+
+def time_from(text: str) -> str:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

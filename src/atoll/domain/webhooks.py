@@ -1,6 +1,7 @@
 """A URL to which the events of a project are sent."""
 
 import fnmatch
+from collections.abc import Sequence
 
 import msgspec
 
@@ -39,7 +40,11 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def is_subscribed(webhook: Webhook, kind: str) -> bool:
-    return any(fnmatch.fnmatchcase(kind, pattern) for pattern in webhook.events)
+    return matches(kind, webhook.events)
+
+
+def matches(kind: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(kind, pattern) for pattern in patterns)
 
 
 def require_url(url: str) -> None:
@@ -50,8 +55,7 @@ def require_url(url: str) -> None:
         raise Invalid(Reason.URL_CHARACTERS, field=field, highest=URL_MAX)
 
 
-def require_patterns(patterns: tuple[str, ...]) -> None:
-    field = "events"
+def require_patterns(patterns: Sequence[str], field: str = "events") -> None:
     if not 1 <= len(patterns) <= PATTERNS_MAX:
         raise Invalid(Reason.COUNT_OUT_OF_RANGE, field=field, lowest=1, highest=PATTERNS_MAX)
     for index, pattern in enumerate(patterns):

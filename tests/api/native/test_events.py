@@ -120,3 +120,37 @@ def test_a_stream_ends_when_its_key_is_deleted(
         later = api.named("ssh-keys", "later")
         rest = "".join(lines)
     assert later["id"] not in rest
+
+
+def test_events_are_filtered_by_resource_kind_and_time(api: Api) -> None:
+    one, two = api.named("vpcs")["id"], api.named("vpcs")["id"]
+    api.delete(f"/v1/vpcs/{one}")
+    of_one = told(api, f"&resource_id={one}")
+    assert [(e["kind"], e["resource_id"]) for e in of_one] == [
+        ("vpc.created", one), ("vpc.deleted", one),
+    ]  # fmt: skip
+    created = told(api, "&event=vpc.created&event=volume.*")
+    assert [e["resource_id"] for e in created] == [one, two]
+    assert told(api, "&event=volume.*") == []
+    at = of_one[0]["at"]
+    assert told(api, f"&resource_id={one}&since={at}") == of_one
+    assert told(api, "&since=2999-01-01T00:00:00Z") == []
+
+
+def test_a_filtered_stream_goes_on_behind_what_it_leaves_out(api: Api) -> None:
+    """Its pages are all read, and each position is that of the whole stream."""
+    for _ in range(3):
+        api.named("vpcs")
+    wanted = api.named("ssh-keys")["id"]
+    (last,) = told(api, "&event=ssh_key.*")
+    assert last["resource_id"] == wanted
+    assert told(api, f"&event=ssh_key.*&after={last['id']}") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"), [("event=nonsense", "event.0"), ("since=yesterday", "since")]
+)
+def test_a_wrong_filter_of_events_is_named(api: Api, query: str, field: str) -> None:
+    answer = api.call("GET", f"/v1/events?follow=false&{query}")
+    assert answer.status_code == 422
+    assert answer.json()["field"] == field

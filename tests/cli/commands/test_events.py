@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cli.cloud import Cloud
+from tests.cli.cloud import INSTANCE_ID, Cloud
 from tests.cli.conftest import Atoll
 
 STREAM = (
@@ -36,3 +36,13 @@ def test_followed_events_go_on_after_the_last_one_when_the_stream_breaks(
     cloud.answers("GET", "/v1/events", {"error": "revoked"}, status=401)
     assert atoll("events", "--follow").code == 1
     assert [asked.query.get("after") for asked in cloud.asked] == [None, ["8"]]
+
+
+def test_events_are_filtered(atoll: Atoll, running: Cloud) -> None:
+    running.answers("GET", "/v1/events", STREAM, Content_Type="text/event-stream")
+    filters = ("--instance", "demo", "-e", "instance.*", "-e", "volume.*")
+    assert atoll("events", *filters, "--since", "2026-01-01T01:00:00+01:00").code == 0
+    assert running.all_of("GET")[-1].query == {
+        "resource_id": [INSTANCE_ID], "event": ["instance.*", "volume.*"],
+        "since": ["2026-01-01T00:00:00Z"], "follow": ["false"],
+    }  # fmt: skip

@@ -1,5 +1,6 @@
 """`/v1/events` as server-sent events, and `/v1/audit`."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from time import monotonic
 from typing import Any
@@ -20,6 +21,7 @@ from atoll.domain.events import AuditRecord, Event
 from atoll.domain.projects import Caller
 from atoll.service import events, pages
 from atoll.service.bundle import Services
+from atoll.service.events import Selection
 from atoll.service.keys import is_valid
 from atoll.service.queries import equal
 
@@ -89,7 +91,7 @@ def show_audit(record: AuditRecord) -> AuditOut:
 
 
 async def stream(
-    services: Services, caller: Caller, position: str, follow: bool
+    services: Services, caller: Caller, position: str, selection: Selection, follow: bool
 ) -> AsyncIterator[bytes]:
     """Send the events after a position and, with `follow`, future ones. A comment every few seconds
     keeps the connection open. The stream ends when its key is deleted or expires."""
@@ -101,14 +103,17 @@ async def stream(
                 if not await is_valid(services.store, caller.key_id, now_ms):
                     return
             page = await events.find_after(services.desk.view(caller), position, PAGE)
-            for event in page:
-                position = event.seq
+            wanted = [event for event in page if selection.has(event)]
+            for event in wanted:
                 yield show_event(event)
+            if page:
+                position = page[-1].seq
             if len(page) == PAGE:
+                await asyncio.sleep(0)  # a page of which nothing is wanted waits for nothing
                 continue
             if not follow:
                 return
-            quiet_s = 0.0 if page else quiet_s + 1.0
+            quiet_s = 0.0 if wanted else quiet_s + 1.0
             if quiet_s >= QUIET_S:
                 quiet_s = 0.0
                 yield b": nothing new\n\n"
@@ -129,14 +134,21 @@ class Events(Controller):
         request: Call,
         after: FromQuery[str | None] = None,
         follow: FromQuery[bool] = True,
+        resource_id: FromQuery[str | None] = None,
+        event: FromQuery[list[str] | None] = None,
+        since: FromQuery[wire.Moment | None] = None,
     ) -> Stream:
+        selection = Selection(
+            resource_id=resource_id, kinds=tuple(event or ()), since_ms=wire.ms_of(since)
+        )
+        selection.require_valid()
         view = view_of(request)
         position = request.headers.get("last-event-id") or after or FIRST
         if position == NOW:
             position = await events.last_position(view)
         # The first page is read here, so that a wrong position is answered with an error.
         await events.find_after(view, position, 1)
-        body = stream(services_of(request), caller_of(request), position, follow)
+        body = stream(services_of(request), caller_of(request), position, selection, follow)
         headers = {"Cache-Control": "no-store"}
         return Stream(body, media_type="text/event-stream", headers=headers)
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from atoll.api.documents import document_of, not_null
 from atoll.api.native.examples import REQUESTS
+from atoll.domain.events import PATTERNS
+from atoll.domain.webhooks import PATTERNS_MAX
 
 MUTATIONS = ("post", "patch", "put", "delete")
 # Resources without versions, or not stored in a database.
@@ -72,6 +74,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": {"pattern": LAST_EVENT_ID["schema"]["pattern"]},
     },
     "follow": {"description": "Keep the stream open for new events."},
+    "event": {
+        "description": "Filter by kind of event; repeatable.",
+        "schema": {
+            "maxItems": PATTERNS_MAX,
+            "items": {"type": "string", "enum": list(PATTERNS)},
+        },
+    },
+    "since": {"description": "Filter by time: this one or later."},
 }
 IN_PATH = "The id, or a name that is unique in the project."
 TEXT = """A self-hosted compute cloud. Every resource has `id`, `metadata`, `spec` and `status`.

@@ -23,6 +23,8 @@ COLUMNS = (
 app = App(name="type")
 PLANS = Noun(app=app, one="an instance type", path="/v1/types", columns=COLUMNS)
 PLANS.add_list("List instance types.", labels=False)
+PLANS.add_show("Show an instance type.")
+PLANS.add_delete("Delete an instance type. Instances of it are kept. For operators.")
 
 
 @app.command
