@@ -42,11 +42,11 @@ class PostgresStore:
         self._watchers = Watchers()
         self._writer = GroupWriter(self._connect)
         self._pool = Pool(self._connect)
-        self._read = SqlTransaction(self)
         self.suspect = False
 
     async def open(self, *, migrate: bool = True) -> None:
         await revision.ensure(self._url, await self._revision(), migrate=migrate)
+        self._read = SqlTransaction(self)
         await self._writer.open()
 
     @property

@@ -59,7 +59,6 @@ class SqliteStore:
         self.decoded: defaultdict[str, Decoded] = defaultdict(Decoded)
         self.bookmarks = Bookmarks()
         self._watchers = Watchers()
-        self._read = SqlTransaction(self)
         self._probes = 0
         self.suspect = False
 
@@ -70,6 +69,7 @@ class SqliteStore:
         self._path.touch(mode=0o600)
         found = revision_of(self._path)
         await revision.ensure(f"sqlite:///{self._path}", found, migrate=migrate)
+        self._read = SqlTransaction(self)
         self._loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite")
         self._writer = connect(self._path)
