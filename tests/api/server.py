@@ -12,7 +12,7 @@ import uvicorn
 from atoll.roots.all_in_one import Cloud
 from atoll.roots.control import DATABASE_FILE
 from atoll.roots.http_protocol import CONNECTIONS_MAX, Doors, bounded
-from atoll.roots.http_server import WEBSOCKETS
+from atoll.roots.http_server import WEBSOCKETS, CloudServer
 from atoll.settings import Settings
 from atoll.state_dir import StateDir
 from atoll.store.postgres import PostgresStore
@@ -25,11 +25,11 @@ STOP_S = 20
 T = TypeVar("T")
 
 
-class Server(uvicorn.Server):
+class Server(CloudServer):
     """Says when it listens, or when it ended before."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
+    def __init__(self, config: uvicorn.Config, cloud: Cloud) -> None:
+        super().__init__(config, cloud.start, cloud.stop)
         self.told = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -70,10 +70,10 @@ class RunningCloud:
         self.doors = Doors(CONNECTIONS_MAX)
         config = uvicorn.Config(
             self.front, host="127.0.0.1", port=port, loop="asyncio", http=bounded(self.doors),
-            lifespan="on", access_log=False, log_level="error", timeout_graceful_shutdown=1,
+            lifespan="off", access_log=False, log_level="error", timeout_graceful_shutdown=1,
             **WEBSOCKETS,
         )  # fmt: skip
-        self._server = Server(config)
+        self._server = Server(config, self.cloud)
         self._thread = threading.Thread(target=self._run, name="cloud", daemon=True)
         self._thread.start()
         assert self._server.told.wait(STOP_S), "the server does not begin to listen"

@@ -16,7 +16,6 @@ Scope = Any
 Receive = Callable[[], Coroutine[Any, Any, Any]]
 Send = Callable[[Any], Coroutine[Any, Any, None]]
 Asgi = Callable[[Scope, Any, Any], Coroutine[Any, Any, None]]
-Start = Callable[[], Coroutine[Any, Any, None]]
 JSON = b"application/json"
 HTML = b"text/html; charset=utf-8"
 TYPES = {".html": HTML, ".css": b"text/css", ".js": b"text/javascript"}
@@ -62,20 +61,13 @@ class Front:
         pages: Mapping[str, Page],
         sockets: Mapping[str, Asgi],
         not_ready: Callable[[], str],
-        start: Start,
-        stop: Start,
     ) -> None:
         self._faces = [(prefix, f"{prefix}/", app) for prefix, app in faces]
         self._pages = pages
         self._sockets = sockets
         self._not_ready = not_ready
-        self._start = start
-        self._stop = stop
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-            return
         if scope["type"] == "websocket":
             await self._sockets.get(scope["path"], refuse_socket)(scope, receive, send)
             return
@@ -111,21 +103,6 @@ class Front:
         else:
             text = {"error": f"there is nothing at {path}: see /docs", "code": "NOT_FOUND"}
             await answer(Plain(404, msgspec.json.encode(text)), send)
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                try:
-                    await self._start()
-                except Exception as error:
-                    await send({"type": "lifespan.startup.failed", "message": str(error)})
-                    raise
-                await send({"type": "lifespan.startup.complete"})
-            else:
-                await self._stop()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
 
 
 async def head(app: Asgi, scope: Scope, receive: Receive, send: Send) -> None:

@@ -36,7 +36,7 @@ class Cloud:
         self.supervisor = Supervisor()
 
     def front(self) -> Front:
-        return front_of(self.control, self.bus, self.faults, self.not_ready, self.start, self.stop)
+        return front_of(self.control, self.bus, self.faults, self.not_ready)
 
     def not_ready(self) -> str:
         """Return why it cannot serve now; empty if it can."""
@@ -74,7 +74,10 @@ def serve(settings: Settings) -> int:
         doors = Doors(raise_file_limit())
         config = config_of(cloud.front(), doors)
         listening = listen(settings.host, settings.port)
-        server = Server(config, doors, cloud.supervisor, lambda: announce(cloud.control))
+        server = Server(
+            config, cloud.start, cloud.stop, doors=doors, supervisor=cloud.supervisor,
+            announce=lambda: announce(cloud.control),
+        )  # fmt: skip
         server.run([listening])
     except (RuntimeError, AtollError, OSError) as error:
         sys.stderr.write(f"atoll: {error}\n")

@@ -25,7 +25,7 @@ from atoll.api.vultr import catalogue as vultr_catalogue
 from atoll.api.vultr.openapi import vultr_document
 from atoll.ports import Bus, Faults
 from atoll.roots.control import KEY_BYTES, Control
-from atoll.roots.parts import Part, Work
+from atoll.roots.parts import Part
 from atoll.service.bundle import Services
 from atoll.service.deployment import Deployment
 from atoll.service.desk import Desk
@@ -40,8 +40,6 @@ def front_of(
     bus: Bus,
     faults: Faults | None,
     not_ready: Callable[[], str],
-    start: Work,
-    stop: Work,
 ) -> Front:
     """Build the front with all dialects on one port. The dialects need the started cloud."""
     services = Services(desk_of(control), bus, faults)
@@ -64,7 +62,7 @@ def front_of(
         "/": Page(HTML, page), **pages_in(CONSOLE, "/console"),
     }  # fmt: skip
     sockets = {consoles.SOCKET_PATH: consoles.ConsoleSocket(services)}
-    return Front(guards, pages, sockets, not_ready, start, stop)
+    return Front(guards, pages, sockets, not_ready)
 
 
 def desk_of(control: Control) -> Desk:

@@ -16,7 +16,7 @@ from atoll.api.asgi import Front
 from atoll.contexts import remember, url_here
 from atoll.roots.control import Control
 from atoll.roots.http_protocol import Doors, bounded
-from atoll.roots.parts import Supervisor
+from atoll.roots.parts import Supervisor, Work
 
 GARBAGE_ALLOCATIONS = 20_000
 WEBSOCKET_MESSAGE_BYTES_MAX = 1024 * 1024
@@ -42,17 +42,43 @@ WEBSOCKETS: dict[str, Any] = {
 }
 
 
-class Server(uvicorn.Server):
+class CloudServer(uvicorn.Server):
+    """Starts the cloud before it listens, and stops it after the last answer. Raises what prevents
+    the start."""
+
+    def __init__(self, config: uvicorn.Config, start: Work, stop: Work) -> None:
+        super().__init__(config)
+        self._start = start
+        self._stop = stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
+        await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if not self.force_exit:
+            await self._stop()
+
+
+class Server(CloudServer):
     """Calls `announce` once it listens, and ends when a part has ended."""
 
     def __init__(
         self,
         config: uvicorn.Config,
+        start: Work,
+        stop: Work,
+        *,
         doors: Doors,
         supervisor: Supervisor,
         announce: Callable[[], None],
     ) -> None:
-        super().__init__(config)
+        super().__init__(config, start, stop)
         self._doors = doors
         self._supervisor = supervisor
         self._announce = announce
@@ -80,7 +106,7 @@ def config_of(front: Front, doors: Doors) -> uvicorn.Config:
         loop="uvloop",
         http=bounded(doors),
         **WEBSOCKETS,
-        lifespan="on",
+        lifespan="off",
         access_log=False,
         proxy_headers=False,
         server_header=False,
