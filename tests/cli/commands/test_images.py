@@ -56,6 +56,16 @@ def test_an_image_is_imported(
     }
 
 
+def test_a_failed_import_says_how_to_import_from_elsewhere(atoll: Atoll, cloud: Cloud) -> None:
+    """Its image is there, and has the name."""
+    cloud.answers("POST", "/v1/images", named(IMAGE_ID, "my own"), status=201)
+    cloud.answers("POST", f"/v1/images/{IMAGE_ID}/import", accepted(), status=202)
+    cloud.answers("GET", OPERATION, failed_operation())
+    ended = atoll("image", "import", "my own", "--file", "/srv/a")
+    assert ended.code == 4
+    assert "`atoll image delete 'my own'`" in ended.err
+
+
 @pytest.mark.parametrize("words", [("build", "mine"), ("import", "mine", "--file", "/srv/a")])
 def test_an_import_that_is_under_way_is_waited_for_and_not_begun_again(
     words: tuple[str, ...], atoll: Atoll, cloud: Cloud

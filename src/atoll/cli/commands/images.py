@@ -1,12 +1,13 @@
 """`atoll image …`: lists, builds and imports images."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from atoll.cli.client import Json
-from atoll.cli.errors import Usage
+from atoll.cli.errors import OperationFailed, Usage
 from atoll.cli.nouns import Noun
 from atoll.cli.output import Column, pick
 from atoll.cli.proposals import follow, operate
@@ -71,7 +72,14 @@ def import_image(
     if iso:
         body["spec"]["kind"] = "iso"
     with connection.open() as session:
-        prepare(session, session.client.change("POST", IMAGES.path, body), pace)
+        image = session.client.change("POST", IMAGES.path, body)
+        try:
+            prepare(session, image, pace)
+        except OperationFailed as failed:
+            raise OperationFailed(
+                f"{failed}\n  to import from elsewhere, delete the image first: "
+                f"`atoll image delete {quote(name)}`"
+            ) from failed
 
 
 def source_of(location: str | None, checksum: str | None, file: Path | None) -> Json:
