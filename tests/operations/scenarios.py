@@ -409,7 +409,7 @@ SCENARIOS = {
     ),
     "tell a guest of a new address": Scenario(
         "instance.configure", an_instance,
-        asking(CreateFloatingIp(name="ip", instance="web")),
+        asking(CreateFloatingIp(name="", instance="web")),
         has_an_address, undone=False,
     ),
     "remove a host": Scenario(
