@@ -5,12 +5,14 @@ import gc
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any
 
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
+from atoll.store import sqlite
 from tests.support.postgres import PostgresServer, find_programs
 
 # Each test of these stands by itself: many of them, or some with a guest that takes long to boot.
@@ -65,6 +67,22 @@ def place_in_queue(nodeid: str) -> int:
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commits_that_end_at_once() -> Iterator[None]:
+    """No machine loses its power while tests run, so what is committed need not reach its disk. A
+    server in a process of its own waits for that, as always."""
+    connect = sqlite.connect
+
+    def without_waiting(path: Path) -> Connection:
+        connection = connect(path)
+        connection.execute("PRAGMA synchronous = OFF")
+        return connection
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite, "connect", without_waiting)
+        yield
 
 
 @pytest.fixture(scope="session")
