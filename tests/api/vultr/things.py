@@ -14,10 +14,12 @@ NOUNS = {
 
 
 def instance_of(vultr: Vultr, api: Api, **more: object) -> Json:
-    """A running one."""
+    """A running one whose first boot is over."""
     body = {"region": "ewr", "plan": "vc2-1c-1gb", "os_id": 2284, "label": "web"} | more
     made = vultr.post("/instances", body, 202)["instance"]
     settled(api, "instances", made["id"])
+    ready = api.get(f"/v1/instances/{ids.from_uuid(ids.INSTANCE, made['id'])}?wait=30&until=ready")
+    assert ready["status"]["ready"], ready["status"]
     shown: Json = vultr.get(f"/instances/{made['id']}")["instance"]
     assert (shown["status"], shown["power_status"]) == ("active", "running")
     return shown
