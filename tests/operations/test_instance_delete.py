@@ -2,9 +2,10 @@
 
 import pytest
 
-from atoll.domain.commands import DeleteInstance, UpdateInstance
+from atoll.domain.commands import CreateSnapshot, DeleteInstance, StopInstance, UpdateInstance
 from atoll.domain.errors import DriverUnavailable, NotFound, Protected
 from atoll.domain.instances import InstanceState
+from atoll.domain.snapshots import SnapshotState
 from tests.operations.faults import Fuse, all_steps, changed, fused_do, refused
 from tests.support.world import World
 
@@ -78,3 +79,26 @@ async def test_a_protected_instance_stays(world: World) -> None:
     with pytest.raises(Protected):
         await world.execute(DeleteInstance(instance=instance.id))
     await world.assert_whole(instance)
+
+
+async def test_a_snapshot_that_was_accepted_before_a_deletion_is_taken(world: World) -> None:
+    instance = await world.created()
+    snapshot = await world.execute(CreateSnapshot(name="s", instance=instance.id))
+    await world.execute(DeleteInstance(instance=instance.id, purge=True))
+    await world.run_until_idle(world.engine())
+    read = world.store.read()
+    assert (await read.snapshots.get(snapshot.thing.id)).state is SnapshotState.COMPLETE
+    assert (await read.instances.get(instance.id)).state is InstanceState.DELETED
+
+
+async def test_what_goes_with_the_instance_is_cancelled_and_says_why(world: World) -> None:
+    instance = await world.created()
+    stopping = await world.execute(StopInstance(instance=instance.id))
+    await world.execute(DeleteInstance(instance=instance.id))
+    await world.run_until_idle(world.engine())
+    assert stopping.operation is not None
+    stopped = await world.store.read().operations.get(stopping.operation.id)
+    assert (stopped.error_code, stopped.error_message) == (
+        "CANCELLED",
+        "cancelled: its instance is deleted",
+    )

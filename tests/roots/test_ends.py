@@ -13,7 +13,17 @@ from tests.support.postgres import free_port
 
 
 def start(tmp_path: Path) -> subprocess.Popen[str]:
-    words = [sys.executable, "-m", "atoll", "serve", "--driver", "simulator"]
+    # A shell without job control starts programs in its background with Ctrl-C ignored.
+    words = [
+        "env",
+        "--default-signal=INT",
+        sys.executable,
+        "-m",
+        "atoll",
+        "serve",
+        "--driver",
+        "simulator",
+    ]
     words += ["--state", str(tmp_path / "state"), "--port", str(free_port())]
     environment = {**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
     return subprocess.Popen(

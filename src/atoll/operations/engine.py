@@ -208,7 +208,8 @@ class Engine:
         if current.step >= len(workflow.steps):
             return await self._end(workflow, current, OperationState.DONE)
         if current.cancel_requested and workflow.cancellable:
-            return await self._start_undo(current, CANCELLED, "cancelled by request")
+            reason = current.error_message or "cancelled by request"
+            return await self._start_undo(current, CANCELLED, reason)
         if not current.prepared and workflow.prepare is not None:
             return await self._prepare(workflow, workflow.prepare, current)
         if self._spent.seconds(current) >= workflow.deadline_s:

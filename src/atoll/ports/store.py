@@ -184,8 +184,11 @@ class Operations(Forgets, Protocol):
         what it used."""
         ...
 
-    def cancel(self, operation: Operation, now_ms: int) -> None:
-        """Request its end; it is due immediately unless an engine runs it."""
+    def cancel(
+        self, operation: Operation, now_ms: int, reason: str = "cancelled by request"
+    ) -> None:
+        """Request its end; it is due immediately unless an engine runs it. The reason is shown as
+        its error."""
         ...
 
     def retry(

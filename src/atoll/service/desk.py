@@ -14,7 +14,7 @@ import msgspec
 from atoll.domain import ids
 from atoll.domain.actions import Action, action_of
 from atoll.domain.commands import Command, Made, Reference, describe
-from atoll.domain.errors import Conflict, Forbidden, KeyReused, Lost, Refused
+from atoll.domain.errors import AlreadyExists, Conflict, Forbidden, KeyReused, Lost, Refused
 from atoll.domain.events import AuditRecord, Event, IdempotencyRecord
 from atoll.domain.operations import Operation
 from atoll.domain.projects import RIGHTS, Caller
@@ -193,10 +193,12 @@ class Desk:
         """Execute all commands or none. A repeated Idempotency-Key returns the first outcome.
         Raises KeyReused if the key was used for another request, RateLimited if too many operations
         of the project wait, and Conflict after too many races with other changes."""
+        overtaken = False
         for race in range(RACES_MAX):
             first = await self._first_outcome(caller, once)
             if first is not None:
                 return first
+            checked = False
             try:
                 async with self.store.transaction(fresh=race > 0) as tx:
                     case = self._case(caller, tx)
@@ -205,9 +207,14 @@ class Desk:
                     await require_queue(tx, case.queued_at())
                     if once is not None:
                         tx.idempotency.add(first_answer(case, once, outcome))
+                    checked = True
             except Lost:
                 continue
-            except Refused:
+            except Refused as error:
+                if checked and isinstance(error, AlreadyExists) and not overtaken:
+                    # Another request created the row since the check: check once more, with it.
+                    overtaken = True
+                    continue
                 # The same request may have been accepted since, and be the reason: it has the name.
                 first = await self._first_outcome(caller, once)
                 if first is not None:

@@ -8,7 +8,17 @@ from atoll.domain.instances import Goal, Instance, InstanceState, require_unprot
 from atoll.domain.operations import OperationState
 from atoll.domain.reasons import Reason
 from atoll.domain.timers import TimerKind
-from atoll.operations import instance_delete, instance_power, instance_retire, names
+from atoll.operations import (
+    instance_delete,
+    instance_power,
+    instance_resize,
+    instance_retire,
+    names,
+    network_attach,
+    snapshot_create,
+    volume_attach,
+    volume_grow,
+)  # fmt: skip
 from atoll.operations.registry import WORKFLOWS
 from atoll.ports import Filter
 from atoll.service import owned, references
@@ -18,12 +28,25 @@ from atoll.service.nouns import INSTANCES
 from atoll.service.timers import drop_timer, set_timer
 
 RECOVERABLE = {InstanceState.RUNNING, InstanceState.STOPPED}
+# The results of these remain when the instance is gone, or can be recovered with it: a deletion
+# waits for them. It cancels all others.
+REMAINING = {
+    workflow.kind for workflow in (
+        snapshot_create.WORKFLOW, volume_attach.DETACH, volume_grow.WORKFLOW,
+    )
+}  # fmt: skip
+RECOVERED = {
+    workflow.kind for workflow in (
+        volume_attach.ATTACH, instance_resize.WORKFLOW,
+        network_attach.ATTACH, network_attach.DETACH,
+    )
+}  # fmt: skip
 
 
 async def delete(case: Case, command: DeleteInstance) -> Done[Instance]:
-    """Delete an instance. A deletion in progress returns its operation; other operations in
-    progress are cancelled. Without `purge`, the instance can be recovered for a while, if the
-    deployment allows that."""
+    """Delete an instance. A deletion in progress returns its operation. Operations whose results
+    go with the instance are cancelled. Without `purge`, the instance can be recovered for a while,
+    if the deployment allows that."""
     instance = await get(case, command.instance)
     owned.require_version(instance.version, command.version)
     require_unprotected(instance)
@@ -38,8 +61,9 @@ async def delete(case: Case, command: DeleteInstance) -> Done[Instance]:
     for operation in await case.tx.operations.live_on(instance.id):
         if operation.kind in {instance_delete.WORKFLOW.kind, workflow.kind}:
             return Done(instance, operation, changed=False)
-        if WORKFLOWS[operation.kind].cancellable:
-            case.tx.operations.cancel(operation, case.now_ms)
+        remains = operation.kind in REMAINING or (keep and operation.kind in RECOVERED)
+        if WORKFLOWS[operation.kind].cancellable and not remains:
+            case.tx.operations.cancel(operation, case.now_ms, "cancelled: its instance is deleted")
     operation = case.accept(workflow, instance.id)
     purge_at_ms = instance.purge_at_ms
     if keep:

@@ -137,18 +137,22 @@ class OperationRows(NounRows[Operation]):
         self._change_uses(operation.id, uses, NONE)
         return ended
 
-    def cancel(self, operation: Operation, now_ms: int) -> None:
+    def cancel(
+        self, operation: Operation, now_ms: int, reason: str = "cancelled by request"
+    ) -> None:
         query = self._query("cancel", lambda: tables.operations.update()
             .where(op.id == bind("of_id", op.id), op.ended_at_ms.is_(None))
             .values(
                 cancel_requested=sa.true(),
+                error_message=bind("reason", op.error_message),
                 claimable_at_ms=sa.case(
                     (sa.and_(op.claimable_at_ms.is_not(None), op.engine.is_(None)),
                      bind("now", op.claimable_at_ms)),
                     else_=op.claimable_at_ms,
                 ),
             ))  # fmt: skip
-        self._change(query, {"of_id": operation.id, "now": now_ms}, operation, claimed=True)
+        values = {"of_id": operation.id, "now": now_ms, "reason": reason}
+        self._change(query, values, operation, claimed=True)
 
     def retry(
         self,

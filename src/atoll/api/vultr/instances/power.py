@@ -84,7 +84,7 @@ def show_job(operation: Operation) -> JobAnswer:
     changed_at_ms = operation.ended_at_ms or operation.started_at_ms or operation.created_at_ms
     job = Job(
         id=wire.uuid_of(operation.id), vps_id=wire.uuid_of(operation.resource_id), type="UPGRADE",
-        state=state, info=operation.error_message or operation.message,
+        state=state, info=(operation.error_code and operation.error_message) or operation.message,
         added_at=wire.plain_date_of(operation.created_at_ms),
         updated_at=wire.plain_date_of(changed_at_ms),
     )  # fmt: skip
