@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from atoll.domain.commands import SetBackups, SetReverseDns, UpdateInstance
+from atoll.domain.commands import ReinstallInstance, SetBackups, SetReverseDns, UpdateInstance
 from atoll.domain.instances import Instance
 from atoll.domain.timers import Backups
 from atoll.service.desk import Outcome
@@ -35,3 +35,13 @@ async def test_equal_requests_at_once_are_all_accepted(world: World, send: Send)
     instance = await world.created()
     outcomes = await asyncio.gather(*(send(world, instance) for _ in range(6)))
     assert all(isinstance(one, Outcome) for one in outcomes)
+
+
+async def test_the_last_of_two_reinstallations_sets_the_annotations(world: World) -> None:
+    """A dialect notes the system that was asked for, here the same as before the first of both."""
+    instance = await world.created()
+    await world.execute(UpdateInstance(instance=instance.id, annotations={"os": "1"}))
+    for system in ("2", "1"):
+        await world.execute(ReinstallInstance(instance=instance.id, annotations={"os": system}))
+    await world.run_until_idle(world.engine())
+    assert (await world.store.read().instances.get(instance.id)).annotations["os"] == "1"

@@ -55,9 +55,10 @@ async def new_body(case: Case, instance: Instance, command: ReinstallInstance) -
     if command.hostname is not None:
         references.require_name(command.hostname, "hostname")
         body = replace(body, hostname=command.hostname)
-    notes = owned.merge_annotations(instance.annotations, command.annotations)
-    if notes is not None:
-        body = replace(body, annotations=notes)
+    if command.annotations:
+        # Also if they are the present ones: a reinstallation before this one may change them.
+        notes = owned.merge_annotations(instance.annotations, command.annotations)
+        body = replace(body, annotations=instance.annotations if notes is None else notes)
     if command.user_data is not None:
         require_user_data(command.user_data)
         body = replace(body, user_data=command.user_data)

@@ -79,3 +79,15 @@ def test_another_label_is_not_another_host_name(vultr: Vultr, api: Api) -> None:
         settled(api, "instances", made["id"])
         assert vultr.get(path)["instance"]["hostname"] == named
         assert native(api, "instances", made["id"])["status"]["hostname"] == named
+
+
+def test_a_plan_is_compared_with_the_resize_before_it(vultr: Vultr, api: Api) -> None:
+    made = instance_of(vultr, api)
+    path = f"/instances/{made['id']}"
+    vultr.patch(path, {"plan": "vc2-4c-8gb"}, 202)
+    told = vultr.refused("PATCH", path, {"plan": "vc2-2c-4gb"})
+    assert told == (
+        "plan: vc2-2c-4gb has a disk of 80 GB, the instance has 160 GB and a disk cannot shrink: "
+        "see its /upgrades"
+    )
+    assert "changes nothing" in vultr.refused("PATCH", path, {"plan": "vc2-4c-8gb"})

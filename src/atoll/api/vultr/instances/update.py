@@ -29,7 +29,9 @@ from atoll.domain.commands import (
 from atoll.domain.errors import Invalid
 from atoll.domain.instances import Instance
 from atoll.domain.plans import Plan
+from atoll.operations.instance_resize import Size
 from atoll.service import catalogue, queries
+from atoll.service.coming import coming_size
 from atoll.service.nouns import PLANS
 
 
@@ -112,20 +114,22 @@ def backup_change(instance: Instance, wanted: bool) -> Command:
     return DisableBackups(instance=instance.id, missing_ok=True)
 
 
-def require_no_smaller_disk(instance: Instance, plan: Plan) -> None:
-    if plan.disk_gib < instance.spec.disk_gib:
+def require_no_smaller_disk(present: Size, plan: Plan) -> None:
+    if plan.disk_gib < present.disk_gib:
         raise Invalid(
             f"plan: {plan.id} has a disk of {plan.disk_gib} GB, the instance has "
-            f"{instance.spec.disk_gib} GB and a disk cannot shrink: see its /upgrades",
+            f"{present.disk_gib} GB and a disk cannot shrink: see its /upgrades",
             field="plan",
         )
 
 
 async def large_changes(request: Call, instance: Instance, body: UpdateBody) -> list[Asked]:
-    """Return a resize or a reinstall. The present plan needs none."""
+    """Return a resize or a reinstall. The present plan, or that of a resize in progress, needs
+    none."""
     wishes: list[Asked] = []
     view, names = view_of(request), catalogue_of(request)
-    if body.plan and body.plan != instance.spec.plan:
+    size = await coming_size(view, instance)
+    if body.plan and body.plan != size.plan:
         if body.os_id:
             raise Invalid(
                 "os_id: change the plan and the operating system in separate requests",
@@ -133,7 +137,7 @@ async def large_changes(request: Call, instance: Instance, body: UpdateBody) -> 
             )
         new = await offers.resolve_plan(view, names, body.plan)
         known = await queries.find_by_ids(view, PLANS, [body.plan])
-        require_no_smaller_disk(instance, new or known[body.plan])
+        require_no_smaller_disk(size, new or known[body.plan])
         await catalogue.adopt(services_of(request).store, new)
         wishes.append(Asked(ResizeInstance(instance=instance.id, plan=body.plan, room_needed=True)))
     if body.os_id not in {None, "", 0}:
