@@ -239,6 +239,9 @@ class Bench(ABC):
         await self.driver.close()
 
     async def start_until_ready(self, guest: GuestSpec) -> GuestFacts:
+        facts = await self.driver.inspect(guest.id)
+        if facts is None or facts.power is Power.STOPPED:
+            self.changes.seen.clear()  # they tell of an earlier run, in which it was ready
         await self.driver.ensure_running(guest)
         return await self.changes.until(lambda facts: facts.id == guest.id and facts.ready)
 
@@ -490,6 +493,11 @@ def ssh(key: Path, address: str, command: str) -> str:
         capture_output=True,
         text=True,
         timeout=30,
-        check=True,
+        check=False,
     )
+    try:
+        done.check_returncode()
+    except subprocess.CalledProcessError as error:
+        error.add_note(done.stderr)
+        raise
     return done.stdout.strip()
