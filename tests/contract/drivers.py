@@ -487,14 +487,8 @@ def ssh(key: Path, address: str, command: str) -> str:
         *("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
         *("-o", "LogLevel=ERROR", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20"),
     ]
-    done = subprocess.run(
-        ["ssh", "-i", key, "-p", port, *options, f"root@{host}", command],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    words = ["ssh", "-i", str(key), "-p", port, *options, f"root@{host}", command]
+    done = subprocess.run(words, input="", capture_output=True, text=True, timeout=30, check=False)
     try:
         done.check_returncode()
     except subprocess.CalledProcessError as error:
