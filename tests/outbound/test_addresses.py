@@ -54,6 +54,10 @@ ip("addr", "add", "198.41.0.5/24", "dev", "up0")
 ip("addr", "add", "2a00:1450::4/64", "dev", "up0", "nodad")
 ip("addr", "add", "93.184.216.34/32", "dev", "lo")
 ip("route", "add", "local", "93.184.217.0/24", "dev", "lo")
+local = ["ip", "-6", "route", "show", "table", "local"]
+for _ in range(500):  # the kernel adds the route of an IPv6 address a moment later
+    if b"2a00:1450::4" in subprocess.run(local, capture_output=True, check=True).stdout:
+        break
 print(asyncio.run(said(sys.argv[1])))
 """
 
