@@ -1,7 +1,6 @@
 """Servers that are reached by TLS, such as those behind a proxy."""
 
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,19 +10,12 @@ from pytest_httpserver import HTTPServer
 from atoll.cli.client import Client
 from atoll.cli.errors import Unreachable, Usage
 from atoll.cli.settings import Server
+from tests.support.certificates import make_certificate
 
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for `localhost` that no system trusts, with its key in the same file."""
-    folder = tmp_path_factory.mktemp("authority")
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    files = ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([*command, *name, *files], check=True, capture_output=True)
-    certificate.write_text(certificate.read_text() + key.read_text())
-    return certificate
+    return make_certificate(tmp_path_factory.mktemp("authority"), "localhost")
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ class OperationState(StrEnum):
 FAR_MS = 90_000
 ENDED = frozenset({OperationState.DONE, OperationState.FAILED, OperationState.CANCELLED})
 RETRYABLE = frozenset({OperationState.FAILED, OperationState.CANCELLED})
+# The error of an operation that its user cancelled.
+BY_REQUEST = "cancelled by request"
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):

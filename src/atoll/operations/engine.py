@@ -26,7 +26,7 @@ from atoll.domain.errors import (
     StoreUnavailable,
 )
 from atoll.domain.events import Event
-from atoll.domain.operations import FAR_MS, Operation, OperationState, StepRecord
+from atoll.domain.operations import BY_REQUEST, FAR_MS, Operation, OperationState, StepRecord
 from atoll.domain.secrets import scrub
 from atoll.operations.pace import Pace
 from atoll.operations.spent import Spent
@@ -208,7 +208,7 @@ class Engine:
         if current.step >= len(workflow.steps):
             return await self._end(workflow, current, OperationState.DONE)
         if current.cancel_requested and workflow.cancellable:
-            reason = current.error_message or "cancelled by request"
+            reason = current.error_message or BY_REQUEST
             return await self._start_undo(current, CANCELLED, reason)
         if not current.prepared and workflow.prepare is not None:
             return await self._prepare(workflow, workflow.prepare, current)

@@ -14,7 +14,7 @@ from atoll.domain.images import Image
 from atoll.domain.installation import Installation
 from atoll.domain.instances import Instance
 from atoll.domain.networks import Subnet, Vpc
-from atoll.domain.operations import Operation, StepRecord
+from atoll.domain.operations import BY_REQUEST, Operation, StepRecord
 from atoll.domain.plans import Plan
 from atoll.domain.projects import ApiKey, Project
 from atoll.domain.quotas import Amounts, Quota
@@ -184,9 +184,7 @@ class Operations(Forgets, Protocol):
         what it used."""
         ...
 
-    def cancel(
-        self, operation: Operation, now_ms: int, reason: str = "cancelled by request"
-    ) -> None:
+    def cancel(self, operation: Operation, now_ms: int, reason: str = BY_REQUEST) -> None:
         """Request its end; it is due immediately unless an engine runs it. The reason is shown as
         its error."""
         ...

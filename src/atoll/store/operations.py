@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from atoll.domain import ids
 from atoll.domain.errors import Lost
-from atoll.domain.operations import FAR_MS, Operation, OperationState, StepRecord
+from atoll.domain.operations import BY_REQUEST, FAR_MS, Operation, OperationState, StepRecord
 from atoll.store import tables
 from atoll.store.forget import forgetting, oldest, thrown_away
 from atoll.store.mappings import ColumnMapping
@@ -137,9 +137,7 @@ class OperationRows(NounRows[Operation]):
         self._change_uses(operation.id, uses, NONE)
         return ended
 
-    def cancel(
-        self, operation: Operation, now_ms: int, reason: str = "cancelled by request"
-    ) -> None:
+    def cancel(self, operation: Operation, now_ms: int, reason: str = BY_REQUEST) -> None:
         query = self._query("cancel", lambda: tables.operations.update()
             .where(op.id == bind("of_id", op.id), op.ended_at_ms.is_(None))
             .values(

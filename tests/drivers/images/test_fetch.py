@@ -2,7 +2,6 @@
 
 import hashlib
 import ssl
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from atoll.drivers.images.checksums import Expected
 from atoll.drivers.images.fetch import Fetcher, FetchLimits
 from atoll.outbound.addresses import resolve
 from tests.drivers.images.conftest import PUBLIC_ADDRESS, MakeFetcher, PublicInternet
+from tests.support.certificates import make_certificate
 
 pytestmark = pytest.mark.anyio
 
@@ -259,14 +259,7 @@ async def test_a_server_that_nobody_runs_is_tried_again_later(
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A certificate for `images.example`, and its key in the same file."""
-    path = tmp_path / "certificate.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    name = ["-subj", "/CN=images.example", "-addext", "subjectAltName=DNS:images.example"]
-    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(path)]
-    subprocess.run([*command, *name, *files], check=True, capture_output=True)
-    path.write_text(path.read_text() + (tmp_path / "key.pem").read_text())
-    return path
+    return make_certificate(tmp_path, "images.example")
 
 
 @pytest.fixture
